@@ -1,0 +1,35 @@
+"""The table of Cython extensions; all metadata is in pyproject.toml."""
+
+import sys
+
+from Cython.Build import cythonize
+from setuptools import Extension, setup
+
+EXTENSIONS = [
+    "skxmr._core._csr",
+    "skxmr._core._topk",
+    "skxmr.indexing._balanced_kmeans",
+    "skxmr.linear._compact_rows",
+    "skxmr.linear._dual_solver",
+    "skxmr.linear._scoring",
+]
+
+setup(
+    ext_modules=cythonize(
+        [
+            Extension(
+                name,
+                [name.replace(".", "/") + ".pyx"],
+                extra_compile_args=[] if sys.platform == "win32" else ["-O3"],
+            )
+            for name in EXTENSIONS
+        ],
+        compiler_directives={
+            "language_level": 3,
+            "boundscheck": False,
+            "wraparound": False,
+            "cdivision": True,
+            "initializedcheck": False,
+        },
+    )
+)

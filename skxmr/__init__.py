@@ -1,0 +1,20 @@
+"""Extreme multilabel ranking as scikit-learn estimators.
+
+Three stages, one estimator::
+
+    y, X -- label features --> 1 indexing   HierarchicalLabelTree: labels -> a tree of clusters
+                                    | LabelHierarchy
+    X -----------------------> 2 matching   scores of clusters, level by level, kept to a beam
+                                    | (row, cluster) -> score
+    X -----------------------> 3 ranking    one-vs-all scores of the labels in these clusters
+                                    | (row, label) -> score, best k
+
+Each stage is a room: `skxmr.indexing`, `skxmr.matching`, `skxmr.ranking`. Stages two and three are
+made of `skxmr.linear`, the linear models of one level. `XRLinearClassifier` joins them.
+"""
+
+from skxmr.classifier import XRLinearClassifier
+from skxmr.indexing import HierarchicalLabelTree, LabelHierarchy
+
+__all__ = ["HierarchicalLabelTree", "LabelHierarchy", "XRLinearClassifier"]
+__version__ = "0.1.0"

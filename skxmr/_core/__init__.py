@@ -1,0 +1,1 @@
+"""Ground floor: what every stage needs and none owns. Imports nothing from skxmr."""

@@ -1,0 +1,46 @@
+"""One place that decides how work is spread over threads."""
+
+import numpy as np
+from joblib import Parallel, delayed, effective_n_jobs
+
+
+def run_tasks(function, tasks, n_jobs):
+    """Call ``function(*task)`` for every task and return the results in the order of the tasks.
+
+    Kernels release the GIL, so threads are asked for; a `joblib.parallel_config` of the user's
+    own wins. Results must not depend on which task runs where.
+    """
+    tasks = list(tasks)
+    if len(tasks) < 2 or effective_n_jobs(n_jobs) == 1:
+        return [function(*task) for task in tasks]
+    return Parallel(n_jobs=n_jobs, prefer="threads")(delayed(function)(*task) for task in tasks)
+
+
+def balanced_blocks(costs, n_jobs):
+    """Group items into blocks of about equal cost, the dearest items first.
+
+    Parameters
+    ----------
+    costs : ndarray of shape (n_items,)
+        Estimated work of each item.
+    n_jobs : int or None
+        As in joblib. About eight blocks a worker are made, so that a worker that ends early finds
+        another; items of a large cost stand alone.
+
+    Returns
+    -------
+    blocks : list of ndarray
+        Indices of items; every item is in one block.
+    """
+    order = np.argsort(-np.asarray(costs, dtype=np.float64), kind="stable")
+    n_blocks = min(len(order), 8 * effective_n_jobs(n_jobs))
+    if n_blocks <= 1:
+        return [order] if len(order) else []
+    spent = np.cumsum(np.asarray(costs, dtype=np.float64)[order])
+    block = np.minimum((spent * n_blocks / max(spent[-1], 1e-300)).astype(int), n_blocks - 1)
+    return np.split(order, np.flatnonzero(np.diff(block)) + 1)
+
+
+def row_blocks(n_rows, size):
+    """Return (start, stop) of consecutive blocks of at most `size` rows."""
+    return [(start, min(start + size, n_rows)) for start in range(0, n_rows, size)]

@@ -1,0 +1,174 @@
+"""What is checked once, at the edge of the estimators, so that kernels can trust their arrays."""
+
+import warnings
+
+import numpy as np
+import scipy.sparse as sp
+from sklearn import get_config
+from sklearn.exceptions import DataConversionWarning
+from sklearn.utils.multiclass import check_classification_targets
+
+from skxmr._core._csr import rows_are_canonical
+
+# Children are numbered inside their parent in 16 bits.
+MAX_CHILDREN = 2**16
+MAX_SEED = 2**31 - 1
+
+
+def as_row_arrays(X, name="X", drop_zeros=False):
+    """Return a sparse or dense matrix as the arrays that kernels read.
+
+    Parameters
+    ----------
+    X : sparse matrix or ndarray of shape (n_rows, n_columns)
+        Floating point; never modified.
+    name : str
+        What to call it in errors.
+    drop_zeros : bool
+        Whether stored zeros are dropped, so that training sees the same entries however X was
+        stored; they make no difference to scores.
+
+    Returns
+    -------
+    arrays : tuple
+        indptr int64, indices int32 and data float32 of its CSR form, sorted and without
+        duplicates, and n_columns. Views of `X` where it has that form.
+
+    Raises
+    ------
+    ValueError
+        If a value is not finite in float32, or an index is out of range.
+    """
+    if X.shape[1] > np.iinfo(np.int32).max:
+        raise ValueError(f"{name} has {X.shape[1]} columns; at most 2147483647 are supported.")
+    C = X if sp.issparse(X) else sp.csr_array(X)
+    if C.format != "csr":
+        C = C.tocsr()
+    with np.errstate(over="ignore"):
+        data = C.data.astype(np.float32, copy=False)
+    arrays = _trusted(C.indptr, C.indices, data)
+    if not rows_are_canonical(*arrays, X.shape[1]):
+        # Sort and add up duplicates in float64 or better, then look again.
+        C.check_format(full_check=True)
+        C = sp.csr_array(C, copy=True)
+        C.sum_duplicates()
+        with np.errstate(over="ignore"):
+            data = C.data.astype(np.float32)
+        arrays = _trusted(C.indptr, C.indices, data)
+        if not rows_are_canonical(*arrays, X.shape[1]):
+            raise ValueError(f"{name} contains a value that is infinite or not a number in float32.")
+    if drop_zeros and np.count_nonzero(arrays[2]) < len(arrays[2]):
+        C = sp.csr_array((arrays[2], arrays[1], arrays[0]), shape=X.shape, copy=True)
+        C.eliminate_zeros()
+        arrays = _trusted(C.indptr, C.indices, C.data)
+    return (*arrays, X.shape[1])
+
+
+def _trusted(indptr, indices, data):
+    return (
+        np.ascontiguousarray(indptr, dtype=np.int64),
+        np.ascontiguousarray(indices, dtype=np.int32),
+        np.ascontiguousarray(data),
+    )
+
+
+def check_indicator(y, name="y"):
+    """Return a 0/1 indicator as CSR, canonical and without stored zeros.
+
+    Parameters
+    ----------
+    y : sparse matrix or ndarray of shape (n_samples, n_labels)
+        Bool, integer or floating; never modified. Duplicates count once if they say the same.
+    name : str
+        What to call it in errors.
+
+    Returns
+    -------
+    Y : csr_array of shape (n_samples, n_labels)
+        int8 ones, int32 indices.
+
+    Raises
+    ------
+    ValueError
+        If a value is neither 0 nor 1, or there are no labels.
+    """
+    if y.shape[1] == 0:
+        raise ValueError(f"{name} has 0 labels (shape={y.shape}) while a minimum of 1 is required.")
+    if y.shape[1] > np.iinfo(np.int32).max:
+        raise ValueError(f"{name} has {y.shape[1]} labels; at most 2147483647 are supported.")
+    values = y.data if sp.issparse(y) else y
+    if values.dtype.kind not in "buif":
+        raise ValueError(
+            f"{name} must be an indicator of 0 and 1, bool, integer or floating; "
+            f"got dtype {values.dtype}."
+        )
+    wrong = values[(values != 0) & (values != 1)]
+    if wrong.size:
+        raise ValueError(
+            f"{name} must be an indicator of 0 and 1; got the value {wrong.flat[0]!r}."
+        )
+    if sp.issparse(y):
+        y.check_format(full_check=True) if y.format in ("csr", "csc") else None
+        Y = y.tocoo()
+        keep = Y.data != 0
+        row, col = Y.coords[0][keep], Y.coords[1][keep]
+        Y = sp.csr_array((np.ones(len(row), dtype=np.int8), (row, col)), shape=y.shape)
+        Y.sum_duplicates()
+        Y.data[:] = 1
+    else:
+        Y = sp.csr_array(y != 0).astype(np.int8)
+    Y.indices = Y.indices.astype(np.int32, copy=False)
+    return Y
+
+
+def check_targets(y):
+    """Tell classes from indicators and return both as an indicator.
+
+    Parameters
+    ----------
+    y : ndarray or sparse matrix
+        One class a row (1-D or one dense column), or a 0/1 indicator of shape (n_samples,
+        n_labels), already free of values that are not finite.
+
+    Returns
+    -------
+    Y : csr_array of shape (n_samples, n_classes)
+        As `check_indicator` gives it.
+    classes : ndarray of shape (n_classes,)
+        Sorted classes, or the column numbers of an indicator.
+    kind : {"classes", "sparse", "dense"}
+        What `y` was.
+    dtype : dtype
+        Type of `y`, and so of predictions.
+
+    Raises
+    ------
+    ValueError
+        If `y` is neither.
+    """
+    if sp.issparse(y):
+        return check_indicator(y), np.arange(y.shape[1]), "sparse", y.dtype
+    if y.ndim == 2 and y.shape[1] > 1:
+        return check_indicator(y), np.arange(y.shape[1]), "dense", y.dtype
+    if y.ndim == 2:
+        warnings.warn(
+            "A column-vector y was passed when a 1d array was expected: it is read as one class "
+            "a row. Pass a sparse matrix for an indicator of a single label.",
+            DataConversionWarning,
+            stacklevel=3,
+        )
+        y = y.ravel()
+    check_classification_targets(y)
+    classes, codes = np.unique(y, return_inverse=True)
+    Y = sp.csr_array(
+        (np.ones(len(y), dtype=np.int8), codes.astype(np.int32), np.arange(len(y) + 1)),
+        shape=(len(y), len(classes)),
+    )
+    return Y, classes, "classes", y.dtype
+
+
+def as_public_csr(indptr, indices, data, shape):
+    """Return CSR in the container that scikit-learn is configured to return."""
+    wanted = get_config().get("sparse_interface", "spmatrix")
+    container = sp.csr_array if wanted == "sparray" else sp.csr_matrix
+    return container((data, indices, indptr), shape=shape)

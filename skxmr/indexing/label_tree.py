@@ -1,0 +1,457 @@
+"""Recursive B-ary balanced k-means over label representations, as a transformer."""
+
+from numbers import Integral
+
+import numpy as np
+import scipy.sparse as sp
+from joblib import effective_n_jobs
+from sklearn.base import BaseEstimator, TransformerMixin, _fit_context
+from sklearn.preprocessing import normalize
+from sklearn.utils import check_random_state
+from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from skxmr._core.threads import run_tasks
+from skxmr._core.validation import MAX_CHILDREN, MAX_SEED, as_public_csr
+from skxmr.indexing._balanced_kmeans import bisect
+from skxmr.indexing.label_features import as_float32_rows
+from skxmr.indexing.label_hierarchy import LabelHierarchy
+
+
+def split_counts(n_labels, branching_factor, max_leaf_size):
+    """Return the number of children a node gets on each level above the labels.
+
+    The fewest levels that reach leaves of at most `max_leaf_size` labels, and on them about equal
+    numbers, no larger than needed: one narrow level would waste a pass of the beam.
+
+    Parameters
+    ----------
+    n_labels, branching_factor, max_leaf_size : int
+        As in `HierarchicalLabelTree`.
+
+    Returns
+    -------
+    list of int
+        Empty if all labels fit in one leaf.
+    """
+    n_leaves = -(-n_labels // max_leaf_size)
+    depth = 0
+    while branching_factor**depth < n_leaves:
+        depth += 1
+    counts = []
+    for left in range(depth, 0, -1):
+        # Smallest count whose power over the levels left still reaches the leaves that are left.
+        count = 2
+        while count**left < n_leaves:
+            count += 1
+        counts.append(min(count, branching_factor))
+        n_leaves = -(-n_leaves // counts[-1])
+    return counts
+
+
+class HierarchicalLabelTree(TransformerMixin, BaseEstimator):
+    """Tree of label clusters by recursive balanced k-means.
+
+    Rows are labels: `fit` takes one representation for each label and groups them into clusters of
+    at most `max_leaf_size` labels, the clusters into clusters of at most `branching_factor`, up to
+    one root. Each split gives its parts sizes that differ by at most one, by recursive balanced
+    2-means [1]_, and each level of the tree is made of several such splits [2]_.
+
+    Parameters
+    ----------
+    branching_factor : int, default=16
+        Most children of a cluster, from 2 up. Larger makes a shallower tree: often better and
+        slower at prediction, where all children of a cluster in the beam are scored.
+    max_leaf_size : int, default=100
+        Most labels of a leaf cluster. Smaller trains faster and leaves more to the beam search.
+    clustering : {"spherical-kmeans", "kmeans"}, default="spherical-kmeans"
+        Spherical k-means scales rows and centres to unit length, as fits TF-IDF and embeddings.
+    max_iter : int, default=20
+        Most rounds of a split; it ends earlier once no row changes sides.
+    sparse_output : bool, default=True
+        Whether `transform` returns a sparse array. A sparse one needs no room for zeros; pandas
+        and polars output need False.
+    random_state : int, RandomState instance or None, default=None
+        Seeds the first centres. The same seed gives the same tree for any `n_jobs`.
+    n_jobs : int or None, default=None
+        Threads for splits, as in joblib.
+
+    Attributes
+    ----------
+    hierarchy_ : LabelHierarchy
+        The fitted tree.
+    labels_ : ndarray of shape (n_labels,), int32
+        Leaf cluster of each training row; balanced, so a row may lie elsewhere than `predict`,
+        which follows the nearest centres, would place it.
+    n_leaves_ : int
+        Number of leaf clusters.
+    n_levels_ : int
+        Number of levels below the root, the labels included.
+    cluster_centers_ : list of ndarray or csr_array of shape (n_clusters, n_features)
+        Centres of the clusters of each level, sparse if the fitted rows were.
+    n_features_in_ : int
+        Number of features of a label.
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Names of features, where the fitted data had them.
+
+    See Also
+    --------
+    XRLinearClassifier : The classifier that uses such a tree.
+    LabelHierarchy : The tree as arrays.
+
+    References
+    ----------
+    .. [1] Y. Prabhu, A. Kag, S. Harsola, R. Agrawal, M. Varma (2018). "Parabel: Partitioned Label
+       Trees for Extreme Classification with Application to Dynamic Search Advertising". WWW.
+    .. [2] H.-F. Yu, K. Zhong, J. Zhang, W.-C. Chang, I. S. Dhillon (2022). "PECOS: Prediction for
+       Enormous and Correlated Output Spaces". JMLR 23(98).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skxmr import HierarchicalLabelTree
+    >>> Z = np.array([[1, 0], [0.9, 0.1], [0, 1], [0.1, 0.9]])
+    >>> tree = HierarchicalLabelTree(branching_factor=2, max_leaf_size=2, random_state=0).fit(Z)
+    >>> tree.hierarchy_
+    LabelHierarchy(level_sizes=(2, 4))
+    >>> bool(tree.labels_[0] == tree.labels_[1] != tree.labels_[2] == tree.labels_[3])
+    True
+    """
+
+    _parameter_constraints = {
+        "branching_factor": [Interval(Integral, 2, MAX_CHILDREN, closed="both")],
+        "max_leaf_size": [Interval(Integral, 1, MAX_CHILDREN, closed="both")],
+        "clustering": [StrOptions({"spherical-kmeans", "kmeans"})],
+        "max_iter": [Interval(Integral, 1, None, closed="left")],
+        "sparse_output": ["boolean"],
+        "random_state": ["random_state"],
+        "n_jobs": [None, Integral],
+    }
+
+    def __init__(
+        self,
+        branching_factor=16,
+        max_leaf_size=100,
+        *,
+        clustering="spherical-kmeans",
+        max_iter=20,
+        sparse_output=True,
+        random_state=None,
+        n_jobs=None,
+    ):
+        self.branching_factor = branching_factor
+        self.max_leaf_size = max_leaf_size
+        self.clustering = clustering
+        self.max_iter = max_iter
+        self.sparse_output = sparse_output
+        self.random_state = random_state
+        self.n_jobs = n_jobs
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        tags.transformer_tags.preserves_dtype = ["float64", "float32"]
+        return tags
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def fit(self, Z, y=None):
+        """Group the rows of Z into a tree.
+
+        Parameters
+        ----------
+        Z : {array-like, sparse matrix} of shape (n_labels, n_features)
+            A representation of each label; computed with in float32.
+        y : None
+            Ignored; here for pipelines.
+
+        Returns
+        -------
+        self : HierarchicalLabelTree
+            The fitted tree.
+
+        Raises
+        ------
+        ValueError
+            If a parameter is out of its range, or Z has no rows, no features, or values that are
+            not finite.
+        """
+        Z = self._rows(validate_data(self, Z, accept_sparse="csr", dtype=_FLOATS))
+        self.hierarchy_ = self._cluster(Z)
+        self.labels_ = self.hierarchy_.leaf_of_label.copy()
+        self.n_leaves_ = self.hierarchy_.n_leaves
+        self.n_levels_ = self.hierarchy_.n_levels
+        self.cluster_centers_ = self._centers(Z)
+        self._n_features_out = self.n_leaves_
+        return self
+
+    def fit_hierarchy(self, Z):
+        """Group rows as `fit` does, but return the tree alone.
+
+        Saves the centres, which only `transform` and `predict` need. Changes nothing in `self`.
+
+        Parameters
+        ----------
+        Z : {ndarray, csr_array} of shape (n_labels, n_features)
+            A representation of each label, known to be finite.
+
+        Returns
+        -------
+        LabelHierarchy
+            Equal to the `hierarchy_` of a fit.
+        """
+        self._validate_params()
+        return self._cluster(self._rows(Z))
+
+    def predict(self, Z):
+        """Route rows down the nearest centres to a leaf cluster.
+
+        Parameters
+        ----------
+        Z : {array-like, sparse matrix} of shape (n_rows, n_features)
+            Representations in the space of the fitted ones.
+
+        Returns
+        -------
+        leaves : ndarray of shape (n_rows,), int32
+            Leaf cluster of each row.
+        """
+        check_is_fitted(self)
+        Z = validate_data(self, Z, accept_sparse="csr", dtype=_FLOATS, reset=False)
+        return self._route(self._rows(Z))
+
+    def transform(self, Z):
+        """Route rows to leaf clusters, one-hot.
+
+        Parameters
+        ----------
+        Z : {array-like, sparse matrix} of shape (n_rows, n_features)
+            Representations in the space of the fitted ones; labels never seen are placed too.
+
+        Returns
+        -------
+        memberships : sparse CSR or ndarray of shape (n_rows, n_leaves)
+            One 1 in each row, in the dtype of `Z` (float64 if that is not floating).
+        """
+        check_is_fitted(self)
+        Z = validate_data(self, Z, accept_sparse="csr", dtype=_FLOATS, reset=False)
+        leaves = self._route(self._rows(Z))
+        memberships = as_public_csr(
+            np.arange(len(leaves) + 1),
+            leaves,
+            np.ones(len(leaves), dtype=Z.dtype),
+            (len(leaves), self.n_leaves_),
+        )
+        return memberships if self.sparse_output else memberships.toarray()
+
+    def fit_transform(self, Z, y=None):
+        """Fit to Z, then transform it.
+
+        Parameters
+        ----------
+        Z : {array-like, sparse matrix} of shape (n_labels, n_features)
+            A representation of each label.
+        y : None
+            Ignored; here for pipelines.
+
+        Returns
+        -------
+        memberships : sparse CSR or ndarray of shape (n_labels, n_leaves)
+            The nearest leaf of each row, as `transform` finds it; `labels_` has the balanced one.
+        """
+        return self.fit(Z).transform(Z)
+
+    def set_output(self, *, transform=None):
+        """Choose the container of `transform`.
+
+        Parameters
+        ----------
+        transform : {"default", "pandas", "polars"} or None, default=None
+            Anything but "default" needs ``sparse_output=False``: a sparse result fits no frame.
+
+        Returns
+        -------
+        self : HierarchicalLabelTree
+            The transformer.
+
+        Raises
+        ------
+        ValueError
+            If a frame is asked for while `sparse_output` is True.
+        """
+        if transform not in (None, "default") and self.sparse_output:
+            raise ValueError(
+                f"set_output(transform={transform!r}) needs sparse_output=False: the sparse "
+                "memberships cannot be put in a data frame."
+            )
+        return super().set_output(transform=transform)
+
+    def get_feature_names_out(self, input_features=None):
+        """Name the columns of `transform`: one for each leaf cluster.
+
+        Parameters
+        ----------
+        input_features : None
+            Ignored; here for pipelines.
+
+        Returns
+        -------
+        names : ndarray of str
+            ``hierarchicallabeltree0`` and so on.
+        """
+        check_is_fitted(self)
+        return np.array([f"hierarchicallabeltree{i}" for i in range(self.n_leaves_)], dtype=object)
+
+    def _rows(self, Z):
+        Z = as_float32_rows(Z)
+        if self.clustering == "spherical-kmeans":
+            Z = normalize(Z, norm="l2", axis=1, copy=False)
+        return Z
+
+    def _cluster(self, Z):
+        n_labels, n_features = Z.shape
+        seed = int(check_random_state(self.random_state).randint(MAX_SEED))
+        settings = (self.clustering == "spherical-kmeans", self.max_iter, seed)
+        if sp.issparse(Z):
+            arrays = (Z.indptr.astype(np.int64), Z.indices.astype(np.int32, copy=False), Z.data)
+        else:
+            arrays = (None, None, Z.reshape(-1))
+        order = np.arange(n_labels, dtype=np.int32)
+        bounds = np.array([0, n_labels])
+        indptrs = []
+        for count in split_counts(n_labels, self.branching_factor, self.max_leaf_size):
+            order, indptr, bounds = _split_level(
+                (*arrays, n_features), order, bounds, count, settings, self.n_jobs
+            )
+            indptrs.append(indptr)
+        return LabelHierarchy([*indptrs, bounds], order)
+
+    def _centers(self, Z):
+        # From the leaves up: the sum over a cluster is the sum over its children.
+        parents = self.hierarchy_.to_parents()
+        sums, sizes, centers = Z, np.ones(Z.shape[0]), []
+        for parent, n_clusters in zip(
+            parents[:0:-1], self.hierarchy_.level_sizes[-2::-1], strict=True
+        ):
+            members = sp.csr_array(
+                (np.ones(len(parent), dtype=np.float32), (parent, np.arange(len(parent)))),
+                shape=(n_clusters, len(parent)),
+            )
+            sums = members @ sums
+            sizes = members @ sizes
+            if self.clustering == "spherical-kmeans":
+                centers.append(normalize(sums, norm="l2", axis=1, copy=True))
+            else:
+                scale = (1.0 / sizes).astype(np.float32)
+                centers.append(
+                    sp.csr_array(sp.diags_array(scale) @ sums)
+                    if sp.issparse(sums)
+                    else sums * scale[:, None]
+                )
+        return centers[::-1]
+
+    def _route(self, Z):
+        # Nearest child centre, level by level, for the rows of each node together.
+        node = np.zeros(Z.shape[0], dtype=np.int32)
+        for indptr, centers in zip(
+            self.hierarchy_.child_indptrs[:-1], self.cluster_centers_, strict=True
+        ):
+            if self.clustering == "kmeans":
+                squares = centers.multiply(centers) if sp.issparse(centers) else centers**2
+                offset = -0.5 * np.asarray(squares.sum(axis=1), dtype=np.float32).ravel()
+            else:
+                offset = np.zeros(centers.shape[0], dtype=np.float32)
+            order = np.argsort(node, kind="stable")
+            edges = np.searchsorted(node[order], np.arange(len(indptr)))
+            below = np.empty_like(node)
+            for parent in np.flatnonzero(np.diff(edges)):
+                rows = order[edges[parent] : edges[parent + 1]]
+                children = slice(indptr[parent], indptr[parent + 1])
+                near = Z[rows] @ centers[children].T
+                near = near.toarray() if sp.issparse(near) else near
+                below[rows] = indptr[parent] + np.argmax(near + offset[children], axis=1)
+            node = below
+        return node
+
+
+_FLOATS = [np.float64, np.float32]
+
+
+def _split_level(arrays, order, bounds, count, settings, n_jobs):
+    """Split each cluster into at most `count` parts.
+
+    Parameters
+    ----------
+    arrays : tuple
+        (indptr, indices, data, n_features) of the rows; indptr and indices None if dense.
+    order : ndarray of shape (n_labels,)
+        Rows by position; cluster i has the positions from ``bounds[i]`` to ``bounds[i + 1]``.
+    bounds : ndarray of shape (n_clusters + 1,)
+        See `order`.
+    count : int
+        Most parts of a cluster.
+    settings : tuple
+        (spherical, max_iter, seed).
+    n_jobs : int or None
+        As in joblib; the result does not depend on it.
+
+    Returns
+    -------
+    order, indptr, bounds : ndarray
+        The new order, the parts of each cluster, and the bounds of all parts.
+    """
+    n_parts = np.minimum(count, np.diff(bounds))
+    sizes = [_part_sizes(n, k) for n, k in zip(np.diff(bounds), n_parts, strict=True)]
+    pieces = [
+        (order[start:stop], start, part)
+        for start, stop, part in zip(bounds[:-1].tolist(), bounds[1:].tolist(), sizes, strict=True)
+    ]
+    n_workers = effective_n_jobs(n_jobs)
+    if n_workers > 1:
+        # Wide splits first cut one by one, until there are enough pieces for all workers.
+        while len(pieces) < 4 * n_workers and any(len(part) > 1 for _, _, part in pieces):
+            tasks = [(arrays, *piece, settings) for piece in pieces]
+            pieces = [half for halves in run_tasks(_cut, tasks, n_jobs) for half in halves]
+    blocks = np.array_split(np.arange(len(pieces)), 4 * n_workers if n_workers > 1 else 1)
+    tasks = [(arrays, [pieces[i] for i in block], settings) for block in blocks]
+    order = np.concatenate([rows for done in run_tasks(_cut_up, tasks, n_jobs) for rows in done])
+    return order, _offsets(n_parts), _offsets(np.concatenate(sizes))
+
+
+def _offsets(lengths):
+    return np.concatenate(([0], np.cumsum(lengths)))
+
+
+def _part_sizes(n, n_parts):
+    # Sizes that differ by at most one and sum to n.
+    return np.diff(np.arange(n_parts + 1) * n // n_parts)
+
+
+def _cut(arrays, rows, start, sizes, settings, scratch=None):
+    """Cut one piece in two, each with half of the parts; a piece of one part stays whole."""
+    if len(sizes) == 1:
+        return [(rows, start, sizes)]
+    indptr, indices, data, n_features = arrays
+    spherical, max_iter, seed = settings
+    if scratch is None:
+        scratch = np.zeros(n_features, dtype=np.float32)
+    half = len(sizes) // 2
+    n_left = int(sizes[:half].sum())
+    # A stream of its own for each piece, from where it lies and how many parts it will have.
+    piece_seed = ((seed * len(rows) + start) * 1_000_003 + len(sizes)) % 2**63
+    rows = rows.copy()
+    bisect(indptr, indices, data, rows, n_left, spherical, max_iter, int(piece_seed), scratch)
+    return [(rows[:n_left], start, sizes[:half]), (rows[n_left:], start + n_left, sizes[half:])]
+
+
+def _cut_up(arrays, pieces, settings):
+    """Cut pieces until each has one part; return their rows in the order of the pieces."""
+    scratch = np.zeros(arrays[3], dtype=np.float32)
+    done = []
+    stack = pieces[::-1]
+    while stack:
+        piece = stack.pop()
+        if len(piece[2]) == 1:
+            done.append(piece[0])
+        else:
+            stack.extend(_cut(arrays, *piece, settings, scratch)[::-1])
+    return done

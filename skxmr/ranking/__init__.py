@@ -1,0 +1,5 @@
+"""Stage 3, ranking: score the labels of the matched clusters one-vs-all."""
+
+from skxmr.ranking.ranker import OneVsAllRanker
+
+__all__ = ["OneVsAllRanker"]
