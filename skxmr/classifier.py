@@ -469,7 +469,8 @@ class XRLinearClassifier(ClassifierMixin, BaseEstimator):
 
 _FLOATS = [np.float64, np.float32]
 _TINY = np.finfo(np.float32).tiny
-_LOWEST = np.finfo(np.float32).min
+# Stands for the log score of labels outside the beam; finite, and so is ten digits more of it.
+_LOWEST = np.float32(-1e20)
 
 
 def _padded(labels, scores, k):

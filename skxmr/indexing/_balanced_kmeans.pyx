@@ -102,13 +102,13 @@ cdef void select(index_t* order, index_t n, index_t n_first, const double* score
             break
 
 
-cdef void split(const Rows* z, const index_t* rows, index_t n, index_t n_left, bint spherical,
+cdef int split(const Rows* z, const index_t* rows, index_t n, index_t n_left, bint spherical,
                 int max_iter, uint64_t* rng, float* centre, double* score, double* with_total,
                 double* with_right, index_t* order, signed char* side) noexcept nogil:
     # On return the first n_left of `order` (positions in rows) form the left side. `centre` holds
-    # 0 for every feature on entry and on return.
+    # 0 for every feature on entry and on return. Returns the number of rounds.
     cdef index_t i, p, q, changed
-    cdef int round
+    cdef int n_rounds = 0
     cdef double rr, tr, tt = 0.0, nl, nr
     cdef signed char to
     for i in range(n):
@@ -130,7 +130,8 @@ cdef void split(const Rows* z, const index_t* rows, index_t n, index_t n_left, b
         score[i] = dot(z, rows[i], centre)
     clear(z, rows[p], centre)
     clear(z, rows[q], centre)
-    for round in range(max_iter):
+    while n_rounds < max_iter:
+        n_rounds += 1
         select(order, n, n_left, score)
         changed = 0
         for i in range(n):
@@ -158,6 +159,7 @@ cdef void split(const Rows* z, const index_t* rows, index_t n, index_t n_left, b
             score[i] = with_right[i] * (1.0 / nr + 1.0 / nl) - with_total[i] / nl
     for i in range(n):
         clear(z, rows[i], centre)
+    return n_rounds
 
 
 def bisect(
@@ -171,7 +173,7 @@ def bisect(
     uint64_t seed,
     float[::1] centre,            # INOUT (n_features) 0 on entry and on return
 ):
-    """Order `rows` so that its first `n_left` entries are one cluster and the others the other."""
+    """Order `rows` so that the first `n_left` are one cluster; return the number of rounds."""
     cdef index_t n = <index_t>rows.shape[0], i
     cdef Rows z
     cdef uint64_t rng = random_state(seed)
@@ -183,14 +185,15 @@ def bisect(
     cdef index_t* order = <index_t*>malloc(2 * n * sizeof(index_t))
     cdef signed char* side = <signed char*>malloc(n)
     cdef index_t left = 0, right = n_left
+    cdef int n_rounds
     if not reals or not order or not side:
         free(reals)
         free(order)
         free(side)
         raise MemoryError()
     with nogil:
-        split(&z, &rows[0], n, n_left, spherical, max_iter, &rng, &centre[0], reals, reals + n,
-              reals + 2 * n, order, side)
+        n_rounds = split(&z, &rows[0], n, n_left, spherical, max_iter, &rng, &centre[0],
+                         reals, reals + n, reals + 2 * n, order, side)
         for i in range(n):
             side[order[i]] = i >= n_left
         for i in range(n):
@@ -206,3 +209,4 @@ def bisect(
         free(reals)
         free(order)
         free(side)
+    return n_rounds

@@ -89,6 +89,8 @@ class HierarchicalLabelTree(TransformerMixin, BaseEstimator):
         Number of levels below the root, the labels included.
     cluster_centers_ : list of ndarray or csr_array of shape (n_clusters, n_features)
         Centres of the clusters of each level, sparse if the fitted rows were.
+    n_iter_ : int
+        Most rounds that a split took; 1 if all labels fit in one leaf.
     n_features_in_ : int
         Number of features of a label.
     feature_names_in_ : ndarray of shape (n_features_in_,)
@@ -176,7 +178,7 @@ class HierarchicalLabelTree(TransformerMixin, BaseEstimator):
             not finite.
         """
         Z = self._rows(validate_data(self, Z, accept_sparse="csr", dtype=_FLOATS))
-        self.hierarchy_ = self._cluster(Z)
+        self.hierarchy_, self.n_iter_ = self._cluster(Z)
         self.labels_ = self.hierarchy_.leaf_of_label.copy()
         self.n_leaves_ = self.hierarchy_.n_leaves
         self.n_levels_ = self.hierarchy_.n_levels
@@ -200,7 +202,7 @@ class HierarchicalLabelTree(TransformerMixin, BaseEstimator):
             Equal to the `hierarchy_` of a fit.
         """
         self._validate_params()
-        return self._cluster(self._rows(Z))
+        return self._cluster(self._rows(Z))[0]
 
     def predict(self, Z):
         """Route rows down the nearest centres to a leaf cluster.
@@ -318,12 +320,14 @@ class HierarchicalLabelTree(TransformerMixin, BaseEstimator):
         order = np.arange(n_labels, dtype=np.int32)
         bounds = np.array([0, n_labels])
         indptrs = []
+        n_iter = 1
         for count in split_counts(n_labels, self.branching_factor, self.max_leaf_size):
-            order, indptr, bounds = _split_level(
+            order, indptr, bounds, rounds = _split_level(
                 (*arrays, n_features), order, bounds, count, settings, self.n_jobs
             )
             indptrs.append(indptr)
-        return LabelHierarchy([*indptrs, bounds], order)
+            n_iter = max(n_iter, rounds)
+        return LabelHierarchy([*indptrs, bounds], order), n_iter
 
     def _centers(self, Z):
         # From the leaves up: the sum over a cluster is the sum over its children.
@@ -398,6 +402,8 @@ def _split_level(arrays, order, bounds, count, settings, n_jobs):
     -------
     order, indptr, bounds : ndarray
         The new order, the parts of each cluster, and the bounds of all parts.
+    n_iter : int
+        Most rounds of a split.
     """
     n_parts = np.minimum(count, np.diff(bounds))
     sizes = [_part_sizes(n, k) for n, k in zip(np.diff(bounds), n_parts, strict=True)]
@@ -406,15 +412,19 @@ def _split_level(arrays, order, bounds, count, settings, n_jobs):
         for start, stop, part in zip(bounds[:-1].tolist(), bounds[1:].tolist(), sizes, strict=True)
     ]
     n_workers = effective_n_jobs(n_jobs)
+    n_iter = 0
     if n_workers > 1:
-        # Wide splits first cut one by one, until there are enough pieces for all workers.
+        # Wide splits are first cut one by one, until there are enough pieces for all workers.
         while len(pieces) < 4 * n_workers and any(len(part) > 1 for _, _, part in pieces):
-            tasks = [(arrays, *piece, settings) for piece in pieces]
-            pieces = [half for halves in run_tasks(_cut, tasks, n_jobs) for half in halves]
+            cuts = run_tasks(_cut, [(arrays, *piece, settings) for piece in pieces], n_jobs)
+            pieces = [half for halves, _ in cuts for half in halves]
+            n_iter = max(n_iter, *(rounds for _, rounds in cuts))
     blocks = np.array_split(np.arange(len(pieces)), 4 * n_workers if n_workers > 1 else 1)
     tasks = [(arrays, [pieces[i] for i in block], settings) for block in blocks]
-    order = np.concatenate([rows for done in run_tasks(_cut_up, tasks, n_jobs) for rows in done])
-    return order, _offsets(n_parts), _offsets(np.concatenate(sizes))
+    done = run_tasks(_cut_up, tasks, n_jobs)
+    order = np.concatenate([rows for parts, _ in done for rows in parts])
+    n_iter = max(n_iter, *(rounds for _, rounds in done))
+    return order, _offsets(n_parts), _offsets(np.concatenate(sizes)), n_iter
 
 
 def _offsets(lengths):
@@ -427,9 +437,12 @@ def _part_sizes(n, n_parts):
 
 
 def _cut(arrays, rows, start, sizes, settings, scratch=None):
-    """Cut one piece in two, each with half of the parts; a piece of one part stays whole."""
+    """Cut one piece in two, each with half of its parts; a piece of one part stays whole.
+
+    Returns the pieces and the number of rounds.
+    """
     if len(sizes) == 1:
-        return [(rows, start, sizes)]
+        return [(rows, start, sizes)], 0
     indptr, indices, data, n_features = arrays
     spherical, max_iter, seed = settings
     if scratch is None:
@@ -439,19 +452,24 @@ def _cut(arrays, rows, start, sizes, settings, scratch=None):
     # A stream of its own for each piece, from where it lies and how many parts it will have.
     piece_seed = ((seed * len(rows) + start) * 1_000_003 + len(sizes)) % 2**63
     rows = rows.copy()
-    bisect(indptr, indices, data, rows, n_left, spherical, max_iter, int(piece_seed), scratch)
-    return [(rows[:n_left], start, sizes[:half]), (rows[n_left:], start + n_left, sizes[half:])]
+    n_rounds = bisect(
+        indptr, indices, data, rows, n_left, spherical, max_iter, piece_seed, scratch
+    )
+    pieces = [(rows[:n_left], start, sizes[:half]), (rows[n_left:], start + n_left, sizes[half:])]
+    return pieces, n_rounds
 
 
 def _cut_up(arrays, pieces, settings):
-    """Cut pieces until each has one part; return their rows in the order of the pieces."""
+    """Cut pieces until each has one part; return their rows in order and the most rounds."""
     scratch = np.zeros(arrays[3], dtype=np.float32)
     done = []
+    n_iter = 0
     stack = pieces[::-1]
     while stack:
-        piece = stack.pop()
-        if len(piece[2]) == 1:
-            done.append(piece[0])
+        halves, n_rounds = _cut(arrays, *stack.pop(), settings, scratch)
+        n_iter = max(n_iter, n_rounds)
+        if len(halves) == 1:
+            done.append(halves[0][0])
         else:
-            stack.extend(_cut(arrays, *piece, settings, scratch)[::-1])
-    return done
+            stack.extend(halves[::-1])
+    return done, n_iter

@@ -1,0 +1,195 @@
+import numpy as np
+import pytest
+import scipy.sparse as sp
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from skxmr import HierarchicalLabelTree
+from skxmr.indexing.label_tree import split_counts
+
+
+def random_rows(n, d, seed=0, density=0.3):
+    return sp.random_array((n, d), density=density, format="csr", dtype=np.float32, rng=seed)
+
+
+@given(
+    n_labels=st.integers(1, 10**7),
+    branching_factor=st.integers(2, 200),
+    max_leaf_size=st.integers(1, 1000),
+)
+def test_split_counts_are_enough_and_no_level_more(n_labels, branching_factor, max_leaf_size):
+    counts = split_counts(n_labels, branching_factor, max_leaf_size)
+    n_leaves = -(-n_labels // max_leaf_size)
+    assert all(2 <= count <= branching_factor for count in counts)
+    assert np.prod([float(count) for count in counts]) >= n_leaves
+    if counts:
+        assert branching_factor ** (len(counts) - 1) < n_leaves
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    n_labels=st.integers(1, 300),
+    branching_factor=st.integers(2, 9),
+    max_leaf_size=st.integers(1, 40),
+    clustering=st.sampled_from(["spherical-kmeans", "kmeans"]),
+    seed=st.integers(0, 3),
+)
+def test_invariants(n_labels, branching_factor, max_leaf_size, clustering, seed):
+    Z = random_rows(n_labels, 7, seed)
+    tree = HierarchicalLabelTree(
+        branching_factor, max_leaf_size, clustering=clustering, random_state=seed
+    ).fit(Z)
+    hierarchy = tree.hierarchy_
+    # The partition of labels by every level is LabelHierarchy's own promise; here the sizes.
+    for indptr in hierarchy.child_indptrs[:-1]:
+        assert np.diff(indptr).max() <= branching_factor
+    leaf_sizes = np.bincount(tree.labels_, minlength=tree.n_leaves_)
+    assert leaf_sizes.max() <= max_leaf_size
+    spans = np.arange(n_labels + 1)
+    for indptr in reversed(hierarchy.child_indptrs):
+        spans = spans[indptr]
+        assert np.ptp(np.diff(spans)) <= 1, "balanced: sizes on a level differ by at most one"
+    np.testing.assert_array_equal(tree.labels_, hierarchy.leaf_of_label)
+    assert (tree.n_leaves_, tree.n_levels_) == (hierarchy.n_leaves, hierarchy.n_levels)
+
+
+@pytest.mark.parametrize("clustering", ["spherical-kmeans", "kmeans"])
+@pytest.mark.parametrize(("branching_factor", "max_leaf_size"), [(2, 3), (16, 10), (5, 100)])
+def test_same_tree_for_any_threads_and_any_container(clustering, branching_factor, max_leaf_size):
+    Z = random_rows(700, 30)
+    trees = [
+        HierarchicalLabelTree(
+            branching_factor,
+            max_leaf_size,
+            clustering=clustering,
+            random_state=3,
+            n_jobs=n_jobs,
+        )
+        .fit(rows)
+        .hierarchy_
+        for n_jobs, rows in [
+            (None, Z),
+            (2, Z),
+            (3, Z.toarray()),
+            (1, sp.csc_matrix(Z)),
+            (2, Z.astype(np.float64)),
+        ]
+    ]
+    assert all(tree == trees[0] for tree in trees)
+    other = HierarchicalLabelTree(branching_factor, max_leaf_size, random_state=4).fit(Z)
+    assert other.hierarchy_ != trees[0]
+
+
+def test_planted_clusters_come_out_and_unseen_rows_find_them():
+    rng = np.random.default_rng(0)
+    group = rng.permutation(np.repeat(np.arange(8), 20))
+    Z = np.zeros((160, 80))
+    for g in range(8):
+        Z[group == g, 10 * g : 10 * g + 10] = 0.5 + rng.random((20, 10))
+    for clustering in ("spherical-kmeans", "kmeans"):
+        tree = HierarchicalLabelTree(
+            8, 20, clustering=clustering, random_state=0, sparse_output=False
+        ).fit(Z)
+        assert tree.n_leaves_ == 8
+        pure = sum(len(set(group[tree.labels_ == leaf])) == 1 for leaf in range(8))
+        assert pure >= 6
+        unseen = np.zeros((8, 80))
+        for g in range(8):
+            unseen[g, 10 * g : 10 * g + 10] = 1.0
+        majority = [np.bincount(group[tree.labels_ == leaf]).argmax() for leaf in range(8)]
+        found = np.array(majority)[tree.predict(unseen)]
+        assert np.mean(found == np.arange(8)) >= 0.75
+        np.testing.assert_array_equal(tree.transform(unseen).argmax(axis=1), tree.predict(unseen))
+
+
+@pytest.mark.parametrize("clustering", ["spherical-kmeans", "kmeans"])
+def test_routing_takes_the_nearest_centre_on_each_level(clustering):
+    Z = random_rows(120, 10, density=0.6).toarray().astype(np.float64)
+    tree = HierarchicalLabelTree(3, 10, clustering=clustering, random_state=0).fit(Z)
+    rows = Z / np.linalg.norm(Z, axis=1, keepdims=True) if clustering != "kmeans" else Z
+    indptrs = tree.hierarchy_.child_indptrs
+    parents = tree.hierarchy_.to_parents()
+    # Centres by definition, from the labels below each node.
+    node = tree.labels_.astype(int)
+    centers = []
+    for level in range(len(indptrs) - 2, -1, -1):
+        means = np.stack([rows[node == n].mean(axis=0) for n in range(node.max() + 1)])
+        if clustering != "kmeans":
+            means /= np.linalg.norm(means, axis=1, keepdims=True)
+        centers.insert(0, means)
+        node = parents[level][node]
+    for got, want in zip(tree.cluster_centers_, centers, strict=True):
+        np.testing.assert_allclose(got, want, rtol=1e-5)
+    for row, leaf in zip(rows, tree.predict(Z), strict=True):
+        at = 0
+        for indptr, means in zip(indptrs[:-1], centers, strict=True):
+            children = np.arange(indptr[at], indptr[at + 1])
+            at = children[np.argmin(((row - means[children]) ** 2).sum(axis=1))]
+        assert at == leaf
+
+
+def test_transform_is_one_hot_in_the_dtype_of_its_input():
+    Z = random_rows(50, 6)
+    tree = HierarchicalLabelTree(2, 10, random_state=0)
+    for dtype in (np.float32, np.float64):
+        out = tree.fit_transform(Z.astype(dtype))
+        assert sp.issparse(out)
+        assert out.dtype == dtype
+        assert out.shape == (50, tree.n_leaves_)
+        np.testing.assert_array_equal(out.toarray().sum(axis=1), 1)
+        np.testing.assert_array_equal(out.toarray().argmax(axis=1), tree.predict(Z))
+
+
+def test_fit_hierarchy_is_the_tree_of_a_fit_and_changes_nothing():
+    Z = random_rows(200, 10)
+    tree = HierarchicalLabelTree(4, 10, random_state=0)
+    hierarchy = tree.fit_hierarchy(Z)
+    assert not hasattr(tree, "hierarchy_")
+    assert tree.fit(Z).hierarchy_ == hierarchy
+
+
+def test_set_output_and_feature_names():
+    pytest.importorskip("pandas")
+    Z = random_rows(50, 6).toarray()
+    tree = HierarchicalLabelTree(2, 10, random_state=0, sparse_output=False)
+    frame = tree.set_output(transform="pandas").fit_transform(Z)
+    assert list(frame.columns) == list(tree.get_feature_names_out())
+    assert frame.shape == (50, tree.n_leaves_)
+    scaled = make_pipeline(StandardScaler(), tree).set_output(transform="pandas").fit_transform(Z)
+    assert scaled.shape == (50, tree.n_leaves_)
+    with pytest.raises(ValueError, match="sparse_output=False"):
+        HierarchicalLabelTree().set_output(transform="pandas")
+
+
+@pytest.mark.parametrize(
+    ("params", "message"),
+    [
+        ({"branching_factor": 1}, "'branching_factor' .* range \\[2, 65536\\]"),
+        ({"branching_factor": 2.0}, "'branching_factor'"),
+        ({"max_leaf_size": 0}, "'max_leaf_size' .* range \\[1, 65536\\]"),
+        ({"clustering": "agglomerative"}, "'clustering'"),
+        ({"max_iter": 0}, "'max_iter'"),
+        ({"sparse_output": "yes"}, "'sparse_output'"),
+        ({"n_jobs": 1.5}, "'n_jobs'"),
+    ],
+)
+def test_bad_parameters(params, message):
+    with pytest.raises(ValueError, match=message):
+        HierarchicalLabelTree(**params).fit(random_rows(10, 3))
+    with pytest.raises(ValueError, match=message):
+        HierarchicalLabelTree(**params).fit_hierarchy(random_rows(10, 3))
+
+
+def test_degenerate_rows():
+    same = sp.csr_array(np.ones((64, 3), dtype=np.float32))
+    nothing = sp.csr_array((64, 3), dtype=np.float32)
+    for Z in (same, nothing, same.toarray(), nothing.toarray()):
+        for clustering in ("spherical-kmeans", "kmeans"):
+            tree = HierarchicalLabelTree(4, 8, clustering=clustering, random_state=0).fit(Z)
+            assert np.bincount(tree.labels_).max() <= 8
+            assert np.isfinite(tree.transform(Z).toarray()).all()
+    alone = HierarchicalLabelTree().fit(np.ones((1, 2)))
+    assert alone.hierarchy_.level_sizes == (1,)
+    np.testing.assert_array_equal(alone.predict(np.ones((3, 2))), [0, 0, 0])

@@ -1,0 +1,144 @@
+import numpy as np
+import pytest
+import scipy.sparse as sp
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from naive import dual_objective, primal_objective
+from sklearn.svm import LinearSVC
+
+from skxmr.linear._dual_solver import solve_cluster
+
+
+def cluster(n_rows=120, n_features=300, n_children=5, seed=0, density=0.05):
+    """Rows over rare features, so that many occur once, and the positive rows of each child."""
+    rng = np.random.default_rng(seed)
+    X = sp.random_array((n_rows, n_features), density=density, format="csr", rng=rng)
+    X = X.astype(np.float32)
+    X.sort_indices()
+    Y = rng.random((n_rows, n_children)) < 0.2
+    return X, Y
+
+
+def solve(X, Y, rows=None, C=1.0, tol=1e-6, max_iter=3000, threshold=0.0, seed=0):
+    """Weights (n_features, n_children), intercepts and sweeps of one cluster."""
+    rows = np.arange(X.shape[0]) if rows is None else rows
+    targets = sp.csc_array(Y.astype(np.int8))
+    scratch = np.zeros(X.shape[1], dtype=np.int32)
+    features, counts, children, values, intercepts, n_iter = solve_cluster(
+        X.indptr.astype(np.int64),
+        X.indices.astype(np.int32),
+        X.data,
+        rows.astype(np.int32),
+        targets.indptr.astype(np.int64),
+        targets.indices.astype(np.int32),
+        C,
+        tol,
+        max_iter,
+        threshold,
+        seed,
+        scratch,
+    )
+    assert not scratch.any(), "scratch must come back clean"
+    assert np.all(np.diff(features) > 0)
+    assert np.all(counts > 0)
+    assert counts.sum() == len(children) == len(values)
+    W = np.zeros((X.shape[1], Y.shape[1]))
+    W[np.repeat(features, counts), children] = values
+    assert np.count_nonzero(W) == len(values)
+    return W, intercepts.astype(np.float64), n_iter
+
+
+@pytest.mark.parametrize("C", [0.1, 1.0, 10.0])
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_objective_is_that_of_linear_svc_and_the_duality_gap_closes(C, seed):
+    X, Y = cluster(seed=seed)
+    W, b, _ = solve(X, Y, C=C)
+    dense = X.toarray().astype(np.float64)
+    for child in range(Y.shape[1]):
+        y = np.where(Y[:, child], 1.0, -1.0)
+        ours = primal_objective(dense, y, W[:, child], b[child], C)
+        # At the optimum the dual variables are 2 C times the slacks.
+        a = 2.0 * C * np.maximum(0.0, 1.0 - y * (dense @ W[:, child] + b[child]))
+        assert ours - dual_objective(dense, y, a, C) < 1e-4 * ours
+        svc = LinearSVC(C=C, tol=1e-8, max_iter=10**5).fit(dense, y)
+        theirs = primal_objective(dense, y, svc.coef_[0], svc.intercept_[0], C)
+        assert ours == pytest.approx(theirs, rel=1e-5)
+        np.testing.assert_allclose(W[:, child], svc.coef_[0], atol=1e-4 * C)
+        np.testing.assert_allclose(b[child], svc.intercept_[0], atol=1e-4 * C)
+
+
+def test_default_tolerance_is_close_to_the_optimum():
+    X, Y = cluster(n_rows=400)
+    dense = X.toarray().astype(np.float64)
+    loose, tight = solve(X, Y, tol=0.1, max_iter=100), solve(X, Y)
+    for child in range(Y.shape[1]):
+        y = np.where(Y[:, child], 1.0, -1.0)
+        objective = [
+            primal_objective(dense, y, W[:, child], b[child], 1.0) for W, b, _ in (loose, tight)
+        ]
+        assert objective[0] < 1.01 * objective[1]
+
+
+def test_rows_outside_the_cluster_do_not_matter():
+    X, Y = cluster()
+    rows = np.sort(np.random.default_rng(0).permutation(120)[:50])
+    inside = np.zeros_like(Y)
+    inside[rows] = Y[rows]
+    W, b, _ = solve(X, inside, rows=rows)
+    alone, alone_b, _ = solve(sp.csr_array(X[rows]), Y[rows])
+    np.testing.assert_array_equal(W, alone)
+    np.testing.assert_array_equal(b, alone_b)
+    # Positives that are not among the rows are ignored.
+    W, b, _ = solve(X, Y, rows=rows)
+    np.testing.assert_array_equal(W, alone)
+
+
+@settings(max_examples=40, deadline=None)
+@given(data=st.data())
+def test_any_small_cluster_reaches_its_optimum(data):
+    n, d, n_children = (data.draw(st.integers(1, 8)) for _ in range(3))
+    cells = st.lists(st.sampled_from([0, 0, 0, 1, -1, 2]), min_size=n * d, max_size=n * d)
+    dense = np.array(data.draw(cells), dtype=np.float64).reshape(n, d)
+    Y = np.array(
+        data.draw(st.lists(st.booleans(), min_size=n * n_children, max_size=n * n_children))
+    ).reshape(n, n_children)
+    W, b, _ = solve(sp.csr_array(dense.astype(np.float32)), Y, tol=1e-8, max_iter=20000)
+    for child in range(n_children):
+        y = np.where(Y[:, child], 1.0, -1.0)
+        ours = primal_objective(dense, y, W[:, child], b[child], 1.0)
+        a = 2.0 * np.maximum(0.0, 1.0 - y * (dense @ W[:, child] + b[child]))
+        assert ours - dual_objective(dense, y, a, 1.0) < 1e-4 * max(ours, 1e-3)
+
+
+def test_threshold_drops_small_weights_and_changes_no_other():
+    X, Y = cluster()
+    full, b, _ = solve(X, Y, tol=0.1)
+    pruned, pruned_b, _ = solve(X, Y, tol=0.1, threshold=0.2)
+    np.testing.assert_array_equal(pruned, np.where(np.abs(full) >= 0.2, full, 0.0))
+    np.testing.assert_array_equal(pruned_b, b)
+    nothing, _, _ = solve(X, Y, tol=0.1, threshold=1e9)
+    assert not nothing.any()
+
+
+def test_sweeps_are_counted_and_bounded():
+    X, Y = cluster()
+    assert solve(X, Y, tol=1e-6, max_iter=3)[2] == 3
+    assert 1 <= solve(X, Y, tol=0.1, max_iter=100)[2] < 100
+
+
+def test_same_seed_same_weights():
+    X, Y = cluster()
+    one, two, other = solve(X, Y, tol=0.1), solve(X, Y, tol=0.1), solve(X, Y, tol=0.1, seed=1)
+    np.testing.assert_array_equal(one[0], two[0])
+    assert np.any(one[0] != other[0])
+
+
+def test_no_rows_and_empty_rows():
+    X, Y = cluster()
+    W, b, _ = solve(X, Y[:, :2] & False, rows=np.arange(0))
+    assert not W.any()
+    assert not b.any()
+    empty = sp.csr_array((4, 10), dtype=np.float32)
+    W, b, _ = solve(empty, np.array([[True], [True], [True], [False]]))
+    assert not W.any()
+    assert b[0] > 0

@@ -1,0 +1,56 @@
+"""Slow and obviously right versions of what the kernels do, for tests to compare with."""
+
+import numpy as np
+
+
+def dense_weights(level):
+    """Weights (n_features, n_children) and intercepts of a LevelModel, in float64."""
+    a = level.arrays
+    W = np.zeros((level.n_features, a["child_indptr"][-1]))
+    offsets = a["entry_offsets"].astype(np.int64)
+    for parent in range(len(a["child_indptr"]) - 1):
+        for at in range(a["feature_indptr"][parent], a["feature_indptr"][parent + 1]):
+            for e in range(offsets[at], offsets[at + 1]):
+                child = a["child_indptr"][parent] + a["entry_children"][e]
+                assert child < a["child_indptr"][parent + 1]
+                W[a["features"][at], child] = a["entry_weights"][e]
+    return W, a["intercepts"].astype(np.float64)
+
+
+def expand(level, x, parents, keep, best_first=False):
+    """Best `keep` of [(id, log score)] for one dense row and parents [(id, log score)]."""
+    W, intercepts = dense_weights(level)
+    indptr, names = level.arrays["child_indptr"], level.arrays["child_ids"]
+    scored = []
+    for parent, score in parents:
+        for child in range(indptr[parent], indptr[parent + 1]):
+            margin = x @ W[:, child] + intercepts[child]
+            scored.append((int(names[child]), score - max(0.0, 1.0 - margin) ** 3))
+    scored.sort(key=lambda pair: (-pair[1], pair[0]))
+    scored = scored[:keep] if keep else scored
+    return scored if best_first else sorted(scored)
+
+
+def beam_search(model, x, beam_width, keep=0):
+    """Best labels [(label, log score)] of one dense row, best first."""
+    beam = [(0, 0.0)]
+    for level in model._matcher.levels:
+        beam = expand(level, x, beam, beam_width)
+    return expand(model._ranker.level, x, beam, keep, best_first=True)
+
+
+def all_scores(model, x):
+    """Log score of every label of one dense row: every path of the tree is followed."""
+    return dict(beam_search(model, x, beam_width=10**9))
+
+
+def primal_objective(X, y, w, b, C):
+    """Value of 1/2 |w|^2 + 1/2 b^2 + C sum max(0, 1 - y f)^2."""
+    slack = np.maximum(0.0, 1.0 - y * (X @ w + b))
+    return 0.5 * (w @ w + b * b) + C * (slack @ slack)
+
+
+def dual_objective(X, y, a, C):
+    """Value of the dual at a >= 0; never above the primal's optimum."""
+    w, b = X.T @ (a * y), (a * y).sum()
+    return a.sum() - 0.5 * (w @ w + b * b) - (a @ a) / (4.0 * C)

@@ -1,0 +1,19 @@
+"""scikit-learn's common estimator checks, none of them expected to fail."""
+
+from sklearn.utils.estimator_checks import parametrize_with_checks
+
+from skxmr import HierarchicalLabelTree, XRLinearClassifier
+
+
+@parametrize_with_checks(
+    [
+        XRLinearClassifier(),
+        XRLinearClassifier(branching_factor=2, max_leaf_size=1, beam_width=1),
+        XRLinearClassifier(branching_factor=2, max_leaf_size=2, beam_width=2, n_jobs=2),
+        HierarchicalLabelTree(),
+        HierarchicalLabelTree(branching_factor=2, max_leaf_size=1),
+        HierarchicalLabelTree(branching_factor=3, max_leaf_size=2, clustering="kmeans"),
+    ]
+)
+def test_common_checks(estimator, check):
+    check(estimator)
