@@ -3,13 +3,12 @@
 from numbers import Integral, Real
 
 import numpy as np
-import scipy.sparse as sp
-from sklearn.base import BaseEstimator, ClassifierMixin, _fit_context, clone
+from sklearn.base import BaseEstimator, ClassifierMixin, _fit_context
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from skxmr._core._csr import row_is_canonical
+from skxmr._core import score_forms
 from skxmr._core.threads import row_blocks, run_tasks
 from skxmr._core.validation import (
     MAX_CHILDREN,
@@ -17,8 +16,10 @@ from skxmr._core.validation import (
     as_public_csr,
     as_row_arrays,
     check_targets,
+    is_plain_row,
 )
-from skxmr.indexing import HierarchicalLabelTree, LabelHierarchy, positive_instance_features
+from skxmr.indexing import HierarchicalLabelTree, LabelHierarchy
+from skxmr.indexing.label_index import check_label_tree, index_labels
 from skxmr.matching import RecursiveLinearMatcher, teacher_forced_rows
 from skxmr.matching.negative_sampling import pattern_arrays
 from skxmr.ranking import OneVsAllRanker
@@ -26,8 +27,6 @@ from skxmr.ranking import OneVsAllRanker
 # Rows scored together. Chosen by experiment: a chunk's features are spread once a block, so more
 # rows share the cost; beyond this the gain is under a hundredth and the scratch leaves the cache.
 BLOCK_ROWS = 2048
-# decision_function stays finite: scikit-learn's scorers refuse infinity.
-LARGEST_ODDS = 100.0
 
 
 class XRLinearClassifier(ClassifierMixin, BaseEstimator):
@@ -183,15 +182,20 @@ class XRLinearClassifier(ClassifierMixin, BaseEstimator):
             differ in number, or a given hierarchy has another number of labels. Nothing fitted
             before is lost.
         """
-        X, y = validate_data(
-            self, X, y, accept_sparse="csr", dtype=_FLOATS, multi_output=True
-        )
+        X, y = validate_data(self, X, y, accept_sparse="csr", dtype=_FLOATS, multi_output=True)
         Y, classes, kind, dtype = check_targets(y)
-        if isinstance(self.label_tree, LabelHierarchy):
-            self._check_hierarchy(Y.shape[1])
+        shape = {name: getattr(self, name) for name in ("branching_factor", "max_leaf_size")}
+        check_label_tree(self.label_tree, Y.shape[1], **shape)
         rows = as_row_arrays(X, drop_zeros=True)
         random_state = check_random_state(self.random_state)
-        hierarchy = self._index(rows, Y, random_state)
+        hierarchy = index_labels(
+            rows,
+            Y,
+            self.label_tree,
+            seed=random_state.randint(MAX_SEED),
+            n_jobs=self.n_jobs,
+            **shape,
+        )
         matcher, ranker = self._train(rows, Y, hierarchy, random_state)
         self.classes_ = classes
         self.hierarchy_ = hierarchy
@@ -201,43 +205,6 @@ class XRLinearClassifier(ClassifierMixin, BaseEstimator):
         self._matcher = matcher
         self._ranker = ranker
         return self
-
-    def _check_hierarchy(self, n_labels):
-        for name in ("branching_factor", "max_leaf_size"):
-            if getattr(self, name) is not None:
-                raise ValueError(
-                    f"{name}={getattr(self, name)} cannot change a LabelHierarchy given as "
-                    f"label_tree; leave it None."
-                )
-        if self.label_tree.n_labels != n_labels:
-            raise ValueError(
-                f"label_tree is a LabelHierarchy of {self.label_tree.n_labels} labels, but y has "
-                f"{n_labels}; they must be equal."
-            )
-        widest = max(int(np.diff(p).max()) for p in self.label_tree.child_indptrs)
-        if widest > MAX_CHILDREN:
-            raise ValueError(
-                f"label_tree has a cluster of {widest} children; at most {MAX_CHILDREN} are "
-                "supported."
-            )
-
-    def _index(self, rows, Y, random_state):
-        """Stage 1: label features, then the tree."""
-        if isinstance(self.label_tree, LabelHierarchy):
-            return self.label_tree
-        tree = HierarchicalLabelTree() if self.label_tree is None else clone(self.label_tree)
-        own = {
-            "branching_factor": self.branching_factor,
-            "max_leaf_size": self.max_leaf_size,
-            "n_jobs": self.n_jobs,
-        }
-        tree.set_params(**{name: value for name, value in own.items() if value is not None})
-        seed = random_state.randint(MAX_SEED)
-        if tree.random_state is None:
-            tree.set_params(random_state=seed)
-        indptr, indices, data, n_features = rows
-        X = sp.csr_array((data, indices, indptr), shape=(Y.shape[0], n_features))
-        return tree.fit_hierarchy(positive_instance_features(X, Y))
 
     def _train(self, rows, Y, hierarchy, random_state):
         """Stages 2 and 3: the models of the clusters, then those of the labels."""
@@ -317,45 +284,24 @@ class XRLinearClassifier(ClassifierMixin, BaseEstimator):
         """
         if not isinstance(k, Integral) or isinstance(k, bool) or not 1 <= k < 2**31:
             raise ValueError(f"k must be an integer from 1 up; got {k!r}.")
-        if self._is_plain_row(X):
+        k = int(k)
+        if self._takes_plain_row(X):
             x = (X.indices, X.data)
-            labels, scores = self._ranker.rank_row(
-                x, self._matcher.match_row(x, self.beam_width), int(k)
-            )
-            return _padded(labels[None], np.exp(scores)[None], int(k))
-
-        def finish(indptr, labels, scores):
-            scores = np.exp(scores)
-            counts = np.diff(indptr)
-            n_best = int(counts.max(initial=0))
-            if np.all(counts == n_best):
-                shape = (len(counts), n_best)
-                return _padded(labels.reshape(shape), scores.reshape(shape), int(k))
-            full = np.full((len(counts), n_best), -1, np.int32), np.full(
-                (len(counts), n_best), -np.inf, np.float32
-            )
-            here = np.arange(n_best) < counts[:, None]
-            full[0][here], full[1][here] = labels, scores
-            return _padded(*full, int(k))
-
-        blocks = self._rank(self._rows(X), int(k), True, finish)
+            clusters = self._matcher.match_row(x, self.beam_width)
+            labels, scores = self._ranker.rank_row(x, clusters, k)
+            return score_forms.pad_ranking(labels[None], np.exp(scores)[None], k)
+        blocks = self._rank(self._rows(X), k, True, lambda *b: score_forms.rank_rows(*b, k))
         labels, scores = zip(*blocks, strict=True)
         return np.concatenate(labels), np.concatenate(scores)
 
-    def _is_plain_row(self, X):
-        # One float32 CSR row needs none of the checks that take 200 microseconds; what kernels
-        # rely on is checked in one. Everything else, errors too, goes the long way.
+    def _takes_plain_row(self, X):
+        # The short way is for the plainest case; everything else, errors too, goes the long way.
         return (
-            isinstance(X, (sp.csr_matrix, sp.csr_array))
-            and X.shape == (1, getattr(self, "n_features_in_", None))
-            and X.data.dtype == np.float32
-            and X.indices.dtype == np.int32
-            and X.indptr[-1] == len(X.data)
-            and isinstance(self.beam_width, int)
-            and self.beam_width > 0
+            hasattr(self, "hierarchy_")
             and not hasattr(self, "feature_names_in_")
-            and hasattr(self, "hierarchy_")
-            and row_is_canonical(X.indices, X.data, X.shape[1])
+            and type(self.beam_width) is int
+            and self.beam_width > 0
+            and is_plain_row(X, self.n_features_in_)
         )
 
     def predict_proba(self, X):
@@ -377,10 +323,8 @@ class XRLinearClassifier(ClassifierMixin, BaseEstimator):
             return self._sparse(X)
         logs = self._dense_logs(X)
         if self._target_kind == "classes":
-            logs -= logs.max(axis=1, keepdims=True)
-            proba = np.exp(logs, out=logs)
-            return proba / proba.sum(axis=1, keepdims=True)
-        return np.clip(np.exp(logs), _TINY, 1.0 - np.finfo(np.float32).epsneg)
+            return score_forms.class_probabilities(logs)
+        return score_forms.open_interval(logs)
 
     def decision_function(self, X):
         """Return a score for labels: higher is more likely.
@@ -399,16 +343,10 @@ class XRLinearClassifier(ClassifierMixin, BaseEstimator):
         """
         if self._returns_sparse():
             return self._sparse(X)
-        logs = self._dense_logs(X).astype(np.float64)
-        if self._target_kind == "dense":
-            with np.errstate(divide="ignore"):
-                odds = logs - np.log(-np.expm1(logs))
-            return np.clip(odds, _LOWEST, LARGEST_ODDS).astype(np.float32)
-        if logs.shape[1] <= 2:
-            odds = logs[:, -1] - logs[:, 0] if logs.shape[1] == 2 else logs[:, 0]
-        else:
-            odds = logs - np.logaddexp.reduce(logs, axis=1, keepdims=True)
-        return np.maximum(odds, _LOWEST).astype(np.float32)
+        logs = self._dense_logs(X)
+        if self._target_kind == "classes":
+            return score_forms.class_log_scores(logs)
+        return score_forms.log_odds(logs)
 
     def predict(self, X):
         """Return the labels whose score is at least one half, or the best class.
@@ -444,41 +382,17 @@ class XRLinearClassifier(ClassifierMixin, BaseEstimator):
 
     def _sparse(self, X):
         def finish(indptr, labels, scores):
-            return indptr, labels, np.maximum(np.exp(scores), _TINY)
+            return indptr, labels, np.maximum(np.exp(scores), score_forms.LEAST_SCORE)
 
         return self._joined(self._rank(self._rows(X), finish=finish))
 
     def _joined(self, blocks):
-        indptrs, labels, values = zip(*blocks, strict=True)
-        counts = np.concatenate([np.diff(indptr) for indptr in indptrs])
-        indptr = np.concatenate(([0], np.cumsum(counts)))
-        shape = (len(counts), len(self.classes_))
-        return as_public_csr(indptr, np.concatenate(labels), np.concatenate(values), shape)
+        indptr, labels, values = score_forms.join_rows(blocks)
+        return as_public_csr(indptr, labels, values, (len(indptr) - 1, len(self.classes_)))
 
     def _dense_logs(self, X):
-        """Log scores of all labels, the lowest finite value outside the beam."""
-        rows = self._rows(X)
-        logs = np.full((len(rows[0]) - 1, len(self.classes_)), _LOWEST, dtype=np.float32)
-        start = 0
-        for indptr, labels, scores in self._rank(rows, finish=lambda *block: block):
-            counts = np.diff(indptr)
-            logs[start + np.repeat(np.arange(len(counts)), counts), labels] = scores
-            start += len(counts)
-        return np.maximum(logs, _LOWEST, out=logs)
+        rows = score_forms.join_rows(self._rank(self._rows(X), finish=lambda *block: block))
+        return score_forms.dense_rows(*rows, len(self.classes_))
 
 
 _FLOATS = [np.float64, np.float32]
-_TINY = np.finfo(np.float32).tiny
-# Stands for the log score of labels outside the beam; finite, and so is ten digits more of it.
-_LOWEST = np.float32(-1e20)
-
-
-def _padded(labels, scores, k):
-    missing = k - labels.shape[1]
-    if missing <= 0:
-        return labels, scores
-    shape = (len(labels), missing)
-    return (
-        np.hstack([labels, np.full(shape, -1, np.int32)]),
-        np.hstack([scores, np.full(shape, -np.inf, np.float32)]),
-    )

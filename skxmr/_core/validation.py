@@ -8,7 +8,7 @@ from sklearn import get_config
 from sklearn.exceptions import DataConversionWarning
 from sklearn.utils.multiclass import check_classification_targets
 
-from skxmr._core._csr import rows_are_canonical
+from skxmr._core._csr import row_is_canonical, rows_are_canonical
 
 # Children are numbered inside their parent in 16 bits.
 MAX_CHILDREN = 2**16
@@ -56,12 +56,29 @@ def as_row_arrays(X, name="X", drop_zeros=False):
             data = C.data.astype(np.float32)
         arrays = _trusted(C.indptr, C.indices, data)
         if not rows_are_canonical(*arrays, X.shape[1]):
-            raise ValueError(f"{name} contains a value that is infinite or not a number in float32.")
+            raise ValueError(
+                f"{name} contains a value that is infinite or not a number in float32."
+            )
     if drop_zeros and np.count_nonzero(arrays[2]) < len(arrays[2]):
         C = sp.csr_array((arrays[2], arrays[1], arrays[0]), shape=X.shape, copy=True)
         C.eliminate_zeros()
         arrays = _trusted(C.indptr, C.indices, C.data)
     return (*arrays, X.shape[1])
+
+
+def is_plain_row(X, n_columns):
+    """Whether X is one float32 CSR row that kernels can read as it is.
+
+    The full validation of an array takes 200 microseconds, longer than a search; this takes one.
+    """
+    return (
+        isinstance(X, (sp.csr_matrix, sp.csr_array))
+        and X.shape == (1, n_columns)
+        and X.data.dtype == np.float32
+        and X.indices.dtype == np.int32
+        and X.indptr[-1] == len(X.data)
+        and row_is_canonical(X.indices, X.data, n_columns)
+    )
 
 
 def _trusted(indptr, indices, data):

@@ -103,8 +103,8 @@ cdef void select(index_t* order, index_t n, index_t n_first, const double* score
 
 
 cdef int split(const Rows* z, const index_t* rows, index_t n, index_t n_left, bint spherical,
-                int max_iter, uint64_t* rng, float* centre, double* score, double* with_total,
-                double* with_right, index_t* order, signed char* side) noexcept nogil:
+               int max_iter, uint64_t* rng, float* centre, double* score, double* with_total,
+               double* with_right, index_t* order, signed char* side) noexcept nogil:
     # On return the first n_left of `order` (positions in rows) form the left side. `centre` holds
     # 0 for every feature on entry and on return. Returns the number of rounds.
     cdef index_t i, p, q, changed

@@ -19,7 +19,7 @@ cdef bint compact(Cluster* c, const offset_t[::1] indptr, const index_t[::1] ind
     # Renumber the features that occur, most frequent first, and copy the rows. `scratch` holds 0
     # for every column of X on entry and again on return. False if memory ran out.
     cdef index_t n_rows = <index_t>rows.shape[0]
-    cdef index_t i, f, n_features = 0, most = 1
+    cdef index_t i, f, n_features = 0
     cdef offset_t at, n_entries = 0, n_shared_entries = 0, n_own_entries = 0
     cdef index_t* seen
     cdef index_t* count

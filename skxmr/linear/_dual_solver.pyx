@@ -158,8 +158,8 @@ cdef int rising(const void* p, const void* q) noexcept nogil:
 
 cdef tuple pack(const Cluster* c, const Weights* kept):
     # Turn child-major weights into the chunk: features by rising column, children by rising number.
-    cdef index_t f, n_kept = 0, at
-    cdef offset_t e, total = 0
+    cdef index_t f, n_kept = 0
+    cdef offset_t e
     cdef offset_t* place = <offset_t*>calloc(c.n_features + 1, sizeof(offset_t))
     cdef uint64_t* keys = <uint64_t*>malloc((c.n_features + 1) * sizeof(uint64_t))
     try:

@@ -165,6 +165,8 @@ def _solve_block(X, clusters, target_rows, settings):
     indptr, indices, data, n_features = X
     scratch = np.zeros(n_features, dtype=np.int32)
     return [
-        solve_cluster(indptr, indices, data, rows, child_indptr, target_rows, *settings, seed, scratch)
+        solve_cluster(
+            indptr, indices, data, rows, child_indptr, target_rows, *settings, seed, scratch
+        )
         for rows, child_indptr, seed in clusters
     ]

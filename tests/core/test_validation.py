@@ -42,7 +42,7 @@ def test_row_is_canonical():
 def test_canonical_rows_are_not_copied():
     X = sp.random_array((20, 30), density=0.2, format="csr", dtype=np.float32, rng=0)
     X.sort_indices()
-    indptr, indices, data, n_columns = as_row_arrays(X)
+    _, indices, data, n_columns = as_row_arrays(X)
     assert n_columns == 30
     assert np.shares_memory(data, X.data)
     assert np.shares_memory(indices, X.indices)

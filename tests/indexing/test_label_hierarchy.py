@@ -1,4 +1,5 @@
 import copy
+import itertools
 import pickle
 
 import numpy as np
@@ -99,9 +100,7 @@ def test_node_targets_say_which_rows_have_a_label_below(parents, data):
     for indptr, got in zip(tree.child_indptrs[:0:-1], targets[:0:-1], strict=True):
         np.testing.assert_array_equal(got.toarray() != 0, below)
         assert np.all(np.diff(got.indptr) == below.sum(axis=0))
-        below = np.stack(
-            [below[:, a:b].any(axis=1) for a, b in zip(indptr[:-1], indptr[1:], strict=True)], 1
-        )
+        below = np.stack([below[:, a:b].any(axis=1) for a, b in itertools.pairwise(indptr)], 1)
     np.testing.assert_array_equal(targets[0].toarray() != 0, below)
 
 

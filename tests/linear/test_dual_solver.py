@@ -3,9 +3,9 @@ import pytest
 import scipy.sparse as sp
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from naive import dual_objective, primal_objective
 from sklearn.svm import LinearSVC
 
+from naive import dual_objective, primal_objective
 from skxmr.linear._dual_solver import solve_cluster
 
 

@@ -1,0 +1,19 @@
+import numpy as np
+import pytest
+import scipy.sparse as sp
+
+from skxmr.datasets import make_extreme_multilabel
+
+
+@pytest.fixture(scope="session")
+def xmc_data():
+    """600 rows, 400 features, 150 labels; some rows without a label, some labels without a row."""
+    X, Y = make_extreme_multilabel(
+        n_samples=600, n_features=400, n_labels=150, n_features_per_sample=20, random_state=0
+    )
+    keep = np.ones(Y.shape)
+    keep[:10] = 0
+    keep[:, [3, 77]] = 0
+    Y = sp.csr_matrix(Y.multiply(keep))
+    Y.eliminate_zeros()
+    return sp.csr_matrix(X), Y
