@@ -11,12 +11,15 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from skxmr._core import score_forms
 from skxmr._core.threads import row_blocks, run_tasks
 from skxmr._core.validation import (
+    FLOATS,
     MAX_CHILDREN,
     MAX_SEED,
     as_public_csr,
     as_row_arrays,
     check_targets,
     is_plain_row,
+    set_seen,
+    validate_fit_data,
 )
 from skxmr.indexing import HierarchicalLabelTree, LabelHierarchy
 from skxmr.indexing.label_index import check_label_tree, index_labels
@@ -157,7 +160,6 @@ class XRLinearClassifier(ClassifierMixin, BaseEstimator):
         tags.classifier_tags.multi_label = True
         return tags
 
-    # The tree is cloned by hand below, and a LabelHierarchy is no estimator.
     @_fit_context(prefer_skip_nested_validation=True)
     def fit(self, X, y):
         """Group the labels and train the models.
@@ -182,7 +184,9 @@ class XRLinearClassifier(ClassifierMixin, BaseEstimator):
             differ in number, or a given hierarchy has another number of labels. Nothing fitted
             before is lost.
         """
-        X, y = validate_data(self, X, y, accept_sparse="csr", dtype=_FLOATS, multi_output=True)
+        (X, y), seen = validate_fit_data(
+            self, X, y, accept_sparse="csr", dtype=FLOATS, multi_output=True
+        )
         Y, classes, kind, dtype = check_targets(y)
         shape = {name: getattr(self, name) for name in ("branching_factor", "max_leaf_size")}
         check_label_tree(self.label_tree, Y.shape[1], **shape)
@@ -197,6 +201,7 @@ class XRLinearClassifier(ClassifierMixin, BaseEstimator):
             **shape,
         )
         matcher, ranker = self._train(rows, Y, hierarchy, random_state)
+        set_seen(self, seen)
         self.classes_ = classes
         self.hierarchy_ = hierarchy
         self.n_iter_ = max(level.n_iter for level in [*matcher.levels, ranker.level])
@@ -237,7 +242,7 @@ class XRLinearClassifier(ClassifierMixin, BaseEstimator):
     def _rows(self, X):
         check_is_fitted(self, "hierarchy_")
         self._validate_params()
-        X = validate_data(self, X, accept_sparse="csr", dtype=_FLOATS, reset=False)
+        X = validate_data(self, X, accept_sparse="csr", dtype=FLOATS, reset=False)
         return as_row_arrays(X)
 
     def _rank(self, rows, k=0, best_first=False, finish=None):
@@ -351,6 +356,9 @@ class XRLinearClassifier(ClassifierMixin, BaseEstimator):
     def predict(self, X):
         """Return the labels whose score is at least one half, or the best class.
 
+        A score is a product over levels: on a deep tree few labels reach one half, and most of
+        those are right. Rankings (`predict_topk`) and thresholds of one's own see the rest.
+
         Parameters
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
@@ -381,10 +389,7 @@ class XRLinearClassifier(ClassifierMixin, BaseEstimator):
         return self.sparse_output
 
     def _sparse(self, X):
-        def finish(indptr, labels, scores):
-            return indptr, labels, np.maximum(np.exp(scores), score_forms.LEAST_SCORE)
-
-        return self._joined(self._rank(self._rows(X), finish=finish))
+        return self._joined(self._rank(self._rows(X), finish=score_forms.positive_scores))
 
     def _joined(self, blocks):
         indptr, labels, values = score_forms.join_rows(blocks)
@@ -393,6 +398,3 @@ class XRLinearClassifier(ClassifierMixin, BaseEstimator):
     def _dense_logs(self, X):
         rows = score_forms.join_rows(self._rank(self._rows(X), finish=lambda *block: block))
         return score_forms.dense_rows(*rows, len(self.classes_))
-
-
-_FLOATS = [np.float64, np.float32]

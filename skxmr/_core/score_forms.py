@@ -11,6 +11,11 @@ LEAST_SCORE = np.finfo(np.float32).tiny
 LARGEST_ODDS = 100.0
 
 
+def positive_scores(indptr, ids, logs):
+    """Return CSR arrays with exp(logs) for logs, kept above 0."""
+    return indptr, ids, np.maximum(np.exp(logs), LEAST_SCORE)
+
+
 def join_rows(blocks):
     """Join (indptr, ids, values) of consecutive blocks of rows.
 

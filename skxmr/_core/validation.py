@@ -1,5 +1,6 @@
 """What is checked once, at the edge of the estimators, so that kernels can trust their arrays."""
 
+import copy
 import warnings
 
 import numpy as np
@@ -7,12 +8,15 @@ import scipy.sparse as sp
 from sklearn import get_config
 from sklearn.exceptions import DataConversionWarning
 from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import validate_data
 
 from skxmr._core._csr import row_is_canonical, rows_are_canonical
 
 # Children are numbered inside their parent in 16 bits.
 MAX_CHILDREN = 2**16
 MAX_SEED = 2**31 - 1
+# What X may keep; kernels see float32, but a sum of duplicates is still made in float64.
+FLOATS = [np.float64, np.float32]
 
 
 def as_row_arrays(X, name="X", drop_zeros=False):
@@ -64,6 +68,39 @@ def as_row_arrays(X, name="X", drop_zeros=False):
         C.eliminate_zeros()
         arrays = _trusted(C.indptr, C.indices, C.data)
     return (*arrays, X.shape[1])
+
+
+def validate_fit_data(estimator, *args, **kwargs):
+    """Validate the data of a fit without leaving a trace in the estimator if it is refused.
+
+    Parameters
+    ----------
+    estimator : estimator
+        Left as it is.
+    *args, **kwargs
+        What `sklearn.utils.validation.validate_data` takes after the estimator.
+
+    Returns
+    -------
+    data : ndarray, sparse matrix or tuple of them
+        What `validate_data` returns.
+    seen : dict
+        The attributes that say what the data looked like, `n_features_in_` and, if it had names,
+        `feature_names_in_`: for `set_seen`, once the fit is done.
+    """
+    probe = copy.copy(estimator)
+    data = validate_data(probe, *args, **kwargs)
+    return data, {name: vars(probe)[name] for name in _SEEN if name in vars(probe)}
+
+
+def set_seen(estimator, seen):
+    """Set what `validate_fit_data` saw, and forget what an earlier fit had seen."""
+    for name in _SEEN:
+        vars(estimator).pop(name, None)
+    vars(estimator).update(seen)
+
+
+_SEEN = ("n_features_in_", "feature_names_in_")
 
 
 def is_plain_row(X, n_columns):

@@ -10,7 +10,14 @@ from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from skxmr._core.validation import MAX_CHILDREN, MAX_SEED, as_public_csr
+from skxmr._core.validation import (
+    FLOATS,
+    MAX_CHILDREN,
+    MAX_SEED,
+    as_public_csr,
+    set_seen,
+    validate_fit_data,
+)
 from skxmr.indexing.hierarchical_clustering import cluster_hierarchy
 from skxmr.indexing.label_features import as_float32_rows
 
@@ -143,12 +150,14 @@ class HierarchicalLabelTree(TransformerMixin, BaseEstimator):
             If a parameter is out of its range, or Z has no rows, no features, or values that are
             not finite.
         """
-        Z = self._rows(validate_data(self, Z, accept_sparse="csr", dtype=_FLOATS))
+        Z, seen = validate_fit_data(self, Z, accept_sparse="csr", dtype=FLOATS)
+        Z = self._rows(Z)
         self.hierarchy_, self.n_iter_ = self._cluster(Z)
         self.labels_ = self.hierarchy_.leaf_of_label.copy()
         self.n_leaves_ = self.hierarchy_.n_leaves
         self.n_levels_ = self.hierarchy_.n_levels
         self.cluster_centers_ = self._centers(Z)
+        set_seen(self, seen)
         self._n_features_out = self.n_leaves_
         return self
 
@@ -184,7 +193,7 @@ class HierarchicalLabelTree(TransformerMixin, BaseEstimator):
             Leaf cluster of each row.
         """
         check_is_fitted(self)
-        Z = validate_data(self, Z, accept_sparse="csr", dtype=_FLOATS, reset=False)
+        Z = validate_data(self, Z, accept_sparse="csr", dtype=FLOATS, reset=False)
         return self._route(self._rows(Z))
 
     def transform(self, Z):
@@ -201,7 +210,7 @@ class HierarchicalLabelTree(TransformerMixin, BaseEstimator):
             One 1 in each row, in the dtype of `Z` (float64 if that is not floating).
         """
         check_is_fitted(self)
-        Z = validate_data(self, Z, accept_sparse="csr", dtype=_FLOATS, reset=False)
+        Z = validate_data(self, Z, accept_sparse="csr", dtype=FLOATS, reset=False)
         leaves = self._route(self._rows(Z))
         memberships = as_public_csr(
             np.arange(len(leaves) + 1),
@@ -332,6 +341,3 @@ class HierarchicalLabelTree(TransformerMixin, BaseEstimator):
                 below[rows] = indptr[parent] + np.argmax(near + offset[children], axis=1)
             node = below
         return node
-
-
-_FLOATS = [np.float64, np.float32]

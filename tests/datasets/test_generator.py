@@ -1,0 +1,190 @@
+"""The generator keeps its promises: sizes, tail, planted hierarchy, learnable features."""
+
+import tracemalloc
+
+import numpy as np
+import pytest
+import scipy.sparse as sp
+import sklearn
+from sklearn.preprocessing import normalize
+
+from skxmr import LabelHierarchy
+from skxmr.datasets import _generator, make_extreme_multilabel
+
+
+def centroid_precision(X, Y, first_test_row):
+    """Precision at 1 of the nearest label centroid on the last rows."""
+    centroids = normalize(Y[:first_test_row].astype(np.float32).T @ X[:first_test_row])
+    best = (X[first_test_row:] @ centroids.T).toarray().argmax(axis=1)
+    return np.asarray(Y[first_test_row:][np.arange(len(best)), best]).mean()
+
+
+def test_default_output():
+    X, Y = make_extreme_multilabel(random_state=0)
+    assert X.shape == (1000, 2000)
+    assert Y.shape == (1000, 500)
+    assert X.format == Y.format == "csr"
+    assert X.dtype == np.float32
+    assert Y.dtype == np.int32
+    for matrix in (X, Y):
+        assert matrix.indices.dtype == np.int32
+        matrix.check_format(full_check=True)
+        fresh = sp.csr_array((matrix.data, matrix.indices, matrix.indptr), shape=matrix.shape)
+        assert fresh.has_canonical_format
+    assert np.all(Y.data == 1)
+    assert X.data.min() > 0
+    assert np.diff(X.indptr).min() >= 1
+    np.testing.assert_allclose(X.multiply(X).sum(axis=1), 1, rtol=1e-5)
+
+
+@pytest.mark.parametrize("n_labels_per_sample", [1, 2.5, 8])
+@pytest.mark.parametrize("n_features_per_sample", [2, 50])
+def test_means(n_labels_per_sample, n_features_per_sample):
+    X, Y = make_extreme_multilabel(
+        2000,
+        5000,
+        400,
+        n_features_per_sample=n_features_per_sample,
+        n_labels_per_sample=n_labels_per_sample,
+        random_state=3,
+    )
+    assert Y.nnz == round(2000 * n_labels_per_sample)
+    assert np.diff(Y.indptr).min() == 1
+    assert X.nnz / 2000 == pytest.approx(n_features_per_sample, rel=0.1)
+
+
+@pytest.mark.parametrize("n_samples", [1, 7, 100])
+def test_tiny(n_samples):
+    X, Y = make_extreme_multilabel(
+        n_samples, 3, 2, n_features_per_sample=3, n_labels_per_sample=2, random_state=0
+    )
+    assert X.shape == (n_samples, 3)
+    assert np.diff(Y.indptr).min() >= 1
+    assert np.diff(X.indptr).min() >= 1
+
+
+@pytest.mark.parametrize("n_labels", [300, 1200])
+def test_every_label_has_a_row_when_there_is_room(n_labels):
+    _, Y = make_extreme_multilabel(400, 500, n_labels, n_labels_per_sample=4, random_state=0)
+    assert np.bincount(Y.indices, minlength=n_labels).min() >= 1
+    # Room was made without touching the rows' sizes or giving a row a label twice.
+    assert Y.nnz == 1600
+    assert Y.has_canonical_format
+
+
+def test_popularity_decides_where_there_is_no_room():
+    _, Y = make_extreme_multilabel(100, 500, 1000, n_labels_per_sample=4, random_state=0)
+    frequency = np.bincount(Y.indices, minlength=1000)
+    assert frequency.min() == 0
+    assert frequency.max() > 5
+
+
+def test_random_state():
+    def make(random_state):
+        X, Y = make_extreme_multilabel(200, 300, 50, random_state=random_state)
+        return X.toarray(), Y.toarray()
+
+    for first, again, other in zip(make(7), make(7), make(8), strict=True):
+        np.testing.assert_array_equal(first, again)
+        assert np.any(first != other)
+    for first, again in zip(make(7), make(np.random.RandomState(7)), strict=True):
+        np.testing.assert_array_equal(first, again)
+
+
+def test_tail():
+    def share_of_head(exponent):
+        _, Y = make_extreme_multilabel(5000, 500, 1000, label_exponent=exponent, random_state=0)
+        frequency = np.sort(np.bincount(Y.indices, minlength=1000))[::-1]
+        return frequency[:100].sum() / frequency.sum()
+
+    assert 0.1 < share_of_head(0) < 0.2
+    assert 0.5 < share_of_head(1) < share_of_head(1.5)
+
+
+def test_hierarchy_is_planted():
+    X, Y, parents = make_extreme_multilabel(
+        3000, 4000, 1000, labels_per_topic=20, return_parents=True, random_state=0
+    )
+    tree = LabelHierarchy.from_parents(parents)
+    assert tree.level_sizes == (7, 50, 1000)
+    topic = parents[-1]
+    np.testing.assert_array_equal(tree.leaf_of_label, topic)
+    # Labels that meet in a row share a topic far more often than the 2 % of chance (more of
+    # it where popular labels gather).
+    together = (Y.T @ Y).tocoo()
+    row, column = together.coords
+    pairs = row < column
+    same = topic[row[pairs]] == topic[column[pairs]]
+    assert np.average(same, weights=together.data[pairs]) > 0.3
+    # Centroids of labels are nearer inside a topic than between topics.
+    centroids = normalize(Y.astype(np.float32).T @ X)
+    similarity = (centroids @ centroids.T).toarray()
+    siblings = topic[:, None] == topic
+    np.fill_diagonal(siblings, False)
+    assert similarity[siblings].mean() > 1.5 * similarity[~siblings].mean()
+    # Label numbers tell nothing: neighbours are siblings no more often than others.
+    assert np.mean(topic[1:] == topic[:-1]) < 0.1
+
+
+def test_background_sets_the_difficulty():
+    def precision(background):
+        X, Y = make_extreme_multilabel(3000, 4000, 200, background=background, random_state=0)
+        return centroid_precision(X, Y, 2000)
+
+    easy, hard, hopeless = map(precision, (0.2, 0.8, 1.0))
+    assert easy > 0.6
+    assert easy > hard + 0.1 > hopeless + 0.2
+
+
+def test_rows_of_all_blocks_fit_their_labels(monkeypatch):
+    monkeypatch.setattr(_generator, "_WORDS_PER_BLOCK", 5000)
+    X, Y = make_extreme_multilabel(3000, 4000, 200, background=0.2, random_state=0)
+    assert X.shape[0] == 3000
+    assert centroid_precision(X, Y, 2000) > 0.6
+
+
+def test_memory_stays_near_the_output(monkeypatch):
+    monkeypatch.setattr(_generator, "_WORDS_PER_BLOCK", 50_000)
+    tracemalloc.start()
+    try:
+        X, Y = make_extreme_multilabel(20_000, 30_000, 10_000, random_state=0)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    stored = sum(m.data.nbytes + m.indices.nbytes + m.indptr.nbytes for m in (X, Y))
+    assert peak < 4 * stored + 20e6  # dense X: 2.4e9
+
+
+def test_container_follows_the_configuration():
+    X, Y = make_extreme_multilabel(10, 20, 5, n_features_per_sample=5, random_state=0)
+    default = sklearn.get_config().get("sparse_interface", "spmatrix")
+    assert isinstance(X, sp.spmatrix) == isinstance(Y, sp.spmatrix) == (default == "spmatrix")
+    if "sparse_interface" in sklearn.get_config():
+        with sklearn.config_context(sparse_interface="sparray"):
+            X, Y = make_extreme_multilabel(10, 20, 5, n_features_per_sample=5, random_state=0)
+        assert isinstance(X, sp.csr_array)
+        assert isinstance(Y, sp.csr_array)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "error"),
+    [
+        ("n_samples", 0, ValueError),
+        ("n_samples", 10.0, TypeError),
+        ("n_features", 0, ValueError),
+        ("n_labels", -1, ValueError),
+        ("n_features_per_sample", 0.5, ValueError),
+        ("n_features_per_sample", 2001, ValueError),
+        ("n_labels_per_sample", 0, ValueError),
+        ("n_labels_per_sample", 501, ValueError),
+        ("n_labels_per_sample", "4", TypeError),
+        ("labels_per_topic", 0, ValueError),
+        ("label_exponent", -0.1, ValueError),
+        ("label_exponent", np.inf, ValueError),
+        ("background", 1.1, ValueError),
+        ("background", np.nan, ValueError),
+    ],
+)
+def test_errors_name_the_parameter(name, value, error):
+    with pytest.raises(error, match=name):
+        make_extreme_multilabel(**{name: value})
