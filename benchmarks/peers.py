@@ -1,0 +1,287 @@
+"""How each library is fitted, stored and asked: one small class a library, all with like settings.
+
+This runs in the interpreter of the peer, where skxmr may be missing and Python be older: each
+class imports its library inside its methods.
+"""
+
+import os
+
+import numpy as np
+from peer import BEAM, BRANCHING, LEAF, MAX_ITER, SEED, THRESHOLD, TOL, C, K, Peer
+
+
+class Skxmr(Peer):
+    modules = ("skxmr", "joblib")
+    packages = ("skxmr", "numpy", "scipy", "scikit-learn")
+
+    def fit(self, X, Y):
+        from skxmr import XRLinearClassifier
+
+        self.model = XRLinearClassifier(
+            BRANCHING,
+            LEAF,
+            C=C,
+            tol=TOL,
+            max_iter=MAX_ITER,
+            weight_threshold=THRESHOLD,
+            beam_width=BEAM,
+            n_jobs=self.threads,
+            random_state=SEED,
+        ).fit(X, Y)
+
+    def save(self):
+        import joblib
+
+        joblib.dump(self.model, os.path.join(self.path, "model.joblib"))
+
+    def load(self):
+        import joblib
+
+        self.model = joblib.load(os.path.join(self.path, "model.joblib"))
+
+    def predict(self, X):
+        return self.model.predict_topk(X, K)
+
+    def ranking(self, raw):
+        return raw[0]
+
+
+class Pecos(Peer):
+    modules = ("pecos.xmc", "pecos.xmc.xlinear.model")
+    packages = ("libpecos", "numpy", "scipy", "scikit-learn")
+
+    def read(self, folder):
+        X, Y = super().read(folder)
+        return X, Y, Y.tocsc()
+
+    def fit(self, X, Y, Y_by_label):
+        from pecos.xmc import Indexer, LabelEmbeddingFactory
+        from pecos.xmc.xlinear.model import XLinearModel
+
+        label_features = LabelEmbeddingFactory.create(Y, X, method="pifa", threads=self.threads)
+        chain = Indexer.gen(
+            label_features,
+            indexer_type="hierarchicalkmeans",
+            nr_splits=BRANCHING,
+            max_leaf_size=LEAF,
+            spherical=True,
+            seed=SEED,
+            threads=self.threads,
+        )
+        self.model = XLinearModel.train(
+            X,
+            Y_by_label,
+            C=chain,
+            nr_splits=BRANCHING,
+            negative_sampling_scheme="tfn",
+            solver_type="L2R_L2LOSS_SVC_DUAL",
+            Cp=C,
+            Cn=C,
+            eps=TOL,
+            max_iter=MAX_ITER,
+            threshold=THRESHOLD,
+            threads=self.threads,
+        )
+
+    def save(self):
+        self.model.save(self.path)
+
+    def load(self):
+        from pecos.xmc.xlinear.model import XLinearModel
+
+        self.model = XLinearModel.load(self.path, is_predict_only=True)
+
+    def predict(self, X):
+        return self.model.predict(
+            X, beam_size=BEAM, only_topk=K, post_processor="l3-hinge", threads=self.threads
+        )
+
+    def ranking(self, raw):
+        raw = raw.tocsr()
+        lengths = np.diff(raw.indptr)
+        rows = np.repeat(np.arange(raw.shape[0]), lengths)
+        best_first = np.lexsort((-raw.data, rows))
+        places = np.arange(raw.nnz) - np.repeat(raw.indptr[:-1], lengths)
+        kept = places < K
+        ids = np.full((raw.shape[0], K), -1, dtype=np.int64)
+        ids[rows[kept], places[kept]] = raw.indices[best_first][kept]
+        return ids
+
+
+class Omikuji(Peer):
+    modules = ("omikuji",)
+    packages = ("omikuji", "numpy", "scipy")
+
+    def read(self, folder):
+        # The public train_on_data parses its text file and trains in one; parsing is not training.
+        from omikuji import _ThreadPoolHandle, ffi, lib
+
+        self.pool = _ThreadPoolHandle(self.threads)
+        path = os.path.join(folder, "train.txt").encode()
+        data = lib.load_omikuji_data_set(ffi.new("char[]", path), self.pool.ptr)
+        if data == ffi.NULL:
+            raise RuntimeError("omikuji could not read its training file.")
+        return (ffi.gc(data, lib.free_omikuji_data_set),)
+
+    def fit(self, data):
+        from omikuji import LossType, Model, ffi, lib
+
+        settings = Model.default_hyper_param()
+        settings.n_trees = 1
+        settings.cluster_k = BRANCHING
+        settings.cluster_balanced = True
+        settings.min_branch_size = LEAF
+        settings.linear_loss_type = LossType.HINGE.value  # it is squared
+        settings.linear_c = C
+        settings.linear_eps = TOL
+        settings.linear_max_iter = MAX_ITER
+        settings.linear_weight_threshold = THRESHOLD
+        model = lib.train_omikuji_model(data, settings, self.pool.ptr)
+        if model == ffi.NULL:
+            raise RuntimeError("omikuji could not train.")
+        self.model = Model(model, self.pool)
+
+    def save(self):
+        self.model.save(self.path)
+
+    def load(self):
+        from omikuji import Model
+
+        self.model = Model.load(self.path)
+        self.model.init_prediction_thread_pool(self.threads)
+
+    def predict(self, X):
+        # There is no batch call, and the Python one spends its time on lists of pairs: the rows
+        # go to the C function under it.
+        from omikuji import ffi, lib
+
+        ids = np.zeros((X.shape[0], K), dtype=np.uint32)
+        found = np.zeros(X.shape[0], dtype=np.int64)
+        features = ffi.from_buffer("uint32_t[]", X.indices.astype(np.uint32))
+        values = ffi.from_buffer("float[]", X.data)
+        labels = ffi.from_buffer("uint32_t[]", ids)
+        scores = ffi.new("float[]", K)
+        model, pool = self.model._model_ptr, self.model._thread_pool.ptr
+        bounds = X.indptr.tolist()
+        for i in range(X.shape[0]):
+            start, length = bounds[i], bounds[i + 1] - bounds[i]
+            row = (length, features + start, values + start)
+            found[i] = lib.omikuji_predict(model, BEAM, *row, K, labels + i * K, scores, pool)
+        return ids, found
+
+    def ranking(self, raw):
+        ids, found = raw
+        return np.where(np.arange(K) < found[:, None], ids.astype(np.int64), -1)
+
+    def query(self, X, i):
+        row = slice(X.indptr[i], X.indptr[i + 1])
+        values = X.data[row].tolist()
+        return [(feature, values[n]) for n, feature in enumerate(X.indices[row].tolist())]
+
+    def predict_one(self, query):
+        return self.model.predict(query, BEAM, K)
+
+
+class Napkinxc(Peer):
+    modules = ("napkinxc.models",)
+    packages = ("napkinxc", "numpy", "scipy")
+
+    def _new(self):
+        from napkinxc.models import PLT
+
+        # Rows are brought to unit length here too: norm=False crashes version 0.7.2.
+        return PLT(
+            self.path,
+            arity=BRANCHING,
+            max_leaves=LEAF,
+            loss="l2",  # squared hinge
+            liblinear_c=C,
+            liblinear_eps=TOL,
+            liblinear_max_iter=MAX_ITER,
+            weights_threshold=THRESHOLD,
+            tree_search_type="beam",
+            beam_search_width=BEAM,
+            seed=SEED,
+            threads=self.threads,
+        )
+
+    def fit(self, X, Y):
+        self.model = self._new()
+        self.model.fit(X, Y)
+
+    def save(self):
+        pass  # training wrote it
+
+    def load(self):
+        self.model = self._new()
+        self.model.load()
+
+    def predict(self, X):
+        return self.model.predict(X, top_k=K)
+
+    def ranking(self, raw):
+        ids = np.full((len(raw), K), -1, dtype=np.int64)
+        for i, labels in enumerate(raw):  # with a beam, all of its labels, best first
+            ids[i, : min(K, len(labels))] = labels[:K]
+        return ids
+
+
+class Sklearn(Peer):
+    """One model a label and no tree: what the others are there to avoid."""
+
+    modules = ("joblib", "sklearn.multiclass", "sklearn.svm")
+    packages = ("scikit-learn", "numpy", "scipy")
+    rows_at_once = 2048  # the scores of all labels are dense
+
+    def read(self, folder):
+        X, Y = super().read(folder)
+        # A label without a positive row would get the constant score 0 and beat the others.
+        self.labels = np.flatnonzero(np.bincount(Y.indices, minlength=Y.shape[1]))
+        if len(self.labels) > self.max_labels:
+            self.scale = len(self.labels) / self.max_labels
+            drawn = np.random.RandomState(SEED).permutation(self.labels)[: self.max_labels]
+            self.labels = np.sort(drawn)
+        # LinearSVC would convert for each label.
+        return X.astype(np.float64), Y[:, self.labels]
+
+    def fit(self, X, Y):
+        import joblib
+        from sklearn.multiclass import OneVsRestClassifier
+        from sklearn.svm import LinearSVC
+
+        model = OneVsRestClassifier(LinearSVC(C=C, tol=TOL, random_state=SEED), n_jobs=self.threads)
+        # Threads, as liblinear lets go of the lock: processes would escape the measurement.
+        with joblib.parallel_config(backend="threading"):
+            self.model = model.fit(X, Y)
+
+    def save(self):
+        import joblib
+
+        joblib.dump((self.model, self.labels), os.path.join(self.path, "model.joblib"))
+
+    def load(self):
+        import joblib
+
+        self.model, self.labels = joblib.load(os.path.join(self.path, "model.joblib"))
+
+    def predict(self, X):
+        blocks = range(0, X.shape[0], self.rows_at_once)
+        return np.concatenate([self._predict(X[i : i + self.rows_at_once]) for i in blocks])
+
+    def _predict(self, X):
+        scores = self.model.decision_function(X).reshape(X.shape[0], -1)
+        k = min(K, scores.shape[1])
+        best = np.argpartition(-scores, k - 1, axis=1)[:, :k]
+        order = np.argsort(-np.take_along_axis(scores, best, 1), axis=1, kind="stable")
+        ids = np.full((X.shape[0], K), -1, dtype=np.int64)
+        ids[:, :k] = self.labels[np.take_along_axis(best, order, 1)]
+        return ids
+
+
+PEERS = {
+    "skxmr": Skxmr,
+    "pecos": Pecos,
+    "omikuji": Omikuji,
+    "napkinxc": Napkinxc,
+    "sklearn": Sklearn,
+}
