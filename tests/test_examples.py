@@ -1,0 +1,91 @@
+"""The examples run from the command line, say what they promise and warn of nothing."""
+
+import os
+import re
+import subprocess
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+
+EXAMPLES = Path(__file__).parents[1] / "examples"
+HAS_MATPLOTLIB = find_spec("matplotlib") is not None
+
+pytestmark = pytest.mark.skipif(
+    not EXAMPLES.is_dir(), reason="the examples are not beside the tests"
+)
+
+
+def run_example(name, *arguments, folder):
+    """Return what an example prints; warnings are errors to it, as to the other tests."""
+    done = subprocess.run(
+        [sys.executable, "-W", "error", EXAMPLES / name, *arguments],
+        cwd=folder,
+        env={**os.environ, "MPLBACKEND": "Agg"},
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == ""
+    return done.stdout
+
+
+def answers(printed):
+    """Map each question to the names that answer it, best first."""
+    found = {}
+    for block in printed.split("\n\n"):
+        question, *lines = block.strip().splitlines()
+        if lines and lines[0].startswith(" "):
+            ranked = [re.fullmatch(r" +([01]\.\d\d)  ([\w.]+)", line) for line in lines]
+            found[question] = [match[2] for match in ranked if match]
+            scores = [float(match[1]) for match in ranked if match]
+            assert scores == sorted(scores, reverse=True)
+    return found
+
+
+def test_api_search_answers_its_own_questions(tmp_path):
+    printed = run_example("plot_api_search.py", folder=tmp_path)
+    precision = {
+        int(k): (float(p), float(best))
+        for k, p, best in re.findall(r"^P@(\d): (\S+) \((\S+)\)$", printed, re.MULTILINE)
+    }
+    assert list(precision) == [1, 3, 5]
+    assert all(0 <= p <= best <= 1 for p, best in precision.values())
+    # Far below what it reaches, far above the commonest label (one row in a hundred).
+    assert precision[1][0] > 0.3
+
+    found = answers(printed)
+    assert len(found) == 5
+    assert all(len(set(names)) == 5 for names in found.values())
+    assert "scipy.sparse.linalg.spsolve" in found["solve a sparse linear system"]
+    assert "scipy.linalg.inv" in found["inverse of a matrix"]
+    assert not list(tmp_path.iterdir())
+
+
+def test_api_search_answers_the_command_line(tmp_path):
+    printed = run_example(
+        "plot_api_search.py", "find the roots of a polynomial", "?!", folder=tmp_path
+    )
+    found = answers(printed)
+    assert list(found) == ["find the roots of a polynomial", "?!"]
+    assert "numpy.roots" in found["find the roots of a polynomial"]
+    assert found["?!"] == []
+
+
+def test_beam_width_and_branching_factor(tmp_path):
+    figure = tmp_path / "figure.png"
+    printed = run_example(
+        "plot_beam_width_and_branching_factor.py", "--output", figure, folder=tmp_path
+    )
+    table = re.search(r"^P@1\n((?: .*\n)+)", printed, re.MULTILINE)[1]
+    rows = [[float(p) for p in line.split()[2:]] for line in table.splitlines()]
+    assert [len(row) for row in rows] == [6, 6, 6, 6]
+    # A beam of one takes wrong turns, whatever the tree.
+    assert all(0 <= row[0] < row[-1] <= 1 for row in rows)
+    if HAS_MATPLOTLIB:
+        assert figure.read_bytes().startswith(b"\x89PNG")
+    else:
+        assert "Install matplotlib" in printed
+        assert not figure.exists()
