@@ -1,3 +1,5 @@
+import math
+
 import numpy as np
 import pytest
 import scipy.sparse as sp
@@ -23,9 +25,11 @@ def test_split_counts_are_enough_and_no_level_more(n_labels, branching_factor, m
     counts = split_counts(n_labels, branching_factor, max_leaf_size)
     n_leaves = -(-n_labels // max_leaf_size)
     assert all(2 <= count <= branching_factor for count in counts)
-    assert np.prod([float(count) for count in counts]) >= n_leaves
+    assert math.prod(counts) >= n_leaves
     if counts:
         assert branching_factor ** (len(counts) - 1) < n_leaves
+        assert counts[1:] == [branching_factor] * (len(counts) - 1)
+        assert (counts[0] - 1) * math.prod(counts[1:]) < n_leaves
 
 
 @settings(max_examples=60, deadline=None)
