@@ -1,6 +1,7 @@
 """The table of Cython extensions; all metadata is in pyproject.toml."""
 
 import sys
+from pathlib import Path
 
 from Cython.Build import cythonize
 from setuptools import Extension, setup
@@ -9,6 +10,7 @@ EXTENSIONS = [
     "skxmr._core._csr",
     "skxmr._core._topk",
     "skxmr.indexing._balanced_kmeans",
+    "skxmr.linear._chunk",
     "skxmr.linear._compact_rows",
     "skxmr.linear._dual_solver",
     "skxmr.linear._scoring",
@@ -20,6 +22,8 @@ setup(
             Extension(
                 name,
                 [name.replace(".", "/") + ".pyx"],
+                include_dirs=["skxmr/linear"],
+                depends=[str(path) for path in sorted(Path("skxmr/linear").glob("*.h"))],
                 extra_compile_args=[] if sys.platform == "win32" else ["-O3"],
             )
             for name in EXTENSIONS

@@ -11,215 +11,210 @@ Hsieh, Chang, Lin, Keerthi, Sundararajan (2008), "A dual coordinate descent meth
 linear SVM", ICML, algorithm 3. It stops when the projected gradients of all rows lie within `tol`
 of each other, or after `max_iter` sweeps.
 
-The rows come compacted, their one-row features folded away: see `_compact_rows`.
+Sixteen children are solved side by side, one in each lane of a vector: weights lie [feature][lane],
+so one pass over a row's entries serves all lanes. Each lane has its own bounds on the projected
+gradients, its own shrunk rows, a bit for each row, and its own stop; a row is visited while some
+lane wants it. Children of like frequency share lanes, since they stop together. The arithmetic of a
+visit is in `_lane_visit.h`. The rows come compacted, their one-row features folded away: see
+`_compact_rows`.
 """
+
+import os
 
 import numpy as np
 
-from libc.math cimport fabs, INFINITY
-from libc.stdlib cimport calloc, free, malloc, qsort, realloc
+from libc.math cimport fabsf as fabs, INFINITY
+from libc.stdlib cimport free, malloc
 from libc.string cimport memset
 
 from skxmr._core._random cimport random_below, random_state
-from skxmr._core.types cimport index_t, offset_t, uint16_t, uint64_t
+from skxmr._core.types cimport index_t, offset_t, uint16_t, uint32_t, uint64_t
+from skxmr.linear._chunk cimport Weights, keep, pack, release_weights
 from skxmr.linear._compact_rows cimport Cluster, compact, release_cluster
 
 
+cdef extern from "_lanes.h" nogil:
+    int LANES
+    ctypedef struct sweep_bounds:
+        float* top
+        float* new_top
+        float* new_bottom
+    ctypedef uint32_t (*lane_visit)(
+        float*, float*, sweep_bounds*, const index_t*, const float*, offset_t, uint32_t, uint32_t,
+        float, float) noexcept nogil
+    lane_visit find_lane_visit(const char*)
+    void PREFETCH(const void*)
+
+
 cdef struct Solution:
-    # Work space of one child at a time.
-    double* w                  # (n_shared + 1) weights; the last is the intercept
-    double* a                  # (n_rows) dual variables
-    signed char* y             # (n_rows) targets
-    index_t* active            # (n_rows) rows in play first, shrunk ones behind
+    # Work space of LANES children at a time.
+    void* block                # the one allocation behind the aligned arrays
+    float* weights             # (n_shared, LANES), after the LANES intercepts
+    float* duals               # (n_rows, LANES)
+    sweep_bounds* bounds
+    uint16_t* positive         # (n_rows) lanes whose child the row is positive for
+    uint16_t* active           # (n_rows) lanes that have not shrunk the row
+    index_t* order             # (n_rows) rows of a sweep, shuffled
+    float* diagonal            # (n_rows) folded squares plus ridge
+    float* inverse             # (n_rows) 1 / (squared norm plus ridge)
 
 
-cdef struct Weights:
-    # The weights that were kept, child after child; grows.
-    offset_t size
-    offset_t capacity
-    index_t* feature           # feature of the cluster
-    uint16_t* child
-    float* value
-
-
-cdef int solve_child(const Cluster* c, Solution* s, double C, double tol, int max_iter,
-                     uint64_t* rng) noexcept nogil:
-    # Dual coordinate descent for the targets in s.y. Returns the number of sweeps.
+cdef bint make_room(const Cluster* c, Solution* s, double C) noexcept nogil:
+    cdef size_t n_weights = (<size_t>c.n_shared + 1) * LANES * sizeof(float)
+    cdef size_t n_duals = <size_t>c.n_rows * LANES * sizeof(float)
+    cdef char* at
+    cdef index_t i
     cdef double ridge = 0.5 / C             # the diagonal that the squared loss adds to the dual
-    cdef double top = INFINITY              # largest projected gradient of the sweep before
-    cdef double new_top, new_bottom, g, pg, old, step
-    cdef double intercept = 0.0
-    cdef index_t n_active = c.n_rows, at, swap, i
-    cdef offset_t e
-    cdef int sweep = 0
+    s.block = malloc(n_weights + n_duals + sizeof(sweep_bounds) + 64)
+    s.positive = <uint16_t*>malloc((c.n_rows + 1) * sizeof(uint16_t))
+    s.active = <uint16_t*>malloc((c.n_rows + 1) * sizeof(uint16_t))
+    s.order = <index_t*>malloc((c.n_rows + 1) * sizeof(index_t))
+    s.diagonal = <float*>malloc((c.n_rows + 1) * sizeof(float))
+    s.inverse = <float*>malloc((c.n_rows + 1) * sizeof(float))
+    if not (s.block and s.positive and s.active and s.order and s.diagonal and s.inverse):
+        return False
+    # The lanes of a vector lie on a cache line of 64 bytes.
+    at = <char*>s.block + (64 - <size_t>s.block % 64)
+    s.weights = <float*>at + LANES
+    s.duals = <float*>(at + n_weights)
+    s.bounds = <sweep_bounds*>(at + n_weights + n_duals)
     for i in range(c.n_rows):
-        s.active[i] = i
-        s.a[i] = 0.0
-    memset(s.w, 0, (c.n_shared + 1) * sizeof(double))
-    while sweep < max_iter:
-        new_top = -INFINITY
-        new_bottom = INFINITY
-        for at in range(n_active):
-            swap = at + random_below(rng, n_active - at)
-            i = s.active[swap]
-            s.active[swap] = s.active[at]
-            s.active[at] = i
-        at = 0
-        while at < n_active:
-            i = s.active[at]
-            g = intercept
-            for e in range(c.indptr[i], c.indptr[i + 1]):
-                g += s.w[c.indices[e]] * c.data[e]
-            g = s.y[i] * g - 1.0 + s.a[i] * (c.fold[i] + ridge)
-            pg = g
-            if s.a[i] == 0.0:
-                if g > top:                 # at its bound and not likely to leave it: shrink
-                    n_active -= 1
-                    s.active[at] = s.active[n_active]
-                    s.active[n_active] = i
-                    continue
-                if g > 0.0:
-                    pg = 0.0
-            new_top = max(new_top, pg)
-            new_bottom = min(new_bottom, pg)
-            if fabs(pg) > 1e-12:
-                old = s.a[i]
-                s.a[i] = max(old - g / (c.norm[i] + ridge), 0.0)
-                step = (s.a[i] - old) * s.y[i]
-                if step != 0.0:
-                    intercept += step
-                    for e in range(c.indptr[i], c.indptr[i + 1]):
-                        s.w[c.indices[e]] += step * c.data[e]
-            at += 1
-        sweep += 1
-        if new_top - new_bottom <= tol:
-            if n_active == c.n_rows:
-                break
-            n_active = c.n_rows             # check the shrunk rows once more before stopping
-            top = INFINITY
-            continue
-        top = new_top if new_top > 0.0 else INFINITY
-    s.w[c.n_shared] = intercept
-    return sweep
-
-
-cdef bint keep(Weights* kept, index_t feature, uint16_t child, double value) noexcept nogil:
-    cdef offset_t capacity
-    cdef index_t* grown_feature
-    cdef uint16_t* grown_child
-    cdef float* grown_value
-    if kept.size == kept.capacity:
-        capacity = 2 * kept.capacity + 1024
-        # A failed realloc leaves the old block, which release_weights frees.
-        grown_feature = <index_t*>realloc(kept.feature, capacity * sizeof(index_t))
-        if grown_feature:
-            kept.feature = grown_feature
-        grown_child = <uint16_t*>realloc(kept.child, capacity * sizeof(uint16_t))
-        if grown_child:
-            kept.child = grown_child
-        grown_value = <float*>realloc(kept.value, capacity * sizeof(float))
-        if grown_value:
-            kept.value = grown_value
-        if not (grown_feature and grown_child and grown_value):
-            return False
-        kept.capacity = capacity
-    kept.feature[kept.size] = feature
-    kept.child[kept.size] = child
-    kept.value[kept.size] = <float>value
-    kept.size += 1
+        s.diagonal[i] = <float>(c.fold[i] + ridge)
+        s.inverse[i] = <float>(1.0 / (c.norm[i] + ridge))
     return True
 
 
-cdef bint keep_child(const Cluster* c, const Solution* s, uint16_t child, double threshold,
-                     Weights* kept) noexcept nogil:
-    # Keep the weights of one child that are not 0 and at least the threshold in size.
-    cdef index_t f, i
-    cdef offset_t e
-    cdef double value
-    for f in range(c.n_shared):
-        if fabs(s.w[f]) >= threshold and s.w[f] != 0.0:
-            if not keep(kept, f, child, s.w[f]):
-                return False
+cdef void release_room(Solution* s) noexcept nogil:
+    free(s.block)
+    free(s.positive)
+    free(s.active)
+    free(s.order)
+    free(s.diagonal)
+    free(s.inverse)
+
+
+cdef index_t shuffle_rows(const Cluster* c, Solution* s, uint32_t live,
+                          uint64_t* rng) noexcept nogil:
+    # The rows that some live lane still wants, in random order.
+    cdef index_t i, n = 0, at
     for i in range(c.n_rows):
-        if s.a[i] > 0.0:
+        if s.active[i] & live:
+            at = random_below(rng, n + 1)
+            s.order[n] = s.order[at]
+            s.order[at] = i
+            n += 1
+    return n
+
+
+cdef int solve_lanes(const Cluster* c, Solution* s, int n_lanes, double tol, int max_iter,
+                     lane_visit visit, uint64_t* rng) noexcept nogil:
+    # Dual coordinate descent for the targets in s.positive. Returns the number of sweeps.
+    cdef uint32_t everyone = (<uint32_t>1 << n_lanes) - 1
+    cdef uint32_t live = everyone           # lanes that have not stopped
+    cdef uint32_t whole = everyone          # lanes that have shrunk no row
+    cdef uint32_t wanted, kept, bit, reset
+    cdef index_t i, at, n
+    cdef int lane, sweep = 0
+    cdef float spread
+    memset(s.weights - LANES, 0, (<size_t>c.n_shared + 1) * LANES * sizeof(float))
+    memset(s.duals, 0, <size_t>c.n_rows * LANES * sizeof(float))
+    for i in range(c.n_rows):
+        s.active[i] = <uint16_t>everyone
+    for lane in range(LANES):
+        s.bounds.top[lane] = INFINITY
+    while live and sweep < max_iter:
+        for lane in range(LANES):
+            s.bounds.new_top[lane] = -INFINITY
+            s.bounds.new_bottom[lane] = INFINITY
+        n = shuffle_rows(c, s, live, rng)
+        for at in range(n):
+            i = s.order[at]
+            if at + 2 < n:
+                PREFETCH(&c.indices[c.indptr[s.order[at + 2]]])
+                PREFETCH(&c.data[c.indptr[s.order[at + 2]]])
+                PREFETCH(&s.duals[<offset_t>s.order[at + 2] * LANES])
+            wanted = s.active[i] & live
+            kept = visit(s.weights, &s.duals[<offset_t>i * LANES], s.bounds,
+                         &c.indices[c.indptr[i]], &c.data[c.indptr[i]],
+                         c.indptr[i + 1] - c.indptr[i], s.positive[i], wanted, s.diagonal[i],
+                         s.inverse[i])
+            s.active[i] &= ~(wanted & ~kept)
+            whole &= ~(wanted & ~kept)
+        sweep += 1
+        reset = 0
+        for lane in range(n_lanes):
+            bit = <uint32_t>1 << lane
+            if not live & bit:
+                continue
+            spread = s.bounds.new_top[lane] - s.bounds.new_bottom[lane]
+            if spread <= tol and whole & bit:
+                live &= ~bit
+            elif spread <= tol:
+                reset |= bit                # check the shrunk rows once more before stopping
+                s.bounds.top[lane] = INFINITY
+            elif s.bounds.new_top[lane] > 0.0:
+                s.bounds.top[lane] = s.bounds.new_top[lane]
+            else:
+                s.bounds.top[lane] = INFINITY
+        if reset:
+            whole |= reset
+            for i in range(c.n_rows):
+                s.active[i] |= <uint16_t>reset
+    return sweep
+
+
+cdef bint keep_lanes(const Cluster* c, const Solution* s, const index_t* children, int n_lanes,
+                     float threshold, Weights* kept) noexcept nogil:
+    # Keep the weights that are not 0 and at least the threshold in size.
+    cdef index_t f, i
+    cdef int lane
+    cdef offset_t e
+    cdef float value
+    cdef const float* w
+    for f in range(c.n_shared):
+        w = &s.weights[<offset_t>f * LANES]
+        for lane in range(n_lanes):
+            if fabs(w[lane]) >= threshold and w[lane] != 0.0:
+                if not keep(kept, f, <uint16_t>children[lane], w[lane]):
+                    return False
+    for i in range(c.n_rows):
+        if c.own_indptr[i] == c.own_indptr[i + 1]:
+            continue
+        w = &s.duals[<offset_t>i * LANES]
+        for lane in range(n_lanes):
+            if w[lane] == 0.0:
+                continue
             for e in range(c.own_indptr[i], c.own_indptr[i + 1]):
-                value = s.a[i] * s.y[i] * c.own_data[e]
+                value = w[lane] * c.own_data[e]
                 if fabs(value) >= threshold and value != 0.0:
-                    if not keep(kept, c.own_indices[e], child, value):
+                    if not s.positive[i] >> lane & 1:
+                        value = -value
+                    if not keep(kept, c.own_indices[e], <uint16_t>children[lane], value):
                         return False
     return True
 
 
-cdef int rising(const void* p, const void* q) noexcept nogil:
-    cdef uint64_t a = (<const uint64_t*>p)[0]
-    cdef uint64_t b = (<const uint64_t*>q)[0]
-    return (a > b) - (a < b)
-
-
-cdef tuple pack(const Cluster* c, const Weights* kept):
-    # Turn child-major weights into the chunk: features by rising column, children by rising number.
-    cdef index_t f, n_kept = 0
-    cdef offset_t e
-    cdef offset_t* place = <offset_t*>calloc(c.n_features + 1, sizeof(offset_t))
-    cdef uint64_t* keys = <uint64_t*>malloc((c.n_features + 1) * sizeof(uint64_t))
-    try:
-        if not place or not keys:
-            raise MemoryError()
-        for e in range(kept.size):
-            place[kept.feature[e]] += 1
-        for f in range(c.n_features):
-            if place[f] > 0:
-                keys[n_kept] = (<uint64_t>c.feature[f] << 32) | <uint64_t>f
-                n_kept += 1
-        with nogil:
-            qsort(keys, n_kept, sizeof(uint64_t), &rising)
-        features = np.empty(n_kept, dtype=np.int32)
-        counts = np.empty(n_kept, dtype=np.int32)
-        children = np.empty(kept.size, dtype=np.uint16)
-        values = np.empty(kept.size, dtype=np.float32)
-        fill_chunk(c, kept, place, keys, n_kept, features, counts, children, values)
-    finally:
-        free(place)
-        free(keys)
-    return features, counts, children, values
-
-
-cdef void fill_chunk(const Cluster* c, const Weights* kept, offset_t* place, const uint64_t* keys,
-                     index_t n_kept, index_t[::1] features, index_t[::1] counts,
-                     uint16_t[::1] children, float[::1] values) noexcept nogil:
-    cdef index_t at, f
-    cdef offset_t e, count, total = 0
-    for at in range(n_kept):
-        f = <index_t>(keys[at] & <uint64_t>0xFFFFFFFF)
-        features[at] = c.feature[f]
-        count = place[f]
-        counts[at] = <index_t>count
-        place[f] = total
-        total += count
-    for e in range(kept.size):
-        f = kept.feature[e]
-        children[place[f]] = kept.child[e]
-        values[place[f]] = kept.value[e]
-        place[f] += 1
-
-
 cdef void set_targets(const Cluster* c, Solution* s, const index_t[::1] rows,
-                      const index_t[::1] positives) noexcept nogil:
+                      const offset_t[::1] child_indptr, const index_t[::1] child_rows,
+                      const index_t* children, int n_lanes) noexcept nogil:
     # Positives are rows of X, as `rows` are; both rise, so one binary search each finds the place.
-    cdef index_t lo, hi, middle
+    cdef index_t lo, hi, middle, row
     cdef offset_t e
-    memset(s.y, -1, c.n_rows)
-    for e in range(positives.shape[0]):
+    cdef int lane
+    memset(s.positive, 0, c.n_rows * sizeof(uint16_t))
+    for lane in range(n_lanes):
         lo = 0
-        hi = c.n_rows
-        while lo < hi:
-            middle = lo + (hi - lo) // 2
-            if rows[middle] < positives[e]:
-                lo = middle + 1
-            else:
-                hi = middle
-        if lo < c.n_rows and rows[lo] == positives[e]:
-            s.y[lo] = 1
+        for e in range(child_indptr[children[lane]], child_indptr[children[lane] + 1]):
+            row = child_rows[e]
+            hi = c.n_rows
+            while lo < hi:
+                middle = lo + (hi - lo) // 2
+                if rows[middle] < row:
+                    lo = middle + 1
+                else:
+                    hi = middle
+            if lo < c.n_rows and rows[lo] == row:
+                s.positive[lo] |= <uint16_t>(1 << lane)
 
 
 def solve_cluster(
@@ -245,41 +240,55 @@ def solve_cluster(
     cdef Cluster c
     cdef Solution s
     cdef Weights kept
-    cdef index_t child, n_children = <index_t>(child_indptr.shape[0] - 1)
-    cdef int n_iter = 0
+    cdef index_t first, lane, n_children = <index_t>(child_indptr.shape[0] - 1)
+    cdef int n_iter = 0, n_lanes
     cdef uint64_t rng = random_state(seed)
     cdef bint good
+    # Children of about the same frequency stop together: they share lanes.
+    by_frequency = np.argsort(-np.diff(child_indptr), kind="stable").astype(np.int32)
     intercepts = np.empty(n_children, dtype=np.float32)
+    cdef const index_t[::1] children = by_frequency
     cdef float[::1] intercept = intercepts
     memset(&c, 0, sizeof(Cluster))
     memset(&s, 0, sizeof(Solution))
     memset(&kept, 0, sizeof(Weights))
     try:
         with nogil:
-            good = compact(&c, indptr, indices, data, rows, scratch)
-            if good:
-                s.w = <double*>malloc((c.n_shared + 1) * sizeof(double))
-                s.a = <double*>malloc((c.n_rows + 1) * sizeof(double))
-                s.y = <signed char*>malloc(c.n_rows + 1)
-                s.active = <index_t*>malloc((c.n_rows + 1) * sizeof(index_t))
-                good = s.w and s.a and s.y and s.active
-            for child in range(n_children):
-                if not good:
-                    break
-                set_targets(&c, &s, rows,
-                            child_rows[child_indptr[child]:child_indptr[child + 1]])
-                n_iter = max(n_iter, solve_child(&c, &s, C, tol, max_iter, &rng))
-                intercept[child] = <float>s.w[c.n_shared]
-                good = keep_child(&c, &s, <uint16_t>child, threshold, &kept)
+            good = compact(&c, indptr, indices, data, rows, scratch) and make_room(&c, &s, C)
+            first = 0
+            while good and first < n_children:
+                n_lanes = min(LANES, n_children - first)
+                set_targets(&c, &s, rows, child_indptr, child_rows, &children[first], n_lanes)
+                n_iter = max(n_iter, solve_lanes(&c, &s, n_lanes, tol, max_iter, VISIT, &rng))
+                for lane in range(n_lanes):
+                    intercept[children[first + lane]] = s.weights[lane - LANES]
+                good = keep_lanes(&c, &s, &children[first], n_lanes, <float>threshold, &kept)
+                first += LANES
         if not good:
             raise MemoryError()
-        return (*pack(&c, &kept), intercepts, n_iter)
+        return (*pack(&kept, c.feature, c.n_features), intercepts, n_iter)
     finally:
         release_cluster(&c)
-        free(s.w)
-        free(s.a)
-        free(s.y)
-        free(s.active)
-        free(kept.feature)
-        free(kept.child)
-        free(kept.value)
+        release_room(&s)
+        release_weights(&kept)
+
+
+cdef lane_visit VISIT = NULL
+
+
+def use_simd(name):
+    """Solve with an instruction set: "avx512", "avx2", "baseline", or "" for the processor's best.
+
+    The environment variable SKXMR_SIMD names the one to start with.
+    """
+    global VISIT
+    cdef lane_visit visit = find_lane_visit(name.encode())
+    if visit == NULL:
+        raise ValueError(
+            f"SKXMR_SIMD={name!r} is not to be had here; it must be 'avx512', 'avx2' (on x86-64 "
+            "processors that have it), 'baseline' or empty."
+        )
+    VISIT = visit
+
+
+use_simd(os.environ.get("SKXMR_SIMD", ""))

@@ -1,0 +1,15 @@
+from skxmr._core.types cimport index_t, offset_t, uint16_t
+
+
+cdef struct Weights:
+    # The weights that were kept, child after child; grows.
+    offset_t size
+    offset_t capacity
+    index_t* feature           # feature of the cluster
+    uint16_t* child
+    float* value
+
+
+cdef bint keep(Weights* kept, index_t feature, uint16_t child, float value) noexcept nogil
+cdef tuple pack(const Weights* kept, const index_t* columns, index_t n_features)
+cdef void release_weights(Weights* kept) noexcept nogil

@@ -1,0 +1,95 @@
+"""The weights that pruning leaves of a cluster, gathered child by child and packed by feature."""
+
+import numpy as np
+
+from libc.stdlib cimport calloc, free, malloc, qsort, realloc
+
+from skxmr._core.types cimport index_t, offset_t, uint16_t, uint64_t
+
+
+cdef bint keep(Weights* kept, index_t feature, uint16_t child, float value) noexcept nogil:
+    cdef offset_t capacity
+    cdef index_t* grown_feature
+    cdef uint16_t* grown_child
+    cdef float* grown_value
+    if kept.size == kept.capacity:
+        capacity = 2 * kept.capacity + 1024
+        # A failed realloc leaves the old block, which release_weights frees.
+        grown_feature = <index_t*>realloc(kept.feature, capacity * sizeof(index_t))
+        if grown_feature:
+            kept.feature = grown_feature
+        grown_child = <uint16_t*>realloc(kept.child, capacity * sizeof(uint16_t))
+        if grown_child:
+            kept.child = grown_child
+        grown_value = <float*>realloc(kept.value, capacity * sizeof(float))
+        if grown_value:
+            kept.value = grown_value
+        if not (grown_feature and grown_child and grown_value):
+            return False
+        kept.capacity = capacity
+    kept.feature[kept.size] = feature
+    kept.child[kept.size] = child
+    kept.value[kept.size] = value
+    kept.size += 1
+    return True
+
+
+cdef void release_weights(Weights* kept) noexcept nogil:
+    free(kept.feature)
+    free(kept.child)
+    free(kept.value)
+
+
+cdef int rising(const void* p, const void* q) noexcept nogil:
+    cdef uint64_t a = (<const uint64_t*>p)[0]
+    cdef uint64_t b = (<const uint64_t*>q)[0]
+    return (a > b) - (a < b)
+
+
+cdef tuple pack(const Weights* kept, const index_t* columns, index_t n_features):
+    # Turn the kept weights into the chunk: features by rising column. columns[f] is the column of X
+    # that the cluster's feature f is.
+    cdef index_t f, n_kept = 0
+    cdef offset_t e
+    cdef offset_t* place = <offset_t*>calloc(n_features + 1, sizeof(offset_t))
+    cdef uint64_t* keys = <uint64_t*>malloc((n_features + 1) * sizeof(uint64_t))
+    try:
+        if not place or not keys:
+            raise MemoryError()
+        for e in range(kept.size):
+            place[kept.feature[e]] += 1
+        for f in range(n_features):
+            if place[f] > 0:
+                keys[n_kept] = (<uint64_t>columns[f] << 32) | <uint64_t>f
+                n_kept += 1
+        with nogil:
+            qsort(keys, n_kept, sizeof(uint64_t), &rising)
+        features = np.empty(n_kept, dtype=np.int32)
+        counts = np.empty(n_kept, dtype=np.int32)
+        children = np.empty(kept.size, dtype=np.uint16)
+        values = np.empty(kept.size, dtype=np.float32)
+        fill_chunk(kept, columns, place, keys, n_kept, features, counts, children, values)
+    finally:
+        free(place)
+        free(keys)
+    return features, counts, children, values
+
+
+cdef void fill_chunk(const Weights* kept, const index_t* columns, offset_t* place,
+                     const uint64_t* keys, index_t n_kept, index_t[::1] features,
+                     index_t[::1] counts, uint16_t[::1] children,
+                     float[::1] values) noexcept nogil:
+    cdef index_t at, f
+    cdef offset_t e, count, total = 0
+    for at in range(n_kept):
+        f = <index_t>(keys[at] & <uint64_t>0xFFFFFFFF)
+        features[at] = columns[f]
+        count = place[f]
+        counts[at] = <index_t>count
+        place[f] = total
+        total += count
+    for e in range(kept.size):
+        f = kept.feature[e]
+        children[place[f]] = kept.child[e]
+        values[place[f]] = kept.value[e]
+        place[f] += 1
