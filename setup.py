@@ -13,6 +13,7 @@ EXTENSIONS = [
     "skxmr.linear._chunk",
     "skxmr.linear._compact_rows",
     "skxmr.linear._dual_solver",
+    "skxmr.linear._lanes",
     "skxmr.linear._scoring",
 ]
 

@@ -27,10 +27,6 @@ from skxmr.matching import RecursiveLinearMatcher, teacher_forced_rows
 from skxmr.matching.negative_sampling import pattern_arrays
 from skxmr.ranking import OneVsAllRanker
 
-# Rows scored together. Chosen by experiment: a chunk's features are spread once a block, so more
-# rows share the cost; beyond this the gain is under a hundredth and the scratch leaves the cache.
-BLOCK_ROWS = 2048
-
 
 class XRLinearClassifier(ClassifierMixin, BaseEstimator):
     """Classifier for very many labels: a label tree of one-vs-all linear models.
@@ -262,7 +258,10 @@ class XRLinearClassifier(ClassifierMixin, BaseEstimator):
             clusters = self._matcher.match(block, self.beam_width)
             return finish(*self._ranker.rank(block, clusters, k, best_first))
 
-        return run_tasks(rank_block, row_blocks(len(rows[0]) - 1, BLOCK_ROWS), self.n_jobs)
+        widest = int(np.diff(self.hierarchy_.child_indptrs[-1]).max())
+        per_row = k or min(self.beam_width * widest, self.hierarchy_.n_labels)
+        blocks = row_blocks(len(rows[0]) - 1, per_row, self.n_jobs)
+        return run_tasks(rank_block, blocks, self.n_jobs)
 
     def predict_topk(self, X, k=10):
         """Return the best labels of each row in order: the fast way to a ranking.

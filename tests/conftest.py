@@ -3,6 +3,7 @@ import pytest
 import scipy.sparse as sp
 
 from skxmr.datasets import make_extreme_multilabel
+from skxmr.linear._lanes import simd_in_use, use_simd
 
 
 @pytest.fixture(scope="session")
@@ -17,3 +18,15 @@ def xmc_data():
     Y = sp.csr_matrix(Y.multiply(keep))
     Y.eliminate_zeros()
     return sp.csr_matrix(X), Y
+
+
+@pytest.fixture(params=["baseline", "avx2", "avx512"])
+def simd(request):
+    """Run a test with every instruction set that this machine has."""
+    before = simd_in_use()
+    try:
+        use_simd(request.param)
+    except ValueError:
+        pytest.skip(f"{request.param} is not to be had here")
+    yield request.param
+    use_simd(before)

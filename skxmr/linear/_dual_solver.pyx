@@ -19,8 +19,6 @@ visit is in `_lane_visit.h`. The rows come compacted, their one-row features fol
 `_compact_rows`.
 """
 
-import os
-
 import numpy as np
 
 from libc.math cimport fabsf as fabs, INFINITY
@@ -31,19 +29,7 @@ from skxmr._core._random cimport random_below, random_state
 from skxmr._core.types cimport index_t, offset_t, uint16_t, uint32_t, uint64_t
 from skxmr.linear._chunk cimport Weights, keep, pack, release_weights
 from skxmr.linear._compact_rows cimport Cluster, compact, release_cluster
-
-
-cdef extern from "_lanes.h" nogil:
-    int LANES
-    ctypedef struct sweep_bounds:
-        float* top
-        float* new_top
-        float* new_bottom
-    ctypedef uint32_t (*lane_visit)(
-        float*, float*, sweep_bounds*, const index_t*, const float*, offset_t, uint32_t, uint32_t,
-        float, float) noexcept nogil
-    lane_visit find_lane_visit(const char*)
-    void PREFETCH(const void*)
+from skxmr.linear._lanes cimport LANES, PREFETCH, lane_visit, selected_lanes, sweep_bounds
 
 
 cdef struct Solution:
@@ -241,7 +227,8 @@ def solve_cluster(
     cdef Solution s
     cdef Weights kept
     cdef index_t first, lane, n_children = <index_t>(child_indptr.shape[0] - 1)
-    cdef int n_iter = 0, n_lanes
+    cdef int n_iter = 0, n_lanes, n_sweeps
+    cdef lane_visit visit = selected_lanes().visit
     cdef uint64_t rng = random_state(seed)
     cdef bint good
     # Children of about the same frequency stop together: they share lanes.
@@ -259,7 +246,8 @@ def solve_cluster(
             while good and first < n_children:
                 n_lanes = min(LANES, n_children - first)
                 set_targets(&c, &s, rows, child_indptr, child_rows, &children[first], n_lanes)
-                n_iter = max(n_iter, solve_lanes(&c, &s, n_lanes, tol, max_iter, VISIT, &rng))
+                n_sweeps = solve_lanes(&c, &s, n_lanes, tol, max_iter, visit, &rng)
+                n_iter = max(n_iter, n_sweeps)
                 for lane in range(n_lanes):
                     intercept[children[first + lane]] = s.weights[lane - LANES]
                 good = keep_lanes(&c, &s, &children[first], n_lanes, <float>threshold, &kept)
@@ -271,24 +259,3 @@ def solve_cluster(
         release_cluster(&c)
         release_room(&s)
         release_weights(&kept)
-
-
-cdef lane_visit VISIT = NULL
-
-
-def use_simd(name):
-    """Solve with an instruction set: "avx512", "avx2", "baseline", or "" for the processor's best.
-
-    The environment variable SKXMR_SIMD names the one to start with.
-    """
-    global VISIT
-    cdef lane_visit visit = find_lane_visit(name.encode())
-    if visit == NULL:
-        raise ValueError(
-            f"SKXMR_SIMD={name!r} is not to be had here; it must be 'avx512', 'avx2' (on x86-64 "
-            "processors that have it), 'baseline' or empty."
-        )
-    VISIT = visit
-
-
-use_simd(os.environ.get("SKXMR_SIMD", ""))

@@ -1,4 +1,4 @@
-/* One visit to one row; see _lanes.h. Included once for each instruction set.
+/* One visit to one row; see _lane_kernels.h. Included once for each instruction set.
  *
  * For each lane: g = y (w.x) - 1 + a diagonal is the gradient of the dual, `diagonal` the folded
  * squares plus the ridge of the squared loss. A lane whose a is at its bound 0 with g above the

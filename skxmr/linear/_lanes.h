@@ -1,18 +1,8 @@
-/* Sixteen floats side by side, and what is done with them, for every instruction set.
- *
- * The functions of _lane_visit.h are written once, over the few operations named here, and
- * compiled for each instruction set: by gcc and clang with function attributes, so that one build
- * runs on any processor and picks the best at run time. Sixteen lanes are PARTS vectors of WIDTH
- * floats: one of AVX-512, two of AVX2, four of SSE2 or NEON, and for other compilers sixteen
- * plain floats.
- */
+/* Sixteen floats side by side, a lane for each child: the types that the kernels share. */
 #ifndef SKXMR_LANES_H
 #define SKXMR_LANES_H
 
-#include <math.h>
 #include <stdint.h>
-#include <stdlib.h>
-#include <string.h>
 
 #define LANES 16
 
@@ -23,107 +13,35 @@ typedef struct {
     float new_bottom[LANES]; /* smallest of this sweep so far */
 } sweep_bounds;
 
+/* The features of a chunk; see _lane_score.h. */
+typedef struct {
+    const uint64_t *summary;
+    const uint32_t *summary_rank;
+    const uint64_t *words;
+    const uint32_t *word_rank;
+} feature_set;
+
 typedef uint32_t (*lane_visit)(float *weights, float *duals, sweep_bounds *bounds,
                                const int32_t *indices, const float *data, int64_t size,
                                uint32_t positive, uint32_t active, float diagonal, float inverse);
 
-#define PARTS (LANES / WIDTH)
-#define LOAD(p, part) (((const VEC_F *)(p))[part])
-#define STORE(p, part, x) (((VEC_F *)(p))[part] = (x))
+typedef int64_t (*lane_find)(const feature_set *set, const int32_t *indices, const float *data,
+                             int64_t size, int32_t *places, float *values);
+typedef void (*lane_margins)(const float *table, const int32_t *places, const float *values,
+                             int64_t size, float *margins);
+
+/* What is compiled for one instruction set. */
+typedef struct {
+    const char *name;
+    lane_visit visit;
+    lane_find find;
+    lane_margins margins;
+} lane_kernels;
 
 #if defined(__GNUC__)
-
-typedef float f16 __attribute__((vector_size(64), may_alias));
-typedef float f8 __attribute__((vector_size(32), may_alias));
-typedef float f4 __attribute__((vector_size(16), may_alias));
-typedef int32_t i16 __attribute__((vector_size(64), may_alias));
-typedef int32_t i8 __attribute__((vector_size(32), may_alias));
-typedef int32_t i4 __attribute__((vector_size(16), may_alias));
-
-#define ALL(x) ((VEC_F){0} + (x))
-#define NOT(m) (~(m))
-#define SELECT(m, a, b) ((VEC_F)(((VEC_I)(a) & (m)) | ((VEC_I)(b) & ~(m))))
-#define FROM_BITS(b) ((((VEC_I){0} + (int32_t)(b)) & BIT_OF_LANE) != 0)
 #define PREFETCH(p) __builtin_prefetch(p)
-
-#if defined(__x86_64__)
-#include <immintrin.h>
-
-#define LANE_TARGET __attribute__((target("avx512f,avx512dq,fma")))
-#define LANE_VISIT lane_visit_avx512
-#define VEC_F f16
-#define VEC_I i16
-#define WIDTH 16
-#define ACROSS 4
-#define BIT_OF_LANE \
-    ((i16){1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096, 8192, 16384, 32768})
-#define TO_BITS(m) ((uint32_t)_mm512_movepi32_mask((__m512i)(m)))
-#include "_lane_visit.h"
-#include "_lanes_undef.h"
-
-#define LANE_TARGET __attribute__((target("avx2,fma")))
-#define LANE_VISIT lane_visit_avx2
-#define VEC_F f8
-#define VEC_I i8
-#define WIDTH 8
-#define ACROSS 2
-#define BIT_OF_LANE ((i8){1, 2, 4, 8, 16, 32, 64, 128})
-#define TO_BITS(m) ((uint32_t)_mm256_movemask_ps((__m256)(m)))
-#include "_lane_visit.h"
-#include "_lanes_undef.h"
-#endif
-
-#define LANE_TARGET
-#define LANE_VISIT lane_visit_baseline
-#define VEC_F f4
-#define VEC_I i4
-#define WIDTH 4
-#define ACROSS 1
-#define BIT_OF_LANE ((i4){1, 2, 4, 8})
-#if defined(__x86_64__)
-#define TO_BITS(m) ((uint32_t)_mm_movemask_ps((__m128)(m)))
 #else
-#define TO_BITS(m) four_bits(m)
-static inline uint32_t four_bits(i4 m) {
-    m &= BIT_OF_LANE;
-    return (uint32_t)(m[0] | m[1] | m[2] | m[3]);
-}
-#endif
-#include "_lane_visit.h"
-#include "_lanes_undef.h"
-
-#else /* any other compiler: vectors of one float */
-
-#define LANE_TARGET
-#define LANE_VISIT lane_visit_baseline
-#define VEC_F float
-#define VEC_I int32_t
-#define WIDTH 1
-#define ACROSS 1
-#define ALL(x) (x)
-#define NOT(m) (!(m))
-#define SELECT(m, a, b) ((m) ? (a) : (b))
-#define FROM_BITS(b) ((int32_t)(b) & 1)
-#define TO_BITS(m) ((uint32_t)(m))
 #define PREFETCH(p) ((void)0)
-#include "_lane_visit.h"
-#include "_lanes_undef.h"
-
 #endif
-
-/* The visit called `name`, or of the best instruction set of this processor if `name` is empty;
- * NULL if the processor or the build has none of that name. */
-static lane_visit find_lane_visit(const char *name) {
-#if defined(__x86_64__) && defined(__GNUC__)
-    __builtin_cpu_init();
-    if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq")
-        && (!name[0] || !strcmp(name, "avx512")))
-        return lane_visit_avx512;
-    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")
-        && (!name[0] || !strcmp(name, "avx2")))
-        return lane_visit_avx2;
-#endif
-    return !name[0] || !strcmp(name, "baseline") ? lane_visit_baseline : NULL;
-}
 
 #endif

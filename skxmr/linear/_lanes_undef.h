@@ -1,5 +1,8 @@
+/* Ends what _lane_kernels.h names for one instruction set. */
 #undef LANE_TARGET
 #undef LANE_VISIT
+#undef LANE_FIND
+#undef LANE_MARGINS
 #undef VEC_F
 #undef VEC_I
 #undef WIDTH

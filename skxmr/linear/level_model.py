@@ -5,6 +5,10 @@ import numpy as np
 from skxmr._core.threads import balanced_blocks, run_tasks
 from skxmr.linear._dual_solver import solve_cluster
 from skxmr.linear._scoring import LevelScorer
+from skxmr.linear.feature_sets import offsets_of, pack_features, rank_features
+
+# Where a level has no wider chunk, its weights are scored from dense vectors of this many children.
+DENSE_CHILDREN = 16
 
 
 class LevelModel:
@@ -18,11 +22,11 @@ class LevelModel:
         ``child_indptr`` int64 (n_parents + 1,), the children of each parent;
         ``child_ids`` int32 (n_children,), how a child is named in scores;
         ``intercepts`` float32 (n_children,);
-        ``feature_indptr`` int64 (n_parents + 1,), the features of each chunk in
-        ``features`` int32, rising inside a chunk;
-        ``entry_indptr`` int64 (n_parents + 1,), the entries of each chunk;
-        ``entry_offsets`` uint32 (n chunk features + 1,), where the entries of a feature start,
-        modulo 2**32; ``entry_children`` uint16 and ``entry_weights`` float32, the entries.
+        ``summaries`` uint64 (n_parents, n_summary) and ``words`` uint64 (n_words + 1,), the
+        features of each chunk, see `feature_sets`;
+        ``entry_counts`` (n chunk features,), the number of weights of each; ``entry_children`` and
+        ``entry_weights`` float32, these weights and whose they are, counted inside the chunk.
+        Counts and children have 8 bits where these are enough, else 16.
     n_features : int
         Number of columns of X.
     n_iter : int
@@ -33,10 +37,10 @@ class LevelModel:
         self.arrays = arrays
         self.n_features = n_features
         self.n_iter = n_iter
-        self._scorer = LevelScorer(**arrays, n_features=n_features)
+        self._scorer = _make_scorer(**arrays)
 
     def __getstate__(self):
-        """Leave the scorer, which only views the arrays, out of pickles."""
+        """Leave the scorer, which follows from the arrays, out of pickles."""
         return {"arrays": self.arrays, "n_features": self.n_features, "n_iter": self.n_iter}
 
     def __setstate__(self, state):
@@ -115,15 +119,16 @@ class LevelModel:
             for p, chunk in zip(block, solved, strict=True):
                 chunks[p] = chunk
         features, counts, children, weights, intercepts, n_iter = zip(*chunks, strict=True)
+        feature_indptr = offsets_of([len(f) for f in features])
+        summaries, words = pack_features(feature_indptr, np.concatenate(features), n_features)
         arrays = {
             "child_indptr": child_indptr,
             "child_ids": child_ids,
             "intercepts": np.concatenate(intercepts),
-            "feature_indptr": _offsets([len(f) for f in features]),
-            "features": np.concatenate(features),
-            "entry_indptr": _offsets([len(w) for w in weights]),
-            "entry_offsets": _offsets(np.concatenate(counts)).astype(np.uint32),
-            "entry_children": np.concatenate(children),
+            "summaries": summaries,
+            "words": words,
+            "entry_counts": _narrow(np.concatenate(counts)),
+            "entry_children": _narrow(np.concatenate(children)),
             "entry_weights": np.concatenate(weights),
         }
         return cls(arrays, n_features, max(n_iter))
@@ -154,10 +159,56 @@ class LevelModel:
         return self._scorer.expand_row(*x, *parents, keep, best_first)
 
 
-def _offsets(lengths):
-    offsets = np.zeros(len(lengths) + 1, dtype=np.int64)
-    np.cumsum(lengths, out=offsets[1:])
-    return offsets
+def _narrow(values):
+    return values.astype(np.uint8 if values.max(initial=0) < 2**8 else np.uint16)
+
+
+def _make_scorer(
+    child_indptr,
+    child_ids,
+    intercepts,
+    summaries,
+    words,
+    entry_counts,
+    entry_children,
+    entry_weights,
+):
+    word_indptr, summary_ranks, word_ranks, feature_indptr = rank_features(summaries, words)
+    table = offsets = entry_indptr = None
+    if np.diff(child_indptr).max() <= DENSE_CHILDREN:
+        table = _aligned_zeros(len(entry_counts), DENSE_CHILDREN)
+        feature = np.repeat(np.arange(len(entry_counts)), entry_counts)
+        table[feature, entry_children] = entry_weights
+    else:
+        before = offsets_of(entry_counts)
+        entry_indptr = before[feature_indptr]
+        # For each chunk where the entries of its features start, and where the last ones end.
+        ends = np.repeat(np.arange(len(feature_indptr) - 1), np.diff(feature_indptr) + 1)
+        at = np.arange(len(entry_counts) + len(feature_indptr) - 1) - ends
+        offsets = (before[at] - entry_indptr[ends]).astype(np.uint32)
+    return LevelScorer(
+        child_indptr,
+        child_ids,
+        intercepts,
+        summaries,
+        summary_ranks,
+        word_indptr,
+        words,
+        word_ranks,
+        feature_indptr,
+        table,
+        offsets,
+        entry_indptr,
+        entry_children,
+        entry_weights,
+    )
+
+
+def _aligned_zeros(n_rows, n_columns):
+    # Rows of 64 bytes on cache lines of their own.
+    room = np.zeros(n_rows * n_columns + 16, dtype=np.float32)
+    start = -room.ctypes.data % 64 // 4
+    return room[start : start + n_rows * n_columns].reshape(n_rows, n_columns)
 
 
 def _solve_block(X, clusters, target_rows, settings):

@@ -10,6 +10,7 @@ from naive import all_scores, beam_search, dense_weights
 from skxmr import LabelHierarchy, XRLinearClassifier
 from skxmr._core.validation import as_row_arrays
 from skxmr.linear import LevelModel
+from skxmr.linear.feature_sets import pack_features
 
 PARAMS = [
     {"branching_factor": 2, "max_leaf_size": 4},
@@ -37,6 +38,7 @@ def same_ranking(got_labels, got_scores, wanted, rtol=2e-5):
             np.testing.assert_allclose(wanted_scores[-1], score, rtol=rtol, atol=1e-30)
 
 
+@pytest.mark.usefixtures("simd")
 @pytest.mark.parametrize("beam_width", [1, 3, 10, 1000])
 def test_equals_a_naive_search(model, xmc_data, beam_width):
     X = xmc_data[0][:25]
@@ -72,6 +74,7 @@ def test_no_beam_finds_better_than_all_paths(model, xmc_data):
         assert np.all(model.set_params(beam_width=width).predict_topk(X, k=1)[1] <= everything)
 
 
+@pytest.mark.usefixtures("simd")
 @pytest.mark.parametrize("beam_width", [1, 10])
 def test_batch_equals_row_by_row_bit_for_bit(model, xmc_data, beam_width):
     X = xmc_data[0]
@@ -90,22 +93,29 @@ def test_blocks_of_rows_change_nothing(model, xmc_data, monkeypatch):
     X = xmc_data[0]
     model.set_params(beam_width=5)
     whole = model.predict_topk(X), model.predict_proba(X)
-    monkeypatch.setattr("skxmr.classifier.BLOCK_ROWS", 37)
+    monkeypatch.setattr("skxmr._core.threads.BLOCK_ROWS", 37)
     parts = model.predict_topk(X), model.predict_proba(X)
     np.testing.assert_array_equal(parts[0], whole[0])
     assert (parts[1] != whole[1]).nnz == 0
+
+
+DENSITY = st.sampled_from([0.0, 0.02, 0.3, 0.9])
 
 
 @st.composite
 def random_level(draw):
     """A LevelModel of random chunks, some empty, and random rows and parents."""
     rng = np.random.default_rng(draw(st.integers(0, 10**6)))
-    n_parents, n_features = draw(st.integers(1, 6)), draw(st.integers(1, 40))
-    child_indptr = np.concatenate(([0], np.cumsum(rng.integers(1, 6, n_parents))))
+    n_parents = draw(st.integers(1, 6))
+    # Some features span many words of 64 and, at 5000, two entries of the summary.
+    n_features = draw(st.sampled_from([1, 7, 40, 64, 65, 300, 5000]))
+    most_children = draw(st.sampled_from([3, 16, 17, 40]))  # weights dense up to 16
+    child_dtype = draw(st.sampled_from([np.uint8, np.uint16]))
+    child_indptr = np.concatenate(([0], np.cumsum(rng.integers(1, most_children + 1, n_parents))))
     features, counts, children, weights, n_chunk = [], [], [], [], []
     for parent in range(n_parents):
         width = child_indptr[parent + 1] - child_indptr[parent]
-        W = rng.normal(size=(n_features, width)) * (rng.random((n_features, width)) < 0.3)
+        W = rng.normal(size=(n_features, width)) * (rng.random((n_features, width)) < draw(DENSITY))
         used = np.flatnonzero(W.any(axis=1))
         n_chunk.append(len(used))
         features.append(used)
@@ -114,26 +124,26 @@ def random_level(draw):
             counts.append(len(kept))
             children.append(kept)
             weights.append(W[feature, kept])
-    entry_offsets = np.concatenate(([0], np.cumsum(counts, dtype=np.int64)))
     feature_indptr = np.concatenate(([0], np.cumsum(n_chunk)))
+    features = np.concatenate(features).astype(np.int32)
+    summaries, words = pack_features(feature_indptr, features, n_features)
     n_children = child_indptr[-1]
     level = LevelModel(
         {
             "child_indptr": child_indptr.astype(np.int64),
             "child_ids": rng.permutation(n_children).astype(np.int32),
             "intercepts": rng.normal(size=n_children).astype(np.float32),
-            "feature_indptr": feature_indptr.astype(np.int64),
-            "features": np.concatenate(features).astype(np.int32),
-            "entry_indptr": entry_offsets[feature_indptr].astype(np.int64),
-            "entry_offsets": entry_offsets.astype(np.uint32),
-            "entry_children": np.concatenate([*children, []]).astype(np.uint16),
+            "summaries": summaries,
+            "words": words,
+            "entry_counts": np.array(counts, dtype=child_dtype),
+            "entry_children": np.concatenate([*children, []]).astype(child_dtype),
             "entry_weights": np.concatenate([*weights, []]).astype(np.float32),
         },
         n_features,
         1,
     )
     n_rows = draw(st.integers(0, 5))
-    X = rng.normal(size=(n_rows, n_features)) * (rng.random((n_rows, n_features)) < 0.4)
+    X = rng.normal(size=(n_rows, n_features)) * (rng.random((n_rows, n_features)) < draw(DENSITY))
     chosen = rng.random((n_rows, n_parents)) < 0.5
     return level, X.astype(np.float32), chosen, rng.normal(size=chosen.shape) - 2
 

@@ -1,0 +1,152 @@
+/* What is done with sixteen lanes, for every instruction set.
+ *
+ * The functions of _lane_visit.h and _lane_score.h are written once, over the few operations named
+ * here, and compiled for each instruction set: by gcc and clang with function attributes, so that
+ * one build runs on any processor and picks the best at run time. Sixteen lanes are PARTS vectors
+ * of WIDTH floats: one of AVX-512, two of AVX2, four of SSE2 or NEON, and for other compilers
+ * sixteen plain floats.
+ */
+#ifndef SKXMR_LANE_KERNELS_H
+#define SKXMR_LANE_KERNELS_H
+
+#include <math.h>
+#include <stdint.h>
+#include <string.h>
+
+#include "_lanes.h"
+
+#define PARTS (LANES / WIDTH)
+#define LOAD(p, part) (((const VEC_F *)(p))[part])
+#define STORE(p, part, x) (((VEC_F *)(p))[part] = (x))
+
+#if defined(__GNUC__)
+
+typedef float f16 __attribute__((vector_size(64), may_alias, aligned(4)));
+typedef float f8 __attribute__((vector_size(32), may_alias, aligned(4)));
+typedef float f4 __attribute__((vector_size(16), may_alias, aligned(4)));
+typedef int32_t i16 __attribute__((vector_size(64), may_alias, aligned(4)));
+typedef int32_t i8 __attribute__((vector_size(32), may_alias, aligned(4)));
+typedef int32_t i4 __attribute__((vector_size(16), may_alias, aligned(4)));
+
+#define ALL(x) ((VEC_F){0} + (x))
+#define NOT(m) (~(m))
+#define SELECT(m, a, b) ((VEC_F)(((VEC_I)(a) & (m)) | ((VEC_I)(b) & ~(m))))
+#define FROM_BITS(b) ((((VEC_I){0} + (int32_t)(b)) & BIT_OF_LANE) != 0)
+#define POPCOUNT(x) ((uint32_t)__builtin_popcountll(x))
+
+#if defined(__x86_64__)
+#include <immintrin.h>
+
+#define LANE_TARGET __attribute__((target("avx512f,avx512dq,fma,popcnt")))
+#define LANE_VISIT lane_visit_avx512
+#define LANE_FIND lane_find_avx512
+#define LANE_MARGINS lane_margins_avx512
+#define VEC_F f16
+#define VEC_I i16
+#define WIDTH 16
+#define ACROSS 4
+#define BIT_OF_LANE \
+    ((i16){1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096, 8192, 16384, 32768})
+#define TO_BITS(m) ((uint32_t)_mm512_movepi32_mask((__m512i)(m)))
+#include "_lane_visit.h"
+#include "_lane_score.h"
+#include "_lanes_undef.h"
+
+#define LANE_TARGET __attribute__((target("avx2,fma,popcnt")))
+#define LANE_VISIT lane_visit_avx2
+#define LANE_FIND lane_find_avx2
+#define LANE_MARGINS lane_margins_avx2
+#define VEC_F f8
+#define VEC_I i8
+#define WIDTH 8
+#define ACROSS 2
+#define BIT_OF_LANE ((i8){1, 2, 4, 8, 16, 32, 64, 128})
+#define TO_BITS(m) ((uint32_t)_mm256_movemask_ps((__m256)(m)))
+#include "_lane_visit.h"
+#include "_lane_score.h"
+#include "_lanes_undef.h"
+#endif
+
+#define LANE_TARGET
+#define LANE_VISIT lane_visit_baseline
+#define LANE_FIND lane_find_baseline
+#define LANE_MARGINS lane_margins_baseline
+#define VEC_F f4
+#define VEC_I i4
+#define WIDTH 4
+#define ACROSS 1
+#define BIT_OF_LANE ((i4){1, 2, 4, 8})
+#if defined(__x86_64__)
+#define TO_BITS(m) ((uint32_t)_mm_movemask_ps((__m128)(m)))
+#else
+#define TO_BITS(m) four_bits(m)
+static inline uint32_t four_bits(i4 m) {
+    m &= BIT_OF_LANE;
+    return (uint32_t)(m[0] | m[1] | m[2] | m[3]);
+}
+#endif
+#include "_lane_visit.h"
+#include "_lane_score.h"
+#include "_lanes_undef.h"
+
+#else /* any other compiler: vectors of one float */
+
+#define LANE_TARGET
+#define LANE_VISIT lane_visit_baseline
+#define LANE_FIND lane_find_baseline
+#define LANE_MARGINS lane_margins_baseline
+#define VEC_F float
+#define VEC_I int32_t
+#define WIDTH 1
+#define ACROSS 1
+#define ALL(x) (x)
+#define NOT(m) (!(m))
+#define SELECT(m, a, b) ((m) ? (a) : (b))
+#define FROM_BITS(b) ((int32_t)(b) & 1)
+#define TO_BITS(m) ((uint32_t)(m))
+#define POPCOUNT(x) count_bits(x)
+static uint32_t count_bits(uint64_t x) {
+    x -= x >> 1 & 0x5555555555555555u;
+    x = (x & 0x3333333333333333u) + (x >> 2 & 0x3333333333333333u);
+    x = (x + (x >> 4)) & 0x0F0F0F0F0F0F0F0Fu;
+    return (uint32_t)(x * 0x0101010101010101u >> 56);
+}
+#include "_lane_visit.h"
+#include "_lane_score.h"
+#include "_lanes_undef.h"
+
+#endif
+
+/* Best first. */
+static const lane_kernels LANE_KERNELS[] = {
+#if defined(__x86_64__) && defined(__GNUC__)
+    {"avx512", lane_visit_avx512, lane_find_avx512, lane_margins_avx512},
+    {"avx2", lane_visit_avx2, lane_find_avx2, lane_margins_avx2},
+#endif
+    {"baseline", lane_visit_baseline, lane_find_baseline, lane_margins_baseline},
+};
+
+static int has_instructions(const char *name) {
+#if defined(__x86_64__) && defined(__GNUC__)
+    __builtin_cpu_init();
+    if (!strcmp(name, "avx512"))
+        return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq")
+               && __builtin_cpu_supports("popcnt");
+    if (!strcmp(name, "avx2"))
+        return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")
+               && __builtin_cpu_supports("popcnt");
+#endif
+    return !strcmp(name, "baseline");
+}
+
+/* The kernels called `name`, or the best of this processor if `name` is empty; NULL if the
+ * processor or the build has none of that name. */
+static const lane_kernels *find_lane_kernels(const char *name) {
+    for (size_t i = 0; i < sizeof(LANE_KERNELS) / sizeof(LANE_KERNELS[0]); i++)
+        if ((!name[0] || !strcmp(name, LANE_KERNELS[i].name))
+            && has_instructions(LANE_KERNELS[i].name))
+            return &LANE_KERNELS[i];
+    return NULL;
+}
+
+#endif

@@ -1,0 +1,30 @@
+from skxmr._core.types cimport index_t, offset_t, uint32_t, uint64_t
+
+
+cdef extern from "_lanes.h" nogil:
+    int LANES
+    ctypedef struct sweep_bounds:
+        float* top
+        float* new_top
+        float* new_bottom
+    ctypedef struct feature_set:
+        const uint64_t* summary
+        const uint32_t* summary_rank
+        const uint64_t* words
+        const uint32_t* word_rank
+    ctypedef uint32_t (*lane_visit)(
+        float*, float*, sweep_bounds*, const index_t*, const float*, offset_t, uint32_t, uint32_t,
+        float, float) noexcept nogil
+    ctypedef offset_t (*lane_find)(
+        const feature_set*, const index_t*, const float*, offset_t, index_t*, float*) noexcept nogil
+    ctypedef void (*lane_margins)(
+        const float*, const index_t*, const float*, offset_t, float*) noexcept nogil
+    ctypedef struct lane_kernels:
+        const char* name
+        lane_visit visit
+        lane_find find
+        lane_margins margins
+    void PREFETCH(const void*)
+
+
+cdef const lane_kernels* selected_lanes() noexcept nogil
