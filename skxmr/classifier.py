@@ -23,6 +23,7 @@ from skxmr._core.validation import (
 )
 from skxmr.indexing import HierarchicalLabelTree, LabelHierarchy
 from skxmr.indexing.label_index import check_label_tree, index_labels
+from skxmr.linear.level_model import count_sweeps
 from skxmr.matching import RecursiveLinearMatcher, teacher_forced_rows
 from skxmr.matching.negative_sampling import pattern_arrays
 from skxmr.ranking import OneVsAllRanker
@@ -64,8 +65,7 @@ class XRLinearClassifier(ClassifierMixin, BaseEstimator):
         Clusters kept on each level at prediction. Larger is slower and finds more. May be changed
         after the fit.
     sparse_output : bool or "auto", default="auto"
-        Whether `predict_proba` and `decision_function`, and `predict` for indicators, return a
-        sparse matrix. "auto" does so if `y` was sparse.
+        Whether predictions for an indicator are sparse; "auto" makes them so if `y` was.
     n_jobs : int or None, default=None
         Threads for training and prediction, as in joblib. Results do not depend on it.
     random_state : int, RandomState instance or None, default=None
@@ -184,6 +184,8 @@ class XRLinearClassifier(ClassifierMixin, BaseEstimator):
             self, X, y, accept_sparse="csr", dtype=FLOATS, multi_output=True
         )
         Y, classes, kind, dtype = check_targets(y)
+        if kind == "classes" and self.sparse_output is True:
+            raise ValueError("sparse_output=True needs y to be an indicator; got classes.")
         shape = {name: getattr(self, name) for name in ("branching_factor", "max_leaf_size")}
         check_label_tree(self.label_tree, Y.shape[1], **shape)
         rows = as_row_arrays(X, drop_zeros=True)
@@ -200,7 +202,7 @@ class XRLinearClassifier(ClassifierMixin, BaseEstimator):
         set_seen(self, seen)
         self.classes_ = classes
         self.hierarchy_ = hierarchy
-        self.n_iter_ = max(level.n_iter for level in [*matcher.levels, ranker.level])
+        self.n_iter_ = count_sweeps([*matcher.levels, ranker.level], self.max_iter)
         self._target_kind = kind
         self._target_dtype = dtype
         self._matcher = matcher
@@ -208,19 +210,14 @@ class XRLinearClassifier(ClassifierMixin, BaseEstimator):
         return self
 
     def _train(self, rows, Y, hierarchy, random_state):
-        """Stages 2 and 3: the models of the clusters, then those of the labels."""
+        # Stages 2 and 3: the models of the clusters, then those of the labels.
         node_targets = hierarchy.node_targets(Y)
         train_rows = teacher_forced_rows(node_targets, Y.shape[0])
         targets = [pattern_arrays(level) for level in node_targets]
         seeds = [int(s) for s in random_state.randint(MAX_SEED, size=hierarchy.n_levels)]
         indptrs = hierarchy.child_indptrs
-        settings = {
-            "C": self.C,
-            "tol": self.tol,
-            "max_iter": self.max_iter,
-            "weight_threshold": self.weight_threshold,
-            "n_jobs": self.n_jobs,
-        }
+        names = ("C", "tol", "max_iter", "weight_threshold", "n_jobs")
+        settings = {name: getattr(self, name) for name in names}
         matcher = RecursiveLinearMatcher.fit(
             rows, train_rows[:-1], targets[:-1], indptrs[:-1], seeds=seeds[:-1], **settings
         )
@@ -261,7 +258,7 @@ class XRLinearClassifier(ClassifierMixin, BaseEstimator):
         widest = int(np.diff(self.hierarchy_.child_indptrs[-1]).max())
         per_row = k or min(self.beam_width * widest, self.hierarchy_.n_labels)
         blocks = row_blocks(len(rows[0]) - 1, per_row, self.n_jobs)
-        return run_tasks(rank_block, blocks, self.n_jobs)
+        return run_tasks(rank_block, blocks, self.n_jobs, shared=True)
 
     def predict_topk(self, X, k=10):
         """Return the best labels of each row in order: the fast way to a ranking.
@@ -278,7 +275,7 @@ class XRLinearClassifier(ClassifierMixin, BaseEstimator):
         indices : ndarray of shape (n_samples, k), int32
             Columns of `y` (places in `classes_`), best first; -1 where the beam held fewer than k.
         scores : ndarray of shape (n_samples, k), float32
-            Product of the transformed margins on the label's path, in [0, 1]; -inf where the index
+            Product of the transformed margins on the label's path, in (0, 1]; -inf where the index
             is -1. Equal scores are in the order of their labels.
 
         Raises
@@ -293,7 +290,9 @@ class XRLinearClassifier(ClassifierMixin, BaseEstimator):
             x = (X.indices, X.data)
             clusters = self._matcher.match_row(x, self.beam_width)
             labels, scores = self._ranker.rank_row(x, clusters, k)
-            return score_forms.pad_ranking(labels[None], np.exp(scores)[None], k)
+            return score_forms.pad_ranking(
+                labels[None], np.maximum(np.exp(scores), score_forms.LEAST_SCORE)[None], k
+            )
         blocks = self._rank(self._rows(X), k, True, lambda *b: score_forms.rank_rows(*b, k))
         labels, scores = zip(*blocks, strict=True)
         return np.concatenate(labels), np.concatenate(scores)
@@ -304,7 +303,7 @@ class XRLinearClassifier(ClassifierMixin, BaseEstimator):
             hasattr(self, "hierarchy_")
             and not hasattr(self, "feature_names_in_")
             and type(self.beam_width) is int
-            and self.beam_width > 0
+            and 0 < self.beam_width < 2**31
             and is_plain_row(X, self.n_features_in_)
         )
 
@@ -355,8 +354,8 @@ class XRLinearClassifier(ClassifierMixin, BaseEstimator):
     def predict(self, X):
         """Return the labels whose score is at least one half, or the best class.
 
-        A score is a product over levels: on a deep tree few labels reach one half, and most of
-        those are right. Rankings (`predict_topk`) and thresholds of one's own see the rest.
+        A score is a product over levels: few labels of a deep tree reach one half, and most of
+        those are right; `predict_topk` and thresholds of one's own see the rest.
 
         Parameters
         ----------
@@ -376,14 +375,14 @@ class XRLinearClassifier(ClassifierMixin, BaseEstimator):
         def finish(indptr, labels, scores):
             likely = np.exp(scores) >= 0.5
             edges = np.concatenate(([0], np.cumsum(likely)))[indptr]
-            return edges, labels[likely], np.ones(edges[-1], dtype=self._target_dtype)
+            return edges, labels[likely], np.ones(edges[-1], dtype=np.int8)
 
         Y = self._joined(self._rank(rows, finish=finish))
-        return Y if self._returns_sparse() else Y.toarray()
+        return (Y if self._returns_sparse() else Y.toarray()).astype(self._target_dtype)
 
     def _returns_sparse(self):
         check_is_fitted(self, "hierarchy_")
-        if self.sparse_output == "auto":
+        if self.sparse_output == "auto" or self._target_kind == "classes":
             return self._target_kind == "sparse"
         return self.sparse_output
 

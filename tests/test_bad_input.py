@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 import scipy.sparse as sp
-from sklearn.exceptions import NotFittedError
+from sklearn.exceptions import ConvergenceWarning, NotFittedError
 
-from skxmr import LabelHierarchy, XRLinearClassifier
+from skxmr import HierarchicalLabelTree, LabelHierarchy, XRLinearClassifier
 
 
 @pytest.fixture
@@ -54,7 +54,7 @@ def test_parameters_that_are_no_number(name, C, xmc_data):
         XRLinearClassifier(**{name: C}).fit(*xmc_data)
 
 
-@pytest.mark.parametrize("beam_width", [0, -3, "wide", 2.0, None])
+@pytest.mark.parametrize("beam_width", [0, -3, "wide", 2.0, None, 2**40])
 def test_beam_width_is_checked_again_at_prediction(fitted, xmc_data, beam_width):
     fitted.set_params(beam_width=beam_width)
     for X in (xmc_data[0], xmc_data[0][[0]]):
@@ -166,6 +166,45 @@ def test_a_hierarchy_that_does_not_fit(xmc_data):
     wide = LabelHierarchy.from_parents([np.zeros(70_000, dtype=int)])
     with pytest.raises(ValueError, match="cluster of 70000 children; at most 65536"):
         XRLinearClassifier(label_tree=wide).fit(xmc_data[0], Y)
+
+
+def test_a_nested_tree_is_checked_before_any_work(xmc_data, monkeypatch):
+    monkeypatch.setattr("skxmr.indexing.label_index.positive_instance_features", None)
+    tree = HierarchicalLabelTree(branching_factor=1)
+    with pytest.raises(ValueError, match="'branching_factor' parameter of HierarchicalLabelTree"):
+        XRLinearClassifier(label_tree=tree).fit(*xmc_data)
+
+
+def test_sparse_output_of_classes(xmc_data):
+    with pytest.raises(ValueError, match="sparse_output=True needs y to be an indicator"):
+        XRLinearClassifier(sparse_output=True).fit(xmc_data[0], np.arange(600) % 3)
+
+
+def test_sparse_y_of_one_dimension(xmc_data):
+    with pytest.raises(ValueError, match="y must be 2-D if it is sparse|Expected 2D|1D"):
+        XRLinearClassifier().fit(xmc_data[0], sp.coo_array(np.arange(600) % 2))
+
+
+def test_indices_beyond_32_bits_are_refused(xmc_data, fitted):
+    X = xmc_data[0].copy()
+    X.indices = X.indices.astype(np.int64) + 2**32
+    with pytest.raises(ValueError, match="indices"):
+        fitted.predict_topk(X)
+    with pytest.raises(ValueError, match="label_order must be at most"):
+        LabelHierarchy([[0, 2]], [2**32, 1])
+
+
+@pytest.mark.parametrize("clustering", ["kmeans"])
+def test_tree_rows_beyond_float32(clustering):
+    Z = np.random.default_rng(0).random((30, 3)) * 1e300
+    for rows in (Z, sp.csr_array(Z)):
+        with pytest.raises(ValueError, match="Z contains a value that is infinite"):
+            HierarchicalLabelTree(2, 5, clustering=clustering).fit(rows)
+
+
+def test_too_few_sweeps_are_told(xmc_data):
+    with pytest.warns(ConvergenceWarning, match="did not converge in max_iter=1 sweeps"):
+        XRLinearClassifier(4, 10, max_iter=1).fit(*xmc_data)
 
 
 def test_before_fit(xmc_data):

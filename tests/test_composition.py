@@ -148,6 +148,7 @@ def test_beam_width_acts_at_prediction(xmc_data):
     assert (fresh.predict_proba(X) != model.predict_proba(X)).nnz == 0
 
 
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 def test_feature_names():
     pd = pytest.importorskip("pandas")
     X, y = load_iris(return_X_y=True)
@@ -180,6 +181,26 @@ def test_classes_are_a_drop_in_for_one_vs_rest():
     np.testing.assert_allclose(np.exp(model.decision_function(X)), proba, rtol=1e-3, atol=1e-6)
     labels, _ = model.predict_topk(X, k=1)
     np.testing.assert_array_equal(model.classes_[labels[:, 0]], model.predict(X))
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+def test_classes_agree_however_they_are_asked_even_near_certainty():
+    X, y = load_digits(return_X_y=True)
+    model = XRLinearClassifier(C=100.0, tol=1.0, random_state=0).fit(X / 16, y)
+    rng = np.random.default_rng(0)
+    rows = (X[rng.integers(len(X), size=20_000)] + X[rng.integers(len(X), size=20_000)]) / 16
+    predicted = model.predict(rows)
+    np.testing.assert_array_equal(model.predict_proba(rows).argmax(axis=1), predicted)
+    np.testing.assert_array_equal(model.decision_function(rows).argmax(axis=1), predicted)
+
+
+def test_equal_scores_stand_in_the_order_of_labels(xmc_data):
+    X, Y = xmc_data
+    model = XRLinearClassifier(max_leaf_size=200, C=1e4, tol=1.0, random_state=0).fit(X, Y)
+    labels, scores = model.predict_topk(X, k=20)
+    equal = scores[:, 1:] == scores[:, :-1]
+    assert equal.any()
+    assert np.all(labels[:, 1:][equal] > labels[:, :-1][equal])
 
 
 def test_multilabel_is_a_drop_in_for_one_vs_rest():

@@ -1,10 +1,13 @@
 """scikit-learn's common estimator checks, none of them expected to fail."""
 
+import pytest
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from skxmr import HierarchicalLabelTree, XRLinearClassifier
 
 
+# The checks' data is not scaled, and some of it small enough to need many sweeps.
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 @parametrize_with_checks(
     [
         XRLinearClassifier(),

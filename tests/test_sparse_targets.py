@@ -119,7 +119,10 @@ def test_threads_change_nothing(n_jobs, xmc_data, fitted):
 
 def test_processes_change_nothing(xmc_data, fitted):
     with joblib.parallel_config(backend="loky", n_jobs=2):
-        assert_same_model(classifier(n_jobs=2).fit(*xmc_data), fitted)
+        model = classifier(n_jobs=2).fit(*xmc_data)
+        ranking = model.predict_topk(xmc_data[0])
+    assert_same_model(model, fitted)
+    np.testing.assert_array_equal(ranking[0], fitted.predict_topk(xmc_data[0])[0])
 
 
 def test_float64_and_dense_rows_are_the_same_rows(xmc_data, fitted):
@@ -214,6 +217,14 @@ def test_labels_without_a_row_keep_their_column_and_never_win(xmc_data, fitted):
     assert len(fitted.classes_) == Y.shape[1]
     assert not np.isin(fitted.predict_topk(X, k=1)[0], empty).any()
     assert fitted.predict(X)[:, empty].nnz == 0
+    rng = np.random.default_rng(0)
+    anything = sp.random_array((2000, X.shape[1]), density=0.05, format="csr", rng=rng)
+    assert not np.isin(fitted.predict_topk(anything, k=1)[0], empty).any()
+    # A label that needs two features at once has a low intercept; an empty one has a lower.
+    X = sp.csr_array(np.array([[1, 1], [1, 0], [0, 1], [0, 0]] * 25, dtype=np.float32))
+    Y = sp.csr_array(np.array([[0, 1], [0, 0], [0, 0], [0, 0]] * 25))
+    labels, _ = XRLinearClassifier(random_state=0).fit(X, Y).predict_topk(X[[3]], k=2)
+    np.testing.assert_array_equal(labels, [[1, 0]])
 
 
 def test_few_labels_and_empty_rows():
@@ -247,7 +258,7 @@ def test_nothing_of_rows_times_labels_is_ever_dense():
         n_labels_per_sample=4,
         random_state=0,
     )
-    model = XRLinearClassifier(random_state=0, max_iter=2)
+    model = XRLinearClassifier(random_state=0, tol=10.0)
     dense_bytes = n_samples * n_labels  # one byte a cell would already be 1 GB
     tracemalloc.start()
     try:

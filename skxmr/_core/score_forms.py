@@ -37,7 +37,7 @@ def join_rows(blocks):
 
 def rank_rows(indptr, ids, logs, k):
     """Turn rows that stand best first into the two (n_rows, k) arrays of a ranking."""
-    scores = np.exp(logs)
+    scores = np.maximum(np.exp(logs), LEAST_SCORE)
     counts = np.diff(indptr)
     width = int(counts.max(initial=0))
     if np.all(counts == width):
@@ -85,7 +85,7 @@ def class_probabilities(logs):
 def class_log_scores(logs):
     """Return log probabilities of classes, or for two classes the log-odds of the second."""
     if logs.shape[1] == 1:
-        return logs[:, 0]
+        return np.zeros(len(logs), dtype=np.float32)  # the only class is certain
     if logs.shape[1] == 2:
         return np.clip(logs[:, 1] - logs[:, 0], OUTSIDE, -OUTSIDE)
     return np.maximum(logs - np.logaddexp.reduce(logs, axis=1, keepdims=True), OUTSIDE)

@@ -10,16 +10,18 @@ BLOCK_ROWS = 2**16
 BLOCK_SCORES = 2**22
 
 
-def run_tasks(function, tasks, n_jobs):
+def run_tasks(function, tasks, n_jobs, shared=False):
     """Call ``function(*task)`` for every task and return the results in the order of the tasks.
 
-    Kernels release the GIL, so threads are asked for; a `joblib.parallel_config` of the user's
-    own wins. Results must not depend on which task runs where.
+    Kernels release the GIL, so threads are asked for. A `joblib.parallel_config` of the user's own
+    wins, unless the tasks are `shared`: too small beside the model that all of them read to be
+    sent elsewhere. Results must not depend on which task runs where.
     """
     tasks = list(tasks)
     if len(tasks) < 2 or effective_n_jobs(n_jobs) == 1:
         return [function(*task) for task in tasks]
-    return Parallel(n_jobs=n_jobs, prefer="threads")(delayed(function)(*task) for task in tasks)
+    where = {"require": "sharedmem"} if shared else {"prefer": "threads"}
+    return Parallel(n_jobs=n_jobs, **where)(delayed(function)(*task) for task in tasks)
 
 
 def balanced_blocks(costs, n_jobs):
@@ -42,8 +44,10 @@ def balanced_blocks(costs, n_jobs):
     n_blocks = min(len(order), 8 * effective_n_jobs(n_jobs))
     if n_blocks <= 1:
         return [order] if len(order) else []
-    spent = np.cumsum(np.asarray(costs, dtype=np.float64)[order])
-    block = np.minimum((spent * n_blocks / max(spent[-1], 1e-300)).astype(int), n_blocks - 1)
+    sorted_costs = np.asarray(costs, dtype=np.float64)[order]
+    spent = np.cumsum(sorted_costs)
+    middle = (spent - 0.5 * sorted_costs) / max(spent[-1], 1e-300)
+    block = np.minimum((middle * n_blocks).astype(int), n_blocks - 1)
     return np.split(order, np.flatnonzero(np.diff(block)) + 1)
 
 

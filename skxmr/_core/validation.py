@@ -114,11 +114,15 @@ def is_plain_row(X, n_columns):
         and X.data.dtype == np.float32
         and X.indices.dtype == np.int32
         and X.indptr[-1] == len(X.data)
+        and X.data.flags.c_contiguous
+        and X.indices.flags.c_contiguous
         and row_is_canonical(X.indices, X.data, n_columns)
     )
 
 
 def _trusted(indptr, indices, data):
+    if indices.dtype.itemsize > 4 and len(indices) and indices.max() > np.iinfo(np.int32).max:
+        raise ValueError("indices of a sparse matrix must be less than its number of columns.")
     return (
         np.ascontiguousarray(indptr, dtype=np.int64),
         np.ascontiguousarray(indices, dtype=np.int32),
@@ -146,6 +150,8 @@ def check_indicator(y, name="y"):
     ValueError
         If a value is neither 0 nor 1, or there are no labels.
     """
+    if y.ndim != 2:
+        raise ValueError(f"{name} must be 2-D if it is sparse; got {y.ndim}-D.")
     if y.shape[1] == 0:
         raise ValueError(f"{name} has 0 labels (shape={y.shape}) while a minimum of 1 is required.")
     if y.shape[1] > np.iinfo(np.int32).max:
@@ -212,7 +218,9 @@ def check_targets(y):
             stacklevel=3,
         )
         y = y.ravel()
-    check_classification_targets(y)
+    if y.dtype.kind not in "biuSU":
+        # Integers and strings are classes; of many of them it would say they look like regression.
+        check_classification_targets(y)
     classes, codes = np.unique(y, return_inverse=True)
     Y = sp.csr_array(
         (np.ones(len(y), dtype=np.int8), codes.astype(np.int32), np.arange(len(y) + 1)),

@@ -11,6 +11,7 @@ import gzip
 import io
 import os
 import secrets
+import shutil
 from array import array
 from contextlib import contextmanager
 
@@ -356,6 +357,8 @@ def _open_in_place(path):
     try:
         with open(beside, "xb") as file:
             yield file
+        if os.path.exists(path):
+            shutil.copymode(path, beside)
         os.replace(beside, path)
     except BaseException:
         if os.path.exists(beside):

@@ -4,6 +4,7 @@ import numpy as np
 import scipy.sparse as sp
 from joblib import effective_n_jobs
 
+from skxmr._core.arrays import offsets_of
 from skxmr._core.threads import run_tasks
 from skxmr.indexing._balanced_kmeans import bisect
 from skxmr.indexing.label_hierarchy import LabelHierarchy
@@ -116,11 +117,7 @@ def _split_level(arrays, order, bounds, count, settings, n_jobs):
     done = run_tasks(_cut_up, tasks, n_jobs)
     order = np.concatenate([rows for parts, _ in done for rows in parts])
     n_iter = max(n_iter, *(rounds for _, rounds in done))
-    return order, _offsets(n_parts), _offsets(np.concatenate(sizes)), n_iter
-
-
-def _offsets(lengths):
-    return np.concatenate(([0], np.cumsum(lengths)))
+    return order, offsets_of(n_parts), offsets_of(np.concatenate(sizes)), n_iter
 
 
 def _part_sizes(n, n_parts):

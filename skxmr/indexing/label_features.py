@@ -4,6 +4,8 @@ import numpy as np
 import scipy.sparse as sp
 from sklearn.preprocessing import normalize
 
+from skxmr._core.validation import as_row_arrays
+
 
 def positive_instance_features(X, Y):
     """Represent each label by the features of its positive rows (PIFA).
@@ -44,10 +46,28 @@ def positive_instance_features(X, Y):
 
 
 def as_float32_rows(Z):
-    """Return Z as float32, C-contiguous if dense, canonical CSR without stored zeros if sparse."""
-    if not sp.issparse(Z):
-        return np.ascontiguousarray(Z, dtype=np.float32)
-    Z = sp.csr_array(Z, dtype=np.float32, copy=True)
-    Z.sum_duplicates()
-    Z.eliminate_zeros()
-    return Z
+    """Return Z as float32, C-contiguous if dense, canonical CSR without stored zeros if sparse.
+
+    Parameters
+    ----------
+    Z : {ndarray, sparse matrix} of shape (n_labels, n_features)
+        Representations; never modified.
+
+    Returns
+    -------
+    Z : {ndarray, csr_array} of shape (n_labels, n_features)
+        The same.
+
+    Raises
+    ------
+    ValueError
+        If a value is not finite in float32.
+    """
+    if sp.issparse(Z):
+        indptr, indices, data, n_features = as_row_arrays(Z, "Z", drop_zeros=True)
+        return sp.csr_array((data, indices, indptr), shape=(Z.shape[0], n_features))
+    with np.errstate(over="ignore"):
+        dense = np.ascontiguousarray(Z, dtype=np.float32)
+    if not np.isfinite(dense).all():
+        raise ValueError("Z contains a value that is infinite or not a number in float32.")
+    return dense

@@ -99,6 +99,14 @@ class LabelHierarchy:
         """Pickle by value; checks run again when loaded."""
         return type(self), (self.child_indptrs, self.label_order)
 
+    def __copy__(self):
+        """Return itself: nothing can change it."""
+        return self
+
+    def __deepcopy__(self, memo):
+        """Return itself: a search over parameters clones it for each candidate."""
+        return self
+
     def __eq__(self, other):
         """Whether both have the same nodes and the same labels in them."""
         if not isinstance(other, LabelHierarchy):
@@ -289,8 +297,8 @@ def _frozen(values, dtype, name):
     values = np.asarray(values)
     if values.ndim != 1 or values.dtype.kind not in "iu":
         raise ValueError(f"{name} must hold 1-D integers; got {values.ndim}-D {values.dtype}.")
-    if values.dtype == dtype and not values.flags.writeable and values.flags.c_contiguous:
-        return values
+    if values.size and values.max() > np.iinfo(dtype).max:
+        raise ValueError(f"{name} must be at most {np.iinfo(dtype).max}; got {values.max()}.")
     values = np.array(values, dtype=dtype)
     values.flags.writeable = False
     return values

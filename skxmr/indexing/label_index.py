@@ -11,12 +11,12 @@ from skxmr.indexing.label_tree import HierarchicalLabelTree
 
 
 def check_label_tree(label_tree, n_labels, **overrides):
-    """Refuse a finished hierarchy that does not fit the labels, before any work.
+    """Refuse a tree of bad parameters, or a hierarchy that does not fit, before any work.
 
     Parameters
     ----------
     label_tree : HierarchicalLabelTree, LabelHierarchy or None
-        The parameter of the classifier; only a hierarchy can be wrong.
+        The parameter of the classifier.
     n_labels : int
         Number of labels of y.
     **overrides
@@ -28,6 +28,8 @@ def check_label_tree(label_tree, n_labels, **overrides):
         If a hierarchy has another number of labels, a cluster too wide for the models, or stands
         beside an override, which could not change it.
     """
+    if isinstance(label_tree, HierarchicalLabelTree):
+        label_tree._validate_params()
     if not isinstance(label_tree, LabelHierarchy):
         return
     for name, value in overrides.items():

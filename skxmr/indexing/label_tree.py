@@ -4,7 +4,12 @@ from numbers import Integral
 
 import numpy as np
 import scipy.sparse as sp
-from sklearn.base import BaseEstimator, TransformerMixin, _fit_context
+from sklearn.base import (
+    BaseEstimator,
+    ClassNamePrefixFeaturesOutMixin,
+    TransformerMixin,
+    _fit_context,
+)
 from sklearn.preprocessing import normalize
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
@@ -22,7 +27,7 @@ from skxmr.indexing.hierarchical_clustering import cluster_hierarchy
 from skxmr.indexing.label_features import as_float32_rows
 
 
-class HierarchicalLabelTree(TransformerMixin, BaseEstimator):
+class HierarchicalLabelTree(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
     """Tree of label clusters by recursive balanced k-means.
 
     Rows are labels: `fit` takes one representation for each label and groups them into clusters of
@@ -97,7 +102,7 @@ class HierarchicalLabelTree(TransformerMixin, BaseEstimator):
         "branching_factor": [Interval(Integral, 2, MAX_CHILDREN, closed="both")],
         "max_leaf_size": [Interval(Integral, 1, MAX_CHILDREN, closed="both")],
         "clustering": [StrOptions({"spherical-kmeans", "kmeans"})],
-        "max_iter": [Interval(Integral, 1, None, closed="left")],
+        "max_iter": [Interval(Integral, 1, 2**31 - 1, closed="both")],
         "sparse_output": ["boolean"],
         "random_state": ["random_state"],
         "n_jobs": [None, Integral],
@@ -158,7 +163,6 @@ class HierarchicalLabelTree(TransformerMixin, BaseEstimator):
         self.n_levels_ = self.hierarchy_.n_levels
         self.cluster_centers_ = self._centers(Z)
         set_seen(self, seen)
-        self._n_features_out = self.n_leaves_
         return self
 
     def fit_hierarchy(self, Z):
@@ -237,6 +241,10 @@ class HierarchicalLabelTree(TransformerMixin, BaseEstimator):
         """
         return self.fit(Z).transform(Z)
 
+    @property
+    def _n_features_out(self):
+        return self.n_leaves_
+
     def set_output(self, *, transform=None):
         """Choose the container of `transform`.
 
@@ -262,27 +270,11 @@ class HierarchicalLabelTree(TransformerMixin, BaseEstimator):
             )
         return super().set_output(transform=transform)
 
-    def get_feature_names_out(self, input_features=None):
-        """Name the columns of `transform`: one for each leaf cluster.
-
-        Parameters
-        ----------
-        input_features : None
-            Ignored; here for pipelines.
-
-        Returns
-        -------
-        names : ndarray of str
-            ``hierarchicallabeltree0`` and so on.
-        """
-        check_is_fitted(self)
-        return np.array([f"hierarchicallabeltree{i}" for i in range(self.n_leaves_)], dtype=object)
-
     def _rows(self, Z):
-        Z = as_float32_rows(Z)
+        # In the precision given, since squares of small values vanish in float32; always a copy.
         if self.clustering == "spherical-kmeans":
-            Z = normalize(Z, norm="l2", axis=1, copy=False)
-        return Z
+            Z = normalize(Z, norm="l2", axis=1, copy=True)
+        return as_float32_rows(Z)
 
     def _cluster(self, Z):
         return cluster_hierarchy(
@@ -334,10 +326,13 @@ class HierarchicalLabelTree(TransformerMixin, BaseEstimator):
             edges = np.searchsorted(node[order], np.arange(len(indptr)))
             below = np.empty_like(node)
             for parent in np.flatnonzero(np.diff(edges)):
-                rows = order[edges[parent] : edges[parent + 1]]
                 children = slice(indptr[parent], indptr[parent + 1])
-                near = Z[rows] @ centers[children].T
-                near = near.toarray() if sp.issparse(near) else near
-                below[rows] = indptr[parent] + np.argmax(near + offset[children], axis=1)
+                # Products with all children are dense: a block of rows at a time.
+                size = max(1, 2**22 // (children.stop - children.start))
+                for start in range(edges[parent], edges[parent + 1], size):
+                    rows = order[start : min(start + size, edges[parent + 1])]
+                    near = Z[rows] @ centers[children].T
+                    near = near.toarray() if sp.issparse(near) else near
+                    below[rows] = indptr[parent] + np.argmax(near + offset[children], axis=1)
             node = below
         return node

@@ -52,23 +52,32 @@ cdef tuple pack(const Weights* kept, const index_t* columns, index_t n_features)
     cdef index_t f, n_kept = 0
     cdef offset_t e
     cdef offset_t* place = <offset_t*>calloc(n_features + 1, sizeof(offset_t))
+    cdef index_t[::1] chunk_features, chunk_counts
+    cdef uint16_t[::1] chunk_children
+    cdef float[::1] chunk_values
     cdef uint64_t* keys = <uint64_t*>malloc((n_features + 1) * sizeof(uint64_t))
     try:
         if not place or not keys:
             raise MemoryError()
-        for e in range(kept.size):
-            place[kept.feature[e]] += 1
-        for f in range(n_features):
-            if place[f] > 0:
-                keys[n_kept] = (<uint64_t>columns[f] << 32) | <uint64_t>f
-                n_kept += 1
         with nogil:
+            for e in range(kept.size):
+                place[kept.feature[e]] += 1
+            for f in range(n_features):
+                if place[f] > 0:
+                    keys[n_kept] = (<uint64_t>columns[f] << 32) | <uint64_t>f
+                    n_kept += 1
             qsort(keys, n_kept, sizeof(uint64_t), &rising)
         features = np.empty(n_kept, dtype=np.int32)
         counts = np.empty(n_kept, dtype=np.int32)
         children = np.empty(kept.size, dtype=np.uint16)
         values = np.empty(kept.size, dtype=np.float32)
-        fill_chunk(kept, columns, place, keys, n_kept, features, counts, children, values)
+        chunk_features = features
+        chunk_counts = counts
+        chunk_children = children
+        chunk_values = values
+        with nogil:
+            fill_chunk(kept, columns, place, keys, n_kept, chunk_features, chunk_counts,
+                       chunk_children, chunk_values)
     finally:
         free(place)
         free(keys)

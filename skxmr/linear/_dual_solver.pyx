@@ -32,6 +32,10 @@ from skxmr.linear._compact_rows cimport Cluster, compact, release_cluster
 from skxmr.linear._lanes cimport LANES, PREFETCH, lane_visit, selected_lanes, sweep_bounds
 
 
+# Intercept of a child without rows; as a score it is exp(-1e9).
+cdef float NEVER = -1000.0
+
+
 cdef struct Solution:
     # Work space of LANES children at a time.
     void* block                # the one allocation behind the aligned arrays
@@ -93,8 +97,9 @@ cdef index_t shuffle_rows(const Cluster* c, Solution* s, uint32_t live,
 
 
 cdef int solve_lanes(const Cluster* c, Solution* s, int n_lanes, double tol, int max_iter,
-                     lane_visit visit, uint64_t* rng) noexcept nogil:
-    # Dual coordinate descent for the targets in s.positive. Returns the number of sweeps.
+                     lane_visit visit, uint64_t* rng, index_t* n_unsolved) noexcept nogil:
+    # Dual coordinate descent for the targets in s.positive. Returns the number of sweeps, and adds
+    # the lanes that did not stop by themselves to n_unsolved.
     cdef uint32_t everyone = (<uint32_t>1 << n_lanes) - 1
     cdef uint32_t live = everyone           # lanes that have not stopped
     cdef uint32_t whole = everyone          # lanes that have shrunk no row
@@ -146,6 +151,8 @@ cdef int solve_lanes(const Cluster* c, Solution* s, int n_lanes, double tol, int
             whole |= reset
             for i in range(c.n_rows):
                 s.active[i] |= <uint16_t>reset
+    for lane in range(n_lanes):
+        n_unsolved[0] += live >> lane & 1
     return sweep
 
 
@@ -219,9 +226,10 @@ def solve_cluster(
 ):
     """Solve one cluster.
 
-    Returns (features, counts, children, values, intercepts, n_iter): the chunk's sorted features,
-    the number of weights of each, the child and the value of each weight, an intercept for each
-    child, and the largest number of sweeps.
+    Returns (features, counts, children, values, intercepts, n_iter, n_unsolved): the chunk's sorted
+    features, the number of weights of each, the child and the value of each weight, an intercept
+    for each child, the largest number of sweeps, and the number of children that `max_iter` stopped
+    short. A child without rows is not trained: its intercept alone makes it lose to all others.
     """
     cdef Cluster c
     cdef Solution s
@@ -229,11 +237,12 @@ def solve_cluster(
     cdef index_t first, lane, n_children = <index_t>(child_indptr.shape[0] - 1)
     cdef int n_iter = 0, n_lanes, n_sweeps
     cdef lane_visit visit = selected_lanes().visit
-    cdef uint64_t rng = random_state(seed)
+    cdef index_t n_trained = 0, n_unsolved = 0
+    cdef uint64_t rng
     cdef bint good
     # Children of about the same frequency stop together: they share lanes.
     by_frequency = np.argsort(-np.diff(child_indptr), kind="stable").astype(np.int32)
-    intercepts = np.empty(n_children, dtype=np.float32)
+    intercepts = np.full(n_children, NEVER, dtype=np.float32)
     cdef const index_t[::1] children = by_frequency
     cdef float[::1] intercept = intercepts
     memset(&c, 0, sizeof(Cluster))
@@ -242,11 +251,16 @@ def solve_cluster(
     try:
         with nogil:
             good = compact(&c, indptr, indices, data, rows, scratch) and make_room(&c, &s, C)
+            while n_trained < n_children and (child_indptr[children[n_trained] + 1]
+                                              > child_indptr[children[n_trained]]):
+                n_trained += 1
             first = 0
-            while good and first < n_children:
-                n_lanes = min(LANES, n_children - first)
+            while good and first < n_trained:
+                n_lanes = min(LANES, n_trained - first)
+                # A stream of their own for these children: solved alone they are the same.
+                rng = random_state(seed + <uint64_t>first)
                 set_targets(&c, &s, rows, child_indptr, child_rows, &children[first], n_lanes)
-                n_sweeps = solve_lanes(&c, &s, n_lanes, tol, max_iter, visit, &rng)
+                n_sweeps = solve_lanes(&c, &s, n_lanes, tol, max_iter, visit, &rng, &n_unsolved)
                 n_iter = max(n_iter, n_sweeps)
                 for lane in range(n_lanes):
                     intercept[children[first + lane]] = s.weights[lane - LANES]
@@ -254,7 +268,7 @@ def solve_cluster(
                 first += LANES
         if not good:
             raise MemoryError()
-        return (*pack(&kept, c.feature, c.n_features), intercepts, n_iter)
+        return (*pack(&kept, c.feature, c.n_features), intercepts, n_iter, n_unsolved)
     finally:
         release_cluster(&c)
         release_room(&s)

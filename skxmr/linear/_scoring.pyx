@@ -16,11 +16,15 @@ of visits changes no result: each pair is scored by itself, and the best are kep
 
 import numpy as np
 
+from libc.math cimport INFINITY
 from libc.stdlib cimport calloc, free, malloc
 
 from skxmr._core._topk cimport keep_best, sort_best_first, sort_by_id
 from skxmr._core.types cimport index_t, offset_t, uint8_t, uint16_t, uint32_t, uint64_t
 from skxmr.linear._lanes cimport LANES, feature_set, lane_kernels, selected_lanes
+
+# Any lower score; the same as OUTSIDE in score_forms.py, which stands for labels never scored.
+cdef float LOWEST = -1e20
 
 ctypedef fused child_t:
     uint8_t
@@ -109,7 +113,7 @@ cdef class LevelScorer:
         cdef offset_t entry, word = self.word_indptr[parent]
         cdef const uint32_t* offsets
         cdef feature_set features
-        cdef float gap
+        cdef float gap, score
         for child in range(n_children):
             s.margins[child] = self.intercepts[first + child]
         features.summary = &self.summaries[parent, 0]
@@ -131,7 +135,11 @@ cdef class LevelScorer:
                             s.values, size, s.margins)
         for child in range(n_children):
             gap = max(<float>0.0, <float>1.0 - s.margins[child])
-            s.margins[child] = parent_score - gap * gap * gap
+            # Logs on a grid of 2**-21, eight steps of a float32 below 1: what differs as a log
+            # differs after exp, so that a ranking by logs is one by the scores shown.
+            score = (parent_score - gap * gap * gap - <float>4.0) + <float>4.0
+            # Overflow of absurd values must not come out as a perfect score.
+            s.margins[child] = score if s.margins[child] > -INFINITY and score > LOWEST else LOWEST
 
     cdef void keep_children(self, index_t parent, const float* scored, float* scores,
                             index_t* ids, index_t* size, index_t capacity) noexcept nogil:

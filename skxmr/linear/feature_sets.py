@@ -9,6 +9,8 @@ follow from the bits and are not saved.
 
 import numpy as np
 
+from skxmr._core.arrays import offsets_of
+
 
 def pack_features(feature_indptr, features, n_features):
     """Turn sorted feature ids into bitmaps.
@@ -81,10 +83,3 @@ def unpack_features(summaries, words):
 
 def _bits(words):
     return words[..., None] >> np.arange(64, dtype=np.uint64) & np.uint64(1)
-
-
-def offsets_of(lengths):
-    """Return 0 and the running sums of lengths, int64."""
-    offsets = np.zeros(len(lengths) + 1, dtype=np.int64)
-    np.cumsum(lengths, out=offsets[1:])
-    return offsets

@@ -1,11 +1,15 @@
 """The linear models of one tree level, trained cluster by cluster and stored by chunk."""
 
-import numpy as np
+import warnings
 
+import numpy as np
+from sklearn.exceptions import ConvergenceWarning
+
+from skxmr._core.arrays import offsets_of
 from skxmr._core.threads import balanced_blocks, run_tasks
 from skxmr.linear._dual_solver import solve_cluster
 from skxmr.linear._scoring import LevelScorer
-from skxmr.linear.feature_sets import offsets_of, pack_features, rank_features
+from skxmr.linear.feature_sets import pack_features, rank_features
 
 # Where a level has no wider chunk, its weights are scored from dense vectors of this many children.
 DENSE_CHILDREN = 16
@@ -31,26 +35,24 @@ class LevelModel:
         Number of columns of X.
     n_iter : int
         Largest number of sweeps that a child took.
+    n_unsolved : int
+        Number of children that did not reach the tolerance.
     """
 
-    def __init__(self, arrays, n_features, n_iter):
+    def __init__(self, arrays, n_features, n_iter, n_unsolved):
         self.arrays = arrays
         self.n_features = n_features
         self.n_iter = n_iter
+        self.n_unsolved = n_unsolved
         self._scorer = _make_scorer(**arrays)
 
     def __getstate__(self):
         """Leave the scorer, which follows from the arrays, out of pickles."""
-        return {"arrays": self.arrays, "n_features": self.n_features, "n_iter": self.n_iter}
+        return {name: value for name, value in vars(self).items() if name != "_scorer"}
 
     def __setstate__(self, state):
         """Make the scorer anew."""
         self.__init__(**state)
-
-    @property
-    def n_weights(self):
-        """Number of stored weights, intercepts not counted."""
-        return len(self.arrays["entry_weights"])
 
     @classmethod
     def fit(
@@ -118,7 +120,9 @@ class LevelModel:
         for block, solved in zip(blocks, run_tasks(_solve_block, tasks, n_jobs), strict=True):
             for p, chunk in zip(block, solved, strict=True):
                 chunks[p] = chunk
-        features, counts, children, weights, intercepts, n_iter = zip(*chunks, strict=True)
+        features, counts, children, weights, intercepts, n_iter, n_unsolved = zip(
+            *chunks, strict=True
+        )
         feature_indptr = offsets_of([len(f) for f in features])
         summaries, words = pack_features(feature_indptr, np.concatenate(features), n_features)
         arrays = {
@@ -131,7 +135,7 @@ class LevelModel:
             "entry_children": _narrow(np.concatenate(children)),
             "entry_weights": np.concatenate(weights),
         }
-        return cls(arrays, n_features, max(n_iter))
+        return cls(arrays, n_features, max(n_iter), sum(n_unsolved))
 
     def expand(self, X, parents, keep, best_first=False):
         """Score the children of each row's parents and keep the best.
@@ -157,6 +161,19 @@ class LevelModel:
     def expand_row(self, x, parents, keep, best_first=False):
         """Score one row (indices, data); parents and the result are (ids, log scores)."""
         return self._scorer.expand_row(*x, *parents, keep, best_first)
+
+
+def count_sweeps(levels, max_iter):
+    """Return the largest number of sweeps of all levels; warn if `max_iter` stopped a model."""
+    n_unsolved = sum(level.n_unsolved for level in levels)
+    if n_unsolved:
+        warnings.warn(
+            f"{n_unsolved} linear models did not converge in max_iter={max_iter} sweeps; scaling "
+            "the rows to unit length helps, as does a larger max_iter or tol, or a smaller C.",
+            ConvergenceWarning,
+            stacklevel=3,
+        )
+    return max(level.n_iter for level in levels)
 
 
 def _narrow(values):

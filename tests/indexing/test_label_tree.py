@@ -197,3 +197,20 @@ def test_degenerate_rows():
     alone = HierarchicalLabelTree().fit(np.ones((1, 2)))
     assert alone.hierarchy_.level_sizes == (1,)
     np.testing.assert_array_equal(alone.predict(np.ones((3, 2))), [0, 0, 0])
+
+
+@pytest.mark.parametrize("clustering", ["spherical-kmeans", "kmeans"])
+def test_rows_are_left_alone_and_may_be_tiny(clustering):
+    Z = np.random.default_rng(0).random((50, 4)) * 5
+    single = Z.astype(np.float32)
+    for rows in (Z, single, sp.csr_array(Z), sp.csr_array(single)):
+        before = rows.copy()
+        tree = HierarchicalLabelTree(2, 5, clustering=clustering, random_state=0).fit(rows)
+        tree.predict(rows)
+        tree.transform(rows)
+        assert np.abs(rows - before).max() == 0
+    if clustering == "spherical-kmeans":
+        usual, tiny = (
+            HierarchicalLabelTree(2, 5, random_state=0).fit(Z * scale) for scale in (1.0, 2.0**-100)
+        )
+        assert tiny.hierarchy_ == usual.hierarchy_

@@ -141,6 +141,7 @@ def random_level(draw):
         },
         n_features,
         1,
+        0,
     )
     n_rows = draw(st.integers(0, 5))
     X = rng.normal(size=(n_rows, n_features)) * (rng.random((n_rows, n_features)) < draw(DENSITY))
