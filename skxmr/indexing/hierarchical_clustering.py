@@ -1,11 +1,11 @@
 """Recursive B-ary balanced k-means: from label representations to a tree."""
 
 import numpy as np
-import scipy.sparse as sp
 from joblib import effective_n_jobs
 
 from skxmr._core.arrays import offsets_of
 from skxmr._core.threads import run_tasks
+from skxmr._core.validation import as_row_arrays
 from skxmr.indexing._balanced_kmeans import bisect
 from skxmr.indexing.label_hierarchy import LabelHierarchy
 
@@ -56,10 +56,8 @@ def cluster_hierarchy(Z, branching_factor, max_leaf_size, *, spherical, max_iter
         Most rounds of a split, at least 1.
     """
     n_labels, n_features = Z.shape
-    if sp.issparse(Z):
-        arrays = (Z.indptr.astype(np.int64), Z.indices.astype(np.int32, copy=False), Z.data)
-    else:
-        arrays = (None, None, Z.reshape(-1))
+    # Dense rows are split as sparse ones: the same tree, and one kernel.
+    arrays = as_row_arrays(Z, "Z", drop_zeros=True)[:3]
     order = np.arange(n_labels, dtype=np.int32)
     bounds = np.array([0, n_labels])
     indptrs = []
@@ -79,7 +77,7 @@ def _split_level(arrays, order, bounds, count, settings, n_jobs):
     Parameters
     ----------
     arrays : tuple
-        (indptr, indices, data, n_features) of the rows; indptr and indices None if dense.
+        (indptr, indices, data, n_features) of the rows.
     order : ndarray of shape (n_labels,)
         Rows by position; cluster i has the positions from ``bounds[i]`` to ``bounds[i + 1]``.
     bounds : ndarray of shape (n_clusters + 1,)

@@ -1,13 +1,18 @@
 """Label representations: what the clustering sees of a label."""
 
+import itertools
+
 import numpy as np
 import scipy.sparse as sp
-from sklearn.preprocessing import normalize
+from joblib import effective_n_jobs
 
+from skxmr._core.arrays import offsets_of
+from skxmr._core.threads import run_tasks
 from skxmr._core.validation import as_row_arrays
+from skxmr.indexing._aggregate import aggregate
 
 
-def positive_instance_features(X, Y):
+def positive_instance_features(X, Y, *, max_entries=None, n_jobs=None):
     """Represent each label by the features of its positive rows (PIFA).
 
     Positive instance feature aggregation: the rows of `Y` are scaled to unit l2 norm, so that a
@@ -20,12 +25,18 @@ def positive_instance_features(X, Y):
     X : sparse matrix of shape (n_samples, n_features)
         Rows, floating point.
     Y : sparse matrix of shape (n_samples, n_labels)
-        0/1 indicator of the labels of each row.
+        0/1 indicator of the labels of each row, without stored zeros.
+    max_entries : int or None, default=None
+        Most features kept of a label, those of the largest size; None keeps all. Fewer is faster to
+        cluster. From 256 up no difference was seen in the quality of a tree (precision@1, 3 and 5
+        within what seeds differ by, on 37,000 and 50,000 labels), at half the time on the latter.
+    n_jobs : int or None, default=None
+        Threads, as in joblib; the result does not depend on it.
 
     Returns
     -------
     Z : csr_array of shape (n_labels, n_features)
-        Unit rows, in the dtype of `X`; a label without a positive row is a row of zeros.
+        Unit rows, float32; a label without a positive row is a row of zeros.
 
     Examples
     --------
@@ -35,14 +46,44 @@ def positive_instance_features(X, Y):
     >>> Y = sp.csr_array([[1, 0], [0, 0], [0, 1]])
     >>> positive_instance_features(X, Y).toarray()
     array([[1. , 0. ],
-           [0.6, 0.8]])
+           [0.6, 0.8]], dtype=float32)
     """
-    X = sp.csr_array(X)
-    Y = sp.csr_array(Y, dtype=X.dtype)
-    weighted = normalize(Y, norm="l2", axis=1, copy=True)
-    Z = sp.csr_array(weighted.T.tocsr() @ X)
-    Z.sort_indices()
-    return normalize(Z, norm="l2", axis=1, copy=False)
+    indptr, indices, data, n_features = as_row_arrays(X)
+    n_labels_of_row = np.diff(sp.csr_array(Y).indptr)
+    weights = (1.0 / np.sqrt(np.maximum(n_labels_of_row, 1))).astype(np.float32)
+    rows_of_label = sp.csc_array(Y)
+    rows_of_label.sort_indices()
+    starts = rows_of_label.indptr.astype(np.int64)
+    rows = rows_of_label.indices.astype(np.int32, copy=False)
+    # The work of a label is the entries of its rows; blocks of labels stay in order.
+    work = offsets_of(np.diff(indptr)[rows])[starts]
+    n_blocks = 8 * effective_n_jobs(n_jobs) if effective_n_jobs(n_jobs) > 1 else 1
+    edges = np.searchsorted(work, np.linspace(0, work[-1], n_blocks + 1))
+    edges[0], edges[-1] = 0, Y.shape[1]
+    blocks = run_tasks(
+        aggregate,
+        [
+            (
+                starts[a : b + 1],
+                rows,
+                weights,
+                indptr,
+                indices,
+                data,
+                n_features,
+                int(work[b] - work[a]),
+                n_features if max_entries is None else max_entries,
+            )
+            for a, b in itertools.pairwise(edges)
+            if a < b
+        ],
+        n_jobs,
+    )
+    if len(blocks) == 1:
+        counts, columns, values = blocks[0]
+    else:
+        counts, columns, values = (np.concatenate(part) for part in zip(*blocks, strict=True))
+    return sp.csr_array((values, columns, offsets_of(counts)), shape=(Y.shape[1], n_features))
 
 
 def as_float32_rows(Z):

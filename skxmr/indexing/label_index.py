@@ -9,6 +9,9 @@ from skxmr.indexing.label_features import positive_instance_features
 from skxmr.indexing.label_hierarchy import LabelHierarchy
 from skxmr.indexing.label_tree import HierarchicalLabelTree
 
+# Features of a label that the clustering sees; see `positive_instance_features`.
+CLUSTERED_ENTRIES = 256
+
 
 def check_label_tree(label_tree, n_labels, **overrides):
     """Refuse a tree of bad parameters, or a hierarchy that does not fit, before any work.
@@ -79,4 +82,7 @@ def index_labels(X, Y, label_tree, *, seed, **overrides):
         tree.set_params(random_state=seed)
     indptr, indices, data, n_features = X
     rows = sp.csr_array((data, indices, indptr), shape=(Y.shape[0], n_features))
-    return tree.fit_hierarchy(positive_instance_features(rows, Y))
+    features = positive_instance_features(
+        rows, Y, max_entries=CLUSTERED_ENTRIES, n_jobs=overrides.get("n_jobs")
+    )
+    return tree.fit_hierarchy(features)

@@ -166,14 +166,15 @@ class HierarchicalLabelTree(ClassNamePrefixFeaturesOutMixin, TransformerMixin, B
         return self
 
     def fit_hierarchy(self, Z):
-        """Group rows as `fit` does, but return the tree alone.
+        """Group rows that are ready as `fit` does, but return the tree alone.
 
-        Saves the centres, which only `transform` and `predict` need. Changes nothing in `self`.
+        Saves the centres, which only `transform` and `predict` need, and a copy of the rows.
+        Changes nothing in `self`.
 
         Parameters
         ----------
-        Z : {ndarray, csr_array} of shape (n_labels, n_features)
-            A representation of each label, known to be finite.
+        Z : csr_array of shape (n_labels, n_features)
+            Unit rows in float32, as `positive_instance_features` makes them.
 
         Returns
         -------
@@ -181,7 +182,7 @@ class HierarchicalLabelTree(ClassNamePrefixFeaturesOutMixin, TransformerMixin, B
             Equal to the `hierarchy_` of a fit.
         """
         self._validate_params()
-        return self._cluster(self._rows(Z))[0]
+        return self._cluster(Z)[0]
 
     def predict(self, Z):
         """Route rows down the nearest centres to a leaf cluster.

@@ -5,20 +5,38 @@ import scipy.sparse as sp
 from skxmr.indexing import positive_instance_features
 
 
+@pytest.mark.parametrize("n_jobs", [None, 3])
+@pytest.mark.parametrize("n_features", [15, 5000])
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-def test_pifa_is_the_weighted_sum_of_positive_rows(dtype):
+def test_pifa_is_the_weighted_sum_of_positive_rows(dtype, n_features, n_jobs):
     rng = np.random.default_rng(0)
-    X = sp.random_array((40, 15), density=0.3, format="csr", dtype=dtype, rng=1)
+    X = sp.random_array((40, n_features), density=0.3, format="csr", dtype=dtype, rng=1)
     Y = (rng.random((40, 9)) < 0.2).astype(np.int8)
     Y[:, 4] = 0
     Y[7] = 0
-    Z = positive_instance_features(X, sp.csr_array(Y))
-    wanted = np.zeros((9, 15))
+    Z = positive_instance_features(X, sp.csr_array(Y), n_jobs=n_jobs)
+    wanted = np.zeros((9, n_features))
     for label in range(9):
         for row in np.flatnonzero(Y[:, label]):
             wanted[label] += X.toarray()[row] / np.sqrt(Y[row].sum())
         wanted[label] /= np.linalg.norm(wanted[label]) or 1.0
-    assert Z.dtype == dtype
+    assert Z.dtype == np.float32
     np.testing.assert_allclose(Z.toarray(), wanted, rtol=1e-5, atol=1e-7)
     assert Z.has_sorted_indices
     assert Z[[4]].nnz == 0
+
+
+@pytest.mark.parametrize("max_entries", [1, 4, 100])
+def test_the_largest_entries_are_kept(max_entries):
+    rng = np.random.default_rng(0)
+    # Few distinct values, so that many entries are equal.
+    X = sp.csr_array(rng.integers(-2, 3, size=(30, 50)) * (rng.random((30, 50)) < 0.5) * 1.0)
+    Y = sp.csr_array((rng.random((30, 8)) < 0.1).astype(np.int8))
+    whole = positive_instance_features(X, Y).toarray()
+    some = positive_instance_features(X, Y, max_entries=max_entries)
+    assert some.has_sorted_indices
+    for row, kept in zip(whole, some.toarray(), strict=True):
+        order = np.argsort(-np.abs(row), kind="stable")[:max_entries]
+        wanted = np.zeros_like(row)
+        wanted[order] = row[order]
+        np.testing.assert_allclose(kept, wanted / (np.linalg.norm(wanted) or 1.0), rtol=1e-5)

@@ -6,7 +6,7 @@ import scipy.sparse as sp
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
+from sklearn.preprocessing import StandardScaler, normalize
 
 from skxmr import HierarchicalLabelTree
 from skxmr.indexing.hierarchical_clustering import split_counts
@@ -147,7 +147,7 @@ def test_transform_is_one_hot_in_the_dtype_of_its_input():
 
 
 def test_fit_hierarchy_is_the_tree_of_a_fit_and_changes_nothing():
-    Z = random_rows(200, 10)
+    Z = normalize(random_rows(200, 10))
     tree = HierarchicalLabelTree(4, 10, random_state=0)
     hierarchy = tree.fit_hierarchy(Z)
     assert not hasattr(tree, "hierarchy_")
