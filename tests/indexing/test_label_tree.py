@@ -214,3 +214,21 @@ def test_rows_are_left_alone_and_may_be_tiny(clustering):
             HierarchicalLabelTree(2, 5, random_state=0).fit(Z * scale) for scale in (1.0, 2.0**-40)
         )
         assert tiny.hierarchy_ == usual.hierarchy_
+
+
+def test_wide_splits_on_a_sample_find_planted_groups_with_any_threads():
+    # 20,000 rows are more than twice the sample of a split.
+    rng = np.random.default_rng(0)
+    n, group = 20_000, np.arange(20_000) * 7919 % 4
+    own = 25 * group[:, None] + rng.integers(0, 25, size=(n, 6))
+    noise = rng.integers(0, 100, size=(n, 2))
+    columns = np.hstack([own, noise]).ravel()
+    Z = sp.csr_array((np.ones(8 * n), columns, np.arange(0, 8 * n + 1, 8)), shape=(n, 100))
+    Z.sum_duplicates()
+    trees = [HierarchicalLabelTree(4, 5000, random_state=1, n_jobs=jobs).fit(Z) for jobs in (1, 2)]
+    assert trees[0].hierarchy_ == trees[1].hierarchy_
+    assert trees[0].hierarchy_.level_sizes == (4, n)
+    np.testing.assert_array_equal(np.bincount(trees[0].labels_), 5000)
+    counts = np.zeros((4, 4))
+    np.add.at(counts, (trees[0].labels_, group), 1)
+    assert counts.max(axis=1).sum() > 0.95 * n
