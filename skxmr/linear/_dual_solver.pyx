@@ -8,8 +8,8 @@ with y_i = +1 on the rows of the child and -1 on the other rows of the cluster, 
 feature 1 appended to every row, whose weight is the intercept. Its dual has one variable a_i >= 0
 a row, w = sum_i a_i y_i x_i, and is solved one variable at a time in random order with shrinking:
 Hsieh, Chang, Lin, Keerthi, Sundararajan (2008), "A dual coordinate descent method for large-scale
-linear SVM", ICML, algorithm 3. It stops when the projected gradients of all rows lie within `tol`
-of each other, or after `max_iter` sweeps.
+linear SVM", ICML, algorithm 3. It stops when the projected gradients of all rows, and 0, lie within
+`tol` of each other, or after `max_iter` sweeps.
 
 Sixteen children are solved side by side, one in each lane of a vector: weights lie [feature][lane],
 so one pass over a row's entries serves all lanes. Each lane has its own bounds on the projected
@@ -115,8 +115,10 @@ cdef int solve_lanes(const Cluster* c, Solution* s, int n_lanes, double tol, int
         s.bounds.top[lane] = INFINITY
     while live and sweep < max_iter:
         for lane in range(LANES):
-            s.bounds.new_top[lane] = -INFINITY
-            s.bounds.new_bottom[lane] = INFINITY
+            # From 0, not from infinity: gradients that are all alike, as -1 in a first sweep, are
+            # no optimum.
+            s.bounds.new_top[lane] = 0.0
+            s.bounds.new_bottom[lane] = 0.0
         n = shuffle_rows(c, s, live, rng)
         for at in range(n):
             i = s.order[at]

@@ -139,6 +139,17 @@ def test_any_small_cluster_reaches_its_optimum(data):
         assert ours - dual_objective(dense, y, a, 1.0) < 1e-4 * max(ours, 1e-3)
 
 
+def test_gradients_that_are_all_alike_do_not_stop_the_first_sweep():
+    # Visited in one order, all three rows have the gradient -1 when their turn comes.
+    dense = np.array([[-1, 0, -1, 2, 0], [1, 0, 0, 0, 0], [0, 0, 2, 2, 0]], dtype=np.float64)
+    y = np.array([-1.0, 1.0, -1.0])
+    for seed in range(20):
+        W, b, _ = solve(sp.csr_array(dense.astype(np.float32)), y[:, None] > 0, seed=seed)
+        ours = primal_objective(dense, y, W[:, 0], b[0], 1.0)
+        a = 2.0 * np.maximum(0.0, 1.0 - y * (dense @ W[:, 0] + b[0]))
+        assert ours - dual_objective(dense, y, a, 1.0) < 1e-4 * ours
+
+
 def test_threshold_drops_small_weights_and_changes_no_other():
     X, Y = cluster()
     full, b, _ = solve(X, Y, tol=0.1)
