@@ -59,8 +59,15 @@ def test_api_search_answers_its_own_questions(tmp_path):
     found = answers(printed)
     assert len(found) == 5
     assert all(len(set(names)) == 5 for names in found.values())
-    assert "scipy.sparse.linalg.spsolve" in found["solve a sparse linear system"]
-    assert "scipy.linalg.inv" in found["inverse of a matrix"]
+    right = {
+        "solve a sparse linear system": "scipy.sparse.linalg.spsolve",
+        "singular value decomposition of a sparse matrix": "scipy.sparse.linalg.svds",
+        "inverse of a matrix": "scipy.linalg.inv",
+        "split data into train and test sets": "sklearn.model_selection.train_test_split",
+        "histogram of an array": "numpy.histogram",
+    }
+    # The docstrings, and with them the tree, differ from version to version: one may be missed.
+    assert sum(name in found[question] for question, name in right.items()) >= 4
     assert not list(tmp_path.iterdir())
 
 
