@@ -45,7 +45,8 @@ class HierarchicalLabelTree(ClassNamePrefixFeaturesOutMixin, TransformerMixin, B
     clustering : {"spherical-kmeans", "kmeans"}, default="spherical-kmeans"
         Spherical k-means scales rows and centres to unit length, as fits TF-IDF and embeddings.
     max_iter : int, default=20
-        Most rounds of a split; it ends earlier once no row changes sides.
+        Most rounds of a split; it ends earlier once no row changes sides. A wide split counts
+        them on a sample of its rows, and adds two over all.
     sparse_output : bool, default=True
         Whether `transform` returns a sparse array. A sparse one needs no room for zeros; pandas
         and polars output need False.
@@ -272,7 +273,7 @@ class HierarchicalLabelTree(ClassNamePrefixFeaturesOutMixin, TransformerMixin, B
         return super().set_output(transform=transform)
 
     def _rows(self, Z):
-        # In the precision given, since squares of small values vanish in float32; always a copy.
+        # In the precision given: squares of small values vanish in float32. Z itself is left alone.
         if self.clustering == "spherical-kmeans":
             Z = normalize(Z, norm="l2", axis=1, copy=True)
         return as_float32_rows(Z)
