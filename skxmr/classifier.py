@@ -23,7 +23,7 @@ from skxmr._core.validation import (
 )
 from skxmr.indexing import HierarchicalLabelTree, LabelHierarchy
 from skxmr.indexing.label_index import check_label_tree, index_labels
-from skxmr.linear.level_model import count_sweeps
+from skxmr.linear import LevelProblem, count_sweeps, fit_levels
 from skxmr.matching import RecursiveLinearMatcher, teacher_forced_rows
 from skxmr.matching.negative_sampling import pattern_arrays
 from skxmr.ranking import OneVsAllRanker
@@ -212,25 +212,23 @@ class XRLinearClassifier(ClassifierMixin, BaseEstimator):
     def _train(self, rows, Y, hierarchy, random_state):
         # Stages 2 and 3: the models of the clusters, then those of the labels.
         node_targets = hierarchy.node_targets(Y)
-        train_rows = teacher_forced_rows(node_targets, Y.shape[0])
-        targets = [pattern_arrays(level) for level in node_targets]
         seeds = [int(s) for s in random_state.randint(MAX_SEED, size=hierarchy.n_levels)]
-        indptrs = hierarchy.child_indptrs
-        names = ("C", "tol", "max_iter", "weight_threshold", "n_jobs")
-        settings = {name: getattr(self, name) for name in names}
-        matcher = RecursiveLinearMatcher.fit(
-            rows, train_rows[:-1], targets[:-1], indptrs[:-1], seeds=seeds[:-1], **settings
+        names = [np.arange(size, dtype=np.int32) for size in hierarchy.level_sizes[:-1]]
+        problems = zip(
+            teacher_forced_rows(node_targets, Y.shape[0]),
+            [pattern_arrays(level) for level in node_targets],
+            hierarchy.child_indptrs,
+            [*names, hierarchy.label_order],
+            seeds,
+            strict=True,
         )
-        ranker = OneVsAllRanker.fit(
+        settings = ("C", "tol", "max_iter", "weight_threshold", "n_jobs")
+        *clusters, labels = fit_levels(
             rows,
-            train_rows[-1],
-            targets[-1],
-            indptrs[-1],
-            hierarchy.label_order,
-            seed=seeds[-1],
-            **settings,
+            [LevelProblem(*problem) for problem in problems],
+            **{name: getattr(self, name) for name in settings},
         )
-        return matcher, ranker
+        return RecursiveLinearMatcher(clusters), OneVsAllRanker(labels)
 
     def _rows(self, X):
         check_is_fitted(self, "hierarchy_")

@@ -22,12 +22,18 @@ def dense_weights(level):
 
 
 def features_of(level, parent):
-    """Sorted features of a chunk, read from the bitmaps bit by bit."""
+    """Sorted features of a chunk of a LevelModel."""
     summaries, words = level.arrays["summaries"], level.arrays["words"]
     at = sum(int(entry).bit_count() for entry in summaries[:parent].ravel())
+    return set_bits(summaries[parent], words[at:])
+
+
+def set_bits(summary, words):
+    """Features of a bitmap of two levels, read bit by bit."""
     features = []
-    for word in range(64 * summaries.shape[1]):
-        if int(summaries[parent, word // 64]) >> (word % 64) & 1:
+    at = 0
+    for word in range(64 * len(summary)):
+        if int(summary[word // 64]) >> (word % 64) & 1:
             features += [64 * word + bit for bit in range(64) if int(words[at]) >> bit & 1]
             at += 1
     return features

@@ -4,7 +4,11 @@ import numpy as np
 
 from libc.stdlib cimport calloc, free, malloc, qsort, realloc
 
-from skxmr._core.types cimport index_t, offset_t, uint16_t, uint64_t
+from skxmr._core.types cimport index_t, offset_t, uint8_t, uint16_t, uint32_t, uint64_t
+
+ctypedef fused count_t:
+    uint8_t
+    uint16_t
 
 
 cdef bint keep(Weights* kept, index_t feature, uint16_t child, float value) noexcept nogil:
@@ -102,3 +106,46 @@ cdef void fill_chunk(const Weights* kept, const index_t* columns, offset_t* plac
         children[place[f]] = kept.child[e]
         values[place[f]] = kept.value[e]
         place[f] += 1
+
+
+def pack_features(const index_t[::1] features, index_t n_features):
+    """Return the bitmap (summary, words) of a chunk's rising features; see feature_sets.py."""
+    cdef index_t n_words = n_features // 64 + (n_features % 64 > 0), word, last = -1
+    cdef index_t at, n_used = 0
+    for at in range(<index_t>features.shape[0]):
+        n_used += features[at] // 64 != last
+        last = features[at] // 64
+    summary = np.zeros(n_words // 64 + (n_words % 64 > 0), dtype=np.uint64)
+    words = np.zeros(n_used, dtype=np.uint64)
+    cdef uint64_t[::1] marks = summary, bits = words
+    n_used = 0
+    last = -1
+    for at in range(<index_t>features.shape[0]):
+        word = features[at] // 64
+        n_used += word != last
+        last = word
+        marks[word // 64] |= <uint64_t>1 << (word % 64)
+        bits[n_used - 1] |= <uint64_t>1 << (features[at] % 64)
+    return summary, words
+
+
+def locate_entries(const count_t[::1] counts, const offset_t[::1] feature_indptr):
+    """Return (offsets, indptr): where each feature's entries lie in its chunk, and each chunk's.
+
+    A chunk of n features has n + 1 offsets, counted from its own first entry.
+    """
+    cdef offset_t n_chunks = feature_indptr.shape[0] - 1, chunk, feature
+    offsets = np.empty(counts.shape[0] + n_chunks, dtype=np.uint32)
+    indptr = np.zeros(n_chunks + 1, dtype=np.int64)
+    cdef uint32_t[::1] offset = offsets
+    cdef offset_t[::1] start = indptr
+    cdef uint32_t size
+    with nogil:
+        for chunk in range(n_chunks):
+            size = 0
+            for feature in range(feature_indptr[chunk], feature_indptr[chunk + 1]):
+                offset[feature + chunk] = size
+                size += counts[feature]
+            offset[feature_indptr[chunk + 1] + chunk] = size
+            start[chunk + 1] = start[chunk] + size
+    return offsets, indptr

@@ -3,8 +3,8 @@
 A chunk knows a few hundred to some ten thousand of all features. The bitmap finds the place of a
 feature among them in a few instructions, for one row as for a batch, and takes less room than the
 sorted ids: a bit for each feature in words of 64, of which only those that are not empty are
-stored, and a summary with a bit for each word. Ranks, the numbers of words and of features before,
-follow from the bits and are not saved.
+stored, and a summary with a bit for each word. `pack_features` makes both. Ranks, the numbers of
+words and of features before, follow from the bits and are not saved.
 """
 
 import numpy as np
@@ -12,46 +12,15 @@ import numpy as np
 from skxmr._core.arrays import offsets_of
 
 
-def pack_features(feature_indptr, features, n_features):
-    """Turn sorted feature ids into bitmaps.
-
-    Parameters
-    ----------
-    feature_indptr : ndarray of shape (n_chunks + 1,), int64
-        The features of each chunk.
-    features : ndarray of shape (n_chunk_features,), int32
-        Ids, rising inside a chunk.
-    n_features : int
-        Number of columns of X.
-
-    Returns
-    -------
-    summaries : ndarray of shape (n_chunks, n_summary), uint64
-        A bit for each word that is not empty.
-    words : ndarray of shape (n_words + 1,), uint64
-        These words, chunk after chunk, and a 0: the search reads a word beyond the last.
-    """
-    n_chunks = len(feature_indptr) - 1
-    n_words = -(-n_features // 64)
-    chunk = np.repeat(np.arange(n_chunks), np.diff(feature_indptr))
-    word = chunk * n_words + (features >> 6)
-    first = np.flatnonzero(np.diff(word, prepend=-1))
-    bits = np.left_shift(np.uint64(1), (features & 63).astype(np.uint64))
-    words = np.bitwise_or.reduceat(bits, first) if len(first) else bits
-    chunk, word = np.divmod(word[first], n_words)
-    summaries = np.zeros((n_chunks, -(-n_words // 64)), dtype=np.uint64)
-    marks = np.left_shift(np.uint64(1), (word & 63).astype(np.uint64))
-    np.bitwise_or.at(summaries, (chunk, word >> 6), marks)
-    return summaries, np.append(words, np.uint64(0))
-
-
 def rank_features(summaries, words):
     """Return what a search needs beside the bits.
 
     Parameters
     ----------
-    summaries, words : ndarray
-        From `pack_features`.
+    summaries : ndarray of shape (n_chunks, n_summary), uint64
+        A bit for each word that is not empty.
+    words : ndarray of shape (n_words + 1,), uint64
+        These words, chunk after chunk, and a 0: the search reads a word beyond the last.
 
     Returns
     -------
@@ -72,14 +41,3 @@ def rank_features(summaries, words):
     in_chunk = before - np.append(np.repeat(feature_indptr[:-1], np.diff(word_indptr)), 0)
     word_ranks = in_chunk.astype(np.uint32)
     return word_indptr, summary_ranks, word_ranks, feature_indptr
-
-
-def unpack_features(summaries, words):
-    """Return the sorted feature ids of all chunks, int32: undoes `pack_features`."""
-    _, word = np.nonzero(_bits(summaries).reshape(len(summaries), -1))
-    at, bit = np.nonzero(_bits(words))
-    return (word[at] * 64 + bit).astype(np.int32)
-
-
-def _bits(words):
-    return words[..., None] >> np.arange(64, dtype=np.uint64) & np.uint64(1)

@@ -1,15 +1,10 @@
-"""The linear models of one tree level, trained cluster by cluster and stored by chunk."""
-
-import warnings
+"""The linear models of one tree level, stored by chunk."""
 
 import numpy as np
-from sklearn.exceptions import ConvergenceWarning
 
-from skxmr._core.arrays import offsets_of
-from skxmr._core.threads import balanced_blocks, run_tasks
-from skxmr.linear._dual_solver import solve_cluster
+from skxmr.linear._chunk import locate_entries
 from skxmr.linear._scoring import LevelScorer
-from skxmr.linear.feature_sets import pack_features, rank_features
+from skxmr.linear.feature_sets import rank_features
 
 # Where a level has no wider chunk, its weights are scored from dense vectors of this many children.
 DENSE_CHILDREN = 16
@@ -18,7 +13,7 @@ DENSE_CHILDREN = 16
 class LevelModel:
     """Weights of one level: a one-vs-all linear model for each child of each parent.
 
-    The weights of the children of one parent form a *chunk*. Made by `fit`; immutable.
+    The weights of the children of one parent form a *chunk*. Made by `fit_levels`; immutable.
 
     Parameters
     ----------
@@ -55,82 +50,17 @@ class LevelModel:
         self.__init__(**state)
 
     @classmethod
-    def fit(
-        cls,
-        X,
-        rows,
-        targets,
-        child_indptr,
-        child_ids,
-        *,
-        C,
-        tol,
-        max_iter,
-        weight_threshold,
-        seed,
-        n_jobs,
-    ):
-        """Train every cluster.
-
-        Parameters
-        ----------
-        X : tuple
-            (indptr int64, indices int32, data float32, n_features): canonical CSR rows.
-        rows : tuple
-            (indptr int64, indices int32): the rows that each parent's children train on, rising.
-        targets : tuple
-            (indptr int64, indices int32): the positive rows of each child, rising.
-        child_indptr, child_ids : ndarray
-            The children of each parent, and their names; see the class.
-        C, tol, max_iter, weight_threshold : float, float, int, float
-            Cost of errors, tolerance, sweeps, and the size below which weights are dropped.
-        seed : int
-            Seeds the order of visits; each cluster has its own stream, so the result does not
-            depend on `n_jobs`.
-        n_jobs : int or None
-            As in joblib.
-
-        Returns
-        -------
-        LevelModel
-        """
-        n_features = X[3]
-        row_indptr, target_indptr = rows[0], targets[0]
-        n_parents = len(child_indptr) - 1
-        # Each child sweeps over all rows of its cluster.
-        costs = np.diff(row_indptr) * np.diff(child_indptr)
-        blocks = balanced_blocks(costs, n_jobs)
-        tasks = [
-            (
-                X,
-                [
-                    (
-                        rows[1][row_indptr[p] : row_indptr[p + 1]],
-                        target_indptr[child_indptr[p] : child_indptr[p + 1] + 1],
-                        seed + int(p),
-                    )
-                    for p in block
-                ],
-                targets[1],
-                (C, tol, max_iter, weight_threshold),
-            )
-            for block in blocks
-        ]
-        chunks = [None] * n_parents
-        for block, solved in zip(blocks, run_tasks(_solve_block, tasks, n_jobs), strict=True):
-            for p, chunk in zip(block, solved, strict=True):
-                chunks[p] = chunk
-        features, counts, children, weights, intercepts, n_iter, n_unsolved = zip(
+    def from_chunks(cls, chunks, child_indptr, child_ids, n_features):
+        """Join what `solve_cluster` returned for each parent, in order."""
+        summaries, words, counts, children, weights, intercepts, n_iter, n_unsolved = zip(
             *chunks, strict=True
         )
-        feature_indptr = offsets_of([len(f) for f in features])
-        summaries, words = pack_features(feature_indptr, np.concatenate(features), n_features)
         arrays = {
             "child_indptr": child_indptr,
             "child_ids": child_ids,
             "intercepts": np.concatenate(intercepts),
-            "summaries": summaries,
-            "words": words,
+            "summaries": np.stack(summaries),
+            "words": np.concatenate([*words, np.zeros(1, dtype=np.uint64)]),
             "entry_counts": _narrow(np.concatenate(counts)),
             "entry_children": _narrow(np.concatenate(children)),
             "entry_weights": np.concatenate(weights),
@@ -143,7 +73,7 @@ class LevelModel:
         Parameters
         ----------
         X : tuple
-            (indptr, indices, data, n_features), as in `fit`.
+            (indptr int64, indices int32, data float32, n_features): canonical CSR rows.
         parents : tuple
             (indptr int64, ids int32, log scores float32): a CSR matrix, ids rising in each row.
         keep : int
@@ -161,19 +91,6 @@ class LevelModel:
     def expand_row(self, x, parents, keep, best_first=False):
         """Score one row (indices, data); parents and the result are (ids, log scores)."""
         return self._scorer.expand_row(*x, *parents, keep, best_first)
-
-
-def count_sweeps(levels, max_iter):
-    """Return the largest number of sweeps of all levels; warn if `max_iter` stopped a model."""
-    n_unsolved = sum(level.n_unsolved for level in levels)
-    if n_unsolved:
-        warnings.warn(
-            f"{n_unsolved} linear models did not converge in max_iter={max_iter} sweeps; scaling "
-            "the rows to unit length helps, as does a larger max_iter or tol, or a smaller C.",
-            ConvergenceWarning,
-            stacklevel=3,
-        )
-    return max(level.n_iter for level in levels)
 
 
 def _narrow(values):
@@ -197,12 +114,7 @@ def _make_scorer(
         feature = np.repeat(np.arange(len(entry_counts)), entry_counts)
         table[feature, entry_children] = entry_weights
     else:
-        before = offsets_of(entry_counts)
-        entry_indptr = before[feature_indptr]
-        # For each chunk where the entries of its features start, and where the last ones end.
-        ends = np.repeat(np.arange(len(feature_indptr) - 1), np.diff(feature_indptr) + 1)
-        at = np.arange(len(entry_counts) + len(feature_indptr) - 1) - ends
-        offsets = (before[at] - entry_indptr[ends]).astype(np.uint32)
+        offsets, entry_indptr = locate_entries(entry_counts, feature_indptr)
     return LevelScorer(
         child_indptr,
         child_ids,
@@ -226,15 +138,3 @@ def _aligned_zeros(n_rows, n_columns):
     room = np.zeros(n_rows * n_columns + 16, dtype=np.float32)
     start = -room.ctypes.data % 64 // 4
     return room[start : start + n_rows * n_columns].reshape(n_rows, n_columns)
-
-
-def _solve_block(X, clusters, target_rows, settings):
-    # One task: it sees arrays only, so that any joblib backend can run it.
-    indptr, indices, data, n_features = X
-    scratch = np.zeros(n_features, dtype=np.int32)
-    return [
-        solve_cluster(
-            indptr, indices, data, rows, child_indptr, target_rows, *settings, seed, scratch
-        )
-        for rows, child_indptr, seed in clusters
-    ]

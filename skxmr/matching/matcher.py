@@ -2,8 +2,6 @@
 
 import numpy as np
 
-from skxmr.linear import LevelModel
-
 
 class RecursiveLinearMatcher:
     """Score clusters level by level, keeping the best `beam_width` of each.
@@ -21,41 +19,6 @@ class RecursiveLinearMatcher:
 
     def __init__(self, levels):
         self.levels = levels
-
-    @classmethod
-    def fit(cls, X, rows, targets, child_indptrs, *, seeds, **settings):
-        """Train the levels of clusters.
-
-        Parameters
-        ----------
-        X : tuple
-            (indptr, indices, data, n_features) of the training rows.
-        rows, targets : list of tuple
-            For each level of clusters the rows that its parents train on, and the positive rows
-            of its nodes, as (indptr, indices).
-        child_indptrs : list of ndarray
-            For each level of clusters the children of each parent.
-        seeds : list of int
-            A seed for each level.
-        **settings
-            What `LevelModel.fit` takes.
-
-        Returns
-        -------
-        RecursiveLinearMatcher
-        """
-        return cls(
-            [
-                LevelModel.fit(
-                    X,
-                    *level,
-                    np.arange(level[2][-1], dtype=np.int32),
-                    seed=seed,
-                    **settings,
-                )
-                for *level, seed in zip(rows, targets, child_indptrs, seeds, strict=True)
-            ]
-        )
 
     def match(self, X, beam_width):
         """Return the best leaf clusters of each row.

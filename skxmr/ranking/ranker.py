@@ -1,7 +1,5 @@
 """The standard ranker: a linear model for each label, trained inside its leaf cluster."""
 
-from skxmr.linear import LevelModel
-
 
 class OneVsAllRanker:
     """Score the labels of given clusters with one-vs-all linear models.
@@ -18,34 +16,6 @@ class OneVsAllRanker:
 
     def __init__(self, level):
         self.level = level
-
-    @classmethod
-    def fit(cls, X, rows, targets, child_indptr, label_order, *, seed, **settings):
-        """Train the labels.
-
-        Parameters
-        ----------
-        X : tuple
-            (indptr, indices, data, n_features) of the training rows.
-        rows, targets : tuple
-            The rows that each leaf cluster trains on, and the positive rows of each label by its
-            position in the tree, as (indptr, indices).
-        child_indptr : ndarray of shape (n_leaves + 1,)
-            The positions of each leaf cluster.
-        label_order : ndarray of shape (n_labels,)
-            Label at each position.
-        seed : int
-            Seed of the level.
-        **settings
-            What `LevelModel.fit` takes.
-
-        Returns
-        -------
-        OneVsAllRanker
-        """
-        return cls(
-            LevelModel.fit(X, rows, targets, child_indptr, label_order, seed=seed, **settings)
-        )
 
     def rank(self, X, clusters, k=0, best_first=False):
         """Score the labels of each row's clusters.

@@ -5,7 +5,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sklearn.svm import LinearSVC
 
-from naive import dual_objective, primal_objective
+from naive import dual_objective, primal_objective, set_bits
 from skxmr.linear._dual_solver import solve_cluster
 from skxmr.linear._lanes import use_simd
 
@@ -27,7 +27,7 @@ def solve(X, Y, rows=None, C=1.0, tol=1e-5, max_iter=3000, threshold=0.0, seed=0
     rows = np.arange(X.shape[0]) if rows is None else rows
     targets = sp.csc_array(Y.astype(np.int8))
     scratch = np.zeros(X.shape[1], dtype=np.int32)
-    features, counts, children, values, intercepts, n_iter, _ = solve_cluster(
+    summary, words, counts, children, values, intercepts, n_iter, _ = solve_cluster(
         X.indptr.astype(np.int64),
         X.indices.astype(np.int32),
         X.data,
@@ -42,7 +42,7 @@ def solve(X, Y, rows=None, C=1.0, tol=1e-5, max_iter=3000, threshold=0.0, seed=0
         scratch,
     )
     assert not scratch.any(), "scratch must come back clean"
-    assert np.all(np.diff(features) > 0)
+    features = np.array(set_bits(summary, words), dtype=int)
     assert np.all(counts > 0)
     assert counts.sum() == len(children) == len(values)
     W = np.zeros((X.shape[1], Y.shape[1]))

@@ -2,7 +2,9 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from skxmr.linear.feature_sets import pack_features, rank_features, unpack_features
+from naive import set_bits
+from skxmr.linear._chunk import locate_entries, pack_features
+from skxmr.linear.feature_sets import rank_features
 
 
 @given(data=st.data())
@@ -13,12 +15,12 @@ def test_bitmaps_hold_the_features_and_their_places(data):
         np.array(sorted(chunk), int) for chunk in data.draw(st.lists(some, min_size=1, max_size=5))
     ]
     indptr = np.concatenate(([0], np.cumsum([len(chunk) for chunk in chunks])))
-    features = np.concatenate(chunks).astype(np.int32)
-
-    summaries, words = pack_features(indptr, features, n_features)
-    np.testing.assert_array_equal(unpack_features(summaries, words), features)
-    assert np.all(words[:-1] != 0)
-    assert words[-1] == 0
+    bitmaps = [pack_features(chunk.astype(np.int32), n_features) for chunk in chunks]
+    summaries, words = zip(*bitmaps, strict=True)
+    for chunk, summary, used in zip(chunks, summaries, words, strict=True):
+        assert set_bits(summary, used) == chunk.tolist()
+        assert np.all(used != 0)
+    summaries, words = np.stack(summaries), np.concatenate([*words, [np.uint64(0)]])
 
     word_indptr, summary_ranks, word_ranks, feature_indptr = rank_features(summaries, words)
     np.testing.assert_array_equal(feature_indptr, indptr)
@@ -32,3 +34,16 @@ def test_bitmaps_hold_the_features_and_their_places(data):
             at = word_indptr[chunk] + rank
             assert int(words[at]) >> bit & 1
             assert word_ranks[at] + (int(words[at]) & (1 << bit) - 1).bit_count() == place
+
+
+@given(data=st.data(), dtype=st.sampled_from([np.uint8, np.uint16]))
+def test_entries_are_located_in_their_chunk(data, dtype):
+    counts = st.lists(st.integers(1, 200), max_size=6)
+    chunks = data.draw(st.lists(counts, min_size=1, max_size=5))
+    feature_indptr = np.concatenate(([0], np.cumsum([len(chunk) for chunk in chunks])))
+    joined = np.array([count for chunk in chunks for count in chunk], dtype=dtype)
+    offsets, indptr = locate_entries(joined, feature_indptr)
+    np.testing.assert_array_equal(indptr, np.cumsum([0, *(sum(chunk) for chunk in chunks)]))
+    np.testing.assert_array_equal(
+        offsets, [sum(chunk[:n]) for chunk in chunks for n in range(len(chunk) + 1)]
+    )

@@ -10,7 +10,7 @@ from naive import all_scores, beam_search, dense_weights
 from skxmr import LabelHierarchy, XRLinearClassifier
 from skxmr._core.validation import as_row_arrays
 from skxmr.linear import LevelModel
-from skxmr.linear.feature_sets import pack_features
+from skxmr.linear._chunk import pack_features
 
 PARAMS = [
     {"branching_factor": 2, "max_leaf_size": 4},
@@ -112,29 +112,27 @@ def random_level(draw):
     most_children = draw(st.sampled_from([3, 16, 17, 40]))  # weights dense up to 16
     child_dtype = draw(st.sampled_from([np.uint8, np.uint16]))
     child_indptr = np.concatenate(([0], np.cumsum(rng.integers(1, most_children + 1, n_parents))))
-    features, counts, children, weights, n_chunk = [], [], [], [], []
+    features, counts, children, weights = [], [], [], []
     for parent in range(n_parents):
         width = child_indptr[parent + 1] - child_indptr[parent]
         W = rng.normal(size=(n_features, width)) * (rng.random((n_features, width)) < draw(DENSITY))
         used = np.flatnonzero(W.any(axis=1))
-        n_chunk.append(len(used))
         features.append(used)
         for feature in used:
             kept = np.flatnonzero(W[feature])
             counts.append(len(kept))
             children.append(kept)
             weights.append(W[feature, kept])
-    feature_indptr = np.concatenate(([0], np.cumsum(n_chunk)))
-    features = np.concatenate(features).astype(np.int32)
-    summaries, words = pack_features(feature_indptr, features, n_features)
+    bitmaps = [pack_features(used.astype(np.int32), n_features) for used in features]
+    summaries, words = zip(*bitmaps, strict=True)
     n_children = child_indptr[-1]
     level = LevelModel(
         {
             "child_indptr": child_indptr.astype(np.int64),
             "child_ids": rng.permutation(n_children).astype(np.int32),
             "intercepts": rng.normal(size=n_children).astype(np.float32),
-            "summaries": summaries,
-            "words": words,
+            "summaries": np.stack(summaries),
+            "words": np.concatenate([*words, np.zeros(1, dtype=np.uint64)]),
             "entry_counts": np.array(counts, dtype=child_dtype),
             "entry_children": np.concatenate([*children, []]).astype(child_dtype),
             "entry_weights": np.concatenate([*weights, []]).astype(np.float32),
