@@ -11,5 +11,6 @@ cdef struct Weights:
 
 
 cdef bint keep(Weights* kept, index_t feature, uint16_t child, float value) noexcept nogil
-cdef tuple pack(const Weights* kept, const index_t* columns, index_t n_features)
+cdef tuple pack(const Weights* kept, const index_t* columns, index_t n_features,
+                index_t n_columns)
 cdef void release_weights(Weights* kept) noexcept nogil

@@ -50,9 +50,10 @@ cdef int rising(const void* p, const void* q) noexcept nogil:
     return (a > b) - (a < b)
 
 
-cdef tuple pack(const Weights* kept, const index_t* columns, index_t n_features):
-    # Turn the kept weights into the chunk: features by rising column. columns[f] is the column of X
-    # that the cluster's feature f is.
+cdef tuple pack(const Weights* kept, const index_t* columns, index_t n_features,
+                index_t n_columns):
+    # Turn the kept weights into the chunk, features by rising column: (summary, words, counts,
+    # children, values). columns[f] is the one of the n_columns of X that feature f is.
     cdef index_t f, n_kept = 0
     cdef offset_t e
     cdef offset_t* place = <offset_t*>calloc(n_features + 1, sizeof(offset_t))
@@ -85,7 +86,7 @@ cdef tuple pack(const Weights* kept, const index_t* columns, index_t n_features)
     finally:
         free(place)
         free(keys)
-    return features, counts, children, values
+    return (*pack_features(features, n_columns), counts, children, values)
 
 
 cdef void fill_chunk(const Weights* kept, const index_t* columns, offset_t* place,

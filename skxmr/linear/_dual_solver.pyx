@@ -31,8 +31,6 @@ from skxmr.linear._chunk cimport Weights, keep, pack, release_weights
 from skxmr.linear._compact_rows cimport Cluster, compact, release_cluster
 from skxmr.linear._lanes cimport LANES, PREFETCH, lane_visit, selected_lanes, sweep_bounds
 
-from skxmr.linear._chunk import pack_features
-
 
 # Intercept of a child without rows; as a score it is exp(-1e9).
 cdef float NEVER = -1000.0
@@ -233,7 +231,8 @@ def solve_cluster(
     Returns (summary, words, counts, children, values, intercepts, n_iter, n_unsolved): the bitmap
     of the chunk's features, the number of weights of each, the child and the value of each weight,
     an intercept for each child, the largest number of sweeps, and the number of children that
-    `max_iter` stopped short. A child without rows is not trained: its intercept alone makes it lose to all others.
+    `max_iter` stopped short. A child without rows is not trained: its intercept alone makes it
+    lose to all others.
     """
     cdef Cluster c
     cdef Solution s
@@ -272,9 +271,8 @@ def solve_cluster(
                 first += LANES
         if not good:
             raise MemoryError()
-        features, *weights = pack(&kept, c.feature, c.n_features)
-        bitmap = pack_features(features, <index_t>scratch.shape[0])
-        return (*bitmap, *weights, intercepts, n_iter, n_unsolved)
+        chunk = pack(&kept, c.feature, c.n_features, <index_t>scratch.shape[0])
+        return (*chunk, intercepts, n_iter, n_unsolved)
     finally:
         release_cluster(&c)
         release_room(&s)
