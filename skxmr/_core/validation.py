@@ -11,6 +11,7 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import validate_data
 
 from skxmr._core._csr import row_is_canonical, rows_are_canonical
+from skxmr._core.arrays import csr_of
 
 # Children are numbered inside their parent in 16 bits.
 MAX_CHILDREN = 2**16
@@ -64,7 +65,7 @@ def as_row_arrays(X, name="X", drop_zeros=False):
                 f"{name} contains a value that is infinite or not a number in float32."
             )
     if drop_zeros and np.count_nonzero(arrays[2]) < len(arrays[2]):
-        C = sp.csr_array((arrays[2], arrays[1], arrays[0]), shape=X.shape, copy=True)
+        C = csr_of(*arrays, X.shape).copy()
         C.eliminate_zeros()
         arrays = _trusted(C.indptr, C.indices, C.data)
     return (*arrays, X.shape[1])
@@ -233,4 +234,4 @@ def as_public_csr(indptr, indices, data, shape):
     """Return CSR in the container that scikit-learn is configured to return."""
     wanted = get_config().get("sparse_interface", "spmatrix")
     container = sp.csr_array if wanted == "sparray" else sp.csr_matrix
-    return container((data, indices, indptr), shape=shape)
+    return csr_of(indptr, indices, data, shape, container)

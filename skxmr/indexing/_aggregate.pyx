@@ -113,7 +113,7 @@ def aggregate(
     const index_t[::1] indices,        # IN
     const float[::1] data,             # IN
     index_t n_features,
-    offset_t n_entries,                # no less than the entries of all rows of all groups
+    offset_t n_entries,                # no less than the entries that all sums keep
     offset_t most,                     # entries kept of a sum, those of the largest size
 ):
     """Return the unit sums of the weighted rows of each group: (counts, indices, data)."""
@@ -123,9 +123,9 @@ def aggregate(
     cdef offset_t at, e, size = 0
     cdef float weight
     counts = np.empty(n_groups, dtype=np.int64)
-    # Room for the most there can be; what is not written takes no memory.
-    sum_indices = np.empty(n_entries, dtype=np.int32)
-    sum_data = np.empty(n_entries, dtype=np.float32)
+    # A sum is whole until its largest entries are chosen. What is not written takes no memory.
+    sum_indices = np.empty(n_entries + n_features, dtype=np.int32)
+    sum_data = np.empty(n_entries + n_features, dtype=np.float32)
     cdef offset_t[::1] count = counts
     cdef index_t[::1] out_indices = sum_indices
     cdef float[::1] out_data = sum_data

@@ -6,7 +6,7 @@ import numpy as np
 import scipy.sparse as sp
 from joblib import effective_n_jobs
 
-from skxmr._core.arrays import offsets_of
+from skxmr._core.arrays import csr_of, offsets_of
 from skxmr._core.threads import run_tasks
 from skxmr._core.validation import as_row_arrays
 from skxmr.indexing._aggregate import aggregate
@@ -57,6 +57,8 @@ def positive_instance_features(X, Y, *, max_entries=None, n_jobs=None):
     rows = rows_of_label.indices.astype(np.int32, copy=False)
     # The work of a label is the entries of its rows; blocks of labels stay in order.
     work = offsets_of(np.diff(indptr)[rows])[starts]
+    most = n_features if max_entries is None else min(max_entries, n_features)
+    room = offsets_of(np.minimum(np.diff(work), most))
     n_blocks = 8 * effective_n_jobs(n_jobs) if effective_n_jobs(n_jobs) > 1 else 1
     edges = np.searchsorted(work, np.linspace(0, work[-1], n_blocks + 1))
     edges[0], edges[-1] = 0, Y.shape[1]
@@ -71,8 +73,8 @@ def positive_instance_features(X, Y, *, max_entries=None, n_jobs=None):
                 indices,
                 data,
                 n_features,
-                int(work[b] - work[a]),
-                n_features if max_entries is None else max_entries,
+                int(room[b] - room[a]),
+                most,
             )
             for a, b in itertools.pairwise(edges)
             if a < b
@@ -83,7 +85,7 @@ def positive_instance_features(X, Y, *, max_entries=None, n_jobs=None):
         counts, columns, values = blocks[0]
     else:
         counts, columns, values = (np.concatenate(part) for part in zip(*blocks, strict=True))
-    return sp.csr_array((values, columns, offsets_of(counts)), shape=(Y.shape[1], n_features))
+    return csr_of(offsets_of(counts), columns, values, (Y.shape[1], n_features))
 
 
 def as_float32_rows(Z):
@@ -106,7 +108,7 @@ def as_float32_rows(Z):
     """
     if sp.issparse(Z):
         indptr, indices, data, n_features = as_row_arrays(Z, "Z", drop_zeros=True)
-        return sp.csr_array((data, indices, indptr), shape=(Z.shape[0], n_features))
+        return csr_of(indptr, indices, data, (Z.shape[0], n_features))
     with np.errstate(over="ignore"):
         dense = np.ascontiguousarray(Z, dtype=np.float32)
     if not np.isfinite(dense).all():

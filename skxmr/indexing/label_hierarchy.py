@@ -3,6 +3,8 @@
 import numpy as np
 import scipy.sparse as sp
 
+from skxmr._core.arrays import csr_of
+
 _FIELDS = ("child_indptrs", "label_order")
 
 
@@ -280,11 +282,8 @@ class LabelHierarchy:
         targets = []
         for level in range(self.n_levels - 1, -1, -1):
             # Copies of a node inside a row would be duplicates, which tocsc keeps: drop them first.
-            pattern = sp.csr_array(
-                (np.ones(len(nodes), dtype=np.int8), nodes, Y.indptr),
-                shape=(Y.shape[0], self.level_sizes[level]),
-                copy=True,
-            )
+            ones = np.ones(len(nodes), dtype=np.int8)
+            pattern = csr_of(Y.indptr, nodes, ones, (Y.shape[0], self.level_sizes[level])).copy()
             pattern.sum_duplicates()
             targets.append(pattern.tocsc())
             indptr = self.child_indptrs[level]

@@ -1,9 +1,9 @@
 """Stage 1 as the classifier asks for it: from rows and labels to a tree."""
 
 import numpy as np
-import scipy.sparse as sp
 from sklearn.base import clone
 
+from skxmr._core.arrays import csr_of
 from skxmr._core.validation import MAX_CHILDREN
 from skxmr.indexing.label_features import positive_instance_features
 from skxmr.indexing.label_hierarchy import LabelHierarchy
@@ -81,7 +81,7 @@ def index_labels(X, Y, label_tree, *, seed, **overrides):
     if tree.random_state is None:
         tree.set_params(random_state=seed)
     indptr, indices, data, n_features = X
-    rows = sp.csr_array((data, indices, indptr), shape=(Y.shape[0], n_features))
+    rows = csr_of(indptr, indices, data, (Y.shape[0], n_features))
     features = positive_instance_features(
         rows, Y, max_entries=CLUSTERED_ENTRIES, n_jobs=overrides.get("n_jobs")
     )
