@@ -76,3 +76,35 @@ def dual_objective(X, y, a, C):
     """Value of the dual at a >= 0; never above the primal's optimum."""
     w, b = X.T @ (a * y), (a * y).sum()
     return a.sum() - 0.5 * (w @ w + b * b) - (a @ a) / (4.0 * C)
+
+
+def solve_svm(X, y, C, tol, seed=0):
+    """Dual coordinate descent, one variable at a time, without shrinking: weights and intercept."""
+    rng = np.random.default_rng(seed)
+    Z = np.column_stack([X, np.ones(len(X))]).astype(np.float64) * y[:, None]
+    a, w = np.zeros(len(Z)), np.zeros(Z.shape[1])
+    diagonal = (Z**2).sum(axis=1) + 0.5 / C
+    spread = np.inf
+    while spread > tol:
+        low = high = 0.0
+        for i in rng.permutation(len(Z)):
+            gradient = Z[i] @ w - 1 + a[i] * 0.5 / C
+            if a[i] > 0 or gradient < 0:
+                low, high = min(low, gradient), max(high, gradient)
+            new = max(a[i] - gradient / diagonal[i], 0.0)
+            w += (new - a[i]) * Z[i]
+            a[i] = new
+        spread = high - low
+    return w[:-1], w[-1]
+
+
+def best_uniform_duals(X, y, C):
+    """Dual objective for the best duals that are equal on positives and equal on negatives."""
+    Z = np.column_stack([X, np.ones(len(X))]).astype(np.float64)
+    P, N = Z[y > 0], Z[y < 0]
+    p, n = P.sum(axis=0), -N.sum(axis=0)
+    Q = np.array([[p @ p + len(P) * 0.5 / C, p @ n], [p @ n, n @ n + len(N) * 0.5 / C]])
+    counts = np.array([len(P), len(N)])
+    a = np.linalg.solve(Q, counts)
+    assert np.all(a >= 0)
+    return counts @ a - 0.5 * a @ Q @ a

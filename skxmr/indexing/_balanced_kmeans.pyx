@@ -26,9 +26,9 @@ from skxmr._core.types cimport index_t, offset_t, uint64_t
 # precision@1, 3 and 5 stayed within what seeds differ by.
 cdef index_t SAMPLE_ROWS = 4096
 cdef int FULL_ROUNDS = 2
-# A split has settled once no more of its rows change sides: late rounds move few. On 8,000 to 50,000
-# labels the tree took up to a third less time, and the rows' mean cosine with their centres stayed
-# within what seeds differ by.
+# A split has settled once no more of its rows change sides: late rounds move few. On 18,000 to
+# 50,000 labels the tree took up to a third less time, and the rows' mean cosine with their centres
+# stayed within what seeds differ by.
 cdef double SETTLED = 0.002
 
 

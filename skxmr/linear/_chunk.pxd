@@ -10,7 +10,15 @@ cdef struct Weights:
     float* value
 
 
-cdef bint keep(Weights* kept, index_t feature, uint16_t child, float value) noexcept nogil
+cdef bint reserve(Weights* kept, offset_t more) noexcept nogil
+
+cdef inline void keep(Weights* kept, index_t feature, uint16_t child, float value) noexcept nogil:
+    # After `reserve`.
+    kept.feature[kept.size] = feature
+    kept.child[kept.size] = child
+    kept.value[kept.size] = value
+    kept.size += 1
+
 cdef tuple pack(const Weights* kept, const index_t* columns, index_t n_features,
                 index_t n_columns)
 cdef void release_weights(Weights* kept) noexcept nogil

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from libc.stdlib cimport calloc, free, malloc, qsort, realloc
+from libc.stdlib cimport calloc, free, realloc
 
 from skxmr._core.types cimport index_t, offset_t, uint8_t, uint16_t, uint32_t, uint64_t
 
@@ -11,30 +11,27 @@ ctypedef fused count_t:
     uint16_t
 
 
-cdef bint keep(Weights* kept, index_t feature, uint16_t child, float value) noexcept nogil:
-    cdef offset_t capacity
+cdef bint reserve(Weights* kept, offset_t more) noexcept nogil:
+    # Make room for more weights. False if memory ran out.
+    cdef offset_t capacity = 2 * kept.capacity + more + 1024
     cdef index_t* grown_feature
     cdef uint16_t* grown_child
     cdef float* grown_value
-    if kept.size == kept.capacity:
-        capacity = 2 * kept.capacity + 1024
-        # A failed realloc leaves the old block, which release_weights frees.
-        grown_feature = <index_t*>realloc(kept.feature, capacity * sizeof(index_t))
-        if grown_feature:
-            kept.feature = grown_feature
-        grown_child = <uint16_t*>realloc(kept.child, capacity * sizeof(uint16_t))
-        if grown_child:
-            kept.child = grown_child
-        grown_value = <float*>realloc(kept.value, capacity * sizeof(float))
-        if grown_value:
-            kept.value = grown_value
-        if not (grown_feature and grown_child and grown_value):
-            return False
-        kept.capacity = capacity
-    kept.feature[kept.size] = feature
-    kept.child[kept.size] = child
-    kept.value[kept.size] = value
-    kept.size += 1
+    if kept.size + more <= kept.capacity:
+        return True
+    # A failed realloc leaves the old block, which release_weights frees.
+    grown_feature = <index_t*>realloc(kept.feature, capacity * sizeof(index_t))
+    if grown_feature:
+        kept.feature = grown_feature
+    grown_child = <uint16_t*>realloc(kept.child, capacity * sizeof(uint16_t))
+    if grown_child:
+        kept.child = grown_child
+    grown_value = <float*>realloc(kept.value, capacity * sizeof(float))
+    if grown_value:
+        kept.value = grown_value
+    if not (grown_feature and grown_child and grown_value):
+        return False
+    kept.capacity = capacity
     return True
 
 
@@ -44,34 +41,30 @@ cdef void release_weights(Weights* kept) noexcept nogil:
     free(kept.value)
 
 
-cdef int rising(const void* p, const void* q) noexcept nogil:
-    cdef uint64_t a = (<const uint64_t*>p)[0]
-    cdef uint64_t b = (<const uint64_t*>q)[0]
-    return (a > b) - (a < b)
-
-
 cdef tuple pack(const Weights* kept, const index_t* columns, index_t n_features,
                 index_t n_columns):
     # Turn the kept weights into the chunk, features by rising column: (summary, words, counts,
     # children, values). columns[f] is the one of the n_columns of X that feature f is.
     cdef index_t f, n_kept = 0
     cdef offset_t e
-    cdef offset_t* place = <offset_t*>calloc(n_features + 1, sizeof(offset_t))
     cdef index_t[::1] chunk_features, chunk_counts
     cdef uint16_t[::1] chunk_children
     cdef float[::1] chunk_values
-    cdef uint64_t* keys = <uint64_t*>malloc((n_features + 1) * sizeof(uint64_t))
+    # Column and feature of each feature that has weights, in one number to sort.
+    keys = np.empty(n_features + 1, dtype=np.uint64)
+    cdef uint64_t[::1] key = keys
+    cdef offset_t* place = <offset_t*>calloc(n_features + 1, sizeof(offset_t))
+    if not place:
+        raise MemoryError()
     try:
-        if not place or not keys:
-            raise MemoryError()
         with nogil:
             for e in range(kept.size):
                 place[kept.feature[e]] += 1
             for f in range(n_features):
                 if place[f] > 0:
-                    keys[n_kept] = (<uint64_t>columns[f] << 32) | <uint64_t>f
+                    key[n_kept] = (<uint64_t>columns[f] << 32) | <uint64_t>f
                     n_kept += 1
-            qsort(keys, n_kept, sizeof(uint64_t), &rising)
+        keys[:n_kept].sort()
         features = np.empty(n_kept, dtype=np.int32)
         counts = np.empty(n_kept, dtype=np.int32)
         children = np.empty(kept.size, dtype=np.uint16)
@@ -81,11 +74,10 @@ cdef tuple pack(const Weights* kept, const index_t* columns, index_t n_features,
         chunk_children = children
         chunk_values = values
         with nogil:
-            fill_chunk(kept, columns, place, keys, n_kept, chunk_features, chunk_counts,
+            fill_chunk(kept, columns, place, &key[0], n_kept, chunk_features, chunk_counts,
                        chunk_children, chunk_values)
     finally:
         free(place)
-        free(keys)
     return (*pack_features(features, n_columns), counts, children, values)
 
 

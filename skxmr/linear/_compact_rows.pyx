@@ -11,6 +11,7 @@ Two exact changes make training cheap inside a cluster, where rows share few fea
 from libc.stdlib cimport calloc, free, malloc
 
 from skxmr._core.types cimport index_t, offset_t
+from skxmr.linear._lanes cimport prefetch_all
 
 
 cdef bint compact(Cluster* c, const offset_t[::1] indptr, const index_t[::1] indices,
@@ -39,6 +40,9 @@ cdef bint compact(Cluster* c, const offset_t[::1] indptr, const index_t[::1] ind
                       and c.norm and start)
     if good:
         for i in range(n_rows):
+            if i + 3 < n_rows:
+                at = indptr[rows[i + 3]]
+                prefetch_all(&indices[at], indptr[rows[i + 3] + 1] - at)
             for at in range(indptr[rows[i]], indptr[rows[i] + 1]):
                 f = scratch[indices[at]]
                 if f == 0:
@@ -87,6 +91,10 @@ cdef void copy_rows(Cluster* c, const offset_t[::1] indptr, const index_t[::1] i
         c.indptr[i] = shared
         c.own_indptr[i] = own
         c.norm[i] = 1.0
+        if i + 3 < c.n_rows:
+            at = indptr[rows[i + 3]]
+            prefetch_all(&indices[at], indptr[rows[i + 3] + 1] - at)
+            prefetch_all(&data[at], indptr[rows[i + 3] + 1] - at)
         for at in range(indptr[rows[i]], indptr[rows[i] + 1]):
             f = number[indices[at]]
             square = <double>data[at] * data[at]

@@ -11,76 +11,33 @@ Hsieh, Chang, Lin, Keerthi, Sundararajan (2008), "A dual coordinate descent meth
 linear SVM", ICML, algorithm 3. It stops when the projected gradients of all rows, and 0, lie within
 `tol` of each other, or after `max_iter` sweeps.
 
-Sixteen children are solved side by side, one in each lane of a vector: weights lie [feature][lane],
-so one pass over a row's entries serves all lanes. Each lane has its own bounds on the projected
-gradients, its own shrunk rows, a bit for each row, and its own stop; a row is visited while some
-lane wants it. Children of like frequency share lanes, since they stop together. The arithmetic of a
-visit is in `_lane_visit.h`. The rows come compacted, their one-row features folded away: see
-`_compact_rows`.
+Duals start equal on all positives, and equal on all negatives: see `_solution`.
+
+Sixteen children are solved side by side, one in each lane of a vector, or four where there are no
+more: weights lie [feature][lane], so one pass over a row's entries serves all lanes. Each lane has
+its own bounds on the projected gradients, its own shrunk rows, a bit for each row, and its own
+stop; a row is visited while some lane wants it. Children of like frequency share lanes, since they
+stop together. The arithmetic of a visit is in `_lane_solve.h`. The rows come compacted, their
+one-row features folded away: see `_compact_rows`.
 """
 
 import numpy as np
 
 from libc.math cimport fabsf as fabs, INFINITY
-from libc.stdlib cimport free, malloc
 from libc.string cimport memset
 
 from skxmr._core._random cimport random_below, random_state
 from skxmr._core.types cimport index_t, offset_t, uint16_t, uint32_t, uint64_t
-from skxmr.linear._chunk cimport Weights, keep, pack, release_weights
+from skxmr.linear._chunk cimport Weights, keep, pack, release_weights, reserve
 from skxmr.linear._compact_rows cimport Cluster, compact, release_cluster
-from skxmr.linear._lanes cimport LANES, PREFETCH, lane_visit, selected_lanes, sweep_bounds
+from skxmr.linear._lanes cimport (
+    FEW_LANES, LANES, PREFETCH, lane_kernels, lane_steps, prefetch_all, selected_lanes
+)
+from skxmr.linear._solution cimport Solution, make_room, release_room, start_lanes
 
 
 # Intercept of a child without rows; as a score it is exp(-1e9).
 cdef float NEVER = -1000.0
-
-
-cdef struct Solution:
-    # Work space of LANES children at a time.
-    void* block                # the one allocation behind the aligned arrays
-    float* weights             # (n_shared, LANES), after the LANES intercepts
-    float* duals               # (n_rows, LANES)
-    sweep_bounds* bounds
-    uint16_t* positive         # (n_rows) lanes whose child the row is positive for
-    uint16_t* active           # (n_rows) lanes that have not shrunk the row
-    index_t* order             # (n_rows) rows of a sweep, shuffled
-    float* diagonal            # (n_rows) folded squares plus ridge
-    float* inverse             # (n_rows) 1 / (squared norm plus ridge)
-
-
-cdef bint make_room(const Cluster* c, Solution* s, double C) noexcept nogil:
-    cdef size_t n_weights = (<size_t>c.n_shared + 1) * LANES * sizeof(float)
-    cdef size_t n_duals = <size_t>c.n_rows * LANES * sizeof(float)
-    cdef char* at
-    cdef index_t i
-    cdef double ridge = 0.5 / C             # the diagonal that the squared loss adds to the dual
-    s.block = malloc(n_weights + n_duals + sizeof(sweep_bounds) + 64)
-    s.positive = <uint16_t*>malloc((c.n_rows + 1) * sizeof(uint16_t))
-    s.active = <uint16_t*>malloc((c.n_rows + 1) * sizeof(uint16_t))
-    s.order = <index_t*>malloc((c.n_rows + 1) * sizeof(index_t))
-    s.diagonal = <float*>malloc((c.n_rows + 1) * sizeof(float))
-    s.inverse = <float*>malloc((c.n_rows + 1) * sizeof(float))
-    if not (s.block and s.positive and s.active and s.order and s.diagonal and s.inverse):
-        return False
-    # The lanes of a vector lie on a cache line of 64 bytes.
-    at = <char*>s.block + (64 - <size_t>s.block % 64)
-    s.weights = <float*>at + LANES
-    s.duals = <float*>(at + n_weights)
-    s.bounds = <sweep_bounds*>(at + n_weights + n_duals)
-    for i in range(c.n_rows):
-        s.diagonal[i] = <float>(c.fold[i] + ridge)
-        s.inverse[i] = <float>(1.0 / (c.norm[i] + ridge))
-    return True
-
-
-cdef void release_room(Solution* s) noexcept nogil:
-    free(s.block)
-    free(s.positive)
-    free(s.active)
-    free(s.order)
-    free(s.diagonal)
-    free(s.inverse)
 
 
 cdef index_t shuffle_rows(const Cluster* c, Solution* s, uint32_t live,
@@ -97,24 +54,23 @@ cdef index_t shuffle_rows(const Cluster* c, Solution* s, uint32_t live,
 
 
 cdef int solve_lanes(const Cluster* c, Solution* s, int n_lanes, double tol, int max_iter,
-                     lane_visit visit, uint64_t* rng, index_t* n_unsolved) noexcept nogil:
+                     const lane_steps* steps, uint64_t* rng, index_t* n_unsolved) noexcept nogil:
     # Dual coordinate descent for the targets in s.positive. Returns the number of sweeps, and adds
     # the lanes that did not stop by themselves to n_unsolved.
     cdef uint32_t everyone = (<uint32_t>1 << n_lanes) - 1
     cdef uint32_t live = everyone           # lanes that have not stopped
     cdef uint32_t whole = everyone          # lanes that have shrunk no row
     cdef uint32_t wanted, kept, bit, reset
-    cdef index_t i, at, n
+    cdef index_t i, at, n, next
+    cdef offset_t e
     cdef int lane, sweep = 0
     cdef float spread
-    memset(s.weights - LANES, 0, (<size_t>c.n_shared + 1) * LANES * sizeof(float))
-    memset(s.duals, 0, <size_t>c.n_rows * LANES * sizeof(float))
     for i in range(c.n_rows):
         s.active[i] = <uint16_t>everyone
     for lane in range(LANES):
         s.bounds.top[lane] = INFINITY
     while live and sweep < max_iter:
-        for lane in range(LANES):
+        for lane in range(s.lanes):
             # From 0, not from infinity: gradients that are all alike, as -1 in a first sweep, are
             # no optimum.
             s.bounds.new_top[lane] = 0.0
@@ -123,14 +79,19 @@ cdef int solve_lanes(const Cluster* c, Solution* s, int n_lanes, double tol, int
         for at in range(n):
             i = s.order[at]
             if at + 2 < n:
-                PREFETCH(&c.indices[c.indptr[s.order[at + 2]]])
-                PREFETCH(&c.data[c.indptr[s.order[at + 2]]])
-                PREFETCH(&s.duals[<offset_t>s.order[at + 2] * LANES])
+                # Rows come from anywhere: without this the root of 100,000 rows took twice as long.
+                next = s.order[at + 2]
+                e = c.indptr[next]
+                prefetch_all(&c.indices[e], c.indptr[next + 1] - e)
+                prefetch_all(&c.data[e], c.indptr[next + 1] - e)
+                PREFETCH(&s.duals[<offset_t>next * s.lanes])
+                if at + 8 < n:
+                    PREFETCH(&c.indptr[s.order[at + 8]])
             wanted = s.active[i] & live
-            kept = visit(s.weights, &s.duals[<offset_t>i * LANES], s.bounds,
-                         &c.indices[c.indptr[i]], &c.data[c.indptr[i]],
-                         c.indptr[i + 1] - c.indptr[i], s.positive[i], wanted, s.diagonal[i],
-                         s.inverse[i])
+            e = c.indptr[i]
+            kept = steps.visit(s.weights, &s.duals[<offset_t>i * s.lanes], s.bounds,
+                               &c.indices[e], &c.data[e], c.indptr[i + 1] - e, s.positive[i],
+                               wanted, s.diagonal[i], s.inverse[i])
             s.active[i] &= ~(wanted & ~kept)
             whole &= ~(wanted & ~kept)
         sweep += 1
@@ -159,57 +120,41 @@ cdef int solve_lanes(const Cluster* c, Solution* s, int n_lanes, double tol, int
 
 
 cdef bint keep_lanes(const Cluster* c, const Solution* s, const index_t* children, int n_lanes,
-                     float threshold, Weights* kept) noexcept nogil:
+                     float threshold, const lane_steps* steps, Weights* kept) noexcept nogil:
     # Keep the weights that are not 0 and at least the threshold in size.
     cdef index_t f, i
     cdef int lane
     cdef offset_t e
     cdef float value
+    cdef uint32_t bits
     cdef const float* w
     for f in range(c.n_shared):
-        w = &s.weights[<offset_t>f * LANES]
-        for lane in range(n_lanes):
-            if fabs(w[lane]) >= threshold and w[lane] != 0.0:
-                if not keep(kept, f, <uint16_t>children[lane], w[lane]):
-                    return False
-    for i in range(c.n_rows):
-        if c.own_indptr[i] == c.own_indptr[i + 1]:
+        w = &s.weights[<offset_t>f * s.lanes]
+        bits = steps.kept(w, threshold)
+        if bits == 0:
             continue
-        w = &s.duals[<offset_t>i * LANES]
+        if not reserve(kept, LANES):
+            return False
         for lane in range(n_lanes):
-            if w[lane] == 0.0:
+            if bits >> lane & 1:
+                keep(kept, f, <uint16_t>children[lane], w[lane])
+    for i in range(c.n_rows):
+        # A folded weight is dual times value.
+        w = &s.duals[<offset_t>i * s.lanes]
+        for e in range(c.own_indptr[i], c.own_indptr[i + 1]):
+            # What may be kept; whether it is, the product itself says.
+            bits = steps.kept(w, <float>0.9999 * threshold / fabs(c.own_data[e]))
+            if bits == 0:
                 continue
-            for e in range(c.own_indptr[i], c.own_indptr[i + 1]):
+            if not reserve(kept, LANES):
+                return False
+            for lane in range(n_lanes):
                 value = w[lane] * c.own_data[e]
-                if fabs(value) >= threshold and value != 0.0:
+                if bits >> lane & 1 and fabs(value) >= threshold and value != 0.0:
                     if not s.positive[i] >> lane & 1:
                         value = -value
-                    if not keep(kept, c.own_indices[e], <uint16_t>children[lane], value):
-                        return False
+                    keep(kept, c.own_indices[e], <uint16_t>children[lane], value)
     return True
-
-
-cdef void set_targets(const Cluster* c, Solution* s, const index_t[::1] rows,
-                      const offset_t[::1] child_indptr, const index_t[::1] child_rows,
-                      const index_t* children, int n_lanes) noexcept nogil:
-    # Positives are rows of X, as `rows` are; both rise, so one binary search each finds the place.
-    cdef index_t lo, hi, middle, row
-    cdef offset_t e
-    cdef int lane
-    memset(s.positive, 0, c.n_rows * sizeof(uint16_t))
-    for lane in range(n_lanes):
-        lo = 0
-        for e in range(child_indptr[children[lane]], child_indptr[children[lane] + 1]):
-            row = child_rows[e]
-            hi = c.n_rows
-            while lo < hi:
-                middle = lo + (hi - lo) // 2
-                if rows[middle] < row:
-                    lo = middle + 1
-                else:
-                    hi = middle
-            if lo < c.n_rows and rows[lo] == row:
-                s.positive[lo] |= <uint16_t>(1 << lane)
 
 
 def solve_cluster(
@@ -239,7 +184,9 @@ def solve_cluster(
     cdef Weights kept
     cdef index_t first, lane, n_children = <index_t>(child_indptr.shape[0] - 1)
     cdef int n_iter = 0, n_lanes, n_sweeps
-    cdef lane_visit visit = selected_lanes().visit
+    cdef const lane_kernels* lanes = selected_lanes()
+    cdef const lane_steps* steps
+    cdef bint few
     cdef index_t n_trained = 0, n_unsolved = 0
     cdef uint64_t rng
     cdef bint good
@@ -260,14 +207,19 @@ def solve_cluster(
             first = 0
             while good and first < n_trained:
                 n_lanes = min(LANES, n_trained - first)
+                few = n_lanes <= FEW_LANES
+                s.lanes = FEW_LANES if few else LANES
+                steps = &lanes.solve_few if few else &lanes.solve
+                s.weights = s.intercepts + s.lanes
                 # A stream of their own for these children: solved alone they are the same.
                 rng = random_state(seed + <uint64_t>first)
-                set_targets(&c, &s, rows, child_indptr, child_rows, &children[first], n_lanes)
-                n_sweeps = solve_lanes(&c, &s, n_lanes, tol, max_iter, visit, &rng, &n_unsolved)
+                start_lanes(&c, &s, rows, child_indptr, child_rows, &children[first], n_lanes)
+                n_sweeps = solve_lanes(&c, &s, n_lanes, tol, max_iter, steps, &rng, &n_unsolved)
                 n_iter = max(n_iter, n_sweeps)
                 for lane in range(n_lanes):
-                    intercept[children[first + lane]] = s.weights[lane - LANES]
-                good = keep_lanes(&c, &s, &children[first], n_lanes, <float>threshold, &kept)
+                    intercept[children[first + lane]] = s.intercepts[lane]
+                good = keep_lanes(&c, &s, &children[first], n_lanes, <float>threshold,
+                                  steps, &kept)
                 first += LANES
         if not good:
             raise MemoryError()

@@ -1,10 +1,11 @@
-/* What is done with sixteen lanes, for every instruction set.
+/* What is done with lanes side by side, for every instruction set.
  *
- * The functions of _lane_visit.h and _lane_score.h are written once, over the few operations named
+ * The functions of _lane_solve.h and _lane_score.h are written once, over the few operations named
  * here, and compiled for each instruction set: by gcc and clang with function attributes, so that
- * one build runs on any processor and picks the best at run time. Sixteen lanes are PARTS vectors
- * of WIDTH floats: one of AVX-512, two of AVX2, four of SSE2 or NEON, and for other compilers
- * sixteen plain floats.
+ * one build runs on any processor and picks the best at run time. COUNT lanes are PARTS vectors of
+ * WIDTH floats: sixteen are one of AVX-512, two of AVX2, four of SSE2 or NEON, and for other
+ * compilers sixteen plain floats. Training has a second form of four lanes, for clusters, and for
+ * last groups, of no more children: their weights take a quarter of the cache.
  */
 #ifndef SKXMR_LANE_KERNELS_H
 #define SKXMR_LANE_KERNELS_H
@@ -15,7 +16,7 @@
 
 #include "_lanes.h"
 
-#define PARTS (LANES / WIDTH)
+#define PARTS (COUNT / WIDTH)
 #define LOAD(p, part) (((const VEC_F *)(p))[part])
 #define STORE(p, part, x) (((VEC_F *)(p))[part] = (x))
 
@@ -38,7 +39,9 @@ typedef int32_t i4 __attribute__((vector_size(16), may_alias, aligned(4)));
 #include <immintrin.h>
 
 #define LANE_TARGET __attribute__((target("avx512f,avx512dq,fma,popcnt")))
+#define COUNT LANES
 #define LANE_VISIT lane_visit_avx512
+#define LANE_KEPT lane_kept_avx512
 #define LANE_FIND lane_find_avx512
 #define LANE_MARGINS lane_margins_avx512
 #define VEC_F f16
@@ -48,12 +51,14 @@ typedef int32_t i4 __attribute__((vector_size(16), may_alias, aligned(4)));
 #define BIT_OF_LANE \
     ((i16){1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096, 8192, 16384, 32768})
 #define TO_BITS(m) ((uint32_t)_mm512_movepi32_mask((__m512i)(m)))
-#include "_lane_visit.h"
+#include "_lane_solve.h"
 #include "_lane_score.h"
 #include "_lanes_undef.h"
 
 #define LANE_TARGET __attribute__((target("avx2,fma,popcnt")))
+#define COUNT LANES
 #define LANE_VISIT lane_visit_avx2
+#define LANE_KEPT lane_kept_avx2
 #define LANE_FIND lane_find_avx2
 #define LANE_MARGINS lane_margins_avx2
 #define VEC_F f8
@@ -62,13 +67,28 @@ typedef int32_t i4 __attribute__((vector_size(16), may_alias, aligned(4)));
 #define ACROSS 2
 #define BIT_OF_LANE ((i8){1, 2, 4, 8, 16, 32, 64, 128})
 #define TO_BITS(m) ((uint32_t)_mm256_movemask_ps((__m256)(m)))
-#include "_lane_visit.h"
+#include "_lane_solve.h"
 #include "_lane_score.h"
+#include "_lanes_undef.h"
+
+#define LANE_TARGET __attribute__((target("avx2,fma")))
+#define COUNT FEW_LANES
+#define LANE_VISIT lane_visit_avx2_few
+#define LANE_KEPT lane_kept_avx2_few
+#define VEC_F f4
+#define VEC_I i4
+#define WIDTH 4
+#define ACROSS 4
+#define BIT_OF_LANE ((i4){1, 2, 4, 8})
+#define TO_BITS(m) ((uint32_t)_mm_movemask_ps((__m128)(m)))
+#include "_lane_solve.h"
 #include "_lanes_undef.h"
 #endif
 
 #define LANE_TARGET
+#define COUNT LANES
 #define LANE_VISIT lane_visit_baseline
+#define LANE_KEPT lane_kept_baseline
 #define LANE_FIND lane_find_baseline
 #define LANE_MARGINS lane_margins_baseline
 #define VEC_F f4
@@ -85,14 +105,23 @@ static inline uint32_t four_bits(i4 m) {
     return (uint32_t)(m[0] | m[1] | m[2] | m[3]);
 }
 #endif
-#include "_lane_visit.h"
+#include "_lane_solve.h"
 #include "_lane_score.h"
+#undef COUNT
+#undef LANE_VISIT
+#undef LANE_KEPT
+#define COUNT FEW_LANES
+#define LANE_VISIT lane_visit_baseline_few
+#define LANE_KEPT lane_kept_baseline_few
+#include "_lane_solve.h"
 #include "_lanes_undef.h"
 
 #else /* any other compiler: vectors of one float */
 
 #define LANE_TARGET
+#define COUNT LANES
 #define LANE_VISIT lane_visit_baseline
+#define LANE_KEPT lane_kept_baseline
 #define LANE_FIND lane_find_baseline
 #define LANE_MARGINS lane_margins_baseline
 #define VEC_F float
@@ -111,8 +140,15 @@ static uint32_t count_bits(uint64_t x) {
     x = (x + (x >> 4)) & 0x0F0F0F0F0F0F0F0Fu;
     return (uint32_t)(x * 0x0101010101010101u >> 56);
 }
-#include "_lane_visit.h"
+#include "_lane_solve.h"
 #include "_lane_score.h"
+#undef COUNT
+#undef LANE_VISIT
+#undef LANE_KEPT
+#define COUNT FEW_LANES
+#define LANE_VISIT lane_visit_baseline_few
+#define LANE_KEPT lane_kept_baseline_few
+#include "_lane_solve.h"
 #include "_lanes_undef.h"
 
 #endif
@@ -120,10 +156,22 @@ static uint32_t count_bits(uint64_t x) {
 /* Best first. */
 static const lane_kernels LANE_KERNELS[] = {
 #if defined(__x86_64__) && defined(__GNUC__)
-    {"avx512", lane_visit_avx512, lane_find_avx512, lane_margins_avx512},
-    {"avx2", lane_visit_avx2, lane_find_avx2, lane_margins_avx2},
+    {"avx512",
+     {lane_visit_avx512, lane_kept_avx512},
+     {lane_visit_avx2_few, lane_kept_avx2_few},
+     lane_find_avx512,
+     lane_margins_avx512},
+    {"avx2",
+     {lane_visit_avx2, lane_kept_avx2},
+     {lane_visit_avx2_few, lane_kept_avx2_few},
+     lane_find_avx2,
+     lane_margins_avx2},
 #endif
-    {"baseline", lane_visit_baseline, lane_find_baseline, lane_margins_baseline},
+    {"baseline",
+     {lane_visit_baseline, lane_kept_baseline},
+     {lane_visit_baseline_few, lane_kept_baseline_few},
+     lane_find_baseline,
+     lane_margins_baseline},
 };
 
 static int has_instructions(const char *name) {

@@ -1,10 +1,11 @@
-/* Sixteen floats side by side, a lane for each child: the types that the kernels share. */
+/* Floats side by side, a lane for each child: the types that the kernels share. */
 #ifndef SKXMR_LANES_H
 #define SKXMR_LANES_H
 
 #include <stdint.h>
 
 #define LANES 16
+#define FEW_LANES 4
 
 /* Bounds on the projected gradients of a sweep; see _dual_solver.pyx. */
 typedef struct {
@@ -25,6 +26,13 @@ typedef uint32_t (*lane_visit)(float *weights, float *duals, sweep_bounds *bound
                                const int32_t *indices, const float *data, int64_t size,
                                uint32_t positive, uint32_t active, float diagonal, float inverse);
 
+typedef uint32_t (*lane_kept)(const float *weights, float threshold);
+
+typedef struct {
+    lane_visit visit;
+    lane_kept kept;
+} lane_steps;
+
 typedef int64_t (*lane_find)(const feature_set *set, const int32_t *indices, const float *data,
                              int64_t size, int32_t *places, float *values);
 typedef void (*lane_margins)(const float *table, const int32_t *places, const float *values,
@@ -33,7 +41,8 @@ typedef void (*lane_margins)(const float *table, const int32_t *places, const fl
 /* What is compiled for one instruction set. */
 typedef struct {
     const char *name;
-    lane_visit visit;
+    lane_steps solve;     /* LANES side by side */
+    lane_steps solve_few; /* FEW_LANES */
     lane_find find;
     lane_margins margins;
 } lane_kernels;
@@ -43,5 +52,11 @@ typedef struct {
 #else
 #define PREFETCH(p) ((void)0)
 #endif
+
+/* Ask for n numbers of 32 bits, a cache line at a time. */
+static inline void prefetch_all(const void *p, int64_t n) {
+    int64_t at;
+    for (at = 0; at < n; at += 16) PREFETCH((const float *)p + at);
+}
 
 #endif

@@ -3,6 +3,7 @@ from skxmr._core.types cimport index_t, offset_t, uint32_t, uint64_t
 
 cdef extern from "_lanes.h" nogil:
     int LANES
+    int FEW_LANES
     ctypedef struct sweep_bounds:
         float* top
         float* new_top
@@ -15,16 +16,22 @@ cdef extern from "_lanes.h" nogil:
     ctypedef uint32_t (*lane_visit)(
         float*, float*, sweep_bounds*, const index_t*, const float*, offset_t, uint32_t, uint32_t,
         float, float) noexcept nogil
+    ctypedef uint32_t (*lane_kept)(const float*, float) noexcept nogil
+    ctypedef struct lane_steps:
+        lane_visit visit
+        lane_kept kept
     ctypedef offset_t (*lane_find)(
         const feature_set*, const index_t*, const float*, offset_t, index_t*, float*) noexcept nogil
     ctypedef void (*lane_margins)(
         const float*, const index_t*, const float*, offset_t, float*) noexcept nogil
     ctypedef struct lane_kernels:
         const char* name
-        lane_visit visit
+        lane_steps solve
+        lane_steps solve_few
         lane_find find
         lane_margins margins
     void PREFETCH(const void*)
+    void prefetch_all(const void*, offset_t)
 
 
 cdef const lane_kernels* selected_lanes() noexcept nogil

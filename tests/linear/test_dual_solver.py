@@ -5,7 +5,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sklearn.svm import LinearSVC
 
-from naive import dual_objective, primal_objective, set_bits
+from naive import best_uniform_duals, dual_objective, primal_objective, set_bits, solve_svm
 from skxmr.linear._dual_solver import solve_cluster
 from skxmr.linear._lanes import use_simd
 
@@ -80,6 +80,49 @@ def test_default_tolerance_is_close_to_the_optimum():
             primal_objective(dense, y, W[:, child], b[child], 1.0) for W, b, _ in (loose, tight)
         ]
         assert objective[0] < 1.01 * objective[1]
+
+
+@pytest.mark.parametrize("tol", [0.1, 0.01, 0.001])
+def test_objective_is_within_the_bound_of_the_tolerance_of_a_scalar_solver(tol):
+    # With all gradients within tol of 0, a row adds at most 2 C tol^2 to the duality gap: C g^2 if
+    # its margin is below 1, else its dual, at most 2 C tol, times g.
+    X, Y = cluster(n_children=20, seed=3)
+    dense = X.toarray().astype(np.float64)
+    W, b, _ = solve(X, Y, tol=tol, max_iter=1000)
+    for child in range(Y.shape[1]):
+        y = np.where(Y[:, child], 1.0, -1.0)
+        ours = primal_objective(dense, y, W[:, child], b[child], 1.0)
+        scalar = primal_objective(dense, y, *solve_svm(dense, y, 1.0, tol), 1.0)
+        assert abs(ours - scalar) <= 2 * len(y) * tol**2
+
+
+def test_duals_start_equal_on_positives_and_on_negatives():
+    X, Y = cluster(n_children=20, seed=1)
+    Y[:, 3] = np.arange(len(Y)) < 60
+    Y[:, 4] = True
+    W, b, n_iter = solve(X, Y, max_iter=0)
+    assert n_iter == 0
+    dense = X.toarray().astype(np.float64)
+    for child in range(Y.shape[1]):
+        y = np.where(Y[:, child], 1.0, -1.0)
+        # w = a P - b N, with the intercept: two numbers explain all weights.
+        sums = np.array([dense[y > 0].sum(axis=0), -dense[y < 0].sum(axis=0)])
+        sums = np.column_stack([sums, [np.sum(y > 0), -np.sum(y < 0)]])
+        weights = np.append(W[:, child], b[child])
+        a = np.linalg.lstsq(sums.T, weights)[0]
+        np.testing.assert_allclose(a @ sums, weights, atol=1e-5)
+        assert np.all(a > -1e-7)
+        if child != 4:
+            started = dual_objective(dense, y, np.where(y > 0, *a), 1.0)
+            assert started == pytest.approx(best_uniform_duals(dense, y, 1.0), rel=1e-4)
+
+
+def test_sums_that_overflow_leave_the_start_at_zero():
+    X, Y = cluster(n_rows=40, n_features=5, n_children=3, density=1.0)
+    X.data[:] = 3e38
+    W, b, _ = solve(X, Y, max_iter=0)
+    assert not W.any()
+    assert not b.any()
 
 
 def test_more_children_than_lanes_are_solved_as_if_alone():

@@ -1,10 +1,10 @@
-/* One visit to one row; see _lane_kernels.h. Included once for each instruction set.
+/* The two inner steps of training; see _dual_solver.pyx. Included once for each instruction set.
  *
- * For each lane: g = y (w.x) - 1 + a diagonal is the gradient of the dual, `diagonal` the folded
- * squares plus the ridge of the squared loss. A lane whose a is at its bound 0 with g above the
- * largest projected gradient of the sweep before is shrunk: its bit is cleared in the result. Other
- * active lanes take the Newton step a <- max(a - g inverse, 0), and w follows. The intercepts lie
- * before the weights of feature 0.
+ * LANE_VISIT is one visit to one row. For each lane: g = y (w.x) - 1 + a diagonal is the gradient
+ * of the dual, `diagonal` the folded squares plus the ridge of the squared loss. A lane whose a is
+ * at its bound 0 with g above the largest projected gradient of the sweep before is shrunk: its bit
+ * is cleared in the result. Other active lanes take the Newton step a <- max(a - g inverse, 0), and
+ * w follows. The intercepts lie before the weights of feature 0.
  */
 LANE_TARGET static uint32_t LANE_VISIT(float *weights, float *duals, sweep_bounds *bounds,
                                        const int32_t *indices, const float *data, int64_t size,
@@ -15,17 +15,17 @@ LANE_TARGET static uint32_t LANE_VISIT(float *weights, float *duals, sweep_bound
     int64_t e = 0;
     int p, q;
     for (p = 0; p < PARTS; p++) {
-        sum[0][p] = LOAD(weights - LANES, p);
+        sum[0][p] = LOAD(weights - COUNT, p);
         for (q = 1; q < ACROSS; q++) sum[q][p] = ALL(0.0f);
     }
     /* Several sums, as many as hide the latency of an addition. */
     for (; e + ACROSS <= size; e += ACROSS)
         for (q = 0; q < ACROSS; q++)
             for (p = 0; p < PARTS; p++)
-                sum[q][p] += LOAD(weights + (int64_t)LANES * indices[e + q], p) * data[e + q];
+                sum[q][p] += LOAD(weights + (int64_t)COUNT * indices[e + q], p) * data[e + q];
     for (; e < size; e++)
         for (p = 0; p < PARTS; p++)
-            sum[0][p] += LOAD(weights + (int64_t)LANES * indices[e], p) * data[e];
+            sum[0][p] += LOAD(weights + (int64_t)COUNT * indices[e], p) * data[e];
 
     for (p = 0; p < PARTS; p++) {
         for (q = 1; q < ACROSS; q++) sum[0][p] += sum[q][p];
@@ -53,11 +53,22 @@ LANE_TARGET static uint32_t LANE_VISIT(float *weights, float *duals, sweep_bound
         shrunk |= TO_BITS(gone) << p * WIDTH;
     }
     if (moved) {
-        for (p = 0; p < PARTS; p++) STORE(weights - LANES, p, LOAD(weights - LANES, p) + step[p]);
+        for (p = 0; p < PARTS; p++) STORE(weights - COUNT, p, LOAD(weights - COUNT, p) + step[p]);
         for (e = 0; e < size; e++) {
-            float *w = weights + (int64_t)LANES * indices[e];
+            float *w = weights + (int64_t)COUNT * indices[e];
             for (p = 0; p < PARTS; p++) STORE(w, p, LOAD(w, p) + step[p] * data[e]);
         }
     }
     return active & ~shrunk;
+}
+
+/* The lanes whose weight is not 0 and at least the threshold in size. */
+LANE_TARGET static uint32_t LANE_KEPT(const float *weights, float threshold) {
+    uint32_t kept = 0;
+    int p;
+    for (p = 0; p < PARTS; p++) {
+        const VEC_F w = LOAD(weights, p), size = SELECT(w > ALL(0.0f), w, -w);
+        kept |= TO_BITS((size >= ALL(threshold)) & (w != ALL(0.0f))) << p * WIDTH;
+    }
+    return kept;
 }
