@@ -57,65 +57,22 @@ def cluster_hierarchy(Z, branching_factor, max_leaf_size, *, spherical, max_iter
     """
     n_labels, n_features = Z.shape
     # Dense rows are split as sparse ones: the same tree, and one kernel.
-    arrays = as_row_arrays(Z, "Z", drop_zeros=True)[:3]
-    order = np.arange(n_labels, dtype=np.int32)
-    bounds = np.array([0, n_labels])
-    indptrs = []
-    n_iter = 1
-    for count in split_counts(n_labels, branching_factor, max_leaf_size):
-        order, indptr, bounds, rounds = _split_level(
-            (*arrays, n_features), order, bounds, count, (spherical, max_iter, seed), n_jobs
-        )
-        indptrs.append(indptr)
-        n_iter = max(n_iter, rounds)
-    return LabelHierarchy([*indptrs, bounds], order), n_iter
-
-
-def _split_level(arrays, order, bounds, count, settings, n_jobs):
-    """Split each cluster into at most `count` parts.
-
-    Parameters
-    ----------
-    arrays : tuple
-        (indptr, indices, data, n_features) of the rows.
-    order : ndarray of shape (n_labels,)
-        Rows by position; cluster i has the positions from ``bounds[i]`` to ``bounds[i + 1]``.
-    bounds : ndarray of shape (n_clusters + 1,)
-        See `order`.
-    count : int
-        Most parts of a cluster.
-    settings : tuple
-        (spherical, max_iter, seed).
-    n_jobs : int or None
-        As in joblib; the result does not depend on it.
-
-    Returns
-    -------
-    order, indptr, bounds : ndarray
-        The new order, the parts of each cluster, and the bounds of all parts.
-    n_iter : int
-        Most rounds of a split.
-    """
-    n_parts = np.minimum(count, np.diff(bounds))
-    sizes = [_part_sizes(n, k) for n, k in zip(np.diff(bounds), n_parts, strict=True)]
-    pieces = [
-        (order[start:stop], start, part)
-        for start, stop, part in zip(bounds[:-1].tolist(), bounds[1:].tolist(), sizes, strict=True)
-    ]
+    arrays = (*as_row_arrays(Z, "Z", drop_zeros=True)[:3], n_features)
+    settings = (spherical, max_iter, seed)
+    counts = split_counts(n_labels, branching_factor, max_leaf_size)
     n_workers = effective_n_jobs(n_jobs)
-    n_iter = 0
+    pieces = [_descend(np.arange(n_labels, dtype=np.int32), 0, counts)]
+    n_iter = 1
     if n_workers > 1:
-        # Wide splits are first cut one by one, until there are enough pieces for all workers.
-        while len(pieces) < 4 * n_workers and any(len(part) > 1 for _, _, part in pieces):
-            cuts = run_tasks(_cut, [(arrays, *piece, settings) for piece in pieces], n_jobs)
+        # One by one until there is a piece for every worker, and some to even out.
+        while len(pieces) < 4 * n_workers and any(len(sizes) > 1 for _, _, sizes, _ in pieces):
+            cuts = run_tasks(_cut, [(arrays, piece, settings) for piece in pieces], n_jobs)
             pieces = [half for halves, _ in cuts for half in halves]
             n_iter = max(n_iter, *(rounds for _, rounds in cuts))
-    blocks = np.array_split(np.arange(len(pieces)), 4 * n_workers if n_workers > 1 else 1)
-    tasks = [(arrays, [pieces[i] for i in block], settings) for block in blocks]
-    done = run_tasks(_cut_up, tasks, n_jobs)
+    done = run_tasks(_cut_up, [(arrays, piece, settings) for piece in pieces], n_jobs)
     order = np.concatenate([rows for parts, _ in done for rows in parts])
     n_iter = max(n_iter, *(rounds for _, rounds in done))
-    return order, offsets_of(n_parts), offsets_of(np.concatenate(sizes)), n_iter
+    return LabelHierarchy(_child_indptrs(n_labels, counts), order), n_iter
 
 
 def _part_sizes(n, n_parts):
@@ -123,13 +80,39 @@ def _part_sizes(n, n_parts):
     return np.diff(np.arange(n_parts + 1) * n // n_parts)
 
 
-def _cut(arrays, rows, start, sizes, settings, scratch=None):
-    """Cut one piece in two, each with half of its parts; a piece of one part stays whole.
+def _child_indptrs(n_labels, counts):
+    # Where children begin on each level: sizes follow from the counts alone.
+    sizes = np.array([n_labels])
+    indptrs = []
+    for count in counts:
+        parts = [_part_sizes(n, min(count, n)) for n in sizes]
+        indptrs.append(offsets_of([len(part) for part in parts]))
+        sizes = np.concatenate(parts)
+    return [*indptrs, offsets_of(sizes)]
+
+
+def _descend(rows, start, counts):
+    """Return the piece (rows, start, sizes, counts) that a cluster is to be cut up from.
+
+    It has the `rows` from position `start` on, is to be cut into parts of `sizes`, and each part on
+    the levels below into the next of `counts`. One part is a finished leaf.
+    """
+    while counts:
+        sizes = _part_sizes(len(rows), min(counts[0], len(rows)))
+        counts = counts[1:]
+        if len(sizes) > 1:
+            return rows, start, sizes, counts
+    return rows, start, np.array([len(rows)]), counts
+
+
+def _cut(arrays, piece, settings, scratch=None):
+    """Cut one piece in two, each with half of its parts; a leaf stays whole.
 
     Returns the pieces and the number of rounds.
     """
+    rows, start, sizes, counts = piece
     if len(sizes) == 1:
-        return [(rows, start, sizes)], 0
+        return [piece], 0
     indptr, indices, data, n_features = arrays
     spherical, max_iter, seed = settings
     if scratch is None:
@@ -140,18 +123,22 @@ def _cut(arrays, rows, start, sizes, settings, scratch=None):
     piece_seed = ((seed * len(rows) + start) * 1_000_003 + len(sizes)) % 2**63
     rows = rows.copy()
     n_rounds = bisect(indptr, indices, data, rows, n_left, spherical, max_iter, piece_seed, scratch)
-    pieces = [(rows[:n_left], start, sizes[:half]), (rows[n_left:], start + n_left, sizes[half:])]
-    return pieces, n_rounds
+    halves = [
+        (rows[:n_left], start, sizes[:half], counts),
+        (rows[n_left:], start + n_left, sizes[half:], counts),
+    ]
+    # A part that is whole goes on to the next level.
+    return [_descend(p[0], p[1], counts) if len(p[2]) == 1 else p for p in halves], n_rounds
 
 
-def _cut_up(arrays, pieces, settings):
-    """Cut pieces until each has one part; return their rows in order and the most rounds."""
+def _cut_up(arrays, piece, settings):
+    """Cut a piece into leaves; return their rows in order and the most rounds."""
     scratch = np.zeros(arrays[3], dtype=np.float32)
     done = []
     n_iter = 0
-    stack = pieces[::-1]
+    stack = [piece]
     while stack:
-        halves, n_rounds = _cut(arrays, *stack.pop(), settings, scratch)
+        halves, n_rounds = _cut(arrays, stack.pop(), settings, scratch)
         n_iter = max(n_iter, n_rounds)
         if len(halves) == 1:
             done.append(halves[0][0])
