@@ -45,8 +45,8 @@ class HierarchicalLabelTree(ClassNamePrefixFeaturesOutMixin, TransformerMixin, B
     clustering : {"spherical-kmeans", "kmeans"}, default="spherical-kmeans"
         Spherical k-means scales rows and centres to unit length, as fits TF-IDF and embeddings.
     max_iter : int, default=20
-        Most rounds of a split; it ends earlier once no more than 2 of 1000 rows change sides. A
-        wide split counts them on a sample of its rows, and adds two over all.
+        Most rounds of a split; it ends earlier once no row changes sides. A wide split counts
+        them on a sample of its rows, and adds two over all.
     sparse_output : bool, default=True
         Whether `transform` returns a sparse array. A sparse one needs no room for zeros; pandas
         and polars output need False.
