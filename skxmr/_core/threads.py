@@ -40,7 +40,7 @@ def balanced_blocks(costs, n_jobs):
     costs : ndarray of shape (n_items,)
         Estimated work of each item.
     n_jobs : int or None
-        As in joblib. About eight blocks a worker are made, so that a worker that ends early finds
+        As in joblib. About 32 blocks a worker are made, so that a worker that ends early finds
         another; items of a large cost stand alone.
 
     Returns
@@ -49,7 +49,7 @@ def balanced_blocks(costs, n_jobs):
         Indices of items; every item is in one block.
     """
     order = np.argsort(-np.asarray(costs, dtype=np.float64), kind="stable")
-    n_blocks = min(len(order), 8 * effective_n_jobs(n_jobs))
+    n_blocks = min(len(order), 32 * effective_n_jobs(n_jobs))
     if n_blocks <= 1:
         return [order] if len(order) else []
     sorted_costs = np.asarray(costs, dtype=np.float64)[order]
