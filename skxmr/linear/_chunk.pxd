@@ -2,7 +2,7 @@ from skxmr._core.types cimport index_t, offset_t, uint16_t
 
 
 cdef struct Weights:
-    # The weights that were kept, child after child; grows.
+    # The weights that were kept, as they were found; grows.
     offset_t size
     offset_t capacity
     index_t* feature           # feature of the cluster

@@ -1,4 +1,4 @@
-"""The weights that pruning leaves of a cluster, gathered child by child and packed by feature."""
+"""The weights that pruning leaves of a cluster, gathered as they are found and packed by feature."""
 
 import numpy as np
 

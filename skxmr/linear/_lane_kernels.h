@@ -85,12 +85,6 @@ typedef int32_t i4 __attribute__((vector_size(16), may_alias, aligned(4)));
 #include "_lanes_undef.h"
 #endif
 
-#define LANE_TARGET
-#define COUNT LANES
-#define LANE_VISIT lane_visit_baseline
-#define LANE_KEPT lane_kept_baseline
-#define LANE_FIND lane_find_baseline
-#define LANE_MARGINS lane_margins_baseline
 #define VEC_F f4
 #define VEC_I i4
 #define WIDTH 4
@@ -105,25 +99,9 @@ static inline uint32_t four_bits(i4 m) {
     return (uint32_t)(m[0] | m[1] | m[2] | m[3]);
 }
 #endif
-#include "_lane_solve.h"
-#include "_lane_score.h"
-#undef COUNT
-#undef LANE_VISIT
-#undef LANE_KEPT
-#define COUNT FEW_LANES
-#define LANE_VISIT lane_visit_baseline_few
-#define LANE_KEPT lane_kept_baseline_few
-#include "_lane_solve.h"
-#include "_lanes_undef.h"
 
 #else /* any other compiler: vectors of one float */
 
-#define LANE_TARGET
-#define COUNT LANES
-#define LANE_VISIT lane_visit_baseline
-#define LANE_KEPT lane_kept_baseline
-#define LANE_FIND lane_find_baseline
-#define LANE_MARGINS lane_margins_baseline
 #define VEC_F float
 #define VEC_I int32_t
 #define WIDTH 1
@@ -140,6 +118,15 @@ static uint32_t count_bits(uint64_t x) {
     x = (x + (x >> 4)) & 0x0F0F0F0F0F0F0F0Fu;
     return (uint32_t)(x * 0x0101010101010101u >> 56);
 }
+
+#endif
+
+#define LANE_TARGET
+#define COUNT LANES
+#define LANE_VISIT lane_visit_baseline
+#define LANE_KEPT lane_kept_baseline
+#define LANE_FIND lane_find_baseline
+#define LANE_MARGINS lane_margins_baseline
 #include "_lane_solve.h"
 #include "_lane_score.h"
 #undef COUNT
@@ -150,8 +137,6 @@ static uint32_t count_bits(uint64_t x) {
 #define LANE_KEPT lane_kept_baseline_few
 #include "_lane_solve.h"
 #include "_lanes_undef.h"
-
-#endif
 
 /* Best first. */
 static const lane_kernels LANE_KERNELS[] = {
