@@ -56,9 +56,9 @@ def expand(level, x, parents, keep, best_first=False):
 def beam_search(model, x, beam_width, keep=0):
     """Best labels [(label, log score)] of one dense row, best first."""
     beam = [(0, 0.0)]
-    for level in model._matcher.levels:
+    for level in model._model.matcher.levels:
         beam = expand(level, x, beam, beam_width)
-    return expand(model._ranker.level, x, beam, keep, best_first=True)
+    return expand(model._model.ranker.level, x, beam, keep, best_first=True)
 
 
 def all_scores(model, x):

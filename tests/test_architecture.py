@@ -17,8 +17,10 @@ FLOORS = {
     "skxmr.linear": 1,
     "skxmr.matching": 2,
     "skxmr.ranking": 3,
-    "skxmr.classifier": 4,
-    "skxmr": 5,
+    "skxmr.tree_model": 4,
+    "skxmr.prediction": 4,
+    "skxmr.classifier": 5,
+    "skxmr": 6,
 }
 STAGES = {"skxmr.indexing", "skxmr.matching", "skxmr.ranking"}
 MODULES = sorted(p for p in ROOT.rglob("*") if p.suffix in {".py", ".pyx", ".pxd"})

@@ -32,8 +32,8 @@ def fitted(xmc_data):
 
 def assert_same_model(model, reference):
     assert model.hierarchy_ == reference.hierarchy_
-    levels = [*model._matcher.levels, model._ranker.level]
-    wanted = [*reference._matcher.levels, reference._ranker.level]
+    levels = model._model.levels
+    wanted = reference._model.levels
     for level, want in zip(levels, wanted, strict=True):
         for name, array in level.arrays.items():
             np.testing.assert_array_equal(array, want.arrays[name], err_msg=name)

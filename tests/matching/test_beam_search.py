@@ -196,8 +196,8 @@ def test_teacher_forcing_trains_each_cluster_on_its_own_rows(xmc_data):
     alone = XRLinearClassifier(max_leaf_size=100, tol=1e-4, max_iter=3000, random_state=0)
     alone.fit(X[rows], Y[rows][:, 0::2])
     model.set_params(tol=1e-4, max_iter=3000).fit(X, Y)
-    W, b = dense_weights(model._ranker.level)
-    V, c = dense_weights(alone._ranker.level)
+    W, b = dense_weights(model._model.ranker.level)
+    V, c = dense_weights(alone._model.ranker.level)
     # Weights near the threshold may be cut on one side only.
     differ = np.abs(W[:, :75] - V)
     assert np.all((differ < 1e-2) | (np.abs(W[:, :75] + V) < 0.11))
