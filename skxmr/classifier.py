@@ -18,7 +18,7 @@ from skxmr._core.validation import (
 )
 from skxmr.indexing import HierarchicalLabelTree, LabelHierarchy
 from skxmr.indexing.label_index import check_label_tree, index_labels
-from skxmr.linear import LevelProblem, count_sweeps, fit_levels
+from skxmr.linear import LevelProblem, Solver, count_sweeps, fit_levels
 from skxmr.matching import RecursiveLinearMatcher, teacher_forced_rows
 from skxmr.matching.negative_sampling import pattern_arrays
 from skxmr.prediction import RankingPredictionMixin
@@ -218,10 +218,11 @@ class XRLinearClassifier(RankingPredictionMixin, ClassifierMixin, BaseEstimator)
             seeds,
             strict=True,
         )
-        settings = ("C", "tol", "max_iter", "weight_threshold", "n_jobs")
+        settings = ("C", "tol", "max_iter", "weight_threshold")
         *clusters, labels = fit_levels(
             rows,
             [LevelProblem(*problem) for problem in problems],
-            **{name: getattr(self, name) for name in settings},
+            Solver(**{name: getattr(self, name) for name in settings}),
+            n_jobs=self.n_jobs,
         )
         return TreeModel(RecursiveLinearMatcher(clusters), OneVsAllRanker(labels), hierarchy)
