@@ -15,7 +15,7 @@ from libc.string cimport memset
 
 from skxmr._core.types cimport index_t, offset_t, uint16_t
 from skxmr.linear._compact_rows cimport Cluster
-from skxmr.linear._lanes cimport HINGE, LANES, LOGISTIC_LOSS, SQUARED_HINGE, row_terms, sweep_bounds
+from skxmr.linear._lanes cimport HINGE, LANES, LOGISTIC_LOSS, row_terms, sweep_bounds
 
 # A cost of 0 would divide by 0; this is as good as none.
 cdef float LEAST_COST = 1e-20
@@ -218,7 +218,7 @@ cdef bint start_lanes(const Cluster* c, Solution* s, const Costs* costs, const i
     # Set the positive rows, their costs, the first duals and their weights. False if memory ran
     # out.
     cdef float[16] a, b                     # LANES of them
-    cdef float both, moved
+    cdef float both
     cdef index_t i, f, n, at, n_mixed = 0
     cdef offset_t e
     cdef int lane
