@@ -16,8 +16,9 @@ from skxmr._core.validation import (
     set_seen,
     validate_fit_data,
 )
-from skxmr.indexing import HierarchicalLabelTree, LabelHierarchy
-from skxmr.indexing.label_index import check_label_tree, index_labels
+from skxmr.indexing import HierarchicalLabelTree, LabelFeatureUnion, LabelHierarchy
+from skxmr.indexing.label_index import check_features_are_used, check_label_tree, index_labels
+from skxmr.indexing.label_representations import REPRESENTATIONS, check_label_features
 from skxmr.linear import LevelProblem, count_sweeps, fit_levels
 from skxmr.matching import RecursiveLinearMatcher, teacher_forced_rows
 from skxmr.matching.negative_sampling import pattern_arrays
@@ -48,6 +49,13 @@ class XRLinearClassifier(RankingPredictionMixin, ClassifierMixin, BaseEstimator)
     label_tree : HierarchicalLabelTree, LabelHierarchy or None, default=None
         How labels are grouped: a tree estimator, cloned and fitted on the label features, a
         finished hierarchy, used as it is, or None for the default estimator.
+    label_features : str, array-like, sparse matrix, callable or LabelFeatureUnion, default="pifa"
+        What the tree sees of a label; rows are scaled to unit length. "pifa" sums the features of
+        the label's rows; "pii" marks the rows themselves; "spectral" takes eigenvectors of the
+        graph of labels that occur together. A matrix, such as embeddings of the labels' texts,
+        has a row for each of `classes_`. A callable is given `X` (CSR, float32) and the indicator
+        (CSR), must change neither, and returns such a matrix. A `LabelFeatureUnion` joins or
+        averages several. Must be "pifa" beside a finished hierarchy, which needs none.
     C : float, default=1.0
         Cost of training errors. Larger fits the training rows closer, slower, with more weights.
     tol : float, default=0.1
@@ -110,6 +118,13 @@ class XRLinearClassifier(RankingPredictionMixin, ClassifierMixin, BaseEstimator)
         "branching_factor": [None, Interval(Integral, 2, MAX_CHILDREN, closed="both")],
         "max_leaf_size": [None, Interval(Integral, 1, MAX_CHILDREN, closed="both")],
         "label_tree": [None, HierarchicalLabelTree, LabelHierarchy],
+        "label_features": [
+            StrOptions(set(REPRESENTATIONS)),
+            "array-like",
+            "sparse matrix",
+            callable,
+            LabelFeatureUnion,
+        ],
         "C": [Interval(Real, 0, None, closed="neither")],
         "tol": [Interval(Real, 0, None, closed="neither")],
         "max_iter": [Interval(Integral, 1, 2**31 - 1, closed="both")],
@@ -126,6 +141,7 @@ class XRLinearClassifier(RankingPredictionMixin, ClassifierMixin, BaseEstimator)
         max_leaf_size=None,
         *,
         label_tree=None,
+        label_features="pifa",
         C=1.0,
         tol=0.1,
         max_iter=100,
@@ -138,6 +154,7 @@ class XRLinearClassifier(RankingPredictionMixin, ClassifierMixin, BaseEstimator)
         self.branching_factor = branching_factor
         self.max_leaf_size = max_leaf_size
         self.label_tree = label_tree
+        self.label_features = label_features
         self.C = C
         self.tol = tol
         self.max_iter = max_iter
@@ -185,12 +202,15 @@ class XRLinearClassifier(RankingPredictionMixin, ClassifierMixin, BaseEstimator)
             raise ValueError("sparse_output=True needs y to be an indicator; got classes.")
         shape = {name: getattr(self, name) for name in ("branching_factor", "max_leaf_size")}
         check_label_tree(self.label_tree, Y.shape[1], **shape)
+        check_features_are_used(self.label_tree, self.label_features)
+        label_features = check_label_features(self.label_features, Y.shape[1], X.shape[1])
         rows = as_row_arrays(X, drop_zeros=True)
         random_state = check_random_state(self.random_state)
         hierarchy = index_labels(
             rows,
             Y,
             self.label_tree,
+            label_features,
             seed=random_state.randint(MAX_SEED),
             n_jobs=self.n_jobs,
             **shape,
