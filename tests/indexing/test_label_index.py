@@ -74,7 +74,7 @@ def test_containers_types_and_lengths_of_rows_do_not_matter(xmc_data):
     # Powers of two scale without rounding.
     Z = rng.normal(size=(150, 12)).astype(np.float32) * (rng.random((150, 12)) < 0.5)
     wanted = fit(xmc_data, Z).hierarchy_
-    scaled = Z * 2.0 ** rng.integers(-60, 60, size=(150, 1))
+    scaled = Z * 2.0 ** rng.integers(-100, 100, size=(150, 1))
     wide = sp.csr_array(Z)
     wide.indices, wide.indptr = wide.indices.astype(np.int64), wide.indptr.astype(np.int64)
     unsorted = sp.csr_array(Z)
