@@ -16,8 +16,9 @@ from skxmr._core.validation import (
     set_seen,
     validate_fit_data,
 )
-from skxmr.indexing import HierarchicalLabelTree, LabelHierarchy
-from skxmr.indexing.label_index import check_label_tree, index_labels
+from skxmr.indexing import HierarchicalLabelTree, LabelFeatureUnion, LabelHierarchy
+from skxmr.indexing.label_index import check_features_are_used, check_label_tree, index_labels
+from skxmr.indexing.label_representations import REPRESENTATIONS, check_label_features
 from skxmr.linear import LOSSES, Solver, count_sweeps
 from skxmr.linear.relevance import NORMS, check_relevance
 from skxmr.matching.negative_sampling import check_negatives
@@ -48,6 +49,13 @@ class XRLinearClassifier(RankingPredictionMixin, ClassifierMixin, BaseEstimator)
     label_tree : HierarchicalLabelTree, LabelHierarchy or None, default=None
         How labels are grouped: a tree estimator, cloned and fitted on the label features, a
         finished hierarchy, used as it is, or None for the default estimator.
+    label_features : str, array-like, sparse matrix, callable or LabelFeatureUnion, default="pifa"
+        What the tree sees of a label; rows are scaled to unit length. "pifa" sums the features of
+        the label's rows; "pii" marks the rows themselves; "spectral" takes eigenvectors of the
+        graph of labels that occur together. A matrix, such as embeddings of the labels' texts,
+        has a row for each of `classes_`. A callable is given `X` (CSR, float32) and the indicator
+        (CSR), must change neither, and returns such a matrix. A `LabelFeatureUnion` joins or
+        averages several. Must be "pifa" beside a finished hierarchy, which needs none.
     negatives : {"tfn", "man", "tfn+man"}, matrix or sequence of these, default="tfn"
         Rows that a cluster's children train on. "tfn", teacher forced: those with a label in the
         cluster. "man", matcher aware: those that the beam search, `beam_width` wide, passes to it
@@ -135,6 +143,13 @@ class XRLinearClassifier(RankingPredictionMixin, ClassifierMixin, BaseEstimator)
         "branching_factor": [None, Interval(Integral, 2, MAX_CHILDREN, closed="both")],
         "max_leaf_size": [None, Interval(Integral, 1, MAX_CHILDREN, closed="both")],
         "label_tree": [None, HierarchicalLabelTree, LabelHierarchy],
+        "label_features": [
+            StrOptions(set(REPRESENTATIONS)),
+            "array-like",
+            "sparse matrix",
+            callable,
+            LabelFeatureUnion,
+        ],
         "negatives": ["array-like", "sparse matrix", str],
         "max_negatives": [None, Interval(Integral, 1, 2**31 - 1, closed="both")],
         "loss": [StrOptions(set(LOSSES))],
@@ -158,6 +173,7 @@ class XRLinearClassifier(RankingPredictionMixin, ClassifierMixin, BaseEstimator)
         max_leaf_size=None,
         *,
         label_tree=None,
+        label_features="pifa",
         negatives="tfn",
         max_negatives=None,
         loss="squared_hinge",
@@ -177,6 +193,7 @@ class XRLinearClassifier(RankingPredictionMixin, ClassifierMixin, BaseEstimator)
         self.branching_factor = branching_factor
         self.max_leaf_size = max_leaf_size
         self.label_tree = label_tree
+        self.label_features = label_features
         self.negatives = negatives
         self.max_negatives = max_negatives
         self.loss = loss
@@ -211,7 +228,8 @@ class XRLinearClassifier(RankingPredictionMixin, ClassifierMixin, BaseEstimator)
             Indicator of 0 and 1, or one class a row. Rows without a label and labels without a
             row are legal: such a label keeps its column and is never ranked first.
         sample_weight : array-like of shape (n_samples,), default=None
-            Times what an error on a row costs; rows of weight 0 are left out. None weighs all 1.
+            Times what an error on a row costs, and its part in the label features "pifa"; rows of
+            weight 0 are left out. None weighs all 1.
         relevance : {array-like, sparse matrix} of shape (n_samples, n_labels), default=None
             Times what an error on a positive costs: greater than 0 wherever `y` is 1, not read
             elsewhere. A cluster's is the sum over its labels, normalised as `relevance_norm` says.
@@ -237,6 +255,8 @@ class XRLinearClassifier(RankingPredictionMixin, ClassifierMixin, BaseEstimator)
             raise ValueError("sparse_output=True needs y to be an indicator; got classes.")
         shape = {name: getattr(self, name) for name in ("branching_factor", "max_leaf_size")}
         check_label_tree(self.label_tree, Y.shape[1], **shape)
+        check_features_are_used(self.label_tree, self.label_features)
+        label_features = check_label_features(self.label_features, Y.shape[1], X.shape[1])
         self._check_trees()
         check_negatives(self.negatives, Y.shape)
         X, Y, relevance, negatives, weights = keep_weighted_rows(
@@ -257,17 +277,21 @@ class XRLinearClassifier(RankingPredictionMixin, ClassifierMixin, BaseEstimator)
             self.n_jobs,
         )
         random_state = check_random_state(self.random_state)
-        trees = []
-        for _ in range(self.n_trees):
-            seed = random_state.randint(MAX_SEED)
-            hierarchy = index_labels(
-                rows, Y, self.label_tree, seed=seed, n_jobs=self.n_jobs, **shape
-            )
-            trees.append(train_tree(rows, Y, hierarchy, random_state, options))
+        hierarchies = index_labels(
+            rows,
+            Y,
+            self.label_tree,
+            label_features,
+            seeds=[random_state.randint(MAX_SEED) for _ in range(self.n_trees)],
+            row_weights=weights,
+            n_jobs=self.n_jobs,
+            **shape,
+        )
+        trees = [train_tree(rows, Y, tree, random_state, options) for tree in hierarchies]
         model = trees[0] if self.n_trees == 1 else TreeEnsemble(trees, self.voting)
         set_seen(self, seen)
         self.classes_ = classes
-        self.hierarchy_ = trees[0].hierarchy
+        self.hierarchy_ = hierarchies[0]
         self.n_iter_ = count_sweeps(model.levels, self.max_iter)
         self._target_kind = kind
         self._target_dtype = dtype

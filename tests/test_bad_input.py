@@ -169,7 +169,7 @@ def test_a_hierarchy_that_does_not_fit(xmc_data):
 
 
 def test_a_nested_tree_is_checked_before_any_work(xmc_data, monkeypatch):
-    monkeypatch.setattr("skxmr.indexing.label_index.positive_instance_features", None)
+    monkeypatch.setattr("skxmr.indexing.label_index.represent_labels", None)
     tree = HierarchicalLabelTree(branching_factor=1)
     with pytest.raises(ValueError, match="'branching_factor' parameter of HierarchicalLabelTree"):
         XRLinearClassifier(label_tree=tree).fit(*xmc_data)

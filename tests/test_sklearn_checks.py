@@ -3,7 +3,7 @@
 import pytest
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from skxmr import HierarchicalLabelTree, XRLinearClassifier
+from skxmr import HierarchicalLabelTree, LabelFeatureUnion, XRLinearClassifier
 
 
 # The checks' data is not scaled, and some of it small enough to need many sweeps.
@@ -13,6 +13,11 @@ from skxmr import HierarchicalLabelTree, XRLinearClassifier
         XRLinearClassifier(),
         XRLinearClassifier(branching_factor=2, max_leaf_size=1, beam_width=1),
         XRLinearClassifier(branching_factor=2, max_leaf_size=2, beam_width=2, n_jobs=2),
+        XRLinearClassifier(branching_factor=2, max_leaf_size=1, label_features="pii"),
+        XRLinearClassifier(branching_factor=2, max_leaf_size=1, label_features="spectral"),
+        XRLinearClassifier(
+            branching_factor=2, max_leaf_size=1, label_features=LabelFeatureUnion(["pifa", "pii"])
+        ),
         HierarchicalLabelTree(),
         HierarchicalLabelTree(branching_factor=2, max_leaf_size=1),
         HierarchicalLabelTree(branching_factor=3, max_leaf_size=2, clustering="kmeans"),
