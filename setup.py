@@ -16,6 +16,7 @@ EXTENSIONS = [
     "skxmr.linear._compact_rows",
     "skxmr.linear._dual_solver",
     "skxmr.linear._lanes",
+    "skxmr.linear._refine",
     "skxmr.linear._scoring",
     "skxmr.linear._solution",
 ]

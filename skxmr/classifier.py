@@ -233,7 +233,7 @@ class XRLinearClassifier(RankingPredictionMixin, ClassifierMixin, BaseEstimator)
         relevance : {array-like, sparse matrix} of shape (n_samples, n_labels), default=None
             Times what an error on a positive costs: greater than 0 wherever `y` is 1, not read
             elsewhere. A cluster's is the sum over its labels, normalised as `relevance_norm` says.
-            None is 1 for every positive.
+            None is 1 for every positive of every label and, without `relevance_norm`, cluster.
 
         Returns
         -------

@@ -38,6 +38,7 @@ from skxmr.linear._compact_rows cimport Cluster, compact, release_cluster
 from skxmr.linear._lanes cimport (
     FEW_LANES, LANES, PREFETCH, lane_kernels, lane_steps, lane_visit, prefetch_all, selected_lanes
 )
+from skxmr.linear._refine cimport refine_lanes
 from skxmr.linear._solution cimport (
     Costs, Solution, costs_of, finish_lanes, make_room, release_room, start_lanes
 )
@@ -45,6 +46,8 @@ from skxmr.linear._solution cimport (
 
 # Intercept of a child without rows; as a score it is exp(-1e9).
 cdef float NEVER = -1000.0
+# What float32 reaches; smaller tolerances are left to `_refine`.
+cdef double LEAST_TOL = 1e-5
 
 
 cdef index_t shuffle_rows(const Cluster* c, Solution* s, uint32_t live,
@@ -198,11 +201,11 @@ def solve_cluster(
     cdef Weights kept
     cdef Costs costs
     cdef index_t first, lane, n_children = <index_t>(child_indptr.shape[0] - 1)
-    cdef int n_iter = 0, n_lanes, n_sweeps
+    cdef int n_iter = 0, n_lanes, n_sweeps, n_refined
     cdef const lane_kernels* lanes = selected_lanes()
     cdef const lane_steps* steps
     cdef bint few
-    cdef index_t n_trained = 0, n_unsolved = 0
+    cdef index_t n_trained = 0, n_unsolved = 0, n_lost
     cdef uint64_t rng
     cdef bint good
     # Children of about the same frequency stop together: they share lanes.
@@ -239,10 +242,19 @@ def solve_cluster(
                                    &children[first], n_lanes)
                 if not good:
                     break
-                n_sweeps = solve_lanes(&c, &s, n_lanes, tol, max_iter, steps.visit[loss], &rng,
-                                       &n_unsolved)
-                n_iter = max(n_iter, n_sweeps)
+                n_lost = 0
+                n_sweeps = solve_lanes(&c, &s, n_lanes, max(tol, LEAST_TOL), max_iter,
+                                       steps.visit[loss], &rng, &n_lost)
                 finish_lanes(&c, &s, &costs)
+                if tol < LEAST_TOL:
+                    n_lost = 0
+                    n_refined = refine_lanes(&c, &s, &costs, n_lanes, tol, max_iter, &rng, &n_lost)
+                    good = n_refined >= 0
+                    n_sweeps = max(n_sweeps, n_refined)
+                n_unsolved += n_lost
+                n_iter = max(n_iter, n_sweeps)
+                if not good:
+                    break
                 for lane in range(n_lanes):
                     intercept[children[first + lane]] = s.intercepts[lane]
                 good = keep_lanes(&c, &s, &children[first], n_lanes, <float>threshold,
