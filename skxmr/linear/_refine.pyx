@@ -29,12 +29,12 @@ cdef inline double cost_of(const Solution* s, index_t i, int lane) noexcept nogi
 
 
 cdef double optimal_logistic(double a, double u, double norm, double cost) noexcept nogil:
-    # The root in (0, cost) of u + norm (z - a) + log(z / (cost - z)), with z = cost / (1 + exp(-t)):
+    # The root in (0, cost) of u + norm (z - a) + log(z / (cost - z)), z = cost / (1 + exp(-t)), by
     # Newton's steps on t, or half of the root's bracket where they leave it.
     cdef double rest = norm * a - u, most = rest, least = rest - norm * cost
     cdef double t = log(a / (cost - a)), s, f, newton, last
-    cdef int step
-    for step in range(200):
+    cdef int _round
+    for _round in range(200):
         s = 1.0 / (1.0 + exp(-t))
         f = t + norm * cost * s - rest
         if f > 0.0:
