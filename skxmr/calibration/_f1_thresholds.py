@@ -1,8 +1,8 @@
 """Thresholds with the best F1, exact, from the sorted scores of stored pairs.
 
 F1 is 2 TP / (predicted + true). A true label without a stored score counts among the true ones
-and can never be predicted. Only a score that occurs can be a best threshold, and of equally good
-ones the highest is taken: it predicts least. Scores are only compared with each other.
+and can never be predicted. A best threshold is the score of a true pair, for a false one only adds
+to what is predicted; of equally good ones the highest is taken.
 """
 
 from typing import NamedTuple
@@ -27,36 +27,36 @@ class Pool(NamedTuple):
         """Return the pool of a part of the pairs."""
         return Pool(self.groups[pairs], self.scores[pairs], self.hits[pairs], self.n_true)
 
+    def sorted(self):
+        """Return the pairs by group, in a group by falling score, of equal ones the true last."""
+        return self.only(np.lexsort((self.hits, -self.scores, self.groups)))
 
-class _Cuts(NamedTuple):
-    """Pairs by group, in a group by falling score, and what is predicted down to each."""
 
-    pool: Pool
-    starts: np.ndarray  # of the groups that have pairs
-    of_start: np.ndarray  # which of the starts each pair belongs to
-    n_hits: np.ndarray
-    n_predicted: np.ndarray
-    whole: np.ndarray  # not between pairs of equal score
+class _Cuts:
+    """Where a threshold may be best: at the score of a true pair, all pairs of it predicted."""
+
+    def __init__(self, pool):
+        pool = pool.sorted()
+        last = np.diff(pool.scores, append=-np.inf) != 0
+        last[:-1] |= np.diff(pool.groups) > 0
+        at = np.flatnonzero(pool.hits & last)
+        self.groups, self.scores = pool.groups[at], pool.scores[at]
+        self.starts = np.flatnonzero(np.diff(self.groups, prepend=-1))
+        self.lengths = np.diff(self.starts, append=len(at))
+        first = np.searchsorted(pool.groups, self.groups)
+        hits_before = offsets_of(pool.hits)
+        self.n_hits = hits_before[at + 1] - hits_before[first]
+        self.n_predicted = at + 1 - first
 
     def best(self, value):
-        """Return the best value of each group that has pairs, and the first pair that has it."""
-        value = np.where(self.whole, value, -np.inf)
+        """Return the best value of each group that has cuts, and the first cut that has it."""
         best = np.maximum.reduceat(value, self.starts) if len(value) else value
-        at = np.flatnonzero(value == best[self.of_start])
+        at = np.flatnonzero(value == np.repeat(best, self.lengths))
         return best, at[np.searchsorted(at, self.starts)]
 
-
-def _cuts_of(pool):
-    pool = pool.only(np.lexsort((-pool.scores, pool.groups)))
-    new_group = np.diff(pool.groups, prepend=-1) > 0
-    starts = np.flatnonzero(new_group)
-    of_start = np.cumsum(new_group) - 1
-    before = offsets_of(pool.hits)
-    n_hits = before[1:] - before[starts][of_start]
-    n_predicted = np.arange(1, len(of_start) + 1) - starts[of_start]
-    falls = np.diff(pool.scores, append=-np.inf) < 0
-    whole = falls | np.append(new_group[1:], True)
-    return _Cuts(pool, starts, of_start, n_hits, n_predicted, whole)
+    def f1(self, n_true):
+        """Return the F1 of the cut's own group, which has `n_true` true labels."""
+        return 2.0 * self.n_hits / (self.n_predicted + n_true)
 
 
 def shared_threshold(pool):
@@ -67,14 +67,35 @@ def shared_threshold(pool):
     """
     if not pool.hits.any():
         return np.inf
-    cuts = _cuts_of(pool)
-    f1 = 2.0 * cuts.n_hits / (cuts.n_predicted + cuts.pool.n_true[cuts.pool.groups])
-    change = np.diff(f1, prepend=0.0)
-    change[cuts.starts] = f1[cuts.starts]
-    order = np.argsort(-cuts.pool.scores, kind="stable")
-    total, scores = np.cumsum(change[order]), cuts.pool.scores[order]
+    if len(pool.n_true) == 1:
+        cuts = _Cuts(pool)
+        return cuts.scores[cuts.best(cuts.f1(pool.n_true))[1][0]]
+    groups, scores, f1 = _running_f1(pool)
+    f1[1:] -= np.where(groups[1:] == groups[:-1], f1[:-1], 0.0)
+    del groups
+    order = np.argsort(-scores, kind="stable")
+    scores, total = scores[order], f1[order]
+    np.cumsum(total, out=total)
     total[:-1][scores[1:] == scores[:-1]] = 0.0
-    return scores[np.flatnonzero(total >= total.max() * (1 - _EQUAL))[0]]
+    return scores[np.argmax(total >= total.max() * (1 - _EQUAL))]
+
+
+def _running_f1(pool):
+    """Return group, score and F1 of the group down to there of each pair, in sorted order.
+
+    Pairs before the first true one of their group, where F1 is 0, are left out.
+    """
+    pool = pool.sorted()
+    index = np.int32 if len(pool.hits) < 2**31 else np.int64  # half the memory of int64
+    lengths = np.bincount(pool.groups, minlength=len(pool.n_true))
+    first = offsets_of(lengths)[:-1]
+    n_hits = np.cumsum(pool.hits, dtype=index)
+    before = np.append(index(0), n_hits)[first]
+    n_hits -= np.repeat(before, lengths)
+    moves = np.flatnonzero(n_hits).astype(index)
+    groups, scores, n_hits = pool.groups[moves], pool.scores[moves], n_hits[moves]
+    size = moves + 1 - first.astype(index)[groups] + pool.n_true.astype(index)[groups]
+    return groups, scores, 2.0 * n_hits / size
 
 
 def thresholds_of_labels(pool, average, min_positives):
@@ -93,13 +114,13 @@ def thresholds_of_labels(pool, average, min_positives):
     if average == "macro":
         is_own = found[pool.groups] >= min_positives
         thresholds[:] = shared_threshold(pool.only(~is_own))
-        cuts = _cuts_of(pool.only(is_own))
-        _, at = cuts.best(cuts.n_hits / (cuts.n_predicted + pool.n_true[cuts.pool.groups]))
-        thresholds[cuts.pool.groups[at]] = cuts.pool.scores[at]
+        cuts = _Cuts(pool.only(is_own))
+        _, at = cuts.best(cuts.f1(pool.n_true[cuts.groups]))
+        thresholds[cuts.groups[at]] = cuts.scores[at]
         return thresholds
     unit_of_label = np.full(n_labels, len(own), dtype=np.int32)
     unit_of_label[own] = np.arange(len(own))
-    cuts = _cuts_of(pool._replace(groups=unit_of_label[pool.groups]))
+    cuts = _Cuts(pool._replace(groups=unit_of_label[pool.groups]))
     f1, n_true = 0.0, pool.n_true.sum()
     while True:
         gain, at = cuts.best(2.0 * cuts.n_hits - f1 * cuts.n_predicted)
@@ -111,7 +132,7 @@ def thresholds_of_labels(pool, average, min_positives):
         f1, best = reached, at
     if f1 > 0:
         of_unit = np.full(len(own) + 1, np.inf, dtype=np.float32)
-        of_unit[cuts.pool.groups[best]] = cuts.pool.scores[best]
+        of_unit[cuts.groups[best]] = cuts.scores[best]
         thresholds = of_unit[unit_of_label]
     return thresholds
 

@@ -132,7 +132,9 @@ def _check_multilabel(y):
     """Return an indicator as CSR; refuse classes."""
     if y is None:
         raise ValueError("requires y to be passed, but the target y is None.")
-    if not sp.issparse(y):
+    if sp.issparse(y):
+        y = y if y.format in ("csr", "csc", "coo") else y.tocoo()
+    else:
         y = np.asarray(y)
         if y.ndim != 2 or y.shape[1] < 2:
             raise ValueError(

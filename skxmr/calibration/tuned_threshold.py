@@ -19,7 +19,7 @@ class TunedThresholdMultilabelClassifierCV(HeldOutScoresClassifier):
     may be best far below one half [1]_. The estimator that predicts is fitted on all rows. True
     labels without a stored score, outside the beam, count as not found.
 
-    The (row, label) pairs of all held-out rows are in memory together, about 60 bytes each while
+    The (row, label) pairs of all held-out rows are in memory together, about 40 bytes each while
     they are sorted. Where that is too much, hold out fewer rows: ``ShuffleSplit(1,
     test_size=20_000)`` as `cv`.
 
@@ -150,6 +150,7 @@ class TunedThresholdMultilabelClassifierCV(HeldOutScoresClassifier):
             grouped = "together"
         pools, fitted = self._fit_on_folds(X, y, fit_params, _PoolFold(grouped))
         pool, n_labels = _joined(pools, grouped), len(fitted["classes_"])
+        del pools  # as large again as what they were joined to
         if self.per_label:
             thresholds = thresholds_of_labels(pool, self.average, self.min_positives)
             predicted = pool.scores >= thresholds[pool.groups]

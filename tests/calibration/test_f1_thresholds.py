@@ -31,6 +31,13 @@ def f1(Y, predicted, average):
     return f1_score(Y.toarray(), predicted, average=average, zero_division=0)
 
 
+def quick_f1(Y, predicted, average):
+    """The same in three lines, for loops over all thresholds."""
+    axis = {"micro": None, "macro": 0, "samples": 1}[average]
+    hits, size = (Y * predicted).sum(axis), Y.sum(axis) + predicted.sum(axis)
+    return np.mean(2 * hits / np.maximum(size, 1))
+
+
 def random_problem(seed, n_rows=12, n_labels=5, n_values=6):
     """Sparse scores on a coarse grid, so that there are ties, and labels that they tell about."""
     rng = np.random.default_rng(seed)
@@ -55,7 +62,8 @@ def test_no_single_threshold_is_better(average, seed):
     P, Y = random_problem(seed)
     model = tuned(P, Y, average=average)
     dense = P.toarray()
-    scores = {t: f1(Y, (dense >= t) & (dense > 0), average) for t in candidates(P)}
+    true = Y.toarray()
+    scores = {t: quick_f1(true, (dense >= t) & (dense > 0), average) for t in candidates(P)}
     best = max(scores.values())
     assert model.best_score_ == pytest.approx(best)
     # Of equally good thresholds the highest.
@@ -72,12 +80,13 @@ def test_no_thresholds_of_labels_are_better(average, min_positives, seed):
     P, Y = random_problem(seed, n_rows=10, n_labels=3, n_values=3)
     model = tuned(P, Y, average=average, per_label=True, min_positives=min_positives)
     dense = P.toarray()
-    found = ((dense > 0) & (Y.toarray() > 0)).sum(axis=0)
+    true = Y.toarray()
+    found = ((dense > 0) & (true > 0)).sum(axis=0)
     rare = np.flatnonzero(found < min_positives)
     best = 0
     for thresholds in itertools.product(candidates(P), repeat=3):
         if len({thresholds[label] for label in rare}) <= 1:
-            best = max(best, f1(Y, (dense >= thresholds) & (dense > 0), average))
+            best = max(best, quick_f1(true, (dense >= thresholds) & (dense > 0), average))
     assert model.best_score_ == pytest.approx(best)
     assert f1(Y, model.predict(P).toarray(), average) == pytest.approx(best)
     assert len(np.unique(model.thresholds_[rare])) <= 1
