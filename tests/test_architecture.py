@@ -17,6 +17,7 @@ FLOORS = {
     "skxmr.linear": 1,
     "skxmr.matching": 2,
     "skxmr.ranking": 3,
+    "skxmr.calibration": 4,
     "skxmr.tree_model": 4,
     "skxmr.prediction": 4,
     "skxmr.tree_ensemble": 4,
