@@ -3,7 +3,7 @@
 from typing import NamedTuple
 
 import numpy as np
-from sklearn.utils.validation import column_or_1d
+from sklearn.utils import check_array
 
 from skxmr.indexing.clusterer import ClustererSplitter
 from skxmr.indexing.hierarchical_clustering import (
@@ -156,9 +156,11 @@ def check_frequencies(clustering, frequencies, n_labels):
         return None
     if frequencies is None:
         raise ValueError(f"clustering={clustering!r} needs frequencies, one a label; got None.")
-    values = column_or_1d(frequencies, dtype=np.float64)
-    if len(values) != n_labels:
-        raise ValueError(f"frequencies has {len(values)} values for {n_labels} labels.")
-    if not np.all(np.isfinite(values) & (values >= 0)):
-        raise ValueError("frequencies must be finite and at least 0.")
+    values = check_array(frequencies, ensure_2d=False, dtype=np.float64, input_name="frequencies")
+    if values.shape != (n_labels,):
+        raise ValueError(
+            f"frequencies must have shape ({n_labels},), one a label; got {values.shape}."
+        )
+    if values.min() < 0:
+        raise ValueError(f"frequencies must be at least 0; got {values.min()}.")
     return values

@@ -61,8 +61,8 @@ class HierarchicalLabelTree(ClassNamePrefixFeaturesOutMixin, TransformerMixin, B
           `n_clusters` is set, and its `random_state` where that is None. It sees the rows as they
           are, in float32, sparse where those given to `fit` are.
 
-        k-means of more than 8,192 rows finds its centres on a sample of 4,096 (or 64 rows a centre
-        without balance); for a clusterer's own sampling give ``MiniBatchKMeans()``.
+        k-means of very many rows finds its centres on a sample: of 4,096 where more than 8,192 are
+        cut in two, and of the larger of 4,096 and 64 a centre without balance.
     balanced : bool, default=True
         Whether parts of a split have sizes that differ by at most one. They are then cut in two
         again and again; a clusterer is asked for two clusters, and rows nearest the other cluster's
@@ -70,7 +70,7 @@ class HierarchicalLabelTree(ClassNamePrefixFeaturesOutMixin, TransformerMixin, B
         `branching_factor` at a time, until each has at most `max_leaf_size` labels, and carries
         clusters that end early down by chains of only children: slower, and good for shallow trees
         of wide clusters (``branching_factor=100``, as in Bonsai [3]_). What does not come apart, or
-        ends twice as deep as a balanced tree, is cut evenly.
+        is still too large one level below where a balanced tree ends, is cut evenly.
     max_iter : int, default=20
         Most rounds of a k-means split; it ends earlier once no row changes sides. A split on a
         sample counts the rounds there, and adds up to two over all rows. Other clusterings have no
