@@ -1,6 +1,7 @@
 """scikit-learn's common estimator checks."""
 
 import pytest
+from sklearn.cluster import KMeans
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from skxmr import HierarchicalLabelTree, LabelFeatureUnion, XRLinearClassifier
@@ -37,6 +38,12 @@ def excused(estimator):
         HierarchicalLabelTree(),
         HierarchicalLabelTree(branching_factor=2, max_leaf_size=1),
         HierarchicalLabelTree(branching_factor=3, max_leaf_size=2, clustering="kmeans"),
+        HierarchicalLabelTree(branching_factor=2, max_leaf_size=1, clustering="random"),
+        HierarchicalLabelTree(branching_factor=3, max_leaf_size=2, balanced=False),
+        HierarchicalLabelTree(branching_factor=3, max_leaf_size=5, clustering=KMeans(n_init=1)),
+        HierarchicalLabelTree(
+            branching_factor=3, max_leaf_size=5, clustering=KMeans(n_init=1), balanced=False
+        ),
     ],
     expected_failed_checks=excused,
 )
