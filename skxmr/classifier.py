@@ -5,7 +5,7 @@ from numbers import Integral, Real
 import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin, _fit_context
 from sklearn.utils import check_random_state
-from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 
 from skxmr._core.validation import (
     FLOATS,
@@ -19,10 +19,15 @@ from skxmr._core.validation import (
 from skxmr.indexing import HierarchicalLabelTree, LabelHierarchy
 from skxmr.indexing.label_index import check_label_tree, index_labels
 from skxmr.linear import LevelProblem, count_sweeps, fit_levels
-from skxmr.matching import RecursiveLinearMatcher, teacher_forced_rows
+from skxmr.matching import (
+    RecursiveLinearMatcher,
+    count_matched_levels,
+    fit_matcher,
+    teacher_forced_rows,
+)
 from skxmr.matching.negative_sampling import pattern_arrays
 from skxmr.prediction import RankingPredictionMixin
-from skxmr.ranking import OneVsAllRanker
+from skxmr.ranking import OneVsAllRanker, fit_ranker
 from skxmr.tree_model import TreeModel
 
 
@@ -48,6 +53,17 @@ class XRLinearClassifier(RankingPredictionMixin, ClassifierMixin, BaseEstimator)
     label_tree : HierarchicalLabelTree, LabelHierarchy or None, default=None
         How labels are grouped: a tree estimator, cloned and fitted on the label features, a
         finished hierarchy, used as it is, or None for the default estimator.
+    matcher : classifier or None, default=None
+        Any multilabel classifier with `predict_proba`, cloned and fitted to tell the clusters of
+        one level, in place of the linear models of that level and of those above. None for
+        linear models everywhere. See `skxmr.matching`.
+    matcher_level : int, default=-1
+        Level of clusters that `matcher` tells: 1 is the root's children, -1 the leaf clusters.
+        Linear models go on below it. Nearer to the root there are fewer clusters to tell.
+    ranker : classifier or None, default=None
+        Any binary classifier with `predict_proba` or `decision_function`, cloned and fitted for
+        each label, in place of the linear models of the labels. Slow, and large: a Python object
+        for each label.
     C : float, default=1.0
         Cost of training errors. Larger fits the training rows closer, slower, with more weights.
     tol : float, default=0.1
@@ -110,6 +126,13 @@ class XRLinearClassifier(RankingPredictionMixin, ClassifierMixin, BaseEstimator)
         "branching_factor": [None, Interval(Integral, 2, MAX_CHILDREN, closed="both")],
         "max_leaf_size": [None, Interval(Integral, 1, MAX_CHILDREN, closed="both")],
         "label_tree": [None, HierarchicalLabelTree, LabelHierarchy],
+        "matcher": [None, HasMethods(["fit", "predict_proba"])],
+        "matcher_level": [Integral],
+        "ranker": [
+            None,
+            HasMethods(["fit", "predict_proba"]),
+            HasMethods(["fit", "decision_function"]),
+        ],
         "C": [Interval(Real, 0, None, closed="neither")],
         "tol": [Interval(Real, 0, None, closed="neither")],
         "max_iter": [Interval(Integral, 1, 2**31 - 1, closed="both")],
@@ -126,6 +149,9 @@ class XRLinearClassifier(RankingPredictionMixin, ClassifierMixin, BaseEstimator)
         max_leaf_size=None,
         *,
         label_tree=None,
+        matcher=None,
+        matcher_level=-1,
+        ranker=None,
         C=1.0,
         tol=0.1,
         max_iter=100,
@@ -138,6 +164,9 @@ class XRLinearClassifier(RankingPredictionMixin, ClassifierMixin, BaseEstimator)
         self.branching_factor = branching_factor
         self.max_leaf_size = max_leaf_size
         self.label_tree = label_tree
+        self.matcher = matcher
+        self.matcher_level = matcher_level
+        self.ranker = ranker
         self.C = C
         self.tol = tol
         self.max_iter = max_iter
@@ -218,10 +247,18 @@ class XRLinearClassifier(RankingPredictionMixin, ClassifierMixin, BaseEstimator)
             seeds,
             strict=True,
         )
+        problems = [LevelProblem(*problem) for problem in problems]
+        n_matched = count_matched_levels(self.matcher, self.matcher_level, hierarchy.n_levels)
+        if n_matched:
+            M = node_targets[n_matched - 1]
+            matcher = fit_matcher(self.matcher, rows, M, seed=seeds[n_matched - 1])
+        if self.ranker is not None:
+            ranker = fit_ranker(self.ranker, rows, problems.pop(), n_jobs=self.n_jobs)
         settings = ("C", "tol", "max_iter", "weight_threshold", "n_jobs")
-        *clusters, labels = fit_levels(
-            rows,
-            [LevelProblem(*problem) for problem in problems],
-            **{name: getattr(self, name) for name in settings},
+        levels = fit_levels(
+            rows, problems[n_matched:], **{name: getattr(self, name) for name in settings}
         )
-        return TreeModel(RecursiveLinearMatcher(clusters), OneVsAllRanker(labels), hierarchy)
+        if self.ranker is None:
+            ranker = OneVsAllRanker(levels.pop())
+        matcher = matcher.followed_by(levels) if n_matched else RecursiveLinearMatcher(levels)
+        return TreeModel(matcher, ranker, hierarchy)

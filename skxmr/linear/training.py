@@ -60,7 +60,7 @@ def fit_levels(X, problems, *, C, tol, max_iter, weight_threshold, n_jobs):
     # Each child sweeps over all rows of its cluster.
     costs = [np.diff(p.rows[0]) * np.diff(p.child_indptr) for p in problems]
     clusters = [(level, p) for level, cost in enumerate(costs) for p in range(len(cost))]
-    blocks = balanced_blocks(np.concatenate(costs), n_jobs)
+    blocks = balanced_blocks(np.concatenate([np.empty(0), *costs]), n_jobs)
     settings = (C, tol, max_iter, weight_threshold)
     tasks = [(X, [_cluster(problems, *clusters[i]) for i in block], settings) for block in blocks]
     chunks = [[None] * len(cost) for cost in costs]
@@ -87,7 +87,7 @@ def count_sweeps(levels, max_iter):
             ConvergenceWarning,
             stacklevel=3,
         )
-    return max(level.n_iter for level in levels)
+    return max((level.n_iter for level in levels), default=0)
 
 
 def _cluster(problems, level, parent):

@@ -1,6 +1,16 @@
 """Stage 2, matching: route a row to a few clusters of labels."""
 
+from skxmr.matching.estimator_matcher import EstimatorMatcher, count_matched_levels, fit_matcher
 from skxmr.matching.matcher import RecursiveLinearMatcher
+from skxmr.matching.nearest_neighbors import NearestCentroidMatcher, NearestNeighborsMatcher
 from skxmr.matching.negative_sampling import teacher_forced_rows
 
-__all__ = ["RecursiveLinearMatcher", "teacher_forced_rows"]
+__all__ = [
+    "EstimatorMatcher",
+    "NearestCentroidMatcher",
+    "NearestNeighborsMatcher",
+    "RecursiveLinearMatcher",
+    "count_matched_levels",
+    "fit_matcher",
+    "teacher_forced_rows",
+]
