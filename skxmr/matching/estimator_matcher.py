@@ -9,7 +9,7 @@ from skxmr._core._topk import best_of_rows
 from skxmr._core.arrays import offsets_of
 from skxmr._core.estimators import fit_weighted, seeded_clone
 from skxmr._core.log_scores import log_probabilities
-from skxmr._core.score_forms import join_rows
+from skxmr._core.score_forms import LEAST_SCORE, join_rows
 from skxmr._core.threads import BLOCK_SCORES
 from skxmr._core.validation import as_public_csr
 
@@ -245,7 +245,9 @@ def _as_sparse(answer, n_rows, n_columns):
         raise ValueError(
             f"matcher.predict_proba must give probabilities between 0 and 1; got {wrong[0]}."
         )
-    if np.count_nonzero(P.data) < P.nnz:
+    # Dense answers of this library, which lie above 0, have this for 0.
+    if np.any(P.data <= LEAST_SCORE):
         P = P.copy()
+        P.data[P.data <= LEAST_SCORE] = 0
         P.eliminate_zeros()
     return P

@@ -3,13 +3,16 @@
 from numbers import Integral
 
 import numpy as np
+import scipy.sparse as sp
 from sklearn.base import BaseEstimator, ClassifierMixin, _fit_context
-from sklearn.preprocessing import normalize
+from sklearn.decomposition import TruncatedSVD
+from sklearn.preprocessing import FunctionTransformer, normalize
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from skxmr._core.arrays import csr_of
+from skxmr._core.score_forms import inside_unit_interval
 from skxmr._core.validation import (
     FLOATS,
     MAX_SEED,
@@ -20,6 +23,9 @@ from skxmr._core.validation import (
     validate_fit_data,
 )
 from skxmr.matching.similarity_index import ExactIndex, GraphIndex, import_hnswlib
+
+# Directions that rows are reduced to for the graph, unless the user says how many.
+GRAPH_COMPONENTS = 128
 
 
 class _NearestClassifier(ClassifierMixin, BaseEstimator):
@@ -75,28 +81,23 @@ class _NearestClassifier(ClassifierMixin, BaseEstimator):
         """
         if self.index == "hnswlib":
             import_hnswlib()
-        elif self.n_components is not None:
-            raise ValueError(
-                f"n_components={self.n_components} needs index='hnswlib': an exact index compares "
-                "the features themselves."
-            )
         (X, y), seen = validate_fit_data(
             self, X, y, accept_sparse="csr", dtype=FLOATS, multi_output=True
         )
         Y, classes, kind, dtype = check_targets(y)
         rows = _rows(X)
         points, targets = self._points(rows, Y)
-        if self.index == "exact":
-            index = ExactIndex(points)
-        else:
-            seed = check_random_state(self.random_state).randint(MAX_SEED)
-            index = GraphIndex(points, self.n_components, seed)
+        seed = check_random_state(self.random_state).randint(MAX_SEED)
+        reduction = self._reduction(rows, seed)
+        points = _reduced(reduction, points)
+        index = ExactIndex(points) if self.index == "exact" else GraphIndex(points, seed)
         set_seen(self, seen)
         self.classes_ = classes
         self._target_kind = kind
         self._target_dtype = dtype
         self._shares = np.bincount(Y.indices, minlength=Y.shape[1]) / Y.shape[0]
         self._targets = targets
+        self._fitted_reduction = reduction
         self._index = index
         return self
 
@@ -111,19 +112,18 @@ class _NearestClassifier(ClassifierMixin, BaseEstimator):
         Returns
         -------
         scores : sparse CSR or ndarray of shape (n_samples, n_labels), float32
-            Sparse if the `y` that was fitted was. 0, not stored, for labels that nothing near has.
-            For classes each row sums to 1, and is the shares of the training rows where nothing
-            is near.
+            Sparse: labels that something near has only, positive. Dense, indicator: all labels,
+            just above 0 for the others. For classes each row sums to 1, and is the shares of the
+            training rows where nothing is near.
         """
         scores = self._scores(X)
         if self._target_kind == "sparse":
             return as_public_csr(scores.indptr, scores.indices, scores.data, scores.shape)
         scores = scores.toarray()
-        if self._target_kind == "classes":
-            total = scores.sum(axis=1, keepdims=True)
-            scores[total[:, 0] == 0] = self._shares
-            scores /= np.where(total == 0, 1, total)
-        return scores
+        if self._target_kind == "dense":
+            return inside_unit_interval(scores)
+        scores[~scores.any(axis=1)] = self._shares
+        return scores / scores.sum(axis=1, keepdims=True)
 
     def predict(self, X):
         """Return the labels whose score is at least one half, or the best class.
@@ -147,6 +147,17 @@ class _NearestClassifier(ClassifierMixin, BaseEstimator):
             return scores.toarray()
         return as_public_csr(scores.indptr, scores.indices, scores.data, scores.shape)
 
+    def _reduction(self, rows, seed):
+        # What maps rows to fewer, dense directions: None for nothing.
+        n_components = self.n_components
+        if self.index == "hnswlib" and n_components is None:
+            n_components = GRAPH_COMPONENTS
+        if n_components is None:
+            return None
+        if n_components >= rows.shape[1]:
+            return FunctionTransformer(sp.csr_array.toarray)
+        return TruncatedSVD(n_components, random_state=seed).fit(normalize(rows))
+
     def _fitted_kind(self):
         check_is_fitted(self, "classes_")
         return self._target_kind
@@ -156,7 +167,8 @@ class _NearestClassifier(ClassifierMixin, BaseEstimator):
         check_is_fitted(self, "classes_")
         self._validate_params()
         X = validate_data(self, X, accept_sparse="csr", dtype=FLOATS, reset=False)
-        near = self._index.query(_rows(X), self.n_neighbors, self.n_jobs)
+        rows = _reduced(self._fitted_reduction, _rows(X))
+        near = self._index.query(rows, self.n_neighbors, self.n_jobs)
         if self._targets is None:
             return near
         votes = normalize(near, norm="l1") @ self._targets
@@ -181,16 +193,17 @@ class NearestNeighborsMatcher(_NearestClassifier):
         Training rows that vote; all, if there are fewer. Larger names more labels, with scores
         that are finer and smoother. May be changed after the fit.
     index : {"exact", "hnswlib"}, default="exact"
-        How neighbours are found: by comparing with all, or approximately, by a graph over rows
-        reduced to `n_components` dense directions: faster from some ten thousand rows on. Needs
-        the package hnswlib.
+        How neighbours are found: by comparing with all, or approximately, by a graph, which is
+        faster from some ten thousand rows on and needs the package hnswlib.
     n_components : int or None, default=None
-        Directions for "hnswlib", by truncated singular value decomposition; None for 128. Larger
-        is slower and closer to the features themselves.
+        Directions to which rows are reduced before they are compared, by truncated singular value
+        decomposition: latent semantic analysis, which sees likeness in rows that share no feature.
+        Larger is slower and closer to the features themselves. None compares the features for
+        "exact", and takes 128 directions for "hnswlib", which wants few.
     n_jobs : int or None, default=None
         Threads for prediction, as in joblib. Results do not depend on it.
     random_state : int, RandomState instance or None, default=None
-        Seeds the decomposition and the graph of "hnswlib".
+        Seeds the decomposition and the graph.
 
     Attributes
     ----------
@@ -248,16 +261,17 @@ class NearestCentroidMatcher(_NearestClassifier):
         Labels found for a row; all, if there are fewer. As a matcher it gives that many clusters
         to choose the `beam_width` best from. May be changed after the fit.
     index : {"exact", "hnswlib"}, default="exact"
-        How centroids are found: by comparing with all, or approximately, by a graph over centroids
-        reduced to `n_components` dense directions: faster from some ten thousand labels on. Needs
-        the package hnswlib.
+        How centroids are found: by comparing with all, or approximately, by a graph, which is
+        faster from some ten thousand labels on and needs the package hnswlib.
     n_components : int or None, default=None
-        Directions for "hnswlib", by truncated singular value decomposition; None for 128. Larger
-        is slower and closer to the features themselves.
+        Directions to which rows are reduced before they are compared, by truncated singular value
+        decomposition: latent semantic analysis, which sees likeness in rows that share no feature.
+        Larger is slower and closer to the features themselves. None compares the features for
+        "exact", and takes 128 directions for "hnswlib", which wants few.
     n_jobs : int or None, default=None
         Threads for prediction, as in joblib. Results do not depend on it.
     random_state : int, RandomState instance or None, default=None
-        Seeds the decomposition and the graph of "hnswlib".
+        Seeds the decomposition and the graph.
 
     Attributes
     ----------
@@ -297,6 +311,11 @@ class NearestCentroidMatcher(_NearestClassifier):
 
     def _points(self, rows, Y):
         return (normalize(Y.astype(np.float32)).T @ rows).tocsr(), None
+
+
+def _reduced(reduction, rows):
+    # The graph wants float32; the decomposition of few rows may come in float64.
+    return rows if reduction is None else reduction.transform(rows).astype(np.float32, copy=False)
 
 
 def _rows(X):

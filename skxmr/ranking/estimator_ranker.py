@@ -102,7 +102,7 @@ def fit_ranker(estimator, X, problem, *, n_jobs, sample_weight=None):
     problem : LevelProblem
         The labels' level: rows and targets of each label, as the linear models learn from.
     n_jobs : int or None
-        As in joblib; the result does not depend on it.
+        Processes, as in joblib; the result does not depend on it.
     sample_weight : ndarray of shape (n_samples,) or None
         Weights of the rows, for an estimator that takes them.
 
@@ -116,7 +116,9 @@ def fit_ranker(estimator, X, problem, *, n_jobs, sample_weight=None):
         (estimator, X, [_cluster(problem, p) for p in block], sample_weight) for block in blocks
     ]
     models = [None] * int(child_indptr[-1])
-    for block, fitted in zip(blocks, run_tasks(_fit_block, tasks, n_jobs), strict=True):
+    # Most of the time is Python's, and liblinear's random numbers are one stream for all threads.
+    fitted_blocks = run_tasks(_fit_block, tasks, n_jobs, prefer="processes")
+    for block, fitted in zip(blocks, fitted_blocks, strict=True):
         for p, cluster_models in zip(block, fitted, strict=True):
             models[child_indptr[p] : child_indptr[p + 1]] = cluster_models
     return EstimatorRanker(models, child_indptr, problem.child_ids, X[3])
@@ -147,8 +149,15 @@ def _fit_cluster(estimator, X, rows, positives, seed, sample_weight):
             models.append(bool(targets.any()))
             continue
         model = seeded_clone(estimator, seed + child)
-        models.append(fit_weighted(model, cluster_rows, targets, weights))
+        models.append(_compact(fit_weighted(model, cluster_rows, targets, weights)))
     return models
+
+
+def _compact(model):
+    # A linear model is 0 for features that its cluster does not know: most of them, if many.
+    if hasattr(model, "sparsify") and 2 * np.count_nonzero(model.coef_) < model.coef_.size:
+        model.sparsify()
+    return model
 
 
 def _own_scores(model, rows):
