@@ -248,7 +248,7 @@ class XRLinearClassifier(RankingPredictionMixin, ClassifierMixin, BaseEstimator)
             strict=True,
         )
         problems = [LevelProblem(*problem) for problem in problems]
-        n_matched = count_matched_levels(self.matcher, self.matcher_level, hierarchy.n_levels)
+        n_matched = count_matched_levels(self.matcher, self.matcher_level, hierarchy.level_sizes)
         if n_matched:
             M = node_targets[n_matched - 1]
             matcher = fit_matcher(self.matcher, rows, M, seed=seeds[n_matched - 1])

@@ -110,7 +110,7 @@ class EstimatorMatcher:
         return offsets_of(filled), all_ids, all_logs
 
 
-def count_matched_levels(matcher, matcher_level, n_levels):
+def count_matched_levels(matcher, matcher_level, level_sizes):
     """Return how many levels of the tree a matcher takes the place of.
 
     Parameters
@@ -119,13 +119,13 @@ def count_matched_levels(matcher, matcher_level, n_levels):
         The parameter of the classifier; None takes the place of no level.
     matcher_level : int
         Level whose clusters it tells: 1 is the root's children, -1 the leaf clusters.
-    n_levels : int
-        Number of levels of the tree, labels included.
+    level_sizes : tuple of int
+        Number of nodes of each level of the tree, the labels last.
 
     Returns
     -------
     int
-        From 0 to ``n_levels - 1``.
+        0 without a matcher, and where there is but one label.
 
     Raises
     ------
@@ -136,7 +136,9 @@ def count_matched_levels(matcher, matcher_level, n_levels):
         if matcher_level != -1:
             raise ValueError(f"matcher_level={matcher_level} needs a matcher; got matcher=None.")
         return 0
-    n_clusterings = n_levels - 1
+    n_clusterings = len(level_sizes) - 1
+    if level_sizes == (1,):
+        return 0
     if n_clusterings == 0:
         raise ValueError(
             "matcher needs clusters to choose from, but all labels are in one cluster; make "

@@ -276,3 +276,9 @@ def test_what_cannot_be_a_matcher(xmc_data):
     flat = LabelHierarchy([[0, 150]], np.arange(150))
     with pytest.raises(ValueError, match="all labels are in one cluster"):
         XRLinearClassifier(label_tree=flat, matcher=knn).fit(*xmc_data)
+
+
+def test_a_single_label_needs_no_matcher(xmc_data):
+    y = np.zeros(600, dtype=int)
+    model = XRLinearClassifier(matcher=NearestNeighborsMatcher()).fit(xmc_data[0], y)
+    np.testing.assert_array_equal(model.predict(xmc_data[0]), y)
