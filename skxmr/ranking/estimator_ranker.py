@@ -157,6 +157,8 @@ def _compact(model):
     # A linear model is 0 for features that its cluster does not know: most of them, if many.
     if hasattr(model, "sparsify") and 2 * np.count_nonzero(model.coef_) < model.coef_.size:
         model.sparsify()
+        # scikit-learn multiplies sparse matrices of one type only, and rows are float32.
+        model.coef_ = model.coef_.astype(np.float32)
     return model
 
 

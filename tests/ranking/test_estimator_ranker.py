@@ -154,14 +154,16 @@ def test_what_a_label_learns_from():
     assert kept.seen_[2] is None
 
 
-def test_linear_classifiers_drop_features_that_their_cluster_has_not():
-    X = sp.random_array((4, 100), density=0.1, format="csr", rng=0)
-    rows = as_row_arrays(X)
-    label = fit_ranker(LogisticRegression(C=1e3), rows, PROBLEM, n_jobs=None).models[0]
+@pytest.mark.parametrize("linear", [LogisticRegression(C=1e3), LinearSVC(random_state=0)])
+def test_linear_classifiers_drop_features_that_their_cluster_has_not(linear):
+    X = sp.random_array((4, 100), density=0.1, format="csr", rng=0, dtype=np.float32)
+    ranker = fit_ranker(linear, as_row_arrays(X), PROBLEM, n_jobs=None)
     known = np.unique(X[[0, 1, 3]].indices)
-    np.testing.assert_array_equal(np.sort(label.coef_.indices), known)
-    whole = LogisticRegression(C=1e3).fit(X[[0, 1, 3]].astype(np.float32), [0, 1, 0])
-    np.testing.assert_allclose(label.predict_proba(X), whole.predict_proba(X), rtol=1e-5)
+    np.testing.assert_array_equal(np.sort(ranker.models[0].coef_.indices), known)
+    clusters = (np.arange(5), np.zeros(4, dtype=np.int32), np.zeros(4, dtype=np.float32))
+    _, labels, logs = ranker.rank(as_row_arrays(X), clusters)
+    whole = clone(linear).fit(X[[0, 1, 3]], [0, 1, 0])
+    np.testing.assert_allclose(np.exp(logs[labels == 4]), own_score(whole, X), rtol=1e-4)
 
 
 def test_labels_without_a_classifier():
