@@ -6,9 +6,9 @@ class TreeModel:
 
     Parameters
     ----------
-    matcher : RecursiveLinearMatcher
+    matcher : RecursiveLinearMatcher or EstimatorMatcher
         Finds leaf clusters.
-    ranker : OneVsAllRanker
+    ranker : OneVsAllRanker or EstimatorRanker
         Scores their labels.
     hierarchy : LabelHierarchy
         The tree that both were trained on.
@@ -22,7 +22,7 @@ class TreeModel:
     @property
     def levels(self):
         """The linear models, from the root's children to the labels."""
-        return [*self.matcher.levels, self.ranker.level]
+        return [*self.matcher.levels, *self.ranker.levels]
 
     def most_scores(self, beam_width):
         """Return the most labels that a row may be given."""

@@ -20,6 +20,10 @@ class RecursiveLinearMatcher:
     def __init__(self, levels):
         self.levels = levels
 
+    def followed_by(self, levels):
+        """Return a matcher with more levels below."""
+        return RecursiveLinearMatcher([*self.levels, *levels])
+
     def match(self, X, beam_width):
         """Return the best leaf clusters of each row.
 

@@ -17,6 +17,11 @@ class OneVsAllRanker:
     def __init__(self, level):
         self.level = level
 
+    @property
+    def levels(self):
+        """The linear models, as a list."""
+        return [self.level]
+
     def rank(self, X, clusters, k=0, best_first=False):
         """Score the labels of each row's clusters.
 
