@@ -14,11 +14,12 @@ document.
 import numpy as np
 import scipy.sparse as sp
 from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.cluster import MiniBatchKMeans
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.model_selection import train_test_split
 from sklearn.preprocessing import normalize
 
-from skxmr import LabelHierarchy, XRLinearClassifier
+from skxmr import HierarchicalLabelTree, LabelHierarchy, XRLinearClassifier
 from skxmr.datasets import load_api_docs
 from skxmr.matching import NearestNeighborsMatcher
 from skxmr.metrics import precision_at_k
@@ -51,6 +52,15 @@ modules = [name.rpartition(".")[0] for name in docs.target_names]
 names, module_of_label = np.unique(modules, return_inverse=True)
 tree = LabelHierarchy.from_parents([np.zeros(len(names), dtype=int), module_of_label])
 evaluate("own tree", label_tree=tree)
+
+# %%
+# A clusterer
+# -----------
+# Any clusterer that takes ``n_clusters`` makes the tree, one split after another, here to clusters
+# of unequal size.
+
+clusterer = MiniBatchKMeans(n_init=1, random_state=0)
+evaluate("own clusterer", label_tree=HierarchicalLabelTree(clustering=clusterer, balanced=False))
 
 # %%
 # A matcher

@@ -121,6 +121,7 @@ def test_own_stages(tmp_path):
     assert list(precision) == [
         "standard stages",
         "own tree",
+        "own clusterer",
         "own matcher",
         "nearest neighbours",
         "own ranker",
@@ -128,4 +129,4 @@ def test_own_stages(tmp_path):
     ]
     # Far above the commonest label (one row in a hundred), and none is another.
     assert min(map(float, precision.values())) > 0.3
-    assert len(set(precision.values())) == 6
+    assert len(set(precision.values())) == 7
