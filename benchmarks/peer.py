@@ -1,4 +1,4 @@
-"""What a peer is, and the settings that all of them get."""
+"""What a peer is, and the settings that all of them get from compare.py."""
 
 import os
 
@@ -35,18 +35,23 @@ def load_matrix(folder, name):
 class Peer:
     """A library under test.
 
+    Its settings have its own names; what is not named is its default.
+
     Only `fit`, `predict` and `predict_one` are timed. What is done before and after in `read`,
     `query` and `ranking`, conversions to the peer's own forms above all, is not.
     """
 
     modules = ()  # imported before anything is measured
     packages = ()  # whose versions are reported
+    equal_settings = {}  # like those of all others, in the peer's own names
     scale = 1.0  # all labels to those that were fitted
 
     def __init__(self, job):
         self.threads = job["threads"]
         self.path = job["model"]
-        self.max_labels = job["max_labels"]
+        self.settings = job["settings"]
+        self.seed = job["seed"]
+        self.max_labels = job.get("max_labels")
 
     def read(self, folder):
         """Return the training data, the arguments of `fit`."""
@@ -57,6 +62,10 @@ class Peer:
 
     def save(self):
         raise NotImplementedError
+
+    def count_weights(self):
+        """Return the number of weights of the fitted model, or None where it cannot be told."""
+        return None
 
     def load(self):
         raise NotImplementedError

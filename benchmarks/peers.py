@@ -1,4 +1,4 @@
-"""How each library is fitted, stored and asked: one small class a library, all with like settings.
+"""How each library is fitted, stored and asked: one small class a library.
 
 This runs in the interpreter of the peer, where skxmr may be missing and Python be older: each
 class imports its library inside its methods.
@@ -7,27 +7,34 @@ class imports its library inside its methods.
 import os
 
 import numpy as np
-from peer import BEAM, BRANCHING, LEAF, MAX_ITER, SEED, THRESHOLD, TOL, C, K, Peer
+from peer import BEAM, BRANCHING, LEAF, MAX_ITER, THRESHOLD, TOL, C, K, Peer
+
+OMIKUJI_BEAM = 10  # its default; the C function has none
 
 
 class Skxmr(Peer):
     modules = ("skxmr", "joblib")
     packages = ("skxmr", "numpy", "scipy", "scikit-learn")
+    equal_settings = {
+        "branching_factor": BRANCHING,
+        "max_leaf_size": LEAF,
+        "C": C,
+        "tol": TOL,
+        "max_iter": MAX_ITER,
+        "weight_threshold": THRESHOLD,
+        "beam_width": BEAM,
+    }
 
     def fit(self, X, Y):
         from skxmr import XRLinearClassifier
 
         self.model = XRLinearClassifier(
-            BRANCHING,
-            LEAF,
-            C=C,
-            tol=TOL,
-            max_iter=MAX_ITER,
-            weight_threshold=THRESHOLD,
-            beam_width=BEAM,
-            n_jobs=self.threads,
-            random_state=SEED,
+            **self.settings, n_jobs=self.threads, random_state=self.seed
         ).fit(X, Y)
+
+    def count_weights(self):
+        levels = self.model._model.levels
+        return sum(len(level.arrays["entry_weights"]) for level in levels)
 
     def save(self):
         import joblib
@@ -49,39 +56,54 @@ class Skxmr(Peer):
 class Pecos(Peer):
     modules = ("pecos.xmc", "pecos.xmc.xlinear.model")
     packages = ("libpecos", "numpy", "scipy", "scikit-learn")
+    equal_settings = {
+        "nr_splits": BRANCHING,
+        "max_leaf_size": LEAF,
+        "spherical": True,
+        "negative_sampling_scheme": "tfn",
+        "solver_type": "L2R_L2LOSS_SVC_DUAL",
+        "Cp": C,
+        "Cn": C,
+        "eps": TOL,
+        "max_iter": MAX_ITER,
+        "threshold": THRESHOLD,
+        "beam_size": BEAM,
+        "post_processor": "l3-hinge",
+    }
+    at_prediction = frozenset({"beam_size", "post_processor"})
 
     def read(self, folder):
+        self._check_names()
         X, Y = super().read(folder)
         return X, Y, Y.tocsc()
+
+    def _check_names(self):
+        """Stop at a misspelt setting, which libpecos would not notice."""
+        from dataclasses import fields
+
+        from pecos.xmc import MLModel
+        from pecos.xmc.base import HierarchicalKMeans
+        from pecos.xmc.xlinear.model import XLinearModel
+
+        kinds = [kind.TrainParams for kind in (HierarchicalKMeans, XLinearModel, MLModel)]
+        known = {field.name for kind in kinds for field in fields(kind)}
+        unknown = set(self.settings) - known - {"negative_sampling_scheme", *self.at_prediction}
+        if unknown:
+            raise ValueError(f"libpecos does not know the settings {sorted(unknown)}")
 
     def fit(self, X, Y, Y_by_label):
         from pecos.xmc import Indexer, LabelEmbeddingFactory
         from pecos.xmc.xlinear.model import XLinearModel
 
+        # Each takes what it knows of the settings.
         label_features = LabelEmbeddingFactory.create(Y, X, method="pifa", threads=self.threads)
-        chain = Indexer.gen(
-            label_features,
-            indexer_type="hierarchicalkmeans",
-            nr_splits=BRANCHING,
-            max_leaf_size=LEAF,
-            spherical=True,
-            seed=SEED,
-            threads=self.threads,
-        )
+        chain = Indexer.gen(label_features, seed=self.seed, threads=self.threads, **self.settings)
         self.model = XLinearModel.train(
-            X,
-            Y_by_label,
-            C=chain,
-            nr_splits=BRANCHING,
-            negative_sampling_scheme="tfn",
-            solver_type="L2R_L2LOSS_SVC_DUAL",
-            Cp=C,
-            Cn=C,
-            eps=TOL,
-            max_iter=MAX_ITER,
-            threshold=THRESHOLD,
-            threads=self.threads,
+            X, Y_by_label, C=chain, threads=self.threads, **self.settings
         )
+
+    def count_weights(self):
+        return int(sum(level.W.nnz for level in self.model.model.model_chain))
 
     def save(self):
         self.model.save(self.path)
@@ -92,9 +114,9 @@ class Pecos(Peer):
         self.model = XLinearModel.load(self.path, is_predict_only=True)
 
     def predict(self, X):
-        return self.model.predict(
-            X, beam_size=BEAM, only_topk=K, post_processor="l3-hinge", threads=self.threads
-        )
+        names = self.at_prediction.intersection(self.settings)
+        chosen = {name: self.settings[name] for name in names}
+        return self.model.predict(X, only_topk=K, threads=self.threads, **chosen)
 
     def ranking(self, raw):
         raw = raw.tocsr()
@@ -111,6 +133,18 @@ class Pecos(Peer):
 class Omikuji(Peer):
     modules = ("omikuji",)
     packages = ("omikuji", "numpy", "scipy")
+    equal_settings = {
+        "n_trees": 1,
+        "cluster_k": BRANCHING,
+        "cluster_balanced": True,
+        "min_branch_size": LEAF,
+        "linear_loss_type": 0,  # LossType.HINGE; it is squared
+        "linear_c": C,
+        "linear_eps": TOL,
+        "linear_max_iter": MAX_ITER,
+        "linear_weight_threshold": THRESHOLD,
+        "beam_size": BEAM,
+    }
 
     def read(self, folder):
         # The public train_on_data parses its text file and trains in one; parsing is not training.
@@ -124,18 +158,12 @@ class Omikuji(Peer):
         return (ffi.gc(data, lib.free_omikuji_data_set),)
 
     def fit(self, data):
-        from omikuji import LossType, Model, ffi, lib
+        from omikuji import Model, ffi, lib
 
         settings = Model.default_hyper_param()
-        settings.n_trees = 1
-        settings.cluster_k = BRANCHING
-        settings.cluster_balanced = True
-        settings.min_branch_size = LEAF
-        settings.linear_loss_type = LossType.HINGE.value  # it is squared
-        settings.linear_c = C
-        settings.linear_eps = TOL
-        settings.linear_max_iter = MAX_ITER
-        settings.linear_weight_threshold = THRESHOLD
+        for name, value in self.settings.items():
+            if name != "beam_size":
+                setattr(settings, name, value)
         model = lib.train_omikuji_model(data, settings, self.pool.ptr)
         if model == ffi.NULL:
             raise RuntimeError("omikuji could not train.")
@@ -162,11 +190,11 @@ class Omikuji(Peer):
         labels = ffi.from_buffer("uint32_t[]", ids)
         scores = ffi.new("float[]", K)
         model, pool = self.model._model_ptr, self.model._thread_pool.ptr
-        bounds = X.indptr.tolist()
+        bounds, beam = X.indptr.tolist(), self.settings.get("beam_size", OMIKUJI_BEAM)
         for i in range(X.shape[0]):
             start, length = bounds[i], bounds[i + 1] - bounds[i]
             row = (length, features + start, values + start)
-            found[i] = lib.omikuji_predict(model, BEAM, *row, K, labels + i * K, scores, pool)
+            found[i] = lib.omikuji_predict(model, beam, *row, K, labels + i * K, scores, pool)
         return ids, found
 
     def ranking(self, raw):
@@ -179,31 +207,29 @@ class Omikuji(Peer):
         return [(feature, values[n]) for n, feature in enumerate(X.indices[row].tolist())]
 
     def predict_one(self, query):
-        return self.model.predict(query, BEAM, K)
+        return self.model.predict(query, self.settings.get("beam_size", OMIKUJI_BEAM), K)
 
 
 class Napkinxc(Peer):
     modules = ("napkinxc.models",)
     packages = ("napkinxc", "numpy", "scipy")
+    equal_settings = {
+        "arity": BRANCHING,
+        "max_leaves": LEAF,
+        "loss": "l2",  # squared hinge
+        "liblinear_c": C,
+        "liblinear_eps": TOL,
+        "liblinear_max_iter": MAX_ITER,
+        "weights_threshold": THRESHOLD,
+        "tree_search_type": "beam",
+        "beam_search_width": BEAM,
+    }
 
     def _new(self):
         from napkinxc.models import PLT
 
         # Rows are brought to unit length here too: norm=False crashes version 0.7.2.
-        return PLT(
-            self.path,
-            arity=BRANCHING,
-            max_leaves=LEAF,
-            loss="l2",  # squared hinge
-            liblinear_c=C,
-            liblinear_eps=TOL,
-            liblinear_max_iter=MAX_ITER,
-            weights_threshold=THRESHOLD,
-            tree_search_type="beam",
-            beam_search_width=BEAM,
-            seed=SEED,
-            threads=self.threads,
-        )
+        return PLT(self.path, **self.settings, seed=self.seed, threads=self.threads)
 
     def fit(self, X, Y):
         self.model = self._new()
@@ -231,6 +257,7 @@ class Sklearn(Peer):
 
     modules = ("joblib", "sklearn.multiclass", "sklearn.svm")
     packages = ("scikit-learn", "numpy", "scipy")
+    equal_settings = {"C": C, "tol": TOL}
     rows_at_once = 2048  # the scores of all labels are dense
 
     def read(self, folder):
@@ -239,7 +266,7 @@ class Sklearn(Peer):
         self.labels = np.flatnonzero(np.bincount(Y.indices, minlength=Y.shape[1]))
         if len(self.labels) > self.max_labels:
             self.scale = len(self.labels) / self.max_labels
-            drawn = np.random.RandomState(SEED).permutation(self.labels)[: self.max_labels]
+            drawn = np.random.RandomState(self.seed).permutation(self.labels)[: self.max_labels]
             self.labels = np.sort(drawn)
         # LinearSVC would convert for each label.
         return X.astype(np.float64), Y[:, self.labels]
@@ -249,7 +276,8 @@ class Sklearn(Peer):
         from sklearn.multiclass import OneVsRestClassifier
         from sklearn.svm import LinearSVC
 
-        model = OneVsRestClassifier(LinearSVC(C=C, tol=TOL, random_state=SEED), n_jobs=self.threads)
+        svm = LinearSVC(**self.settings, random_state=self.seed)
+        model = OneVsRestClassifier(svm, n_jobs=self.threads)
         # Threads, as liblinear lets go of the lock: processes would escape the measurement.
         with joblib.parallel_config(backend="threading"):
             self.model = model.fit(X, Y)

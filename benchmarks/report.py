@@ -1,5 +1,6 @@
 """What is made of the measurements: the best of all turns, a table, the circumstances."""
 
+import json
 import os
 import platform
 import subprocess
@@ -50,11 +51,30 @@ def load_average():
     return list(os.getloadavg()) if hasattr(os, "getloadavg") else None
 
 
-def now():
-    return datetime.now(UTC).isoformat(timespec="seconds")
+def describe_run(args, threads):
+    """Describe where and how a benchmark starts."""
+    return {
+        "date": datetime.now(UTC).isoformat(timespec="seconds"),
+        "machine": machine(),
+        "load_average": load_average(),
+        "threads": threads,
+        "normalized": not args.no_normalize,
+    }
 
 
-def summarize(turns):
+def write(path, measured):
+    """Write all that was measured as JSON."""
+    with open(path, "w", encoding="utf-8") as file:
+        json.dump(measured, file, indent=1)
+        file.write("\n")
+
+
+def exit_status(results):
+    """Return 1 if a peer that is installed failed, else 0."""
+    return int(any(result["status"] == "failed" for result in results.values()))
+
+
+def least(turns):
     """Take the least of every measurement over the turns: noise only ever adds.
 
     Precision is that of the first turn, for the least would punish a peer that is not seeded.
@@ -82,8 +102,13 @@ def table(peers):
     rows = [["", *measured]]
     for key, title, _ in MEASURES:
         rows.append([title, *(_cell(peer, key) for peer in measured.values())])
+    return align(rows)
+
+
+def align(rows):
+    """Make a Markdown table of rows of text, the first of which is its head."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    rows.insert(1, ["-" * widths[0], *("-" * (width - 1) + ":" for width in widths[1:])])
+    line = ["-" * widths[0], *("-" * (width - 1) + ":" for width in widths[1:])]
     return "\n".join(
         "| "
         + " | ".join(
@@ -91,7 +116,7 @@ def table(peers):
             for i, (cell, width) in enumerate(zip(row, widths, strict=True))
         )
         + " |"
-        for row in rows
+        for row in [rows[0], line, *rows[1:]]
     )
 
 
@@ -102,16 +127,27 @@ def _cell(peer, key):
     if value is None or (sampled and key in ("fit_peak_mb", "before_fit_mb")):
         return "-"
     ratio = peer.get("ratios", {}).get(key)
-    text = _short(value) + (f" ({_short(ratio)}x)" if ratio is not None else "")
+    text = short(value) + (f" ({short(ratio)}x)" if ratio is not None else "")
     return f"~{text}" if sampled else text
 
 
-def _short(value):
+def short(value):
     """Three digits, or the whole number if it has more."""
     for limit, digits in [(0.0995, 4), (0.995, 3), (9.95, 2), (99.5, 1)]:
         if value < limit:
             return f"{value:.{digits}f}"
     return f"{value:.0f}"
+
+
+def heading(circumstances, sizes, turns):
+    """Return the lines above the table."""
+    machine = circumstances["machine"]
+    return (
+        f"{sizes['name']}: {sizes['n_train']} rows to train, {sizes['n_test']} to test, "
+        f"{sizes['n_features']} features, {sizes['n_labels']} labels\n"
+        f"{machine['cpu']}, {machine['cores']} cores, {machine['os']}; "
+        f"threads {circumstances['threads']}, {turns}, {circumstances['date']}"
+    )
 
 
 def notes(peers, load):
