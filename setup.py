@@ -9,6 +9,7 @@ from setuptools import Extension, setup
 EXTENSIONS = [
     "skxmr._core._csr",
     "skxmr._core._topk",
+    "skxmr._core._transforms",
     "skxmr.indexing._aggregate",
     "skxmr.indexing._balanced_kmeans",
     "skxmr.linear._chunk",

@@ -7,6 +7,7 @@ from sklearn.base import BaseEstimator, ClassifierMixin, _fit_context
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
 
+from skxmr._core.score_rule import COMBINATIONS, TRANSFORMS
 from skxmr._core.validation import (
     FLOATS,
     MAX_CHILDREN,
@@ -22,11 +23,14 @@ from skxmr.linear import LevelProblem, count_sweeps, fit_levels
 from skxmr.matching import RecursiveLinearMatcher, teacher_forced_rows
 from skxmr.matching.negative_sampling import pattern_arrays
 from skxmr.prediction import RankingPredictionMixin
-from skxmr.ranking import OneVsAllRanker
+from skxmr.pruning import WeightPruningMixin
+from skxmr.ranking import OneVsAllRanker, rarity_offsets
 from skxmr.tree_model import TreeModel
 
 
-class XRLinearClassifier(RankingPredictionMixin, ClassifierMixin, BaseEstimator):
+class XRLinearClassifier(
+    RankingPredictionMixin, WeightPruningMixin, ClassifierMixin, BaseEstimator
+):
     """Classifier for very many labels: a label tree of one-vs-all linear models.
 
     Labels are represented by the features of their positive rows, grouped into a tree of
@@ -58,9 +62,28 @@ class XRLinearClassifier(RankingPredictionMixin, ClassifierMixin, BaseEstimator)
     weight_threshold : float, default=0.1
         Weights smaller in size are dropped after training, 0 keeps all. Larger makes a smaller,
         faster model that sees less.
-    beam_width : int, default=10
-        Clusters kept on each level at prediction. Larger is slower and finds more. May be changed
-        after the fit.
+    max_weights_per_label : int or None, default=None
+        Most weights kept of each label's and each cluster's model, the largest in size. Smaller
+        makes a smaller, faster model; None keeps all that reach `weight_threshold`.
+    beam_width : int or None, default=10
+        Clusters kept on each level at prediction. Larger is slower and finds more; None keeps all
+        of them, an exact search that scores every label of every row. May be changed after the
+        fit, as may all parameters of the score.
+    score_transform : str or sequence of str, default="l3-hinge"
+        What a model's margin m counts: "l1-hinge" to "l4-hinge", exp(-max(0, 1 - m)^p), where a
+        higher power is milder to margins near 1 and harder on those below 0; "sigmoid", which
+        suits models of the logistic loss; "identity", the margin itself. With "log-" before it
+        (any but "identity") rankings show logarithms. A sequence has an entry for each of the
+        last levels, the labels' last, and its first also serves the levels above.
+    score_combination : {"product", "sum", "last"}, default="product"
+        How the levels of a label's path join: by their product (logarithms add, and so do margins
+        of "identity"), by the mean of their values, or by the label's own value alone, the product
+        of the levels above being for the beam only.
+    propensity_weight : float, default=0.0
+        How far rare labels are lifted when the labels of the beam are ranked: scores are
+        multiplied by (least propensity / propensity) to this power, with propensities estimated
+        from `y` [3]_. Larger ranks rare labels higher, at the cost of precision, and makes scores
+        of frequent labels smaller, so that `predict` returns fewer of them.
     sparse_output : bool or "auto", default="auto"
         Whether predictions for an indicator are sparse; "auto" makes them so if `y` was.
     n_jobs : int or None, default=None
@@ -92,6 +115,8 @@ class XRLinearClassifier(RankingPredictionMixin, ClassifierMixin, BaseEstimator)
        Trees for Extreme Classification with Application to Dynamic Search Advertising". WWW.
     .. [2] H.-F. Yu, K. Zhong, J. Zhang, W.-C. Chang, I. S. Dhillon (2022). "PECOS: Prediction for
        Enormous and Correlated Output Spaces". JMLR 23(98).
+    .. [3] H. Jain, Y. Prabhu, M. Varma (2016). "Extreme Multi-label Loss Functions for
+       Recommendation, Tagging, Ranking & Other Missing Label Applications". KDD.
 
     Examples
     --------
@@ -114,7 +139,11 @@ class XRLinearClassifier(RankingPredictionMixin, ClassifierMixin, BaseEstimator)
         "tol": [Interval(Real, 0, None, closed="neither")],
         "max_iter": [Interval(Integral, 1, 2**31 - 1, closed="both")],
         "weight_threshold": [Interval(Real, 0, None, closed="left")],
-        "beam_width": [Interval(Integral, 1, 2**31 - 1, closed="both")],
+        "max_weights_per_label": [None, Interval(Integral, 1, None, closed="left")],
+        "beam_width": [None, Interval(Integral, 1, 2**31 - 1, closed="both")],
+        "score_transform": [StrOptions(set(TRANSFORMS)), tuple, list],
+        "score_combination": [StrOptions(set(COMBINATIONS))],
+        "propensity_weight": [Interval(Real, 0, None, closed="left")],
         "sparse_output": ["boolean", StrOptions({"auto"})],
         "n_jobs": [None, Integral],
         "random_state": ["random_state"],
@@ -130,7 +159,11 @@ class XRLinearClassifier(RankingPredictionMixin, ClassifierMixin, BaseEstimator)
         tol=0.1,
         max_iter=100,
         weight_threshold=0.1,
+        max_weights_per_label=None,
         beam_width=10,
+        score_transform="l3-hinge",
+        score_combination="product",
+        propensity_weight=0.0,
         sparse_output="auto",
         n_jobs=None,
         random_state=None,
@@ -142,7 +175,11 @@ class XRLinearClassifier(RankingPredictionMixin, ClassifierMixin, BaseEstimator)
         self.tol = tol
         self.max_iter = max_iter
         self.weight_threshold = weight_threshold
+        self.max_weights_per_label = max_weights_per_label
         self.beam_width = beam_width
+        self.score_transform = score_transform
+        self.score_combination = score_combination
+        self.propensity_weight = propensity_weight
         self.sparse_output = sparse_output
         self.n_jobs = n_jobs
         self.random_state = random_state
@@ -177,6 +214,7 @@ class XRLinearClassifier(RankingPredictionMixin, ClassifierMixin, BaseEstimator)
             differ in number, or a given hierarchy has another number of labels. Nothing fitted
             before is lost.
         """
+        self._check_scores()
         (X, y), seen = validate_fit_data(
             self, X, y, accept_sparse="csr", dtype=FLOATS, multi_output=True
         )
@@ -224,4 +262,8 @@ class XRLinearClassifier(RankingPredictionMixin, ClassifierMixin, BaseEstimator)
             [LevelProblem(*problem) for problem in problems],
             **{name: getattr(self, name) for name in settings},
         )
-        return TreeModel(RecursiveLinearMatcher(clusters), OneVsAllRanker(labels), hierarchy)
+        ranker = OneVsAllRanker(labels, rarity_offsets(Y, hierarchy.label_order))
+        model = TreeModel(RecursiveLinearMatcher(clusters), ranker, hierarchy)
+        if self.max_weights_per_label is None:
+            return model
+        return model.pruned(max_weights=self.max_weights_per_label)

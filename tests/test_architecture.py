@@ -19,6 +19,7 @@ FLOORS = {
     "skxmr.ranking": 3,
     "skxmr.tree_model": 4,
     "skxmr.prediction": 4,
+    "skxmr.pruning": 4,
     "skxmr.classifier": 5,
     "skxmr": 6,
 }

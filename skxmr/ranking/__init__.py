@@ -1,5 +1,5 @@
 """Stage 3, ranking: score the labels of the matched clusters one-vs-all."""
 
-from skxmr.ranking.ranker import OneVsAllRanker
+from skxmr.ranking.ranker import OneVsAllRanker, rarity_offsets
 
-__all__ = ["OneVsAllRanker"]
+__all__ = ["OneVsAllRanker", "rarity_offsets"]

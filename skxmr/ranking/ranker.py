@@ -1,23 +1,33 @@
 """The standard ranker: a linear model for each label, trained inside its leaf cluster."""
 
+import numpy as np
+
+from skxmr.metrics import label_propensities
+
 
 class OneVsAllRanker:
     """Score the labels of given clusters with one-vs-all linear models.
 
     Stage three of Yu et al. (2022), "PECOS", JMLR 23(98): a label learns to tell its rows from
-    those of the labels in the same cluster, its hardest negatives. A label's score is its own
-    transformed margin times the score of its cluster, kept as a logarithm.
+    those of the labels in the same cluster, its hardest negatives. A label's score joins its own
+    transformed margin to the score of its cluster.
+
+    Rare labels may be lifted as the labels of the beam are ranked, by the inverse of the propensity
+    that Jain, Prabhu, Varma (2016), "Extreme Multi-label Loss Functions", KDD, re-rank with.
 
     Parameters
     ----------
     level : LevelModel
         Models of the labels; children are named by label.
+    offsets : ndarray of shape (n_labels,), float32
+        Added to a label's score, times the transform's weight; as `rarity_offsets` makes them.
     """
 
-    def __init__(self, level):
+    def __init__(self, level, offsets):
         self.level = level
+        self.offsets = offsets
 
-    def rank(self, X, clusters, k=0, best_first=False):
+    def rank(self, X, clusters, transform, k=0, best_first=False):
         """Score the labels of each row's clusters.
 
         Parameters
@@ -25,7 +35,9 @@ class OneVsAllRanker:
         X : tuple
             (indptr, indices, data, n_features) of the rows.
         clusters : tuple
-            (indptr, ids, log scores) of the clusters of each row, as a matcher returns them.
+            (indptr, ids, scores) of the clusters of each row, as a matcher returns them.
+        transform : tuple
+            Of the labels' level, by `ScoreRule`.
         k : int
             Most labels kept a row; 0 keeps all labels of the clusters.
         best_first : bool
@@ -34,10 +46,39 @@ class OneVsAllRanker:
         Returns
         -------
         tuple
-            (indptr int64, labels int32, log scores float32): a CSR matrix (row, label).
+            (indptr int64, labels int32, scores float32): a CSR matrix (row, label).
         """
-        return self.level.expand(X, clusters, k, best_first)
+        return self.level.expand(X, clusters, k, transform, best_first, self._offsets(transform))
 
-    def rank_row(self, x, clusters, k):
-        """Return the (labels, log scores) of one row (indices, data), best first."""
-        return self.level.expand_row(x, clusters, k, True)
+    def rank_row(self, x, clusters, transform, k):
+        """Return the (labels, scores) of one row (indices, data), best first."""
+        return self.level.expand_row(x, clusters, k, transform, True, self._offsets(transform))
+
+    def score(self, X, clusters, wanted, transform):
+        """Return the scores of given labels; see `LevelModel.score_children`."""
+        return self.level.score_children(X, clusters, wanted, transform, self._offsets(transform))
+
+    def _offsets(self, transform):
+        offset_weight = transform[-1]
+        return self.offsets if offset_weight else None
+
+
+def rarity_offsets(Y, label_order):
+    """Return log(least propensity / propensity) of each label: 0 for the rarest, less for others.
+
+    Parameters
+    ----------
+    Y : csr_array of shape (n_samples, n_labels)
+        Training labels.
+    label_order : ndarray of shape (n_labels,)
+        Label at each position of the result.
+
+    Returns
+    -------
+    ndarray of shape (n_labels,), float32
+        All 0 for fewer than three rows, for which no propensities are known.
+    """
+    if Y.shape[0] < 3:
+        return np.zeros(Y.shape[1], dtype=np.float32)
+    propensities = label_propensities(Y)
+    return np.log(propensities.min() / propensities)[label_order].astype(np.float32)
