@@ -98,8 +98,8 @@ class RankingPredictionMixin:
         return (
             hasattr(self, "hierarchy_")
             and not hasattr(self, "feature_names_in_")
-            and (self.beam_width is None or type(self.beam_width) is int)
-            and 0 < (self.beam_width or 1) < 2**31
+            and (type(self.beam_width) is int or self.beam_width is None)
+            and (self.beam_width is None or 0 < self.beam_width < 2**31)
             and type(self.score_transform) in (str, tuple)
             and type(self.score_combination) is str
             and self.score_combination in COMBINATIONS

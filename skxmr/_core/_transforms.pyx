@@ -83,7 +83,8 @@ cdef void transform_margins(const Transform* t, float parent_score, offset_t fir
         for child in range(n_children):
             # Shares are rounded: they may add up to a little more than 1.
             score = parent_score + t.share * expf(-margins[child])
-            margins[child] = checked(min(score, <float>1.0)) if margins[child] < INFINITY else LOWEST
+            score = min(score, <float>1.0) if margins[child] < INFINITY else LOWEST
+            margins[child] = checked(score)
     else:
         for child in range(n_children):
             margins[child] = checked(on_grid(parent_score - margins[child]))

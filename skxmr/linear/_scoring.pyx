@@ -27,7 +27,7 @@ ctypedef fused child_t:
     uint16_t
 
 
-cdef struct Batch:             # rows of X, and the pairs (row, parent) to score, as two CSR matrices
+cdef struct Batch:             # rows of X and the pairs (row, parent) to score: two CSR matrices
     const offset_t* x_indptr
     const index_t* x_indices
     const float* x_data

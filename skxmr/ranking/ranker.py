@@ -64,7 +64,7 @@ class OneVsAllRanker:
 
 
 def rarity_offsets(Y, label_order):
-    """Return log(least propensity / propensity) of each label: 0 for the rarest, less for others.
+    """Return log(least propensity / propensity): 0 for the rarest label, less for others.
 
     Parameters
     ----------
@@ -76,9 +76,13 @@ def rarity_offsets(Y, label_order):
     Returns
     -------
     ndarray of shape (n_labels,), float32
-        All 0 for fewer than three rows, for which no propensities are known.
+        Labels without a row, for which nothing was learned, are not lifted: they have the least
+        offset. All 0 for fewer than three rows, from which no propensities follow.
     """
-    if Y.shape[0] < 3:
+    seen = np.bincount(Y.indices, minlength=Y.shape[1]) > 0
+    if Y.shape[0] < 3 or not seen.any():
         return np.zeros(Y.shape[1], dtype=np.float32)
     propensities = label_propensities(Y)
-    return np.log(propensities.min() / propensities)[label_order].astype(np.float32)
+    offsets = np.log(propensities[seen].min() / propensities)
+    offsets[~seen] = offsets[seen].min()
+    return offsets[label_order].astype(np.float32)
