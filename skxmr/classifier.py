@@ -63,8 +63,9 @@ class XRLinearClassifier(
         Weights smaller in size are dropped after training, 0 keeps all. Larger makes a smaller,
         faster model that sees less.
     max_weights_per_label : int or None, default=None
-        Most weights kept of each label's and each cluster's model, the largest in size. Smaller
-        makes a smaller, faster model; None keeps all that reach `weight_threshold`.
+        Most weights kept of each label's model, the largest in size; clusters' models are not
+        bounded. Smaller makes a smaller, faster model; None keeps all that reach
+        `weight_threshold`, which loses less precision for as many weights in all.
     beam_width : int or None, default=10
         Clusters kept on each level at prediction. Larger is slower and finds more; None keeps all
         of them, an exact search that scores every label of every row. May be changed after the
@@ -266,4 +267,4 @@ class XRLinearClassifier(
         model = TreeModel(RecursiveLinearMatcher(clusters), ranker, hierarchy)
         if self.max_weights_per_label is None:
             return model
-        return model.pruned(max_weights=self.max_weights_per_label)
+        return model.pruned(max_weights_per_label=self.max_weights_per_label)

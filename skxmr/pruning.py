@@ -28,8 +28,9 @@ class WeightPruningMixin:
             Weights smaller in size are dropped. Larger makes a smaller, faster model that sees
             less.
         max_weights_per_label : int or None, default=None
-            Most weights kept of each label's and each cluster's model, the largest in size. If
-            both are given, both hold.
+            Most weights kept of each label's model, the largest in size; of equal ones those of
+            lower features. For as many weights in all a threshold loses less; a count bounds the
+            size beforehand. If both are given, both hold.
 
         Returns
         -------

@@ -89,11 +89,15 @@ class TreeModel:
 
         return score
 
-    def pruned(self, weight_threshold=0.0, max_weights=None):
-        """Return the tree with fewer weights; see `prune_level`."""
-        *clusters, labels = [
-            prune_level(level, weight_threshold, max_weights) for level in self.levels
-        ]
+    def pruned(self, weight_threshold=0.0, max_weights_per_label=None):
+        """Return the tree with fewer weights; see `prune_level`.
+
+        The number is bounded for labels only: a cluster stands for many labels and needs more.
+        """
+        clusters = self.matcher.levels
+        if weight_threshold > 0:
+            clusters = [prune_level(level, weight_threshold) for level in clusters]
+        labels = prune_level(self.ranker.level, weight_threshold, max_weights_per_label)
         ranker = OneVsAllRanker(labels, self.ranker.offsets)
         return TreeModel(RecursiveLinearMatcher(clusters), ranker, self.hierarchy)
 
