@@ -14,7 +14,7 @@ made of `skxmr.linear`, the linear models of one level. `XRLinearClassifier` joi
 """
 
 from skxmr.classifier import XRLinearClassifier
-from skxmr.indexing import HierarchicalLabelTree, LabelHierarchy
+from skxmr.indexing import HierarchicalLabelTree, LabelFeatureUnion, LabelHierarchy
 
-__all__ = ["HierarchicalLabelTree", "LabelHierarchy", "XRLinearClassifier"]
+__all__ = ["HierarchicalLabelTree", "LabelFeatureUnion", "LabelHierarchy", "XRLinearClassifier"]
 __version__ = "0.1.0"

@@ -2,7 +2,6 @@
 
 from numbers import Integral, Real
 
-import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin, _fit_context
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
@@ -14,18 +13,20 @@ from skxmr._core.validation import (
     MAX_SEED,
     as_row_arrays,
     check_targets,
+    keep_weighted_rows,
     set_seen,
     validate_fit_data,
 )
-from skxmr.indexing import HierarchicalLabelTree, LabelHierarchy
-from skxmr.indexing.label_index import check_label_tree, index_labels
-from skxmr.linear import LevelProblem, count_sweeps, fit_levels
-from skxmr.matching import RecursiveLinearMatcher, teacher_forced_rows
-from skxmr.matching.negative_sampling import pattern_arrays
+from skxmr.indexing import HierarchicalLabelTree, LabelFeatureUnion, LabelHierarchy
+from skxmr.indexing.label_index import check_features_are_used, check_label_tree, index_labels
+from skxmr.indexing.label_representations import REPRESENTATIONS, check_label_features
+from skxmr.linear import LOSSES, Solver, count_sweeps
+from skxmr.linear.relevance import NORMS, check_relevance
+from skxmr.matching.negative_sampling import check_negatives
 from skxmr.prediction import RankingPredictionMixin
 from skxmr.pruning import WeightPruningMixin
-from skxmr.ranking import OneVsAllRanker, rarity_offsets
-from skxmr.tree_model import TreeModel
+from skxmr.tree_ensemble import TreeEnsemble
+from skxmr.tree_training import TrainingOptions, train_tree
 
 
 class XRLinearClassifier(
@@ -52,8 +53,35 @@ class XRLinearClassifier(
     label_tree : HierarchicalLabelTree, LabelHierarchy or None, default=None
         How labels are grouped: a tree estimator, cloned and fitted on the label features, a
         finished hierarchy, used as it is, or None for the default estimator.
+    label_features : str, array-like, sparse matrix, callable or LabelFeatureUnion, default="pifa"
+        What the tree sees of a label; rows are scaled to unit length. "pifa" sums the features of
+        the label's rows; "pii" marks the rows themselves; "spectral" takes eigenvectors of the
+        graph of labels that occur together. A matrix, such as embeddings of the labels' texts,
+        has a row for each of `classes_`. A callable is given `X` (CSR, float32) and the indicator
+        (CSR), must change neither, and returns such a matrix. A `LabelFeatureUnion` joins or
+        averages several. Must be "pifa" beside a finished hierarchy, which needs none.
+    negatives : {"tfn", "man", "tfn+man"}, matrix or sequence of these, default="tfn"
+        Rows that a cluster's children train on. "tfn", teacher forced: those with a label in the
+        cluster. "man", matcher aware: those that the beam search, `beam_width` wide, passes to it
+        in training; truer to prediction, and several times as slow. "tfn+man": both. A matrix of
+        the shape of `y`: teacher forced, and for each entry that row in the clusters of that label.
+        A sequence is by level: its last is for the labels, the one before for their clusters, and
+        so on; its first is for all levels above too.
+    max_negatives : int or None, default=None
+        Most rows that the beam passes to a cluster in training, those of the highest scores. None
+        sets no bound but `beam_width` clusters a row.
+    loss : {"squared_hinge", "hinge", "log_loss"}, default="squared_hinge"
+        Loss of the linear models. "squared_hinge" ranks best and leaves the smallest model;
+        "log_loss" has many more weights.
     C : float, default=1.0
         Cost of training errors. Larger fits the training rows closer, slower, with more weights.
+    positive_weight : float, default=1.0
+        Times what an error on a positive row costs. Larger finds more of a label's rows and errs
+        more on others'.
+    relevance_norm : {"l1", "l2", "max"} or None, default=None
+        Norm of a row's relevance that is made 1 on every level. "l1" shares one cost among the
+        labels of a row: rows of many labels no longer outweigh the others, and the model is a
+        quarter of the size.
     tol : float, default=0.1
         Tolerance of the dual solver's stopping rule. Smaller trains longer for the same objective
         with more digits; ranking rarely gains.
@@ -66,6 +94,11 @@ class XRLinearClassifier(
         Most weights kept of each label's model, the largest in size; clusters' models are not
         bounded. Smaller makes a smaller, faster model; None keeps all that reach
         `weight_threshold`, which loses less precision for as many weights in all.
+    n_trees : int, default=1
+        Number of trees, of different seeds. More are better, by less each, and as many times
+        slower and larger.
+    voting : {"mean", "rank"}, default="mean"
+        Whether trees average their scores or their ranks.
     beam_width : int or None, default=10
         Clusters kept on each level at prediction. Larger is slower and finds more; None keeps all
         of them, an exact search that scores every label of every row. May be changed after the
@@ -136,11 +169,25 @@ class XRLinearClassifier(
         "branching_factor": [None, Interval(Integral, 2, MAX_CHILDREN, closed="both")],
         "max_leaf_size": [None, Interval(Integral, 1, MAX_CHILDREN, closed="both")],
         "label_tree": [None, HierarchicalLabelTree, LabelHierarchy],
+        "label_features": [
+            StrOptions(set(REPRESENTATIONS)),
+            "array-like",
+            "sparse matrix",
+            callable,
+            LabelFeatureUnion,
+        ],
+        "negatives": ["array-like", "sparse matrix", str],
+        "max_negatives": [None, Interval(Integral, 1, 2**31 - 1, closed="both")],
+        "loss": [StrOptions(set(LOSSES))],
         "C": [Interval(Real, 0, None, closed="neither")],
+        "positive_weight": [Interval(Real, 0, None, closed="neither")],
+        "relevance_norm": [None, StrOptions(set(NORMS))],
         "tol": [Interval(Real, 0, None, closed="neither")],
         "max_iter": [Interval(Integral, 1, 2**31 - 1, closed="both")],
         "weight_threshold": [Interval(Real, 0, None, closed="left")],
         "max_weights_per_label": [None, Interval(Integral, 1, None, closed="left")],
+        "n_trees": [Interval(Integral, 1, None, closed="left")],
+        "voting": [StrOptions({"mean", "rank"})],
         "beam_width": [None, Interval(Integral, 1, 2**31 - 1, closed="both")],
         "score_transform": [StrOptions(set(TRANSFORMS)), tuple, list],
         "score_combination": [StrOptions(set(COMBINATIONS))],
@@ -156,11 +203,19 @@ class XRLinearClassifier(
         max_leaf_size=None,
         *,
         label_tree=None,
+        label_features="pifa",
+        negatives="tfn",
+        max_negatives=None,
+        loss="squared_hinge",
         C=1.0,
+        positive_weight=1.0,
+        relevance_norm=None,
         tol=0.1,
         max_iter=100,
         weight_threshold=0.1,
         max_weights_per_label=None,
+        n_trees=1,
+        voting="mean",
         beam_width=10,
         score_transform="l3-hinge",
         score_combination="product",
@@ -172,11 +227,19 @@ class XRLinearClassifier(
         self.branching_factor = branching_factor
         self.max_leaf_size = max_leaf_size
         self.label_tree = label_tree
+        self.label_features = label_features
+        self.negatives = negatives
+        self.max_negatives = max_negatives
+        self.loss = loss
         self.C = C
+        self.positive_weight = positive_weight
+        self.relevance_norm = relevance_norm
         self.tol = tol
         self.max_iter = max_iter
         self.weight_threshold = weight_threshold
         self.max_weights_per_label = max_weights_per_label
+        self.n_trees = n_trees
+        self.voting = voting
         self.beam_width = beam_width
         self.score_transform = score_transform
         self.score_combination = score_combination
@@ -192,7 +255,7 @@ class XRLinearClassifier(
         return tags
 
     @_fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X, y):
+    def fit(self, X, y, sample_weight=None, relevance=None):
         """Group the labels and train the models.
 
         Parameters
@@ -202,6 +265,13 @@ class XRLinearClassifier(
         y : {array-like, sparse matrix} of shape (n_samples, n_labels) or (n_samples,)
             Indicator of 0 and 1, or one class a row. Rows without a label and labels without a
             row are legal: such a label keeps its column and is never ranked first.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Times what an error on a row costs, and its part in the label features "pifa"; rows of
+            weight 0 are left out. None weighs all 1.
+        relevance : {array-like, sparse matrix} of shape (n_samples, n_labels), default=None
+            Times what an error on a positive costs: greater than 0 wherever `y` is 1, not read
+            elsewhere. A cluster's is the sum over its labels, normalised as `relevance_norm` says.
+            None is 1 for every positive of every label and, without `relevance_norm`, cluster.
 
         Returns
         -------
@@ -215,7 +285,7 @@ class XRLinearClassifier(
             differ in number, or a given hierarchy has another number of labels. Nothing fitted
             before is lost.
         """
-        self._check_scores()
+        scoring = self._scoring()
         (X, y), seen = validate_fit_data(
             self, X, y, accept_sparse="csr", dtype=FLOATS, multi_output=True
         )
@@ -224,47 +294,58 @@ class XRLinearClassifier(
             raise ValueError("sparse_output=True needs y to be an indicator; got classes.")
         shape = {name: getattr(self, name) for name in ("branching_factor", "max_leaf_size")}
         check_label_tree(self.label_tree, Y.shape[1], **shape)
+        check_features_are_used(self.label_tree, self.label_features)
+        label_features = check_label_features(self.label_features, Y.shape[1], X.shape[1])
+        self._check_trees()
+        check_negatives(self.negatives, Y.shape)
+        X, Y, relevance, negatives, weights = keep_weighted_rows(
+            sample_weight, X, Y, relevance, self.negatives
+        )
+        if relevance is not None or self.relevance_norm is not None:
+            relevance = check_relevance(relevance, Y)
         rows = as_row_arrays(X, drop_zeros=True)
+        settings = ("loss", "C", "positive_weight", "tol", "max_iter", "weight_threshold")
+        options = TrainingOptions(
+            Solver(**{name: getattr(self, name) for name in settings}),
+            negatives,
+            self.max_negatives,
+            self.beam_width,
+            scoring,
+            relevance,
+            self.relevance_norm,
+            weights,
+            self.n_jobs,
+        )
         random_state = check_random_state(self.random_state)
-        hierarchy = index_labels(
+        hierarchies = index_labels(
             rows,
             Y,
             self.label_tree,
-            seed=random_state.randint(MAX_SEED),
+            label_features,
+            seeds=[random_state.randint(MAX_SEED) for _ in range(self.n_trees)],
+            row_weights=weights,
             n_jobs=self.n_jobs,
             **shape,
         )
-        model = self._train(rows, Y, hierarchy, random_state)
+        trees = [train_tree(rows, Y, tree, random_state, options) for tree in hierarchies]
+        model = trees[0] if self.n_trees == 1 else TreeEnsemble(trees, self.voting)
+        if self.max_weights_per_label is not None:
+            model = model.pruned(max_weights_per_label=self.max_weights_per_label)
         set_seen(self, seen)
         self.classes_ = classes
-        self.hierarchy_ = hierarchy
+        self.hierarchy_ = hierarchies[0]
         self.n_iter_ = count_sweeps(model.levels, self.max_iter)
         self._target_kind = kind
         self._target_dtype = dtype
         self._model = model
         return self
 
-    def _train(self, rows, Y, hierarchy, random_state):
-        # Stages 2 and 3: the models of the clusters, then those of the labels.
-        node_targets = hierarchy.node_targets(Y)
-        seeds = [int(s) for s in random_state.randint(MAX_SEED, size=hierarchy.n_levels)]
-        names = [np.arange(size, dtype=np.int32) for size in hierarchy.level_sizes[:-1]]
-        problems = zip(
-            teacher_forced_rows(node_targets, Y.shape[0]),
-            [pattern_arrays(level) for level in node_targets],
-            hierarchy.child_indptrs,
-            [*names, hierarchy.label_order],
-            seeds,
-            strict=True,
-        )
-        settings = ("C", "tol", "max_iter", "weight_threshold", "n_jobs")
-        *clusters, labels = fit_levels(
-            rows,
-            [LevelProblem(*problem) for problem in problems],
-            **{name: getattr(self, name) for name in settings},
-        )
-        ranker = OneVsAllRanker(labels, rarity_offsets(Y, hierarchy.label_order))
-        model = TreeModel(RecursiveLinearMatcher(clusters), ranker, hierarchy)
-        if self.max_weights_per_label is None:
-            return model
-        return model.pruned(max_weights_per_label=self.max_weights_per_label)
+    def _check_trees(self):
+        if self.n_trees == 1:
+            return
+        tree = self.label_tree
+        if isinstance(tree, LabelHierarchy) or getattr(tree, "random_state", None) is not None:
+            raise ValueError(
+                f"n_trees={self.n_trees} needs trees that differ: label_tree must be None or an "
+                f"estimator whose random_state is None; got {tree!r}."
+            )

@@ -6,7 +6,7 @@ import numpy as np
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from skxmr._core import score_forms
-from skxmr._core.score_rule import COMBINATIONS, score_rule
+from skxmr._core.score_rule import COMBINATIONS, check_scoring
 from skxmr._core.threads import row_blocks, run_tasks
 from skxmr._core.validation import (
     FLOATS,
@@ -27,26 +27,20 @@ class RankingPredictionMixin:
         X = validate_data(self, X, accept_sparse="csr", dtype=FLOATS, reset=False)
         return as_row_arrays(X)
 
-    def _check_scores(self):
-        # Raise now if the parameters of the score cannot work together, whatever the tree.
-        score_rule(self.score_transform, self.score_combination, self.propensity_weight, 1)
+    def _scoring(self):
+        return check_scoring(self.score_transform, self.score_combination, self.propensity_weight)
 
-    def _rule(self):
-        return score_rule(
-            self.score_transform,
-            self.score_combination,
-            self.propensity_weight,
-            self.hierarchy_.n_levels,
-        )
-
-    def _rank(self, rows, rule, k=0, best_first=False, finish=None):
+    def _rank(self, rows, finish, k=0, best_first=False):
         """Search every row; return what `finish` makes of the (indptr, labels, scores) of each
-        block of rows, in order.
+        block of rows, and of the form of these scores, in order.
         """
+        scoring = self._scoring()
+        form = self._model.score_form(scoring)
 
         def rank_block(start, stop):
             block = row_block(rows, start, stop)
-            return finish(*self._model.rank(block, self.beam_width, rule, k, best_first))
+            ranking = self._model.rank(block, self.beam_width, scoring, k, best_first)
+            return finish(*ranking, form)
 
         model, width = self._model, self.beam_width
         per_row = max(k or model.most_scores(width), model.most_clusters(width))
@@ -69,8 +63,9 @@ class RankingPredictionMixin:
             Columns of `y` (places in `classes_`), best first; -1 where the beam held fewer than k.
         scores : ndarray of shape (n_samples, k), float32
             As `score_transform` and `score_combination` say: numbers in (0, 1], their logarithms
-            for a log- transform, or margins for "identity"; -inf where the index is -1. Equal
-            scores are in the order of their labels.
+            for a log- transform, or margins for "identity"; of several trees the mean of what
+            `predict_proba` gives, or its logarithm. -inf where the index is -1. Equal scores are in
+            the order of their labels.
 
         Raises
         ------
@@ -81,16 +76,16 @@ class RankingPredictionMixin:
             raise ValueError(f"k must be an integer from 1 up; got {k!r}.")
         k = int(k)
         if self._takes_plain_row(X):
-            rule = self._rule()
+            scoring = self._scoring()
             x = (X.indices, X.data)
-            labels, scores = self._model.rank_row(x, self.beam_width, rule, k)
-            return score_forms.pad_ranking(labels[None], rule.shown(scores)[None], k)
-        rows, rule = self._rows(X), self._rule()
+            labels, scores = self._model.rank_row(x, self.beam_width, scoring, k)
+            shown = self._model.score_form(scoring).shown(scores)
+            return score_forms.pad_ranking(labels[None], shown[None], k)
 
-        def finish(indptr, labels, scores):
-            return score_forms.rank_rows(indptr, labels, rule.shown(scores), k)
+        def finish(indptr, labels, scores, form):
+            return score_forms.rank_rows(indptr, labels, form.shown(scores), k)
 
-        labels, scores = zip(*self._rank(rows, rule, k, True, finish), strict=True)
+        labels, scores = zip(*self._rank(self._rows(X), finish, k, True), strict=True)
         return np.concatenate(labels), np.concatenate(scores)
 
     def _takes_plain_row(self, X):
@@ -168,25 +163,25 @@ class RankingPredictionMixin:
         y : sparse CSR or ndarray of shape (n_samples, n_labels) or (n_samples,)
             In the form and dtype of the `y` that was fitted.
         """
-        rows, rule = self._rows(X), self._rule()
+        rows = self._rows(X)
         if self._target_kind == "classes":
-            best = self._rank(rows, rule, 1, True, lambda indptr, labels, scores: labels)
+            best = self._rank(rows, lambda indptr, labels, *scores: labels, 1, True)
             return self.classes_[np.concatenate(best)]
 
-        def finish(indptr, labels, scores):
-            likely = rule.probabilities(scores) >= 0.5
+        def finish(indptr, labels, scores, form):
+            likely = form.probabilities(scores) >= 0.5
             edges = np.concatenate(([0], np.cumsum(likely)))[indptr]
             return edges, labels[likely], np.ones(edges[-1], dtype=np.int8)
 
-        Y = self._joined(self._rank(rows, rule, finish=finish))
+        Y = self._joined(self._rank(rows, finish))
         return (Y if self._returns_sparse() else Y.toarray()).astype(self._target_dtype)
 
     def score_candidates(self, X, candidates):
         """Score given labels of each row, and no others.
 
-        No beam: a label has the score that `predict_proba` gives it with ``beam_width=None``. Only
-        the clusters above the candidates are scored, so the cost grows with the candidates and not
-        with the number of labels.
+        No beam: a label has the score that `predict_proba` gives it with ``beam_width=None``, and
+        of several trees the mean of all its scores. Only the clusters above the candidates are
+        scored, so the cost grows with the candidates and not with the number of labels.
 
         Parameters
         ----------
@@ -205,7 +200,8 @@ class RankingPredictionMixin:
         Raises
         ------
         ValueError
-            If `candidates` has another shape, or X does not fit the training data.
+            If `candidates` has another shape, X does not fit the training data, or several trees
+            vote by rank, which candidates alone do not have.
 
         Examples
         --------
@@ -217,15 +213,16 @@ class RankingPredictionMixin:
         >>> scores.shape, scores.nnz == Y.nnz
         ((500, 100), True)
         """
-        rows, rule = self._rows(X), self._rule()
+        rows, scoring = self._rows(X), self._scoring()
         shape = (len(rows[0]) - 1, len(self.classes_))
         indptr, labels = as_candidates(candidates, shape)
-        scorer = self._model.candidate_scorer(rule)
+        scorer = self._model.candidate_scorer(scoring)
+        form = self._model.score_form(scoring)
 
         def score_block(start, stop):
             first, last = indptr[start], indptr[stop]
             within = indptr[start : stop + 1] - first
-            return rule.probabilities(
+            return form.probabilities(
                 scorer(row_block(rows, start, stop), within, labels[first:last])
             )
 
@@ -241,20 +238,18 @@ class RankingPredictionMixin:
         return self.sparse_output
 
     def _sparse(self, X):
-        rows, rule = self._rows(X), self._rule()
+        def finish(indptr, labels, scores, form):
+            return indptr, labels, form.probabilities(scores)
 
-        def finish(indptr, labels, scores):
-            return indptr, labels, rule.probabilities(scores)
-
-        return self._joined(self._rank(rows, rule, finish=finish))
+        return self._joined(self._rank(self._rows(X), finish))
 
     def _joined(self, blocks):
         indptr, labels, values = score_forms.join_rows(blocks)
         return as_public_csr(indptr, labels, values, (len(indptr) - 1, len(self.classes_)))
 
     def _dense_logs(self, X):
-        rows, rule = self._rows(X), self._rule()
-        blocks = self._rank(rows, rule, finish=lambda *block: block)
-        indptr, labels, scores = score_forms.join_rows(blocks)
-        logs = rule.log_probabilities(scores)
-        return score_forms.dense_rows(indptr, labels, logs, len(self.classes_))
+        def finish(indptr, labels, scores, form):
+            return indptr, labels, form.log_probabilities(scores)
+
+        rows = score_forms.join_rows(self._rank(self._rows(X), finish))
+        return score_forms.dense_rows(*rows, len(self.classes_))

@@ -42,26 +42,33 @@ class TreeModel:
         widest = int((indptr[1:] - indptr[:-1]).max())
         return min(self.most_clusters(beam_width) * widest, self.hierarchy.n_labels)
 
-    def rank(self, X, beam_width, rule, k=0, best_first=False):
+    def score_form(self, scoring):
+        """Return what the scores of `rank` are: a `ScoreForm`."""
+        return scoring.rule(self.hierarchy.n_levels).form
+
+    def rank(self, X, beam_width, scoring, k=0, best_first=False):
         """Return (indptr, labels, scores) of the rows X; see `OneVsAllRanker.rank`.
 
-        The beam keeps `beam_width` clusters a level, all if None; `rule` is a `ScoreRule`.
+        The beam keeps `beam_width` clusters a level, all if None; `scoring` is a `Scoring`.
         """
+        rule = scoring.rule(self.hierarchy.n_levels)
         *above, own = rule.transforms
         indptr, ids, scores = self.matcher.match(X, beam_width, above)
         return self.ranker.rank(X, (indptr, ids, rule.start(scores)), own, k, best_first)
 
-    def rank_row(self, x, beam_width, rule, k):
+    def rank_row(self, x, beam_width, scoring, k):
         """Return the (labels, scores) of one row (indices, data), best first."""
+        rule = scoring.rule(self.hierarchy.n_levels)
         *above, own = rule.transforms
         ids, scores = self.matcher.match_row(x, beam_width, above)
         return self.ranker.rank_row(x, (ids, rule.start(scores)), own, k)
 
-    def candidate_scorer(self, rule):
+    def candidate_scorer(self, scoring):
         """Make a function (X, indptr, labels) -> scores of given labels, with all their clusters.
 
         What depends on the tree alone is made once, for any number of blocks of rows.
         """
+        rule = scoring.rule(self.hierarchy.n_levels)
         *above, own = rule.transforms
         child_indptrs = self.hierarchy.child_indptrs
         parents = [

@@ -17,11 +17,14 @@ FLOORS = {
     "skxmr.linear": 1,
     "skxmr.matching": 2,
     "skxmr.ranking": 3,
+    "skxmr.calibration": 4,
     "skxmr.tree_model": 4,
     "skxmr.prediction": 4,
     "skxmr.pruning": 4,
-    "skxmr.classifier": 5,
-    "skxmr": 6,
+    "skxmr.tree_ensemble": 4,
+    "skxmr.tree_training": 5,
+    "skxmr.classifier": 6,
+    "skxmr": 7,
 }
 STAGES = {"skxmr.indexing", "skxmr.matching", "skxmr.ranking"}
 MODULES = sorted(p for p in ROOT.rglob("*") if p.suffix in {".py", ".pyx", ".pxd"})

@@ -81,7 +81,7 @@ def test_beam_width_is_checked_again_at_prediction(fitted, xmc_data, beam_width)
 )
 def test_scores_that_make_no_sense(fitted, xmc_data, params, message, monkeypatch):
     with monkeypatch.context() as patch:
-        patch.setattr("skxmr.indexing.label_index.positive_instance_features", None)
+        patch.setattr("skxmr.classifier.index_labels", None)
         with pytest.raises(ValueError, match=message):
             XRLinearClassifier(**params).fit(*xmc_data)
     fitted.set_params(**params)
@@ -247,7 +247,7 @@ def test_a_hierarchy_that_does_not_fit(xmc_data):
 
 
 def test_a_nested_tree_is_checked_before_any_work(xmc_data, monkeypatch):
-    monkeypatch.setattr("skxmr.indexing.label_index.positive_instance_features", None)
+    monkeypatch.setattr("skxmr.indexing.label_index.represent_labels", None)
     tree = HierarchicalLabelTree(branching_factor=1)
     with pytest.raises(ValueError, match="'branching_factor' parameter of HierarchicalLabelTree"):
         XRLinearClassifier(label_tree=tree).fit(*xmc_data)

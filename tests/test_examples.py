@@ -96,3 +96,20 @@ def test_beam_width_and_branching_factor(tmp_path):
     else:
         assert "Install matplotlib" in printed
         assert not figure.exists()
+
+
+def test_calibration(tmp_path):
+    figure = tmp_path / "figure.png"
+    printed = run_example("plot_calibration.py", "--output", figure, folder=tmp_path)
+    errors = re.search(r"^expected calibration error.*\n((?: .*\n)+)", printed, re.MULTILINE)[1]
+    raw, sigmoid, isotonic = (float(line.split()[-1]) for line in errors.splitlines())
+    assert isotonic < sigmoid < raw
+    table = re.search(r"^F1 .*\n((?: .*\n)+)", printed, re.MULTILINE)[1]
+    half, micro, samples = (line.split()[-2:] for line in table.splitlines())
+    assert float(micro[0]) > float(half[0])
+    assert float(samples[1]) > float(half[1])
+    if HAS_MATPLOTLIB:
+        assert figure.read_bytes().startswith(b"\x89PNG")
+    else:
+        assert "Install matplotlib" in printed
+        assert not figure.exists()

@@ -1,9 +1,21 @@
-"""scikit-learn's common estimator checks, none of them expected to fail."""
+"""scikit-learn's common estimator checks."""
 
 import pytest
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from skxmr import HierarchicalLabelTree, XRLinearClassifier
+from skxmr import HierarchicalLabelTree, LabelFeatureUnion, XRLinearClassifier
+
+
+def excused(estimator):
+    """At the usual tolerance weighted rows and repeated ones end in models that differ a little.
+
+    LinearSVC is excused for the same reason. One instance of a small tolerance is not.
+    """
+    if isinstance(estimator, HierarchicalLabelTree) or estimator.tol < 1e-5:
+        return {}
+    reason = "models are optimal to within the tolerance only"
+    kinds = ("dense", "sparse")
+    return {f"check_sample_weight_equivalence_on_{kind}_data": reason for kind in kinds}
 
 
 # The checks' data is not scaled, and some of it small enough to need many sweeps.
@@ -15,10 +27,20 @@ from skxmr import HierarchicalLabelTree, XRLinearClassifier
         XRLinearClassifier(branching_factor=2, max_leaf_size=2, beam_width=2, n_jobs=2),
         XRLinearClassifier(2, 1, score_transform=("sigmoid", "identity"), propensity_weight=0.5),
         XRLinearClassifier(2, 1, score_combination="sum", beam_width=None),
+        XRLinearClassifier(branching_factor=2, max_leaf_size=1, label_features="pii"),
+        XRLinearClassifier(branching_factor=2, max_leaf_size=1, label_features="spectral"),
+        XRLinearClassifier(
+            branching_factor=2, max_leaf_size=1, label_features=LabelFeatureUnion(["pifa", "pii"])
+        ),
+        XRLinearClassifier(2, 2, loss="log_loss", relevance_norm="l1", positive_weight=2.0),
+        XRLinearClassifier(2, 2, loss="hinge", negatives="tfn+man", n_trees=2),
+        XRLinearClassifier(2, 2, n_trees=3, voting="rank"),
+        XRLinearClassifier(tol=1e-10, max_iter=100_000, weight_threshold=0.0),
         HierarchicalLabelTree(),
         HierarchicalLabelTree(branching_factor=2, max_leaf_size=1),
         HierarchicalLabelTree(branching_factor=3, max_leaf_size=2, clustering="kmeans"),
-    ]
+    ],
+    expected_failed_checks=excused,
 )
 def test_common_checks(estimator, check):
     check(estimator)

@@ -8,7 +8,7 @@ import scipy.sparse as sp
 from sklearn import get_config
 from sklearn.exceptions import DataConversionWarning
 from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import validate_data
+from sklearn.utils.validation import _check_sample_weight, validate_data
 
 from skxmr._core._csr import row_is_canonical, rows_are_canonical
 from skxmr._core.arrays import csr_of
@@ -274,6 +274,56 @@ def check_targets(y):
         shape=(len(y), len(classes)),
     )
     return Y, classes, "classes", y.dtype
+
+
+def keep_weighted_rows(sample_weight, X, Y, relevance, negatives):
+    """Check the weights of rows, and leave out rows of weight 0 as if they were not there.
+
+    Parameters
+    ----------
+    sample_weight : array-like of shape (n_samples,), float or None
+        At least 0, not all 0.
+    X, Y : sparse matrix or ndarray
+        Rows and their targets.
+    relevance : sparse matrix, array or None
+        A value for each row and label.
+    negatives : object
+        The parameter of the classifier; matrices in it have a row for each row of X.
+
+    Returns
+    -------
+    X, Y, relevance, negatives
+        Less those rows.
+    weights : ndarray of float32 or None
+        Of the rows left.
+
+    Raises
+    ------
+    ValueError
+        If a weight is negative or not finite, all are 0, or their number is not that of the rows.
+    """
+    if sample_weight is None:
+        return X, Y, relevance, negatives, None
+    weights = _check_sample_weight(sample_weight, X, dtype=np.float64)
+    if np.any(weights < 0):
+        raise ValueError(f"sample_weight must be at least 0; got {weights.min()}.")
+    kept = np.flatnonzero(weights)
+    if len(kept) == 0:
+        raise ValueError("sample_weight must not be 0 for every row.")
+    if len(kept) < len(weights):
+        X, Y = X[kept], Y[kept]
+        relevance = relevance if relevance is None else _rows_of(relevance, kept)
+        if isinstance(negatives, (list, tuple)):
+            negatives = [_rows_of(entry, kept) for entry in negatives]
+        else:
+            negatives = _rows_of(negatives, kept)
+    return X, Y, relevance, negatives, weights[kept].astype(np.float32)
+
+
+def _rows_of(values, kept):
+    if isinstance(values, str):
+        return values
+    return (sp.csr_array(values) if sp.issparse(values) else np.asarray(values))[kept]
 
 
 def as_public_csr(indptr, indices, data, shape):

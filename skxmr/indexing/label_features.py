@@ -1,4 +1,4 @@
-"""Label representations: what the clustering sees of a label."""
+"""Labels represented by their positive rows."""
 
 import itertools
 
@@ -88,13 +88,49 @@ def positive_instance_features(X, Y, *, max_entries=None, n_jobs=None):
     return csr_of(offsets_of(counts), columns, values, (Y.shape[1], n_features))
 
 
-def as_float32_rows(Z):
+def positive_instance_indices(Y):
+    """Represent each label by which rows are its positives (PII).
+
+    A label is the indicator of its positive rows, scaled to unit l2 norm, so that the product of
+    two labels is the cosine of their columns in `Y`: labels that occur together are alike,
+    whatever the features of the rows. See Yu, Zhong, Zhang, Chang, Dhillon (2022), "PECOS:
+    Prediction for Enormous and Correlated Output Spaces", JMLR 23(98), section 3.
+
+    Parameters
+    ----------
+    Y : sparse matrix of shape (n_samples, n_labels)
+        0/1 indicator of the labels of each row, without stored zeros.
+
+    Returns
+    -------
+    Z : csr_array of shape (n_labels, n_samples)
+        Unit rows, float32; a label without a positive row is a row of zeros.
+
+    Examples
+    --------
+    >>> import scipy.sparse as sp
+    >>> from skxmr.indexing import positive_instance_indices
+    >>> Y = sp.csr_array([[1, 0], [0, 0], [0, 1], [0, 1]])
+    >>> positive_instance_indices(Y).toarray().round(2)
+    array([[1.  , 0.  , 0.  , 0.  ],
+           [0.  , 0.  , 0.71, 0.71]], dtype=float32)
+    """
+    rows_of_label = sp.csc_array(Y)
+    rows_of_label.sort_indices()
+    counts = np.diff(rows_of_label.indptr)
+    values = np.repeat((1.0 / np.sqrt(np.maximum(counts, 1))).astype(np.float32), counts)
+    return csr_of(rows_of_label.indptr, rows_of_label.indices, values, Y.shape[::-1])
+
+
+def as_float32_rows(Z, name="Z"):
     """Return Z as float32, C-contiguous if dense, canonical CSR without stored zeros if sparse.
 
     Parameters
     ----------
     Z : {ndarray, sparse matrix} of shape (n_labels, n_features)
         Representations; never modified.
+    name : str
+        What to call them in errors.
 
     Returns
     -------
@@ -107,10 +143,32 @@ def as_float32_rows(Z):
         If a value is not finite in float32.
     """
     if sp.issparse(Z):
-        indptr, indices, data, n_features = as_row_arrays(Z, "Z", drop_zeros=True)
+        indptr, indices, data, n_features = as_row_arrays(Z, name, drop_zeros=True)
         return csr_of(indptr, indices, data, (Z.shape[0], n_features))
     with np.errstate(over="ignore"):
         dense = np.ascontiguousarray(Z, dtype=np.float32)
     if not np.isfinite(dense).all():
-        raise ValueError("Z contains a value that is infinite or not a number in float32.")
+        raise ValueError(f"{name} contains a value that is infinite or not a number in float32.")
     return dense
+
+
+def unit_rows(Z):
+    """Scale rows to unit l2 norm; rows of zeros stay.
+
+    Parameters
+    ----------
+    Z : {ndarray, csr_array} of shape (n_labels, n_features)
+        As `as_float32_rows` returns it; never modified.
+
+    Returns
+    -------
+    Z : {ndarray, csr_array} of shape (n_labels, n_features)
+        float32.
+    """
+    # Squares in float64: those of small values vanish in float32.
+    if not sp.issparse(Z):
+        norms = np.sqrt(np.einsum("ij,ij->i", Z, Z, dtype=np.float64))
+        return np.divide(Z, np.where(norms > 0, norms, 1.0)[:, None], dtype=np.float32)
+    squares = csr_of(Z.indptr, Z.indices, Z.data.astype(np.float64) ** 2, Z.shape)
+    norms = np.repeat(np.sqrt(squares.sum(axis=1)), np.diff(Z.indptr))
+    return csr_of(Z.indptr, Z.indices, (Z.data / norms).astype(np.float32), Z.shape)

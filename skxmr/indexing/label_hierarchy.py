@@ -262,19 +262,22 @@ class LabelHierarchy:
             for p, above in zip(self.to_parents(), n_above, strict=False)
         ]
 
-    def node_targets(self, Y):
+    def node_targets(self, Y, weights=None):
         """Return which rows are positive for each node: a row is, if any label below the node is.
 
         Parameters
         ----------
         Y : csr_array of shape (n_samples, n_labels)
             Indicator in canonical form; only its pattern is read.
+        weights : ndarray of float32, default=None
+            A value for each entry of Y, to be summed over the labels below a node.
 
         Returns
         -------
         list of csc_array
             For each level below the root, of shape (n_samples, nodes): the last is the labels by
-            their position in the tree. Indices rise.
+            their position in the tree. Indices rise. The values are the sums of weights; without
+            these they mean nothing.
         """
         position = np.empty(self.n_labels, dtype=np.int32)
         position[self.label_order] = np.arange(self.n_labels, dtype=np.int32)
@@ -282,8 +285,8 @@ class LabelHierarchy:
         targets = []
         for level in range(self.n_levels - 1, -1, -1):
             # Copies of a node inside a row would be duplicates, which tocsc keeps: drop them first.
-            ones = np.ones(len(nodes), dtype=np.int8)
-            pattern = csr_of(Y.indptr, nodes, ones, (Y.shape[0], self.level_sizes[level])).copy()
+            values = np.ones(len(nodes), dtype=np.int8) if weights is None else weights
+            pattern = csr_of(Y.indptr, nodes, values, (Y.shape[0], self.level_sizes[level])).copy()
             pattern.sum_duplicates()
             targets.append(pattern.tocsc())
             indptr = self.child_indptrs[level]

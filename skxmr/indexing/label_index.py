@@ -5,12 +5,9 @@ from sklearn.base import clone
 
 from skxmr._core.arrays import csr_of
 from skxmr._core.validation import MAX_CHILDREN
-from skxmr.indexing.label_features import positive_instance_features
 from skxmr.indexing.label_hierarchy import LabelHierarchy
+from skxmr.indexing.label_representations import represent_labels
 from skxmr.indexing.label_tree import HierarchicalLabelTree
-
-# Features of a label that the clustering sees; see `positive_instance_features`.
-CLUSTERED_ENTRIES = 256
 
 
 def check_label_tree(label_tree, n_labels, **overrides):
@@ -53,8 +50,34 @@ def check_label_tree(label_tree, n_labels, **overrides):
         )
 
 
-def index_labels(X, Y, label_tree, *, seed, **overrides):
-    """Group labels into a tree by the features of their positive rows.
+def check_features_are_used(label_tree, label_features):
+    """Refuse label features beside a finished hierarchy, which needs none.
+
+    Parameters
+    ----------
+    label_tree : HierarchicalLabelTree, LabelHierarchy or None
+        The parameter of the classifier.
+    label_features : object
+        The parameter of the classifier.
+
+    Raises
+    ------
+    ValueError
+        If `label_tree` is a hierarchy and `label_features` is not the default.
+    """
+    default = isinstance(label_features, str) and label_features == "pifa"
+    if isinstance(label_tree, LabelHierarchy) and not default:
+        given = repr(label_features) if isinstance(label_features, str) else "another value"
+        raise ValueError(
+            "label_features would not be used: label_tree is a LabelHierarchy, which is finished. "
+            f"Leave label_features='pifa', the default, beside one; got {given}."
+        )
+
+
+def index_labels(
+    X, Y, label_tree, label_features, *, seeds, row_weights=None, n_jobs=None, **overrides
+):
+    """Represent labels once, and group them into trees.
 
     Parameters
     ----------
@@ -65,6 +88,42 @@ def index_labels(X, Y, label_tree, *, seed, **overrides):
     label_tree : HierarchicalLabelTree, LabelHierarchy or None
         An estimator, cloned, its parameters overridden; a hierarchy, returned as it is; or None
         for a default estimator.
+    label_features : str, ndarray, csr_array, callable or LabelFeatureUnion
+        As `check_label_features` returns it.
+    seeds : list of int
+        A tree is made for each: it seeds the tree, if that has no `random_state` of its own; the
+        first seeds the features too.
+    row_weights : ndarray of shape (n_samples,), float32, or None
+        How much a row counts in the features "pifa".
+    n_jobs : int or None
+        As in joblib.
+    **overrides
+        Parameters for the estimator; None leaves its own.
+
+    Returns
+    -------
+    list of LabelHierarchy
+    """
+    if isinstance(label_tree, LabelHierarchy):
+        return [label_tree] * len(seeds)
+    indptr, indices, data, n_features = X
+    if row_weights is not None and isinstance(label_features, str) and label_features == "pifa":
+        data = data * np.repeat(row_weights, np.diff(indptr))
+    rows = csr_of(indptr, indices, data, (Y.shape[0], n_features))
+    features = represent_labels(label_features, rows, Y, seed=seeds[0], n_jobs=n_jobs)
+    overrides["n_jobs"] = n_jobs
+    return [grow_tree(features, label_tree, seed=seed, **overrides) for seed in seeds]
+
+
+def grow_tree(Z, label_tree, *, seed, **overrides):
+    """Group represented labels into a tree.
+
+    Parameters
+    ----------
+    Z : {ndarray, csr_array} of shape (n_labels, n_features)
+        As `represent_labels` returns them.
+    label_tree : HierarchicalLabelTree or None
+        An estimator, cloned, or None for a default one.
     seed : int
         Seeds a tree that has no `random_state` of its own.
     **overrides
@@ -74,15 +133,8 @@ def index_labels(X, Y, label_tree, *, seed, **overrides):
     -------
     LabelHierarchy
     """
-    if isinstance(label_tree, LabelHierarchy):
-        return label_tree
     tree = HierarchicalLabelTree() if label_tree is None else clone(label_tree)
     tree.set_params(**{name: value for name, value in overrides.items() if value is not None})
     if tree.random_state is None:
         tree.set_params(random_state=seed)
-    indptr, indices, data, n_features = X
-    rows = csr_of(indptr, indices, data, (Y.shape[0], n_features))
-    features = positive_instance_features(
-        rows, Y, max_entries=CLUSTERED_ENTRIES, n_jobs=overrides.get("n_jobs")
-    )
-    return tree.fit_hierarchy(features)
+    return tree.fit_hierarchy(Z)

@@ -2,6 +2,14 @@
 
 from skxmr.linear.level_model import LevelModel
 from skxmr.linear.pruning import prune_level
-from skxmr.linear.training import LevelProblem, count_sweeps, fit_levels
+from skxmr.linear.training import LOSSES, LevelProblem, Solver, count_sweeps, fit_levels
 
-__all__ = ["LevelModel", "LevelProblem", "count_sweeps", "fit_levels", "prune_level"]
+__all__ = [
+    "LOSSES",
+    "LevelModel",
+    "LevelProblem",
+    "Solver",
+    "count_sweeps",
+    "fit_levels",
+    "prune_level",
+]

@@ -1,4 +1,4 @@
-"""The weights that pruning leaves of a cluster, gathered as they are found and packed by feature."""
+"""The weights that pruning leaves of a cluster, gathered as found and packed by feature."""
 
 import numpy as np
 

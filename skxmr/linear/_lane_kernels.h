@@ -33,6 +33,7 @@ typedef int32_t i4 __attribute__((vector_size(16), may_alias, aligned(4)));
 #define NOT(m) (~(m))
 #define SELECT(m, a, b) ((VEC_F)(((VEC_I)(a) & (m)) | ((VEC_I)(b) & ~(m))))
 #define FROM_BITS(b) ((((VEC_I){0} + (int32_t)(b)) & BIT_OF_LANE) != 0)
+#define POWER_OF_2(x) ((VEC_F)(((VEC_I)(x) << 23) + 0x3F800000)) /* by the lowest bits of x */
 #define POPCOUNT(x) ((uint32_t)__builtin_popcountll(x))
 
 #if defined(__x86_64__)
@@ -40,10 +41,7 @@ typedef int32_t i4 __attribute__((vector_size(16), may_alias, aligned(4)));
 
 #define LANE_TARGET __attribute__((target("avx512f,avx512dq,fma,popcnt")))
 #define COUNT LANES
-#define LANE_VISIT lane_visit_avx512
-#define LANE_KEPT lane_kept_avx512
-#define LANE_FIND lane_find_avx512
-#define LANE_MARGINS lane_margins_avx512
+#define LANE_NAME(function) function##_avx512
 #define VEC_F f16
 #define VEC_I i16
 #define WIDTH 16
@@ -57,10 +55,7 @@ typedef int32_t i4 __attribute__((vector_size(16), may_alias, aligned(4)));
 
 #define LANE_TARGET __attribute__((target("avx2,fma,popcnt")))
 #define COUNT LANES
-#define LANE_VISIT lane_visit_avx2
-#define LANE_KEPT lane_kept_avx2
-#define LANE_FIND lane_find_avx2
-#define LANE_MARGINS lane_margins_avx2
+#define LANE_NAME(function) function##_avx2
 #define VEC_F f8
 #define VEC_I i8
 #define WIDTH 8
@@ -73,8 +68,7 @@ typedef int32_t i4 __attribute__((vector_size(16), may_alias, aligned(4)));
 
 #define LANE_TARGET __attribute__((target("avx2,fma")))
 #define COUNT FEW_LANES
-#define LANE_VISIT lane_visit_avx2_few
-#define LANE_KEPT lane_kept_avx2_few
+#define LANE_NAME(function) function##_avx2_few
 #define VEC_F f4
 #define VEC_I i4
 #define WIDTH 4
@@ -111,6 +105,14 @@ static inline uint32_t four_bits(i4 m) {
 #define SELECT(m, a, b) ((m) ? (a) : (b))
 #define FROM_BITS(b) ((int32_t)(b) & 1)
 #define TO_BITS(m) ((uint32_t)(m))
+#define POWER_OF_2(x) power_of_2(x)
+static float power_of_2(float x) {
+    uint32_t bits;
+    memcpy(&bits, &x, sizeof(bits));
+    bits = (bits << 23) + 0x3F800000u;
+    memcpy(&x, &bits, sizeof(x));
+    return x;
+}
 #define POPCOUNT(x) count_bits(x)
 static uint32_t count_bits(uint64_t x) {
     x -= x >> 1 & 0x5555555555555555u;
@@ -123,40 +125,29 @@ static uint32_t count_bits(uint64_t x) {
 
 #define LANE_TARGET
 #define COUNT LANES
-#define LANE_VISIT lane_visit_baseline
-#define LANE_KEPT lane_kept_baseline
-#define LANE_FIND lane_find_baseline
-#define LANE_MARGINS lane_margins_baseline
+#define LANE_NAME(function) function##_baseline
 #include "_lane_solve.h"
 #include "_lane_score.h"
 #undef COUNT
-#undef LANE_VISIT
-#undef LANE_KEPT
+#undef LANE_NAME
 #define COUNT FEW_LANES
-#define LANE_VISIT lane_visit_baseline_few
-#define LANE_KEPT lane_kept_baseline_few
+#define LANE_NAME(function) function##_baseline_few
 #include "_lane_solve.h"
 #include "_lanes_undef.h"
+
+#define SOLVE(suffix)                                                                     \
+    {                                                                                     \
+        {visit_squared_hinge_##suffix, visit_hinge_##suffix, visit_logistic_##suffix},    \
+            kept_##suffix                                                                 \
+    }
 
 /* Best first. */
 static const lane_kernels LANE_KERNELS[] = {
 #if defined(__x86_64__) && defined(__GNUC__)
-    {"avx512",
-     {lane_visit_avx512, lane_kept_avx512},
-     {lane_visit_avx2_few, lane_kept_avx2_few},
-     lane_find_avx512,
-     lane_margins_avx512},
-    {"avx2",
-     {lane_visit_avx2, lane_kept_avx2},
-     {lane_visit_avx2_few, lane_kept_avx2_few},
-     lane_find_avx2,
-     lane_margins_avx2},
+    {"avx512", SOLVE(avx512), SOLVE(avx2_few), find_avx512, margins_avx512},
+    {"avx2", SOLVE(avx2), SOLVE(avx2_few), find_avx2, margins_avx2},
 #endif
-    {"baseline",
-     {lane_visit_baseline, lane_kept_baseline},
-     {lane_visit_baseline_few, lane_kept_baseline_few},
-     lane_find_baseline,
-     lane_margins_baseline},
+    {"baseline", SOLVE(baseline), SOLVE(baseline_few), find_baseline, margins_baseline},
 };
 
 static int has_instructions(const char *name) {

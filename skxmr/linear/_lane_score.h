@@ -1,11 +1,11 @@
 /* The two inner steps of scoring; see _scoring.pyx. Included once for each instruction set.
  *
- * LANE_FIND looks the features of a row up in the feature set of a chunk: a bitmap of two levels.
+ * `find` looks the features of a row up in the feature set of a chunk: a bitmap of two levels.
  * The summary has a bit for each word of 64 features, set where the word is not empty; only such
  * words are stored. Ranks count the words, and the features, before. Appends the position in the
  * chunk and the value of every feature found, without a branch, and returns how many there are.
  */
-LANE_TARGET static int64_t LANE_FIND(const feature_set *set, const int32_t *indices,
+LANE_TARGET static int64_t LANE_NAME(find)(const feature_set *set, const int32_t *indices,
                                      const float *data, int64_t size, int32_t *places,
                                      float *values) {
     int64_t n = 0, e;
@@ -25,7 +25,7 @@ LANE_TARGET static int64_t LANE_FIND(const feature_set *set, const int32_t *indi
 }
 
 /* Adds value * weights to the margins of up to LANES children, rows of the table by place. */
-LANE_TARGET static void LANE_MARGINS(const float *table, const int32_t *places,
+LANE_TARGET static void LANE_NAME(margins)(const float *table, const int32_t *places,
                                      const float *values, int64_t size, float *margins) {
     VEC_F sum[ACROSS][PARTS];
     int64_t e = 0;

@@ -1,69 +1,46 @@
-/* The two inner steps of training; see _dual_solver.pyx. Included once for each instruction set.
- *
- * LANE_VISIT is one visit to one row. For each lane: g = y (w.x) - 1 + a diagonal is the gradient
- * of the dual, `diagonal` the folded squares plus the ridge of the squared loss. A lane whose a is
- * at its bound 0 with g above the largest projected gradient of the sweep before is shrunk: its bit
- * is cleared in the result. Other active lanes take the Newton step a <- max(a - g inverse, 0), and
- * w follows. The intercepts lie before the weights of feature 0.
- */
-LANE_TARGET static uint32_t LANE_VISIT(float *weights, float *duals, sweep_bounds *bounds,
-                                       const int32_t *indices, const float *data, int64_t size,
-                                       uint32_t positive, uint32_t active, float diagonal,
-                                       float inverse) {
-    VEC_F sum[ACROSS][PARTS], step[PARTS];
-    uint32_t moved = 0, shrunk = 0;
-    int64_t e = 0;
-    int p, q;
-    for (p = 0; p < PARTS; p++) {
-        sum[0][p] = LOAD(weights - COUNT, p);
-        for (q = 1; q < ACROSS; q++) sum[q][p] = ALL(0.0f);
-    }
-    /* Several sums, as many as hide the latency of an addition. */
-    for (; e + ACROSS <= size; e += ACROSS)
-        for (q = 0; q < ACROSS; q++)
-            for (p = 0; p < PARTS; p++)
-                sum[q][p] += LOAD(weights + (int64_t)COUNT * indices[e + q], p) * data[e + q];
-    for (; e < size; e++)
-        for (p = 0; p < PARTS; p++)
-            sum[0][p] += LOAD(weights + (int64_t)COUNT * indices[e], p) * data[e];
+/* The inner steps of training for one instruction set and number of lanes: a visit for each loss,
+ * and pruning. Included by _lane_kernels.h. */
 
-    for (p = 0; p < PARTS; p++) {
-        for (q = 1; q < ACROSS; q++) sum[0][p] += sum[q][p];
-        const VEC_I on = FROM_BITS(active >> p * WIDTH);
-        const VEC_F y = SELECT(FROM_BITS(positive >> p * WIDTH), ALL(1.0f), ALL(-1.0f));
-        const VEC_F a = LOAD(duals, p);
-        const VEC_F g = y * sum[0][p] + (a * diagonal - 1.0f);
-        const VEC_I bound = a == ALL(0.0f);
-        const VEC_I gone = on & bound & (g > LOAD(bounds->top, p));
-        const VEC_I live = on & NOT(gone);
-        const VEC_F pg = SELECT(bound & (g > ALL(0.0f)), ALL(0.0f), g);
-        const VEC_F high = SELECT(live, pg, ALL(-INFINITY)), low = SELECT(live, pg, ALL(INFINITY));
-        const VEC_F new_top = LOAD(bounds->new_top, p), new_bottom = LOAD(bounds->new_bottom, p);
-        STORE(bounds->new_top, p, SELECT(high > new_top, high, new_top));
-        STORE(bounds->new_bottom, p, SELECT(low < new_bottom, low, new_bottom));
-
-        /* Below this a gradient is rounding, and steps would only pile up errors in w. */
-        const VEC_I moves = live & (pg * pg > ALL(1e-12f));
-        VEC_F next = a - g * inverse;
-        next = SELECT(next > ALL(0.0f), next, ALL(0.0f));
-        next = SELECT(moves, next, a);
-        step[p] = (next - a) * y;
-        STORE(duals, p, next);
-        moved |= TO_BITS(step[p] != ALL(0.0f));
-        shrunk |= TO_BITS(gone) << p * WIDTH;
-    }
-    if (moved) {
-        for (p = 0; p < PARTS; p++) STORE(weights - COUNT, p, LOAD(weights - COUNT, p) + step[p]);
-        for (e = 0; e < size; e++) {
-            float *w = weights + (int64_t)COUNT * indices[e];
-            for (p = 0; p < PARTS; p++) STORE(w, p, LOAD(w, p) + step[p] * data[e]);
-        }
-    }
-    return active & ~shrunk;
+/* 1 / (1 + exp(-t)). The exponent of exp is the whole part of t in powers of 2, found by adding a
+ * number so large that no bits are left for fractions; the rest, at most half of log 2, goes to a
+ * Taylor polynomial, good to float precision there. */
+#define LOGISTIC LANE_NAME(logistic)
+LANE_TARGET static inline VEC_F LOGISTIC(VEC_F t) {
+    const VEC_F most = ALL(80.0f);
+    VEC_F x = SELECT(t > most, most, t);
+    x = -SELECT(x < -most, -most, x);
+    const VEC_F shifted = x * 1.44269504f + 12582912.0f, n = shifted - 12582912.0f;
+    const VEC_F r = (x - n * 0.693359375f) + n * 2.12194440e-4f;
+    VEC_F exp = 1.0f / 720 * r + 1.0f / 120;
+    exp = exp * r + 1.0f / 24;
+    exp = exp * r + 1.0f / 6;
+    exp = exp * r + 0.5f;
+    exp = exp * r + 1.0f;
+    exp = exp * r + 1.0f;
+    return 1.0f / (1.0f + exp * POWER_OF_2(shifted));
 }
 
+#define LOSS SQUARED_HINGE
+#define LANE_VISIT LANE_NAME(visit_squared_hinge)
+#include "_lane_visit.h"
+#undef LOSS
+#undef LANE_VISIT
+
+#define LOSS HINGE
+#define LANE_VISIT LANE_NAME(visit_hinge)
+#include "_lane_visit.h"
+#undef LOSS
+#undef LANE_VISIT
+
+#define LOSS LOGISTIC_LOSS
+#define LANE_VISIT LANE_NAME(visit_logistic)
+#include "_lane_visit.h"
+#undef LOSS
+#undef LANE_VISIT
+#undef LOGISTIC
+
 /* The lanes whose weight is not 0 and at least the threshold in size. */
-LANE_TARGET static uint32_t LANE_KEPT(const float *weights, float threshold) {
+LANE_TARGET static uint32_t LANE_NAME(kept)(const float *weights, float threshold) {
     uint32_t kept = 0;
     int p;
     for (p = 0; p < PARTS; p++) {

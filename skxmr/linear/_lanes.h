@@ -7,9 +7,23 @@
 #define LANES 16
 #define FEW_LANES 4
 
+/* Losses, in the order of lane_steps. */
+#define SQUARED_HINGE 0
+#define HINGE 1
+#define LOGISTIC_LOSS 2
+#define N_LOSSES 3
+
+/* What the duals of a row have in common. */
+typedef struct {
+    float fold; /* squared norm of the features that no other row has */
+    float norm; /* squared norm of all of them, the constant one included */
+    float cost; /* of an error, where the row is negative */
+} row_terms;
+
 /* Bounds on the projected gradients of a sweep; see _dual_solver.pyx. */
 typedef struct {
     float top[LANES];        /* largest of the sweep before */
+    float bottom[LANES];     /* smallest of the sweep before */
     float new_top[LANES];    /* largest of this sweep so far */
     float new_bottom[LANES]; /* smallest of this sweep so far */
 } sweep_bounds;
@@ -24,12 +38,13 @@ typedef struct {
 
 typedef uint32_t (*lane_visit)(float *weights, float *duals, sweep_bounds *bounds,
                                const int32_t *indices, const float *data, int64_t size,
-                               uint32_t positive, uint32_t active, float diagonal, float inverse);
+                               uint32_t positive, uint32_t active, const row_terms *row,
+                               const float *costs);
 
 typedef uint32_t (*lane_kept)(const float *weights, float threshold);
 
 typedef struct {
-    lane_visit visit;
+    lane_visit visit[N_LOSSES];
     lane_kept kept;
 } lane_steps;
 

@@ -4,8 +4,16 @@ from skxmr._core.types cimport index_t, offset_t, uint32_t, uint64_t
 cdef extern from "_lanes.h" nogil:
     int LANES
     int FEW_LANES
+    int SQUARED_HINGE
+    int HINGE
+    int LOGISTIC_LOSS
+    ctypedef struct row_terms:
+        float fold
+        float norm
+        float cost
     ctypedef struct sweep_bounds:
         float* top
+        float* bottom
         float* new_top
         float* new_bottom
     ctypedef struct feature_set:
@@ -15,10 +23,10 @@ cdef extern from "_lanes.h" nogil:
         const uint32_t* word_rank
     ctypedef uint32_t (*lane_visit)(
         float*, float*, sweep_bounds*, const index_t*, const float*, offset_t, uint32_t, uint32_t,
-        float, float) noexcept nogil
+        const row_terms*, const float*) noexcept nogil
     ctypedef uint32_t (*lane_kept)(const float*, float) noexcept nogil
     ctypedef struct lane_steps:
-        lane_visit visit
+        lane_visit* visit
         lane_kept kept
     ctypedef offset_t (*lane_find)(
         const feature_set*, const index_t*, const float*, offset_t, index_t*, float*) noexcept nogil

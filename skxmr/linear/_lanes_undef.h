@@ -1,10 +1,7 @@
 /* Ends what _lane_kernels.h names for one instruction set. */
 #undef LANE_TARGET
 #undef COUNT
-#undef LANE_VISIT
-#undef LANE_KEPT
-#undef LANE_FIND
-#undef LANE_MARGINS
+#undef LANE_NAME
 #undef VEC_F
 #undef VEC_I
 #undef WIDTH

@@ -10,6 +10,9 @@ from skxmr._core.threads import balanced_blocks, run_tasks
 from skxmr.linear._dual_solver import solve_cluster
 from skxmr.linear.level_model import LevelModel
 
+# Their numbers in _lanes.h.
+LOSSES = {"squared_hinge": 0, "hinge": 1, "log_loss": 2}
+
 
 class LevelProblem(NamedTuple):
     """What the models of one level learn from.
@@ -27,6 +30,8 @@ class LevelProblem(NamedTuple):
     seed : int
         Seeds the order of visits; each cluster has its own stream, so the result does not depend
         on which worker takes it.
+    target_costs : ndarray of float32 or None
+        Times what an error costs on each of the positive rows, as `targets` lists them.
     """
 
     rows: tuple
@@ -34,9 +39,39 @@ class LevelProblem(NamedTuple):
     child_indptr: np.ndarray
     child_ids: np.ndarray
     seed: int
+    target_costs: np.ndarray | None = None
 
 
-def fit_levels(X, problems, *, C, tol, max_iter, weight_threshold, n_jobs):
+class Solver(NamedTuple):
+    """What the linear models minimise, and how far; see `_dual_solver`.
+
+    Attributes
+    ----------
+    loss : {"squared_hinge", "hinge", "log_loss"}
+        Loss of a row's margin.
+    C : float
+        Cost of errors.
+    positive_weight : float
+        Times this on positive rows.
+    tol, max_iter : float, int
+        Tolerance and most sweeps.
+    weight_threshold : float
+        Smaller weights are dropped.
+    """
+
+    loss: str = "squared_hinge"
+    C: float = 1.0
+    positive_weight: float = 1.0
+    tol: float = 0.1
+    max_iter: int = 100
+    weight_threshold: float = 0.1
+
+    def solve(self, *cluster, seed, scratch):
+        """Train the children of one cluster; see `solve_cluster` for arguments and result."""
+        return solve_cluster(*cluster, LOSSES[self.loss], *self[1:], seed, scratch)
+
+
+def fit_levels(X, problems, solver, *, row_costs=None, n_jobs=None):
     """Train every cluster of every level.
 
     Levels do not wait for each other: the root, one cluster over all rows, would keep other workers
@@ -48,8 +83,10 @@ def fit_levels(X, problems, *, C, tol, max_iter, weight_threshold, n_jobs):
         (indptr int64, indices int32, data float32, n_features): canonical CSR rows.
     problems : list of LevelProblem
         Levels, in any number.
-    C, tol, max_iter, weight_threshold : float, float, int, float
-        Cost of errors, tolerance, sweeps, and the size below which weights are dropped.
+    solver : Solver
+        What each model minimises.
+    row_costs : ndarray of shape (n_samples,), float32, or None
+        Times what an error costs on each row.
     n_jobs : int or None
         As in joblib; the result does not depend on it.
 
@@ -61,8 +98,10 @@ def fit_levels(X, problems, *, C, tol, max_iter, weight_threshold, n_jobs):
     costs = [np.diff(p.rows[0]) * np.diff(p.child_indptr) for p in problems]
     clusters = [(level, p) for level, cost in enumerate(costs) for p in range(len(cost))]
     blocks = balanced_blocks(np.concatenate(costs), n_jobs)
-    settings = (C, tol, max_iter, weight_threshold)
-    tasks = [(X, [_cluster(problems, *clusters[i]) for i in block], settings) for block in blocks]
+    tasks = [
+        (X, row_costs, [_cluster(problems, *clusters[i]) for i in block], solver)
+        for block in blocks
+    ]
     chunks = [[None] * len(cost) for cost in costs]
     for block, solved in zip(blocks, run_tasks(_solve_block, tasks, n_jobs), strict=True):
         for i, chunk in zip(block, solved, strict=True):
@@ -91,21 +130,22 @@ def count_sweeps(levels, max_iter):
 
 
 def _cluster(problems, level, parent):
-    (row_indptr, rows), (target_indptr, target_rows), child_indptr, _, seed = problems[level]
+    (row_indptr, rows), (target_indptr, target_rows), child_indptr, _, seed, costs = problems[level]
     children = slice(child_indptr[parent], child_indptr[parent + 1] + 1)
     return (
         rows[row_indptr[parent] : row_indptr[parent + 1]],
         target_indptr[children],
         target_rows,
+        costs,
         seed + parent,
     )
 
 
-def _solve_block(X, clusters, settings):
+def _solve_block(X, row_costs, clusters, solver):
     # One task: it sees arrays only, so that any joblib backend can run it.
     indptr, indices, data, n_features = X
     scratch = np.zeros(n_features, dtype=np.int32)
     return [
-        solve_cluster(indptr, indices, data, *targets, *settings, seed, scratch)
+        solver.solve(indptr, indices, data, *targets, row_costs, seed=seed, scratch=scratch)
         for *targets, seed in clusters
     ]

@@ -1,29 +1,146 @@
-"""Which rows a cluster's children train on: its positives, and the negatives among them."""
+"""Which rows a cluster's children train on: its positives, and the negatives among them.
+
+Teacher forcing (TFN): a cluster trains on the rows for which it is right, as if the levels above
+had made no mistake; rows of one child are the negatives of its siblings. Matcher-aware negatives
+(MAN): a cluster trains on the rows that the beam search of the levels above, already trained, does
+pass to it. See Yu et al. (2022), "PECOS", JMLR 23(98), section 4.
+"""
 
 import numpy as np
+import scipy.sparse as sp
+
+from skxmr._core.threads import row_blocks, run_tasks
+from skxmr._core.validation import row_block
+
+NEGATIVES = ("tfn", "man", "tfn+man")
 
 
-def teacher_forced_rows(node_targets, n_samples):
-    """Return the rows that each cluster trains its children on, by teacher forcing (TFN).
-
-    A cluster trains on the rows for which it is right, as if the levels above had made no mistake:
-    rows of one child are the negatives of its siblings. The root trains on all rows. See Yu et
-    al. (2022), "PECOS", JMLR 23(98), section 4.
+def check_negatives(negatives, shape):
+    """Refuse what is neither a name, a matrix of negatives, nor a sequence of these.
 
     Parameters
     ----------
-    node_targets : list of csc_array of shape (n_samples, nodes)
-        Positive rows of the nodes of each level, from `LabelHierarchy.node_targets`.
-    n_samples : int
-        Number of training rows.
+    negatives : str, sparse matrix or array, or sequence of these
+        The parameter of the classifier.
+    shape : tuple
+        Of y.
+
+    Raises
+    ------
+    ValueError
+        If a name is none of NEGATIVES, a matrix has another shape, or a sequence is empty.
+    """
+    entries = negatives if isinstance(negatives, (list, tuple)) else [negatives]
+    if not entries:
+        raise ValueError("negatives must not be an empty sequence.")
+    for entry in entries:
+        if isinstance(entry, str):
+            if entry not in NEGATIVES:
+                raise ValueError(
+                    f"negatives must be one of {', '.join(NEGATIVES)}, a matrix of the shape of y, "
+                    f"or a sequence of these; got {entry!r}."
+                )
+        elif np.shape(entry) != tuple(shape):
+            raise ValueError(
+                f"negatives given as a matrix must have the shape of y, {tuple(shape)}; got "
+                f"{np.shape(entry)}."
+            )
+
+
+def needs_beam(negatives):
+    """Whether the levels above must be trained first."""
+    return isinstance(negatives, str) and "man" in negatives
+
+
+def training_rows(negatives, teacher, hierarchy, level, beam=None):
+    """Return the rows that the children of each parent train on.
+
+    Parameters
+    ----------
+    negatives : str or matrix of shape (n_samples, n_labels)
+        One of NEGATIVES; or a user's own pairs: their rows train the clusters of their labels, in
+        addition to teacher forcing.
+    teacher : csc_array of shape (n_samples, parents)
+        Positive rows of the parents, from `LabelHierarchy.node_targets`.
+    hierarchy : LabelHierarchy
+        The tree.
+    level : int
+        Level of the children, at least 1: the root's children train on all rows.
+    beam : csc_array of shape (n_samples, parents), default=None
+        What the beam passes, where the names ask for it.
 
     Returns
     -------
-    list of tuple
-        For each level the (indptr int64, indices int32) of the rows of the level's parents.
+    tuple
+        (indptr int64, indices int32), rows rising.
     """
-    root = (np.array([0, n_samples], dtype=np.int64), np.arange(n_samples, dtype=np.int32))
-    return [root, *(pattern_arrays(targets) for targets in node_targets[:-1])]
+    if isinstance(negatives, str):
+        parts = [teacher if name == "tfn" else beam for name in negatives.split("+")]
+    else:
+        pairs = sp.csr_array(negatives != 0)
+        pairs.sum_duplicates()
+        parts = [teacher, hierarchy.node_targets(pairs)[level - 1]]
+    if len(parts) == 1:
+        return pattern_arrays(parts[0])
+    union = sum(part.astype(bool) for part in parts)
+    union.sort_indices()
+    return pattern_arrays(union)
+
+
+def beam_rows(matcher, X, n_parents, beam_width, transforms, max_rows, n_jobs):
+    """Return which rows the beam search passes to each cluster.
+
+    Parameters
+    ----------
+    matcher : RecursiveLinearMatcher
+        The levels above, trained.
+    X : tuple
+        (indptr, indices, data, n_features) of the training rows.
+    n_parents : int
+        Clusters of the last of these levels.
+    beam_width : int or None
+        Clusters that a row is passed to; None is all of them.
+    transforms : tuple
+        Of these levels, by `ScoreRule`.
+    max_rows : int or None
+        Most rows of a cluster, those of the highest scores.
+    n_jobs : int or None
+        As in joblib.
+
+    Returns
+    -------
+    csc_array of shape (n_samples, n_parents)
+        Rows rising; the values mean nothing.
+    """
+
+    def match(start, stop):
+        block = row_block(X, start, stop)
+        counts, clusters, scores = matcher.match(block, beam_width, transforms)
+        return sp.csr_array(
+            (scores if max_rows else np.ones(len(clusters), dtype=bool), clusters, counts),
+            shape=(stop - start, n_parents),
+        )
+
+    blocks = row_blocks(len(X[0]) - 1, beam_width or n_parents, n_jobs)
+    passed = sp.vstack(run_tasks(match, blocks, n_jobs, shared=True), format="csc")
+    return _best_rows(passed, max_rows) if max_rows else passed
+
+
+def _best_rows(passed, max_rows):
+    # Order the entries of each column by falling score, and keep the first.
+    counts = np.diff(passed.indptr)
+    columns = np.repeat(np.arange(len(counts)), counts)
+    order = np.lexsort((passed.indices, -passed.data, columns))
+    place = np.arange(len(order)) - np.repeat(passed.indptr[:-1], counts)
+    kept = np.sort(order[place < max_rows])
+    return sp.csc_array(
+        (
+            np.ones(len(kept), dtype=bool),
+            passed.indices[kept],
+            np.concatenate(([0], np.cumsum(np.minimum(counts, max_rows)))),
+        ),
+        shape=passed.shape,
+    )
 
 
 def pattern_arrays(targets):

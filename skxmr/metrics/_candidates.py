@@ -182,3 +182,17 @@ def _pair_blocks(indices, scores):
         named = ids >= 0
         indptr = np.concatenate(([0], np.cumsum(named.sum(axis=1))))
         yield rows.start, indptr, ids[named].astype(np.int64), block[named]
+
+
+def contains(true, rows, row, labels):
+    """Tell which `labels` are true in their `row`, counted from the start of the slice `rows`."""
+    indptr = true.indptr[rows.start : rows.stop + 1]
+    known = true.labels[indptr[0] : indptr[-1]]
+    if not len(known):
+        return np.zeros(labels.shape, dtype=bool)
+    # Row and label in one number: the true ones are sorted already.
+    of_known = np.repeat(np.arange(len(indptr) - 1, dtype=np.int64), np.diff(indptr))
+    keys = of_known * true.n_labels + known
+    wanted = row * np.int64(true.n_labels) + labels
+    found = keys[np.minimum(np.searchsorted(keys, wanted), len(keys) - 1)] == wanted
+    return found & (labels >= 0)

@@ -1,7 +1,7 @@
 """Ranking of scored labels, and precision, recall and nDCG at k.
 
 `_candidates` turns scores of any form into blocks of (label, score) candidates. From there on
-there is one path: `top_labels` picks the k best of each row, `_contains` looks them up among the
+there is one path: `top_labels` picks the k best of each row, `contains` looks them up among the
 true labels, and a metric is arithmetic on the resulting (n_samples, k) arrays.
 """
 
@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from skxmr.metrics._candidates import Indicator, check_indicator, check_scores
+from skxmr.metrics._candidates import Indicator, check_indicator, check_scores, contains
 
 
 class _Ranking(NamedTuple):
@@ -197,7 +197,7 @@ def rank(y_true, y_score, k):
     for start, indptr, labels, scores in blocks:
         rows = slice(start, start + len(indptr) - 1)
         top[rows] = top_labels(indptr, labels, scores, width)
-        hit[rows] = _contains(true, rows, top[rows])
+        hit[rows] = contains(true, rows, np.arange(len(indptr) - 1)[:, None], top[rows])
     return _Ranking(top, hit, true, np.diff(true.indptr))
 
 
@@ -231,17 +231,3 @@ def top_labels(indptr, labels, scores, k):
     inside = place < k
     top[row[inside], place[inside]] = labels[inside]
     return top
-
-
-def _contains(true, rows, top):
-    """Tell which labels of `top` (n_rows, k) are true, where `rows` is their slice of `true`."""
-    indptr = true.indptr[rows.start : rows.stop + 1]
-    labels = true.labels[indptr[0] : indptr[-1]]
-    if not len(labels):
-        return np.zeros(top.shape, dtype=bool)
-    row = np.arange(len(top), dtype=np.int64)
-    # Row and label in one number: the true ones are sorted already.
-    keys = np.repeat(row, np.diff(indptr)) * true.n_labels + labels
-    wanted = row[:, None] * true.n_labels + top
-    found = keys[np.minimum(np.searchsorted(keys, wanted), len(keys) - 1)] == wanted
-    return found & (top >= 0)

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 
-from skxmr.indexing import positive_instance_features
+from skxmr.indexing import positive_instance_features, positive_instance_indices
 
 
 @pytest.mark.parametrize("n_jobs", [None, 3])
@@ -40,3 +40,22 @@ def test_the_largest_entries_are_kept(max_entries):
         wanted = np.zeros_like(row)
         wanted[order] = row[order]
         np.testing.assert_allclose(kept, wanted / (np.linalg.norm(wanted) or 1.0), rtol=1e-5)
+
+
+def test_pii_is_the_scaled_indicator_of_positive_rows():
+    Y = (np.random.default_rng(0).random((40, 9)) < 0.2).astype(np.int8)
+    Y[:, 4] = 0
+    Z = positive_instance_indices(sp.csr_array(Y))
+    assert Z.dtype == np.float32
+    assert Z.has_sorted_indices
+    norms = np.linalg.norm(Y, axis=0)
+    np.testing.assert_allclose(Z.toarray(), Y.T / np.where(norms, norms, 1.0)[:, None], rtol=1e-6)
+    assert Z[[4]].nnz == 0
+
+
+def test_pii_of_permuted_rows_has_permuted_columns():
+    rng = np.random.default_rng(0)
+    Y = sp.csr_array((rng.random((40, 9)) < 0.2).astype(np.int8))
+    order = rng.permutation(40)
+    Z = positive_instance_indices(Y).toarray()
+    np.testing.assert_array_equal(positive_instance_indices(Y[order]).toarray(), Z[:, order])

@@ -3,52 +3,13 @@ import pytest
 import scipy.sparse as sp
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from one_cluster import cluster, solve
 from sklearn.svm import LinearSVC
 
-from naive import best_uniform_duals, dual_objective, primal_objective, set_bits, solve_svm
-from skxmr.linear._dual_solver import solve_cluster
+from naive import best_uniform_duals, dual_objective, primal_objective, solve_svm
 from skxmr.linear._lanes import use_simd
 
 pytestmark = pytest.mark.usefixtures("simd")
-
-
-def cluster(n_rows=120, n_features=300, n_children=5, seed=0, density=0.05):
-    """Rows over rare features, so that many occur once, and the positive rows of each child."""
-    rng = np.random.default_rng(seed)
-    X = sp.random_array((n_rows, n_features), density=density, format="csr", rng=rng)
-    X = X.astype(np.float32)
-    X.sort_indices()
-    Y = rng.random((n_rows, n_children)) < 0.2
-    return X, Y
-
-
-def solve(X, Y, rows=None, C=1.0, tol=1e-5, max_iter=3000, threshold=0.0, seed=0):
-    """Weights (n_features, n_children), intercepts and sweeps of one cluster."""
-    rows = np.arange(X.shape[0]) if rows is None else rows
-    targets = sp.csc_array(Y.astype(np.int8))
-    scratch = np.zeros(X.shape[1], dtype=np.int32)
-    summary, words, counts, children, values, intercepts, n_iter, _ = solve_cluster(
-        X.indptr.astype(np.int64),
-        X.indices.astype(np.int32),
-        X.data,
-        rows.astype(np.int32),
-        targets.indptr.astype(np.int64),
-        targets.indices.astype(np.int32),
-        C,
-        tol,
-        max_iter,
-        threshold,
-        seed,
-        scratch,
-    )
-    assert not scratch.any(), "scratch must come back clean"
-    features = np.array(set_bits(summary, words), dtype=int)
-    assert np.all(counts > 0)
-    assert counts.sum() == len(children) == len(values)
-    W = np.zeros((X.shape[1], Y.shape[1]))
-    W[np.repeat(features, counts), children] = values
-    assert np.count_nonzero(W) == len(values)
-    return W, intercepts.astype(np.float64), n_iter
 
 
 @pytest.mark.parametrize("C", [0.1, 1.0, 10.0])
@@ -196,10 +157,10 @@ def test_gradients_that_are_all_alike_do_not_stop_the_first_sweep():
 def test_threshold_drops_small_weights_and_changes_no_other():
     X, Y = cluster()
     full, b, _ = solve(X, Y, tol=0.1)
-    pruned, pruned_b, _ = solve(X, Y, tol=0.1, threshold=0.2)
+    pruned, pruned_b, _ = solve(X, Y, tol=0.1, weight_threshold=0.2)
     np.testing.assert_array_equal(pruned, np.where(np.abs(full) >= 0.2, full, 0.0))
     np.testing.assert_array_equal(pruned_b, b)
-    nothing, _, _ = solve(X, Y, tol=0.1, threshold=1e9)
+    nothing, _, _ = solve(X, Y, tol=0.1, weight_threshold=1e9)
     assert not nothing.any()
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from naive import dense_weights
 from skxmr import XRLinearClassifier
-from skxmr._core.score_rule import score_rule
+from skxmr._core.score_rule import Scoring
 from skxmr.linear.pruning import prune_level
 
 
@@ -86,8 +86,8 @@ def test_the_level_given_is_left_alone_and_a_pickle_is_pruned(fitted, xmc_data):
 
 def test_nothing_left_but_intercepts(fitted, xmc_data):
     fitted.prune(weight_threshold=1e6)
-    rule = score_rule("identity", "last", 0.0, fitted.hierarchy_.n_levels)
-    one = fitted._model.rank_row((np.zeros(0, np.int32), np.zeros(0, np.float32)), None, rule, 150)
+    nothing = (np.zeros(0, np.int32), np.zeros(0, np.float32))
+    one = fitted._model.rank_row(nothing, None, Scoring(("identity",), "last"), 150)
     labels, scores = fitted.set_params(beam_width=None).predict_topk(xmc_data[0], k=1)
     assert np.ptp(scores) == 0
     assert np.ptp(labels) == 0

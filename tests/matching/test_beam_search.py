@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from naive import all_scores, beam_search, dense_weights
 from skxmr import LabelHierarchy, XRLinearClassifier
-from skxmr._core.score_rule import score_rule
+from skxmr._core.score_rule import Scoring
 from skxmr._core.validation import as_row_arrays
 from skxmr.linear import LevelModel
 from skxmr.linear._chunk import pack_features
@@ -100,7 +100,7 @@ def test_blocks_of_rows_change_nothing(model, xmc_data, monkeypatch):
     assert (parts[1] != whole[1]).nnz == 0
 
 
-L3_HINGE = score_rule("l3-hinge", "product", 0.0, 1).transforms[0]
+L3_HINGE = Scoring().rule(1).transforms[0]
 DENSITY = st.sampled_from([0.0, 0.02, 0.3, 0.9])
 
 

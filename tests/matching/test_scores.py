@@ -7,7 +7,8 @@ from scipy.special import expit
 
 from naive import all_scores, beam_search
 from skxmr import XRLinearClassifier
-from skxmr._core.score_rule import TRANSFORMS
+from skxmr._core.score_rule import TRANSFORMS, Scoring
+from skxmr._core.validation import as_row_arrays
 from skxmr.metrics import label_propensities
 
 ROWS = 12
@@ -328,3 +329,65 @@ def test_the_rarest_label_keeps_its_score(fitted, xmc_data):
     frequent = counts == counts.max()
     assert np.all(after[:, frequent] <= before[:, frequent])
     assert np.any(after[:, frequent] < before[:, frequent])
+
+
+@pytest.fixture(scope="module")
+def forest(xmc_data):
+    return XRLinearClassifier(4, 10, n_trees=2, random_state=0).fit(*xmc_data)
+
+
+@pytest.mark.parametrize(
+    ("transform", "combination"),
+    [("log-l3-hinge", "product"), (("l3-hinge", "identity"), "product"), ("sigmoid", "sum")],
+)
+def test_trees_vote_with_probabilities(forest, xmc_data, transform, combination):
+    X = xmc_data[0][:ROWS]
+    forest.set_params(score_transform=transform, score_combination=combination, beam_width=None)
+    labels, scores = forest.predict_topk(X, k=5)
+    P = forest.predict_proba(X).toarray()
+    candidates = a_few_labels(np.random.default_rng(4), ROWS)
+    S = forest.score_candidates(X, candidates).toarray()
+    scoring = Scoring((transform,) if isinstance(transform, str) else transform, combination)
+    votes = []
+    for tree in forest._model.models:
+        indptr, ids, values = tree.rank(as_row_arrays(X), None, scoring)
+        values = tree.score_form(scoring).probabilities(values)
+        votes.append(sp.csr_array((values, ids, indptr), shape=(ROWS, 150)).toarray())
+    mean = np.mean(votes, axis=0)
+    chosen = np.take_along_axis(mean, labels, 1)
+    # Only a tree's 100 best of the 150 labels have its vote.
+    np.testing.assert_allclose(-np.sort(-mean, axis=1)[:, :5], chosen, rtol=1e-5)
+    np.testing.assert_allclose(np.take_along_axis(P, labels, 1), chosen, rtol=1e-5)
+    shown = np.log(chosen) if forest.get_params()["score_transform"] == "log-l3-hinge" else chosen
+    np.testing.assert_allclose(scores, shown, rtol=1e-4, atol=1e-6)
+    np.testing.assert_array_equal(S > 0, candidates.toarray() > 0)
+    np.testing.assert_allclose(S[S > 0], mean[S > 0], rtol=1e-5)
+
+
+def test_ranks_of_candidates_alone_are_refused(forest, xmc_data):
+    X, Y = xmc_data
+    model = XRLinearClassifier(4, 10, n_trees=2, voting="rank", random_state=0).fit(X, Y)
+    with pytest.raises(ValueError, match='voting="rank" has ranks among all labels only'):
+        model.score_candidates(X, Y)
+
+
+def test_all_trees_are_pruned(xmc_data):
+    model = XRLinearClassifier(4, 10, n_trees=2, random_state=0).fit(*xmc_data)
+    twin = XRLinearClassifier(4, 10, n_trees=2, weight_threshold=0.4, random_state=0).fit(*xmc_data)
+    model.prune(weight_threshold=0.4)
+    for got, want in zip(
+        model.predict_topk(xmc_data[0]), twin.predict_topk(xmc_data[0]), strict=True
+    ):
+        np.testing.assert_array_equal(got, want)
+
+
+def test_the_beam_in_training_goes_by_the_score(xmc_data):
+    # Matcher-aware negatives are what this beam passes: exact, it passes every row.
+    X, Y = xmc_data
+    fits = [
+        XRLinearClassifier(4, 10, negatives="man", random_state=0, **params).fit(X, Y)
+        for params in ({"beam_width": None}, {"beam_width": 1000}, {"beam_width": 2})
+    ]
+    whole, wide, narrow = [fit._model.ranker.level.arrays["intercepts"] for fit in fits]
+    np.testing.assert_array_equal(whole, wide)
+    assert not np.array_equal(whole, narrow)

@@ -1,0 +1,121 @@
+"""Train stages two and three of one tree: which rows, at what cost, in which order."""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from skxmr._core.levels import by_level
+from skxmr._core.score_rule import Scoring
+from skxmr._core.validation import MAX_SEED
+from skxmr.linear import LevelProblem, Solver, fit_levels
+from skxmr.linear.relevance import target_costs
+from skxmr.matching import RecursiveLinearMatcher
+from skxmr.matching.negative_sampling import (
+    beam_rows,
+    needs_beam,
+    pattern_arrays,
+    training_rows,
+)
+from skxmr.ranking import OneVsAllRanker, rarity_offsets
+from skxmr.tree_model import TreeModel
+
+
+class TrainingOptions(NamedTuple):
+    """How the levels of a tree are trained.
+
+    Attributes
+    ----------
+    solver : Solver
+        What each linear model minimises.
+    negatives : str, matrix or sequence
+        Which rows a cluster trains on; see `negative_sampling`.
+    max_negatives : int or None
+        Most rows that the beam may pass to a cluster in training.
+    beam_width : int or None
+        Clusters that the beam passes a row to in training.
+    scoring : Scoring
+        Scores of that beam.
+    relevance : ndarray of float32 or None
+        Of each positive.
+    relevance_norm : {"l1", "l2", "max"} or None
+        How it is normalised by row.
+    row_costs : ndarray of float32 or None
+        Weight of each row.
+    n_jobs : int or None
+        As in joblib.
+    """
+
+    solver: Solver
+    negatives: Any = "tfn"
+    max_negatives: int | None = None
+    beam_width: int | None = 10
+    scoring: Scoring = Scoring()
+    relevance: np.ndarray | None = None
+    relevance_norm: str | None = None
+    row_costs: np.ndarray | None = None
+    n_jobs: int | None = None
+
+
+def train_tree(X, Y, hierarchy, random_state, options):
+    """Train the models of a tree's clusters and labels.
+
+    Parameters
+    ----------
+    X : tuple
+        (indptr, indices, data, n_features) of the training rows.
+    Y : csr_array of shape (n_samples, n_labels)
+        Canonical indicator.
+    hierarchy : LabelHierarchy
+        The tree.
+    random_state : RandomState
+        Seeds the solver.
+    options : TrainingOptions
+        How.
+
+    Returns
+    -------
+    TreeModel
+    """
+    seeds = [int(s) for s in random_state.randint(MAX_SEED, size=hierarchy.n_levels)]
+    names = [np.arange(size, dtype=np.int32) for size in hierarchy.level_sizes[:-1]]
+    names.append(hierarchy.label_order)
+    targets = hierarchy.node_targets(Y, options.relevance)
+    wanted = by_level(options.negatives, hierarchy.n_levels)
+
+    def fit(problems):
+        return fit_levels(
+            X, problems, options.solver, row_costs=options.row_costs, n_jobs=options.n_jobs
+        )
+
+    levels, waiting = [], []
+    for level, negatives in enumerate(wanted):
+        beam = None
+        if level and needs_beam(negatives):
+            levels += fit(waiting)
+            waiting = []
+            beam = beam_rows(
+                RecursiveLinearMatcher(levels),
+                X,
+                hierarchy.level_sizes[level - 1],
+                options.beam_width,
+                options.scoring.rule(hierarchy.n_levels).transforms[:level],
+                options.max_negatives,
+                options.n_jobs,
+            )
+        if level:
+            rows = training_rows(negatives, targets[level - 1], hierarchy, level, beam)
+        else:
+            rows = _every_row(Y.shape[0])
+        costs = None
+        if options.relevance is not None:
+            costs = target_costs(targets[level], options.relevance_norm)
+        children = hierarchy.child_indptrs[level]
+        positives = pattern_arrays(targets[level])
+        waiting.append(LevelProblem(rows, positives, children, names[level], seeds[level], costs))
+    *clusters, labels = levels + fit(waiting)
+    ranker = OneVsAllRanker(labels, rarity_offsets(Y, hierarchy.label_order))
+    return TreeModel(RecursiveLinearMatcher(clusters), ranker, hierarchy)
+
+
+def _every_row(n_samples):
+    return np.array([0, n_samples], dtype=np.int64), np.arange(n_samples, dtype=np.int32)
