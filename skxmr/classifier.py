@@ -4,7 +4,7 @@ from numbers import Integral, Real
 
 from sklearn.base import BaseEstimator, ClassifierMixin, _fit_context
 from sklearn.utils import check_random_state
-from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 
 from skxmr._core.score_rule import COMBINATIONS, TRANSFORMS
 from skxmr._core.validation import (
@@ -23,6 +23,7 @@ from skxmr.indexing.label_representations import REPRESENTATIONS, check_label_fe
 from skxmr.linear import LOSSES, Solver, count_sweeps
 from skxmr.linear.relevance import NORMS, check_relevance
 from skxmr.matching.negative_sampling import check_negatives
+from skxmr.option_checks import check_combination
 from skxmr.prediction import RankingPredictionMixin
 from skxmr.pruning import WeightPruningMixin
 from skxmr.tree_ensemble import TreeEnsemble
@@ -60,6 +61,17 @@ class XRLinearClassifier(
         has a row for each of `classes_`. A callable is given `X` (CSR, float32) and the indicator
         (CSR), must change neither, and returns such a matrix. A `LabelFeatureUnion` joins or
         averages several. Must be "pifa" beside a finished hierarchy, which needs none.
+    matcher : classifier or None, default=None
+        Any multilabel classifier with `predict_proba`, cloned and fitted to tell the clusters of
+        one level, in place of the linear models of that level and of those above. None for
+        linear models everywhere. See `skxmr.matching`.
+    matcher_level : int, default=-1
+        Level of clusters that `matcher` tells: 1 is the root's children, -1 the leaf clusters.
+        Linear models go on below it. Nearer to the root there are fewer clusters to tell.
+    ranker : classifier or None, default=None
+        Any binary classifier with `predict_proba` or `decision_function`, cloned and fitted for
+        each label, in place of the linear models of the labels. Slow, and large: a Python object
+        for each label.
     negatives : {"tfn", "man", "tfn+man"}, matrix or sequence of these, default="tfn"
         Rows that a cluster's children train on. "tfn", teacher forced: those with a label in the
         cluster. "man", matcher aware: those that the beam search, `beam_width` wide, passes to it
@@ -108,7 +120,8 @@ class XRLinearClassifier(
         higher power is milder to margins near 1 and harder on those below 0; "sigmoid", which
         suits models of the logistic loss; "identity", the margin itself. With "log-" before it
         (any but "identity") rankings show logarithms. A sequence has an entry for each of the
-        last levels, the labels' last, and its first also serves the levels above.
+        last levels, the labels' last, and its first also serves the levels above. Probabilities
+        of a `matcher` or `ranker` stand as they are.
     score_combination : {"product", "sum", "last"}, default="product"
         How the levels of a label's path join: by their product (logarithms add, and so do margins
         of "identity"), by the mean of their values, or by the label's own value alone, the product
@@ -176,6 +189,13 @@ class XRLinearClassifier(
             callable,
             LabelFeatureUnion,
         ],
+        "matcher": [None, HasMethods(["fit", "predict_proba"])],
+        "matcher_level": [Integral],
+        "ranker": [
+            None,
+            HasMethods(["fit", "predict_proba"]),
+            HasMethods(["fit", "decision_function"]),
+        ],
         "negatives": ["array-like", "sparse matrix", str],
         "max_negatives": [None, Interval(Integral, 1, 2**31 - 1, closed="both")],
         "loss": [StrOptions(set(LOSSES))],
@@ -204,6 +224,9 @@ class XRLinearClassifier(
         *,
         label_tree=None,
         label_features="pifa",
+        matcher=None,
+        matcher_level=-1,
+        ranker=None,
         negatives="tfn",
         max_negatives=None,
         loss="squared_hinge",
@@ -228,6 +251,9 @@ class XRLinearClassifier(
         self.max_leaf_size = max_leaf_size
         self.label_tree = label_tree
         self.label_features = label_features
+        self.matcher = matcher
+        self.matcher_level = matcher_level
+        self.ranker = ranker
         self.negatives = negatives
         self.max_negatives = max_negatives
         self.loss = loss
@@ -296,7 +322,7 @@ class XRLinearClassifier(
         check_label_tree(self.label_tree, Y.shape[1], **shape)
         check_features_are_used(self.label_tree, self.label_features)
         label_features = check_label_features(self.label_features, Y.shape[1], X.shape[1])
-        self._check_trees()
+        check_combination(self, sample_weight, relevance)
         check_negatives(self.negatives, Y.shape)
         X, Y, relevance, negatives, weights = keep_weighted_rows(
             sample_weight, X, Y, relevance, self.negatives
@@ -314,6 +340,9 @@ class XRLinearClassifier(
             relevance,
             self.relevance_norm,
             weights,
+            self.matcher,
+            self.matcher_level,
+            self.ranker,
             self.n_jobs,
         )
         random_state = check_random_state(self.random_state)
@@ -339,13 +368,3 @@ class XRLinearClassifier(
         self._target_dtype = dtype
         self._model = model
         return self
-
-    def _check_trees(self):
-        if self.n_trees == 1:
-            return
-        tree = self.label_tree
-        if isinstance(tree, LabelHierarchy) or getattr(tree, "random_state", None) is not None:
-            raise ValueError(
-                f"n_trees={self.n_trees} needs trees that differ: label_tree must be None or an "
-                f"estimator whose random_state is None; got {tree!r}."
-            )

@@ -200,8 +200,9 @@ class RankingPredictionMixin:
         Raises
         ------
         ValueError
-            If `candidates` has another shape, X does not fit the training data, or several trees
-            vote by rank, which candidates alone do not have.
+            If `candidates` has another shape, X does not fit the training data, several trees vote
+            by rank, which candidates alone do not have, or there is a matcher or ranker of the
+            user's own.
 
         Examples
         --------

@@ -5,8 +5,6 @@ import scipy.sparse as sp
 
 from skxmr._core.arrays import offsets_of
 from skxmr.linear import prune_level
-from skxmr.matching import RecursiveLinearMatcher
-from skxmr.ranking import OneVsAllRanker
 
 
 class TreeModel:
@@ -14,9 +12,9 @@ class TreeModel:
 
     Parameters
     ----------
-    matcher : RecursiveLinearMatcher
+    matcher : RecursiveLinearMatcher or EstimatorMatcher
         Finds leaf clusters.
-    ranker : OneVsAllRanker
+    ranker : OneVsAllRanker or EstimatorRanker
         Scores their labels.
     hierarchy : LabelHierarchy
         The tree that both were trained on.
@@ -26,11 +24,16 @@ class TreeModel:
         self.matcher = matcher
         self.ranker = ranker
         self.hierarchy = hierarchy
+        # Levels that a matcher takes the place of, and labels that a ranker does.
+        n_given = hierarchy.n_levels - 1 - len(matcher.levels)
+        self._given = (
+            (True,) * n_given + (False,) * len(matcher.levels) + (not ranker.takes_margins,)
+        )
 
     @property
     def levels(self):
         """The linear models, from the root's children to the labels."""
-        return [*self.matcher.levels, self.ranker.level]
+        return [*self.matcher.levels, *self.ranker.levels]
 
     def most_clusters(self, beam_width):
         """Return the most clusters that a row keeps on a level."""
@@ -44,21 +47,21 @@ class TreeModel:
 
     def score_form(self, scoring):
         """Return what the scores of `rank` are: a `ScoreForm`."""
-        return scoring.rule(self.hierarchy.n_levels).form
+        return scoring.rule(self._given).form
 
     def rank(self, X, beam_width, scoring, k=0, best_first=False):
         """Return (indptr, labels, scores) of the rows X; see `OneVsAllRanker.rank`.
 
         The beam keeps `beam_width` clusters a level, all if None; `scoring` is a `Scoring`.
         """
-        rule = scoring.rule(self.hierarchy.n_levels)
+        rule = scoring.rule(self._given)
         *above, own = rule.transforms
         indptr, ids, scores = self.matcher.match(X, beam_width, above)
         return self.ranker.rank(X, (indptr, ids, rule.start(scores)), own, k, best_first)
 
     def rank_row(self, x, beam_width, scoring, k):
         """Return the (labels, scores) of one row (indices, data), best first."""
-        rule = scoring.rule(self.hierarchy.n_levels)
+        rule = scoring.rule(self._given)
         *above, own = rule.transforms
         ids, scores = self.matcher.match_row(x, beam_width, above)
         return self.ranker.rank_row(x, (ids, rule.start(scores)), own, k)
@@ -68,7 +71,12 @@ class TreeModel:
 
         What depends on the tree alone is made once, for any number of blocks of rows.
         """
-        rule = scoring.rule(self.hierarchy.n_levels)
+        if len(self.levels) < self.hierarchy.n_levels:
+            raise ValueError(
+                "score_candidates needs linear models on all levels; a matcher or ranker given to "
+                "the classifier has none. Look the candidates up in predict_proba."
+            )
+        rule = scoring.rule(self._given)
         *above, own = rule.transforms
         child_indptrs = self.hierarchy.child_indptrs
         parents = [
@@ -101,12 +109,14 @@ class TreeModel:
 
         The number is bounded for labels only: a cluster stands for many labels and needs more.
         """
-        clusters = self.matcher.levels
+        if not self.levels:
+            raise ValueError("There are no linear models to prune beside a matcher and a ranker.")
+        matcher = self.matcher
         if weight_threshold > 0:
-            clusters = [prune_level(level, weight_threshold) for level in clusters]
-        labels = prune_level(self.ranker.level, weight_threshold, max_weights_per_label)
-        ranker = OneVsAllRanker(labels, self.ranker.offsets)
-        return TreeModel(RecursiveLinearMatcher(clusters), ranker, self.hierarchy)
+            levels = [prune_level(level, weight_threshold) for level in matcher.levels]
+            matcher = matcher.with_levels(levels)
+        ranker = self.ranker.pruned(weight_threshold, max_weights_per_label)
+        return TreeModel(matcher, ranker, self.hierarchy)
 
 
 def _climb(indptr, nodes, parents):

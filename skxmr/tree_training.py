@@ -9,14 +9,14 @@ from skxmr._core.score_rule import Scoring
 from skxmr._core.validation import MAX_SEED
 from skxmr.linear import LevelProblem, Solver, fit_levels
 from skxmr.linear.relevance import target_costs
-from skxmr.matching import RecursiveLinearMatcher
+from skxmr.matching import RecursiveLinearMatcher, count_matched_levels, fit_matcher
 from skxmr.matching.negative_sampling import (
     beam_rows,
     needs_beam,
     pattern_arrays,
     training_rows,
 )
-from skxmr.ranking import OneVsAllRanker, rarity_offsets
+from skxmr.ranking import OneVsAllRanker, fit_ranker, rarity_offsets
 from skxmr.tree_model import TreeModel
 
 
@@ -41,6 +41,10 @@ class TrainingOptions(NamedTuple):
         How it is normalised by row.
     row_costs : ndarray of float32 or None
         Weight of each row.
+    matcher, matcher_level : estimator or None, int
+        A matcher of the user's own, and the level of clusters that it tells.
+    ranker : estimator or None
+        A ranker of the user's own.
     n_jobs : int or None
         As in joblib.
     """
@@ -53,6 +57,9 @@ class TrainingOptions(NamedTuple):
     relevance: np.ndarray | None = None
     relevance_norm: str | None = None
     row_costs: np.ndarray | None = None
+    matcher: Any = None
+    matcher_level: int = -1
+    ranker: Any = None
     n_jobs: int | None = None
 
 
@@ -80,41 +87,51 @@ def train_tree(X, Y, hierarchy, random_state, options):
     names = [np.arange(size, dtype=np.int32) for size in hierarchy.level_sizes[:-1]]
     names.append(hierarchy.label_order)
     targets = hierarchy.node_targets(Y, options.relevance)
-    wanted = by_level(options.negatives, hierarchy.n_levels)
+    weights, n_jobs = options.row_costs, options.n_jobs
+    n_matched = count_matched_levels(options.matcher, options.matcher_level, hierarchy.level_sizes)
+    first = RecursiveLinearMatcher([])
+    if n_matched:
+        M, seed = targets[n_matched - 1], seeds[n_matched - 1]
+        first = fit_matcher(options.matcher, X, M, seed=seed, sample_weight=weights)
 
     def fit(problems):
-        return fit_levels(
-            X, problems, options.solver, row_costs=options.row_costs, n_jobs=options.n_jobs
-        )
+        return fit_levels(X, problems, options.solver, row_costs=weights, n_jobs=n_jobs)
 
+    # Only the clusters of the beam are scored in training, so it does not matter what labels are.
+    rule = options.scoring.rule((True,) * n_matched + (False,) * (hierarchy.n_levels - n_matched))
     levels, waiting = [], []
-    for level, negatives in enumerate(wanted):
+    wanted = by_level(options.negatives, hierarchy.n_levels)
+    for level in range(n_matched, hierarchy.n_levels):
         beam = None
-        if level and needs_beam(negatives):
+        if level and needs_beam(wanted[level]):
             levels += fit(waiting)
             waiting = []
             beam = beam_rows(
-                RecursiveLinearMatcher(levels),
+                first.with_levels(levels),
                 X,
                 hierarchy.level_sizes[level - 1],
                 options.beam_width,
-                options.scoring.rule(hierarchy.n_levels).transforms[:level],
+                rule.transforms[:level],
                 options.max_negatives,
-                options.n_jobs,
+                n_jobs,
             )
+        rows = _every_row(Y.shape[0])
         if level:
-            rows = training_rows(negatives, targets[level - 1], hierarchy, level, beam)
-        else:
-            rows = _every_row(Y.shape[0])
+            rows = training_rows(wanted[level], targets[level - 1], hierarchy, level, beam)
         costs = None
         if options.relevance is not None:
             costs = target_costs(targets[level], options.relevance_norm)
         children = hierarchy.child_indptrs[level]
         positives = pattern_arrays(targets[level])
         waiting.append(LevelProblem(rows, positives, children, names[level], seeds[level], costs))
+    offsets = rarity_offsets(Y, hierarchy.label_order)
+    if options.ranker is not None:
+        ranker = fit_ranker(
+            options.ranker, X, waiting.pop(), offsets, n_jobs=n_jobs, sample_weight=weights
+        )
+        return TreeModel(first.with_levels(levels + fit(waiting)), ranker, hierarchy)
     *clusters, labels = levels + fit(waiting)
-    ranker = OneVsAllRanker(labels, rarity_offsets(Y, hierarchy.label_order))
-    return TreeModel(RecursiveLinearMatcher(clusters), ranker, hierarchy)
+    return TreeModel(first.with_levels(clusters), OneVsAllRanker(labels, offsets), hierarchy)
 
 
 def _every_row(n_samples):

@@ -113,3 +113,19 @@ def test_calibration(tmp_path):
     else:
         assert "Install matplotlib" in printed
         assert not figure.exists()
+
+
+def test_own_stages(tmp_path):
+    printed = run_example("own_stages.py", folder=tmp_path)
+    precision = dict(re.findall(r"^(.*?) +P@1 (\S+)", printed, re.MULTILINE))
+    assert list(precision) == [
+        "standard stages",
+        "own tree",
+        "own matcher",
+        "nearest neighbours",
+        "own ranker",
+        "all of them",
+    ]
+    # Far above the commonest label (one row in a hundred), and none is another.
+    assert min(map(float, precision.values())) > 0.3
+    assert len(set(precision.values())) == 6

@@ -1,9 +1,13 @@
 """scikit-learn's common estimator checks."""
 
 import pytest
+from sklearn.cluster import KMeans
+from sklearn.linear_model import LogisticRegression
+from sklearn.neighbors import KNeighborsClassifier
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from skxmr import HierarchicalLabelTree, LabelFeatureUnion, XRLinearClassifier
+from skxmr.matching import NearestNeighborsMatcher
 
 
 def excused(estimator):
@@ -36,9 +40,18 @@ def excused(estimator):
         XRLinearClassifier(2, 2, loss="hinge", negatives="tfn+man", n_trees=2),
         XRLinearClassifier(2, 2, n_trees=3, voting="rank"),
         XRLinearClassifier(tol=1e-10, max_iter=100_000, weight_threshold=0.0),
+        XRLinearClassifier(max_leaf_size=1, matcher=NearestNeighborsMatcher()),
+        XRLinearClassifier(2, 1, matcher=KNeighborsClassifier(1), matcher_level=1),
+        XRLinearClassifier(2, 2, ranker=LogisticRegression()),
         HierarchicalLabelTree(),
         HierarchicalLabelTree(branching_factor=2, max_leaf_size=1),
         HierarchicalLabelTree(branching_factor=3, max_leaf_size=2, clustering="kmeans"),
+        HierarchicalLabelTree(branching_factor=2, max_leaf_size=1, clustering="random"),
+        HierarchicalLabelTree(branching_factor=3, max_leaf_size=2, balanced=False),
+        HierarchicalLabelTree(branching_factor=3, max_leaf_size=5, clustering=KMeans(n_init=1)),
+        HierarchicalLabelTree(
+            branching_factor=3, max_leaf_size=5, clustering=KMeans(n_init=1), balanced=False
+        ),
     ],
     expected_failed_checks=excused,
 )

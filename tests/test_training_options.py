@@ -177,7 +177,7 @@ def test_the_beam_passes_rows_and_the_best_of_them_stay(data, max_rows):
     X = sp.csr_array(X)
     rows = (X.indptr.astype(np.int64), X.indices, X.data.astype(np.float32), X.shape[1])
     n_clusters = model.hierarchy_.n_leaves
-    transforms = Scoring().rule(model.hierarchy_.n_levels).transforms[:-1]
+    transforms = Scoring().rule((False,) * model.hierarchy_.n_levels).transforms[:-1]
     passed = beam_rows(model._model.matcher, rows, n_clusters, 3, transforms, max_rows, 2)
     indptr, clusters, scores = model._model.matcher.match(rows, 3, transforms)
     beam = sp.csr_array((np.exp(scores), clusters, indptr), shape=passed.shape).toarray()

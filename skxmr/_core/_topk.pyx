@@ -1,11 +1,11 @@
-"""Orders of a short list of (score, id), and a wrapper that lets Python test the bounded heap.
+"""Orders of a short list of (score, id), and the best entries of the rows of a CSR matrix.
 
-The heap itself is inline in ``_topk.pxd``, where the beam search pushes into it.
+The bounded heap itself is inline in ``_topk.pxd``, where the beam search pushes into it.
 """
 
 import numpy as np
 
-from skxmr._core.types cimport index_t
+from skxmr._core.types cimport index_t, offset_t
 
 
 cdef void sort_best_first(float* scores, index_t* ids, index_t size) noexcept nogil:
@@ -45,20 +45,33 @@ cdef void sort_by_id(float* scores, index_t* ids, index_t size) noexcept nogil:
         gap //= 3
 
 
-def topk(const float[::1] scores, const index_t[::1] ids, index_t k, bint best_first):
-    """Return the ids and scores of the k best entries, best first or by rising id."""
-    out_ids = np.empty(min(k, scores.shape[0]), dtype=np.int32)
-    out_scores = np.empty(out_ids.shape[0], dtype=np.float32)
-    if out_ids.shape[0] == 0:
-        return out_ids, out_scores
+def best_of_rows(const offset_t[::1] indptr, const index_t[::1] ids, const float[::1] scores,
+                 index_t k, bint best_first):
+    """Keep the k best entries of each row of a CSR matrix, 0 for all; indptr starts at 0.
+
+    The result is (indptr, ids, scores) with rows in the order of falling score, equal ones by
+    rising id, or in the order of rising id.
+    """
+    cdef offset_t n_rows = indptr.shape[0] - 1, row, at
+    out_indptr = np.zeros(n_rows + 1, dtype=np.int64)
+    cdef offset_t[::1] out = out_indptr
+    for row in range(n_rows):
+        at = indptr[row + 1] - indptr[row]
+        out[row + 1] = out[row] + (min(at, <offset_t>k) if k > 0 else at)
+    out_ids = np.empty(out[n_rows], dtype=np.int32)
+    out_scores = np.empty(out[n_rows], dtype=np.float32)
     cdef index_t[::1] kept_ids = out_ids
     cdef float[::1] kept_scores = out_scores
-    cdef index_t size = 0, at, capacity = <index_t>out_ids.shape[0]
+    cdef index_t size, capacity
     with nogil:
-        for at in range(<index_t>scores.shape[0]):
-            keep_best(&kept_scores[0], &kept_ids[0], &size, capacity, scores[at], ids[at])
-        if best_first:
-            sort_best_first(&kept_scores[0], &kept_ids[0], size)
-        else:
-            sort_by_id(&kept_scores[0], &kept_ids[0], size)
-    return out_ids, out_scores
+        for row in range(n_rows):
+            size = 0
+            capacity = <index_t>(out[row + 1] - out[row])
+            for at in range(indptr[row], indptr[row + 1]):
+                keep_best(&kept_scores[out[row]], &kept_ids[out[row]], &size, capacity,
+                          scores[at], ids[at])
+            if best_first:
+                sort_best_first(&kept_scores[out[row]], &kept_ids[out[row]], size)
+            else:
+                sort_by_id(&kept_scores[out[row]], &kept_ids[out[row]], size)
+    return out_indptr, out_ids, out_scores

@@ -6,12 +6,14 @@ parent - loss, so that no exp is spent on children that are not kept; where they
 parent + share * exp(-loss). The margin itself adds to the parent's score as it is.
 """
 
+import numpy as np
+
 from libc.math cimport INFINITY, expf, fabsf, log1pf
 
 from skxmr._core.types cimport index_t, offset_t
 
 cdef enum:
-    HINGE_1, HINGE_2, HINGE_3, HINGE_4, SIGMOID, MARGIN
+    HINGE_1, HINGE_2, HINGE_3, HINGE_4, SIGMOID, MARGIN, LOGARITHM
 
 SHAPES = {
     "l1-hinge": HINGE_1,
@@ -21,6 +23,9 @@ SHAPES = {
     "sigmoid": SIGMOID,
     "identity": MARGIN,
 }
+
+# Of what is no margin but the logarithm of a probability, from an estimator of the user's own.
+GIVEN_LOGARITHM = LOGARITHM
 
 # Any lower score, and what is no number; the same as OUTSIDE in score_forms.py, which stands for
 # labels never scored.
@@ -76,6 +81,9 @@ cdef void transform_margins(const Transform* t, float parent_score, offset_t fir
         for child in range(n_children):
             short_of = <float>0.0 if margins[child] >= <float>0.0 else -margins[child]
             margins[child] = log1pf(expf(-fabsf(margins[child]))) + short_of
+    elif shape == LOGARITHM:
+        for child in range(n_children):
+            margins[child] = -margins[child]
     if shape == MARGIN:
         for child in range(n_children):
             margins[child] = checked(min(parent_score + margins[child], -LOWEST))
@@ -92,3 +100,21 @@ cdef void transform_margins(const Transform* t, float parent_score, offset_t fir
         for child in range(n_children):
             score = margins[child] + t.offset_weight * t.offsets[first + child]
             margins[child] = checked(on_grid(score))
+
+
+def join_scores(const float[::1] parent_scores, const float[::1] values, tuple transform,
+                float offset=0.0):
+    """Return the scores of one child of each of many parents, as levels of linear models join them.
+
+    `transform` is (shape, share, offset_weight); `values` are margins, or logarithms for the shape
+    GIVEN_LOGARITHM.
+    """
+    cdef Transform t
+    cdef offset_t at
+    out = np.array(values, dtype=np.float32)
+    cdef float[::1] scores = out
+    t.shape, t.share, t.offset_weight = transform
+    t.offsets = &offset if t.offset_weight != 0.0 else NULL
+    for at in range(scores.shape[0]):
+        transform_margins(&t, parent_scores[at], 0, &scores[at], 1)
+    return out

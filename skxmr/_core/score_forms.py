@@ -65,7 +65,12 @@ def dense_rows(indptr, ids, logs, n_columns):
 
 def open_interval(logs):
     """Return exp(logs), kept strictly between 0 and 1."""
-    return np.clip(np.exp(logs), LEAST_SCORE, 1.0 - np.finfo(np.float32).epsneg)
+    return inside_unit_interval(np.exp(logs))
+
+
+def inside_unit_interval(scores):
+    """Return scores kept strictly between 0 and 1."""
+    return np.clip(scores, LEAST_SCORE, 1.0 - np.finfo(np.float32).epsneg)
 
 
 def class_probabilities(logs):

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy.special import expit, log_expit
 
-from skxmr._core._transforms import SHAPES
+from skxmr._core._transforms import GIVEN_LOGARITHM, SHAPES
 from skxmr._core.levels import by_level
 
 # The least positive score: a stored score of 0 would be no entry.
@@ -98,9 +98,13 @@ class Scoring(NamedTuple):
     combination: str = "product"
     propensity_weight: float = 0.0
 
-    def rule(self, n_levels):
-        """Return the `ScoreRule` of a tree with this number of levels below the root."""
-        return _make_rule(self, n_levels)
+    def rule(self, given):
+        """Return the `ScoreRule` of a tree.
+
+        `given` says of each level below the root whether it has probabilities from an estimator of
+        the user's own: no margins to transform.
+        """
+        return _make_rule(self, given)
 
     @property
     def shows_logs(self):
@@ -142,17 +146,20 @@ def check_scoring(score_transform, score_combination, propensity_weight):
 
 # A single row is ranked in little more time than a rule is made.
 @lru_cache(maxsize=128)
-def _make_rule(scoring, n_levels):
+def _make_rule(scoring, given):
+    n_levels = len(given)
     names = by_level(scoring.transforms, n_levels)
+    shapes = [
+        GIVEN_LOGARITHM if is_given else SHAPES[name.removeprefix("log-")]
+        for name, is_given in zip(names, given, strict=True)
+    ]
     share = 1.0 / n_levels if scoring.combination == "sum" else 0.0
     weights = [0.0] * (n_levels - 1) + [scoring.propensity_weight]
-    transforms = tuple(
-        (SHAPES[name.removeprefix("log-")], share, weight)
-        for name, weight in zip(names, weights, strict=True)
-    )
+    transforms = tuple((shape, share, w) for shape, w in zip(shapes, weights, strict=True))
     label_only = scoring.combination == "last"
     bounded = "value" if scoring.combination == "sum" else "log"
-    kind = "margin" if "identity" in (names[-1:] if label_only else names) else bounded
+    unbounded = SHAPES["identity"] in (shapes[-1:] if label_only else shapes)
+    kind = "margin" if unbounded else bounded
     return ScoreRule(transforms, label_only, ScoreForm(kind, scoring.shows_logs))
 
 

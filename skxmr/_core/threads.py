@@ -13,23 +13,25 @@ BLOCK_ROWS = 2**16
 BLOCK_SCORES = 2**22
 
 
-def run_tasks(function, tasks, n_jobs, shared=False):
+def run_tasks(function, tasks, n_jobs, shared=False, prefer="threads"):
     """Call ``function(*task)`` for every task and return the results in the order of the tasks.
 
-    Kernels release the GIL, so threads are asked for. A `joblib.parallel_config` of the user's own
-    wins, unless the tasks are `shared`: too small beside the model that all of them read to be
-    sent elsewhere. Results must not depend on which task runs where.
+    Kernels release the GIL, so threads are asked for; tasks that call estimators of the user's own
+    prefer "processes". A `joblib.parallel_config` of the user's own wins, unless the tasks are
+    `shared`: too small beside the model that all of them read to be sent elsewhere. Results must
+    not depend on which task runs where.
     """
     tasks = list(tasks)
     n_workers = min(effective_n_jobs(n_jobs), len(tasks))
     if n_workers < 2:
         return [function(*task) for task in tasks]
     backend, _ = get_active_backend(prefer="threads")
-    if shared or getattr(backend, "supports_sharedmem", False):
+    threads = prefer == "threads" and getattr(backend, "supports_sharedmem", False)
+    if shared or threads:
         # joblib looks for results every 10 milliseconds, a tenth of what a batch may take.
         with ThreadPoolExecutor(n_workers) as pool:
             return list(pool.map(function, *zip(*tasks, strict=True)))
-    return Parallel(n_jobs=n_jobs, prefer="threads")(delayed(function)(*task) for task in tasks)
+    return Parallel(n_jobs=n_jobs, prefer=prefer)(delayed(function)(*task) for task in tasks)
 
 
 def balanced_blocks(costs, n_jobs):

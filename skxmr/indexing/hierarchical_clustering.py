@@ -1,4 +1,6 @@
-"""Recursive B-ary balanced k-means: from label representations to a tree."""
+"""Balanced trees: recursive bisection into parts whose sizes differ by at most one."""
+
+from typing import NamedTuple
 
 import numpy as np
 from joblib import effective_n_jobs
@@ -8,6 +10,40 @@ from skxmr._core.threads import run_tasks
 from skxmr._core.validation import as_row_arrays
 from skxmr.indexing._balanced_kmeans import bisect
 from skxmr.indexing.label_hierarchy import LabelHierarchy
+
+
+class KMeansBisector(NamedTuple):
+    """Cuts rows in two by balanced 2-means.
+
+    Attributes
+    ----------
+    arrays : tuple
+        (indptr, indices, data, n_features) of the rows; of unit length if `spherical`.
+    spherical : bool
+        Whether centres are scaled to unit length.
+    max_iter : int
+        Most rounds of a cut.
+    """
+
+    arrays: tuple
+    spherical: bool
+    max_iter: int
+
+    @classmethod
+    def of(cls, Z, spherical, max_iter):
+        """Make a bisector of a matrix; dense rows are cut as sparse ones: the same tree."""
+        arrays = (*as_row_arrays(Z, "Z", drop_zeros=True)[:3], Z.shape[1])
+        return cls(arrays, spherical, max_iter)
+
+    def scratch(self):
+        """Return room that cuts of one worker can share."""
+        return np.zeros(self.arrays[3], dtype=np.float32)
+
+    def cut(self, rows, n_left, seed, scratch):
+        """Return `rows` with the `n_left` of the left side first, and the number of rounds."""
+        rows = rows.copy()
+        settings = (n_left, self.spherical, self.max_iter, seed, scratch)
+        return rows, bisect(*self.arrays[:3], rows, *settings)
 
 
 def split_counts(n_labels, branching_factor, max_leaf_size):
@@ -38,27 +74,25 @@ def split_counts(n_labels, branching_factor, max_leaf_size):
     return [-(-n_leaves // below)] + [branching_factor] * (depth - 1)
 
 
-def cluster_hierarchy(Z, branching_factor, max_leaf_size, *, spherical, max_iter, seed, n_jobs):
-    """Group the rows of Z into a tree, from the root down.
+def balanced_hierarchy(n_labels, branching_factor, max_leaf_size, *, bisector, seed, n_jobs):
+    """Group labels into a balanced tree, from the root down.
 
     Parameters
     ----------
-    Z : {ndarray, csr_array} of shape (n_labels, n_features), float32
-        Canonical rows; of unit length if `spherical`.
-    branching_factor, max_leaf_size, spherical, max_iter, seed, n_jobs
+    n_labels, branching_factor, max_leaf_size, n_jobs
         As in `HierarchicalLabelTree`.
+    bisector : object
+        Cuts rows in two, as `KMeansBisector` does.
+    seed : int
+        Each cut has a stream of its own that follows from it.
 
     Returns
     -------
     hierarchy : LabelHierarchy
         The tree.
     n_iter : int
-        Most rounds of a split, at least 1.
+        Most rounds of a cut, at least 1.
     """
-    n_labels, n_features = Z.shape
-    # Dense rows are split as sparse ones: the same tree, and one kernel.
-    arrays = (*as_row_arrays(Z, "Z", drop_zeros=True)[:3], n_features)
-    settings = (spherical, max_iter, seed)
     counts = split_counts(n_labels, branching_factor, max_leaf_size)
     n_workers = effective_n_jobs(n_jobs)
     pieces = [_descend(np.arange(n_labels, dtype=np.int32), 0, counts)]
@@ -66,17 +100,29 @@ def cluster_hierarchy(Z, branching_factor, max_leaf_size, *, spherical, max_iter
     if n_workers > 1:
         # One by one until there is a piece for every worker, and some to even out.
         while len(pieces) < 4 * n_workers and any(len(sizes) > 1 for _, _, sizes, _ in pieces):
-            cuts = run_tasks(_cut, [(arrays, piece, settings) for piece in pieces], n_jobs)
+            cuts = run_tasks(_cut, [(bisector, piece, seed) for piece in pieces], n_jobs)
             pieces = [half for halves, _ in cuts for half in halves]
             n_iter = max(n_iter, *(rounds for _, rounds in cuts))
-    done = run_tasks(_cut_up, [(arrays, piece, settings) for piece in pieces], n_jobs)
+    done = run_tasks(_cut_up, [(bisector, piece, seed) for piece in pieces], n_jobs)
     order = np.concatenate([rows for parts, _ in done for rows in parts])
     n_iter = max(n_iter, *(rounds for _, rounds in done))
     return LabelHierarchy(_child_indptrs(n_labels, counts), order), n_iter
 
 
-def _part_sizes(n, n_parts):
-    # Sizes that differ by at most one and sum to n.
+def random_hierarchy(n_labels, branching_factor, max_leaf_size, *, seed):
+    """Return a balanced tree over labels in random order."""
+    counts = split_counts(n_labels, branching_factor, max_leaf_size)
+    order = np.random.RandomState(seed).permutation(n_labels)
+    return LabelHierarchy(_child_indptrs(n_labels, counts), order)
+
+
+def cut_evenly(rows, n_parts, *, bisector, seed):
+    """Cut rows into `n_parts` of sizes that differ by at most one; return them and the rounds."""
+    return _cut_up(bisector, (rows, 0, part_sizes(len(rows), n_parts), []), seed)
+
+
+def part_sizes(n, n_parts):
+    """Return sizes of `n_parts` that differ by at most one and sum to n."""
     return np.diff(np.arange(n_parts + 1) * n // n_parts)
 
 
@@ -85,7 +131,7 @@ def _child_indptrs(n_labels, counts):
     sizes = np.array([n_labels])
     indptrs = []
     for count in counts:
-        parts = [_part_sizes(n, min(count, n)) for n in sizes]
+        parts = [part_sizes(n, min(count, n)) for n in sizes]
         indptrs.append(offsets_of([len(part) for part in parts]))
         sizes = np.concatenate(parts)
     return [*indptrs, offsets_of(sizes)]
@@ -98,14 +144,14 @@ def _descend(rows, start, counts):
     the levels below into the next of `counts`. One part is a finished leaf.
     """
     while counts:
-        sizes = _part_sizes(len(rows), min(counts[0], len(rows)))
+        sizes = part_sizes(len(rows), min(counts[0], len(rows)))
         counts = counts[1:]
         if len(sizes) > 1:
             return rows, start, sizes, counts
     return rows, start, np.array([len(rows)]), counts
 
 
-def _cut(arrays, piece, settings, scratch=None):
+def _cut(bisector, piece, seed, scratch=None):
     """Cut one piece in two, each with half of its parts; a leaf stays whole.
 
     Returns the pieces and the number of rounds.
@@ -113,16 +159,13 @@ def _cut(arrays, piece, settings, scratch=None):
     rows, start, sizes, counts = piece
     if len(sizes) == 1:
         return [piece], 0
-    indptr, indices, data, n_features = arrays
-    spherical, max_iter, seed = settings
     if scratch is None:
-        scratch = np.zeros(n_features, dtype=np.float32)
+        scratch = bisector.scratch()
     half = len(sizes) // 2
     n_left = int(sizes[:half].sum())
     # A stream of its own for each piece, from where it lies and how many parts it will have.
     piece_seed = ((seed * len(rows) + start) * 1_000_003 + len(sizes)) % 2**63
-    rows = rows.copy()
-    n_rounds = bisect(indptr, indices, data, rows, n_left, spherical, max_iter, piece_seed, scratch)
+    rows, n_rounds = bisector.cut(rows, n_left, piece_seed, scratch)
     halves = [
         (rows[:n_left], start, sizes[:half], counts),
         (rows[n_left:], start + n_left, sizes[half:], counts),
@@ -131,14 +174,14 @@ def _cut(arrays, piece, settings, scratch=None):
     return [_descend(p[0], p[1], counts) if len(p[2]) == 1 else p for p in halves], n_rounds
 
 
-def _cut_up(arrays, piece, settings):
+def _cut_up(bisector, piece, seed):
     """Cut a piece into leaves; return their rows in order and the most rounds."""
-    scratch = np.zeros(arrays[3], dtype=np.float32)
+    scratch = bisector.scratch()
     done = []
     n_iter = 0
     stack = [piece]
     while stack:
-        halves, n_rounds = _cut(arrays, stack.pop(), settings, scratch)
+        halves, n_rounds = _cut(bisector, stack.pop(), seed, scratch)
         n_iter = max(n_iter, n_rounds)
         if len(halves) == 1:
             done.append(halves[0][0])

@@ -4,6 +4,7 @@ import numpy as np
 import scipy.sparse as sp
 
 from skxmr._core.arrays import csr_of
+from skxmr.indexing.taxonomy import taxonomy_parents
 
 _FIELDS = ("child_indptrs", "label_order")
 
@@ -14,7 +15,8 @@ class LabelHierarchy:
     Nodes of a level are numbered so that the children of a node are consecutive. Below the root
     come the levels of clusters; the last level is the labels themselves, in an order of their
     own, `label_order`. Made by `HierarchicalLabelTree`, or from a tree made elsewhere by
-    `from_chain` or `from_parents`. Immutable, picklable, hashable, equal by value.
+    `from_chain`, `from_parents`, `from_memberships` or `from_taxonomy`. Immutable, picklable,
+    hashable, equal by value.
 
     Parameters
     ----------
@@ -211,25 +213,93 @@ class LabelHierarchy:
         parents = []
         n_above = 1
         for level, membership in enumerate(chain):
-            if not sp.issparse(membership) or membership.ndim != 2:
-                raise ValueError(
-                    f"chain[{level}] must be a 2-D sparse matrix; got {type(membership).__name__}."
-                )
-            C = sp.csr_array(membership, copy=True)
-            C.sum_duplicates()
-            C.eliminate_zeros()
-            if C.shape[1] != n_above:
+            parents.append(_parents_in(membership, f"chain[{level}]"))
+            if membership.shape[1] != n_above:
                 raise ValueError(
                     f"chain[{level}] must have {n_above} columns, the nodes of the level above; "
-                    f"got {C.shape[1]}."
+                    f"got {membership.shape[1]}."
                 )
-            if np.any(np.diff(C.indptr) != 1):
-                raise ValueError(
-                    f"chain[{level}] must have exactly one nonzero in each row: the node's parent."
-                )
-            parents.append(C.indices)
-            n_above = C.shape[0]
+            n_above = membership.shape[0]
         return cls.from_parents(parents)
+
+    @classmethod
+    def from_memberships(cls, memberships):
+        """Make a hierarchy of one level of clusters, as a clusterer leaves them in `labels_`.
+
+        Parameters
+        ----------
+        memberships : array-like of int of shape (n_labels,) or sparse (n_labels, n_clusters)
+            The cluster of each label, from 0 up, or one stored nonzero in each row: its column.
+
+        Returns
+        -------
+        LabelHierarchy
+
+        Raises
+        ------
+        ValueError
+            If a label has not exactly one cluster, or a cluster has no label.
+
+        Examples
+        --------
+        >>> from skxmr import LabelHierarchy
+        >>> LabelHierarchy.from_memberships([0, 1, 1, 0, 2])
+        LabelHierarchy(level_sizes=(3, 5))
+        """
+        if sp.issparse(memberships):
+            clusters = _parents_in(memberships, "memberships")
+            n_clusters = memberships.shape[1]
+        else:
+            clusters = _frozen(memberships, np.int32, "memberships")
+            n_clusters = int(clusters.max(initial=-1)) + 1
+            if clusters.min(initial=0) < 0:
+                raise ValueError(
+                    f"memberships must be at least 0, one cluster a label; got {clusters.min()}."
+                )
+        sizes = np.bincount(clusters, minlength=n_clusters)
+        if n_clusters == 0 or np.any(sizes == 0):
+            raise ValueError(
+                "memberships must put a label in each cluster, numbered from 0; got "
+                f"{np.count_nonzero(sizes == 0)} of {n_clusters} clusters without one, and "
+                f"{len(clusters)} labels."
+            )
+        return cls.from_parents([np.zeros(n_clusters, dtype=np.int32), clusters])
+
+    @classmethod
+    def from_taxonomy(cls, names, *, sep="/"):
+        """Make a hierarchy from the labels' own names in a taxonomy.
+
+        Labels whose names begin with the same components lie below the same node. A label whose
+        name ends early is carried down by a chain of only children, so that all labels get the same
+        depth; a label that is itself a category of others gets such a chain below the category.
+
+        Parameters
+        ----------
+        names : sequence of str
+            Path of each label, as ``"science/physics/optics"``: one a label, in the order of the
+            columns of `y`.
+        sep : str, default="/"
+            What stands between components.
+
+        Returns
+        -------
+        LabelHierarchy
+
+        Raises
+        ------
+        ValueError
+            If a name is no string, has an empty component, or stands there twice.
+
+        Examples
+        --------
+        >>> from skxmr import LabelHierarchy
+        >>> tree = LabelHierarchy.from_taxonomy(["a/b/c", "a/b/d", "a", "e"])
+        >>> tree
+        LabelHierarchy(level_sizes=(2, 3, 4))
+        >>> tree.leaf_of_label
+        array([0, 0, 1, 2], dtype=int32)
+        """
+        return cls.from_parents(taxonomy_parents(names, sep))
 
     def to_parents(self):
         """Return the parent of each node by level, labels last: undoes `from_parents`.
@@ -293,6 +363,18 @@ class LabelHierarchy:
             parent = np.repeat(np.arange(len(indptr) - 1, dtype=np.int32), np.diff(indptr))
             nodes = parent[nodes]
         return targets[::-1]
+
+
+def _parents_in(membership, name):
+    # The column of the one nonzero in each row.
+    if not sp.issparse(membership) or membership.ndim != 2:
+        raise ValueError(f"{name} must be a 2-D sparse matrix; got {type(membership).__name__}.")
+    C = sp.csr_array(membership, copy=True)
+    C.sum_duplicates()
+    C.eliminate_zeros()
+    if np.any(np.diff(C.indptr) != 1):
+        raise ValueError(f"{name} must have exactly one nonzero in each row: the node's parent.")
+    return C.indices
 
 
 def _frozen(values, dtype, name):

@@ -1,10 +1,12 @@
 """Stage 1 as the classifier asks for it: from rows and labels to a tree."""
 
 import numpy as np
+import scipy.sparse as sp
 from sklearn.base import clone
 
 from skxmr._core.arrays import csr_of
 from skxmr._core.validation import MAX_CHILDREN
+from skxmr.indexing.clustering import clustering_of
 from skxmr.indexing.label_hierarchy import LabelHierarchy
 from skxmr.indexing.label_representations import represent_labels
 from skxmr.indexing.label_tree import HierarchicalLabelTree
@@ -51,7 +53,7 @@ def check_label_tree(label_tree, n_labels, **overrides):
 
 
 def check_features_are_used(label_tree, label_features):
-    """Refuse label features beside a finished hierarchy, which needs none.
+    """Refuse label features beside a tree that would not look at them.
 
     Parameters
     ----------
@@ -63,15 +65,26 @@ def check_features_are_used(label_tree, label_features):
     Raises
     ------
     ValueError
-        If `label_tree` is a hierarchy and `label_features` is not the default.
+        If `label_tree` is a hierarchy, or a tree of a clustering that does not look at rows, and
+        `label_features` is not the default.
     """
-    default = isinstance(label_features, str) and label_features == "pifa"
-    if isinstance(label_tree, LabelHierarchy) and not default:
-        given = repr(label_features) if isinstance(label_features, str) else "another value"
-        raise ValueError(
-            "label_features would not be used: label_tree is a LabelHierarchy, which is finished. "
-            f"Leave label_features='pifa', the default, beside one; got {given}."
-        )
+    if isinstance(label_features, str) and label_features == "pifa":
+        return
+    given = repr(label_features) if isinstance(label_features, str) else "another value"
+    if isinstance(label_tree, LabelHierarchy):
+        why = "label_tree is a LabelHierarchy, which is finished"
+    elif not _sees_rows(label_tree):
+        why = f"clustering={label_tree.clustering!r} of label_tree does not look at them"
+    else:
+        return
+    raise ValueError(
+        f"label_features would not be used: {why}. Leave label_features='pifa', the default, "
+        f"beside it; got {given}."
+    )
+
+
+def _sees_rows(label_tree):
+    return label_tree is None or clustering_of(label_tree.clustering).sees_rows
 
 
 def index_labels(
@@ -110,18 +123,24 @@ def index_labels(
     if row_weights is not None and isinstance(label_features, str) and label_features == "pifa":
         data = data * np.repeat(row_weights, np.diff(indptr))
     rows = csr_of(indptr, indices, data, (Y.shape[0], n_features))
-    features = represent_labels(label_features, rows, Y, seed=seeds[0], n_jobs=n_jobs)
+    if _sees_rows(label_tree):
+        features = represent_labels(label_features, rows, Y, seed=seeds[0], n_jobs=n_jobs)
+    else:
+        features = sp.csr_array((Y.shape[1], 1), dtype=np.float32)
     overrides["n_jobs"] = n_jobs
-    return [grow_tree(features, label_tree, seed=seed, **overrides) for seed in seeds]
+    frequencies = np.bincount(Y.indices, minlength=Y.shape[1])
+    return [grow_tree(features, frequencies, label_tree, seed=s, **overrides) for s in seeds]
 
 
-def grow_tree(Z, label_tree, *, seed, **overrides):
+def grow_tree(Z, frequencies, label_tree, *, seed, **overrides):
     """Group represented labels into a tree.
 
     Parameters
     ----------
     Z : {ndarray, csr_array} of shape (n_labels, n_features)
         As `represent_labels` returns them.
+    frequencies : ndarray of shape (n_labels,)
+        Rows of each label, for trees that ask for them.
     label_tree : HierarchicalLabelTree or None
         An estimator, cloned, or None for a default one.
     seed : int
@@ -137,4 +156,4 @@ def grow_tree(Z, label_tree, *, seed, **overrides):
     tree.set_params(**{name: value for name, value in overrides.items() if value is not None})
     if tree.random_state is None:
         tree.set_params(random_state=seed)
-    return tree.fit_hierarchy(Z)
+    return tree.fit_hierarchy(Z, frequencies=frequencies if tree._needs_frequencies else None)

@@ -3,7 +3,6 @@
 from numbers import Integral
 
 import numpy as np
-import scipy.sparse as sp
 from sklearn.base import (
     BaseEstimator,
     ClassNamePrefixFeaturesOutMixin,
@@ -12,7 +11,7 @@ from sklearn.base import (
 )
 from sklearn.preprocessing import normalize
 from sklearn.utils import check_random_state
-from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from skxmr._core.validation import (
@@ -23,17 +22,24 @@ from skxmr._core.validation import (
     set_seen,
     validate_fit_data,
 )
-from skxmr.indexing.hierarchical_clustering import cluster_hierarchy
+from skxmr.indexing.clustering import (
+    CLUSTERINGS,
+    TreeTask,
+    check_clustering,
+    check_frequencies,
+    clustering_of,
+)
 from skxmr.indexing.label_features import as_float32_rows
+from skxmr.indexing.routing import hierarchy_centers, route
 
 
 class HierarchicalLabelTree(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
-    """Tree of label clusters by recursive balanced k-means.
+    """Tree of label clusters by recursive clustering.
 
     Rows are labels: `fit` takes one representation for each label and groups them into clusters of
     at most `max_leaf_size` labels, the clusters into clusters of at most `branching_factor`, up to
-    one root. Each split gives its parts sizes that differ by at most one, by recursive balanced
-    2-means [1]_, and each level of the tree is made of several such splits [2]_.
+    one root. By default each split gives its parts sizes that differ by at most one, by recursive
+    balanced 2-means [1]_, and each level of the tree is made of several such splits [2]_.
 
     Parameters
     ----------
@@ -42,16 +48,38 @@ class HierarchicalLabelTree(ClassNamePrefixFeaturesOutMixin, TransformerMixin, B
         slower at prediction, where all children of a cluster in the beam are scored.
     max_leaf_size : int, default=100
         Most labels of a leaf cluster. Smaller trains faster and leaves more to the beam search.
-    clustering : {"spherical-kmeans", "kmeans"}, default="spherical-kmeans"
-        Spherical k-means scales rows and centres to unit length, as fits TF-IDF and embeddings.
+    clustering : {"spherical-kmeans", "kmeans", "random", "huffman"} or clusterer, \
+            default="spherical-kmeans"
+        How a cluster is split:
+
+        - "spherical-kmeans" scales rows and centres to unit length, as fits TF-IDF and embeddings.
+        - "kmeans" takes rows as they are.
+        - "random" looks at no row: a baseline, and fast.
+        - "huffman" looks at the frequencies given to `fit` alone: frequent labels get short
+          paths [4]_. Needs ``balanced=False``.
+        - A scikit-learn clusterer with the parameter `n_clusters` is cloned for each split; its
+          `n_clusters` is set, and its `random_state` where that is None. It sees the rows as they
+          are, in float32, sparse where those given to `fit` are.
+
+        k-means of very many rows finds its centres on a sample: of 4,096 where more than 8,192 are
+        cut in two, and of the larger of 4,096 and 64 a centre without balance.
+    balanced : bool, default=True
+        Whether parts of a split have sizes that differ by at most one. They are then cut in two
+        again and again; a clusterer is asked for two clusters, and rows nearest the other cluster's
+        centre move to it until the sizes are right. False keeps the clusters as they are found,
+        `branching_factor` at a time, until each has at most `max_leaf_size` labels, and carries
+        clusters that end early down by chains of only children: slower, and good for shallow trees
+        of wide clusters (``branching_factor=100``, as in Bonsai [3]_). What does not come apart, or
+        is still too large one level below where a balanced tree ends, is cut evenly.
     max_iter : int, default=20
-        Most rounds of a split; it ends earlier once no row changes sides. A wide split counts
-        them on a sample of its rows, and adds two over all.
+        Most rounds of a k-means split; it ends earlier once no row changes sides. A split on a
+        sample counts the rounds there, and adds up to two over all rows. Other clusterings have no
+        use for it.
     sparse_output : bool, default=True
         Whether `transform` returns a sparse array. A sparse one needs no room for zeros; pandas
         and polars output need False.
     random_state : int, RandomState instance or None, default=None
-        Seeds the first centres. The same seed gives the same tree for any `n_jobs`.
+        Seeds splits. The same seed gives the same tree for any `n_jobs`.
     n_jobs : int or None, default=None
         Threads for splits, as in joblib.
 
@@ -60,8 +88,8 @@ class HierarchicalLabelTree(ClassNamePrefixFeaturesOutMixin, TransformerMixin, B
     hierarchy_ : LabelHierarchy
         The fitted tree.
     labels_ : ndarray of shape (n_labels,), int32
-        Leaf cluster of each training row; balanced, so a row may lie elsewhere than `predict`,
-        which follows the nearest centres, would place it.
+        Leaf cluster of each training row. It may be another than `predict`, which follows the
+        nearest centres, would find: by balance, or since the clustering knows no centres.
     n_leaves_ : int
         Number of leaf clusters.
     n_levels_ : int
@@ -69,7 +97,7 @@ class HierarchicalLabelTree(ClassNamePrefixFeaturesOutMixin, TransformerMixin, B
     cluster_centers_ : list of ndarray or csr_array of shape (n_clusters, n_features)
         Centres of the clusters of each level, sparse if the fitted rows were.
     n_iter_ : int
-        Most rounds that a split took; 1 if all labels fit in one leaf.
+        Most rounds that a k-means split took; 1 if there was none.
     n_features_in_ : int
         Number of features of a label.
     feature_names_in_ : ndarray of shape (n_features_in_,)
@@ -86,6 +114,10 @@ class HierarchicalLabelTree(ClassNamePrefixFeaturesOutMixin, TransformerMixin, B
        Trees for Extreme Classification with Application to Dynamic Search Advertising". WWW.
     .. [2] H.-F. Yu, K. Zhong, J. Zhang, W.-C. Chang, I. S. Dhillon (2022). "PECOS: Prediction for
        Enormous and Correlated Output Spaces". JMLR 23(98).
+    .. [3] S. Khandagale, H. Xiao, R. Babbar (2020). "Bonsai: Diverse and Shallow Trees for Extreme
+       Multi-label Classification". Machine Learning 109.
+    .. [4] K. Jasinska, K. Dembczynski, R. Busa-Fekete, K. Pfannschmidt, T. Klerx, E. Huellermeier
+       (2016). "Extreme F-measure Maximization Using Sparse Probability Estimates". ICML.
 
     Examples
     --------
@@ -102,7 +134,8 @@ class HierarchicalLabelTree(ClassNamePrefixFeaturesOutMixin, TransformerMixin, B
     _parameter_constraints = {
         "branching_factor": [Interval(Integral, 2, MAX_CHILDREN, closed="both")],
         "max_leaf_size": [Interval(Integral, 1, MAX_CHILDREN, closed="both")],
-        "clustering": [StrOptions({"spherical-kmeans", "kmeans"})],
+        "clustering": [StrOptions(set(CLUSTERINGS)), HasMethods(["fit_predict", "get_params"])],
+        "balanced": ["boolean"],
         "max_iter": [Interval(Integral, 1, 2**31 - 1, closed="both")],
         "sparse_output": ["boolean"],
         "random_state": ["random_state"],
@@ -115,6 +148,7 @@ class HierarchicalLabelTree(ClassNamePrefixFeaturesOutMixin, TransformerMixin, B
         max_leaf_size=100,
         *,
         clustering="spherical-kmeans",
+        balanced=True,
         max_iter=20,
         sparse_output=True,
         random_state=None,
@@ -123,6 +157,7 @@ class HierarchicalLabelTree(ClassNamePrefixFeaturesOutMixin, TransformerMixin, B
         self.branching_factor = branching_factor
         self.max_leaf_size = max_leaf_size
         self.clustering = clustering
+        self.balanced = balanced
         self.max_iter = max_iter
         self.sparse_output = sparse_output
         self.random_state = random_state
@@ -135,7 +170,7 @@ class HierarchicalLabelTree(ClassNamePrefixFeaturesOutMixin, TransformerMixin, B
         return tags
 
     @_fit_context(prefer_skip_nested_validation=True)
-    def fit(self, Z, y=None):
+    def fit(self, Z, y=None, *, frequencies=None):
         """Group the rows of Z into a tree.
 
         Parameters
@@ -144,6 +179,9 @@ class HierarchicalLabelTree(ClassNamePrefixFeaturesOutMixin, TransformerMixin, B
             A representation of each label; computed with in float32.
         y : None
             Ignored; here for pipelines.
+        frequencies : array-like of shape (n_labels,) or None, default=None
+            How often each label occurs, or another weight. Needed by "huffman", refused by the
+            other clusterings, which make no use of it.
 
         Returns
         -------
@@ -153,20 +191,21 @@ class HierarchicalLabelTree(ClassNamePrefixFeaturesOutMixin, TransformerMixin, B
         Raises
         ------
         ValueError
-            If a parameter is out of its range, or Z has no rows, no features, or values that are
-            not finite.
+            If a parameter is out of its range, parameters cannot go together, or Z has no rows, no
+            features, or values that are not finite.
         """
         Z, seen = validate_fit_data(self, Z, accept_sparse="csr", dtype=FLOATS)
+        frequencies = check_frequencies(self.clustering, frequencies, Z.shape[0])
         Z = self._rows(Z)
-        self.hierarchy_, self.n_iter_ = self._cluster(Z)
+        self.hierarchy_, self.n_iter_ = self._cluster(Z, frequencies)
         self.labels_ = self.hierarchy_.leaf_of_label.copy()
         self.n_leaves_ = self.hierarchy_.n_leaves
         self.n_levels_ = self.hierarchy_.n_levels
-        self.cluster_centers_ = self._centers(Z)
+        self.cluster_centers_ = hierarchy_centers(self.hierarchy_, Z, self._spherical)
         set_seen(self, seen)
         return self
 
-    def fit_hierarchy(self, Z):
+    def fit_hierarchy(self, Z, *, frequencies=None):
         """Group rows that are ready as `fit` does, but return the tree alone.
 
         Saves the centres, which only `transform` and `predict` need, and a copy of the rows.
@@ -176,6 +215,8 @@ class HierarchicalLabelTree(ClassNamePrefixFeaturesOutMixin, TransformerMixin, B
         ----------
         Z : csr_array of shape (n_labels, n_features)
             Unit rows in float32, as `positive_instance_features` makes them.
+        frequencies : array-like of shape (n_labels,) or None, default=None
+            As for `fit`.
 
         Returns
         -------
@@ -183,7 +224,7 @@ class HierarchicalLabelTree(ClassNamePrefixFeaturesOutMixin, TransformerMixin, B
             Equal to the `hierarchy_` of a fit.
         """
         self._validate_params()
-        return self._cluster(Z)[0]
+        return self._cluster(Z, check_frequencies(self.clustering, frequencies, Z.shape[0]))[0]
 
     def predict(self, Z):
         """Route rows down the nearest centres to a leaf cluster.
@@ -200,7 +241,7 @@ class HierarchicalLabelTree(ClassNamePrefixFeaturesOutMixin, TransformerMixin, B
         """
         check_is_fitted(self)
         Z = validate_data(self, Z, accept_sparse="csr", dtype=FLOATS, reset=False)
-        return self._route(self._rows(Z))
+        return self._route(Z)
 
     def transform(self, Z):
         """Route rows to leaf clusters, one-hot.
@@ -217,7 +258,7 @@ class HierarchicalLabelTree(ClassNamePrefixFeaturesOutMixin, TransformerMixin, B
         """
         check_is_fitted(self)
         Z = validate_data(self, Z, accept_sparse="csr", dtype=FLOATS, reset=False)
-        leaves = self._route(self._rows(Z))
+        leaves = self._route(Z)
         memberships = as_public_csr(
             np.arange(len(leaves) + 1),
             leaves,
@@ -226,7 +267,7 @@ class HierarchicalLabelTree(ClassNamePrefixFeaturesOutMixin, TransformerMixin, B
         )
         return memberships if self.sparse_output else memberships.toarray()
 
-    def fit_transform(self, Z, y=None):
+    def fit_transform(self, Z, y=None, *, frequencies=None):
         """Fit to Z, then transform it.
 
         Parameters
@@ -235,13 +276,15 @@ class HierarchicalLabelTree(ClassNamePrefixFeaturesOutMixin, TransformerMixin, B
             A representation of each label.
         y : None
             Ignored; here for pipelines.
+        frequencies : array-like of shape (n_labels,) or None, default=None
+            As for `fit`.
 
         Returns
         -------
         memberships : sparse CSR or ndarray of shape (n_labels, n_leaves)
-            The nearest leaf of each row, as `transform` finds it; `labels_` has the balanced one.
+            The nearest leaf of each row, as `transform` finds it; `labels_` has the fitted one.
         """
-        return self.fit(Z).transform(Z)
+        return self.fit(Z, frequencies=frequencies).transform(Z)
 
     @property
     def _n_features_out(self):
@@ -272,69 +315,35 @@ class HierarchicalLabelTree(ClassNamePrefixFeaturesOutMixin, TransformerMixin, B
             )
         return super().set_output(transform=transform)
 
+    @property
+    def _spherical(self):
+        return clustering_of(self.clustering).spherical
+
+    @property
+    def _needs_frequencies(self):
+        # Whether `fit_hierarchy` must be told how often each label occurs.
+        return clustering_of(self.clustering).needs_frequencies
+
+    def _validate_params(self):
+        super()._validate_params()
+        check_clustering(self.clustering, self.balanced)
+
     def _rows(self, Z):
         # In the precision given: squares of small values vanish in float32. Z itself is left alone.
-        if self.clustering == "spherical-kmeans":
+        if self._spherical:
             Z = normalize(Z, norm="l2", axis=1, copy=True)
         return as_float32_rows(Z)
 
-    def _cluster(self, Z):
-        return cluster_hierarchy(
+    def _cluster(self, Z, frequencies):
+        names = ("clustering", "balanced", "branching_factor", "max_leaf_size", "max_iter")
+        task = TreeTask(
             Z,
-            self.branching_factor,
-            self.max_leaf_size,
-            spherical=self.clustering == "spherical-kmeans",
-            max_iter=self.max_iter,
+            frequencies,
             seed=int(check_random_state(self.random_state).randint(MAX_SEED)),
             n_jobs=self.n_jobs,
+            **{name: getattr(self, name) for name in names},
         )
-
-    def _centers(self, Z):
-        # From the leaves up: the sum over a cluster is the sum over its children.
-        parents = self.hierarchy_.to_parents()
-        sums, sizes, centers = Z, np.ones(Z.shape[0]), []
-        for parent, n_clusters in zip(
-            parents[:0:-1], self.hierarchy_.level_sizes[-2::-1], strict=True
-        ):
-            members = sp.csr_array(
-                (np.ones(len(parent), dtype=np.float32), (parent, np.arange(len(parent)))),
-                shape=(n_clusters, len(parent)),
-            )
-            sums = members @ sums
-            sizes = members @ sizes
-            if self.clustering == "spherical-kmeans":
-                centers.append(normalize(sums, norm="l2", axis=1, copy=True))
-            else:
-                scale = (1.0 / sizes).astype(np.float32)
-                centers.append(
-                    sp.csr_array(sp.diags_array(scale) @ sums)
-                    if sp.issparse(sums)
-                    else sums * scale[:, None]
-                )
-        return centers[::-1]
+        return clustering_of(self.clustering).build(task)
 
     def _route(self, Z):
-        # Nearest child centre, level by level, for the rows of each node together.
-        node = np.zeros(Z.shape[0], dtype=np.int32)
-        for indptr, centers in zip(
-            self.hierarchy_.child_indptrs[:-1], self.cluster_centers_, strict=True
-        ):
-            if self.clustering == "kmeans":
-                squares = centers.multiply(centers) if sp.issparse(centers) else centers**2
-                offset = -0.5 * np.asarray(squares.sum(axis=1), dtype=np.float32).ravel()
-            else:
-                offset = np.zeros(centers.shape[0], dtype=np.float32)
-            order = np.argsort(node, kind="stable")
-            edges = np.searchsorted(node[order], np.arange(len(indptr)))
-            below = np.empty_like(node)
-            for parent in np.flatnonzero(np.diff(edges)):
-                children = slice(indptr[parent], indptr[parent + 1])
-                # Products with all children are dense: a block of rows at a time.
-                size = max(1, 2**22 // (children.stop - children.start))
-                for start in range(edges[parent], edges[parent + 1], size):
-                    rows = order[start : min(start + size, edges[parent + 1])]
-                    near = Z[rows] @ centers[children].T
-                    near = near.toarray() if sp.issparse(near) else near
-                    below[rows] = indptr[parent] + np.argmax(near + offset[children], axis=1)
-            node = below
-        return node
+        return route(self.hierarchy_, self.cluster_centers_, self._rows(Z), self._spherical)

@@ -97,7 +97,7 @@ def fit_levels(X, problems, solver, *, row_costs=None, n_jobs=None):
     # Each child sweeps over all rows of its cluster.
     costs = [np.diff(p.rows[0]) * np.diff(p.child_indptr) for p in problems]
     clusters = [(level, p) for level, cost in enumerate(costs) for p in range(len(cost))]
-    blocks = balanced_blocks(np.concatenate(costs), n_jobs)
+    blocks = balanced_blocks(np.concatenate([np.empty(0), *costs]), n_jobs)
     tasks = [
         (X, row_costs, [_cluster(problems, *clusters[i]) for i in block], solver)
         for block in blocks
@@ -126,7 +126,7 @@ def count_sweeps(levels, max_iter):
             ConvergenceWarning,
             stacklevel=3,
         )
-    return max(level.n_iter for level in levels)
+    return max((level.n_iter for level in levels), default=0)
 
 
 def _cluster(problems, level, parent):

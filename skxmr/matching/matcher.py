@@ -20,6 +20,10 @@ class RecursiveLinearMatcher:
     def __init__(self, levels):
         self.levels = levels
 
+    def with_levels(self, levels):
+        """Return a matcher with other levels."""
+        return RecursiveLinearMatcher(levels)
+
     def match(self, X, beam_width, transforms):
         """Return the best leaf clusters of each row.
 

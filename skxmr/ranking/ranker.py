@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from skxmr.linear import prune_level
 from skxmr.metrics import label_propensities
 
 
@@ -23,9 +24,20 @@ class OneVsAllRanker:
         Added to a label's score, times the transform's weight; as `rarity_offsets` makes them.
     """
 
+    takes_margins = True
+
     def __init__(self, level, offsets):
         self.level = level
         self.offsets = offsets
+
+    @property
+    def levels(self):
+        """The linear models, as a list."""
+        return [self.level]
+
+    def pruned(self, weight_threshold, max_weights):
+        """Return the ranker with fewer weights; see `prune_level`."""
+        return OneVsAllRanker(prune_level(self.level, weight_threshold, max_weights), self.offsets)
 
     def rank(self, X, clusters, transform, k=0, best_first=False):
         """Score the labels of each row's clusters.

@@ -83,6 +83,59 @@ def test_round_trips(parents):
         assert hash(twin) == hash(tree)
 
 
+@given(clusters=st.lists(st.integers(0, 5), min_size=1, max_size=20))
+def test_memberships_are_kept(clusters):
+    _, clusters = np.unique(clusters, return_inverse=True)
+    tree = LabelHierarchy.from_memberships(clusters)
+    assert tree.level_sizes == (clusters.max() + 1, len(clusters))
+    np.testing.assert_array_equal(tree.leaf_of_label, clusters)
+    one_hot = sp.coo_array((np.ones(len(clusters)), (np.arange(len(clusters)), clusters)))
+    assert LabelHierarchy.from_memberships(one_hot) == tree
+    assert LabelHierarchy.from_memberships(tree.to_chain()[-1]) == tree
+
+
+components = st.lists(st.sampled_from("abc"), min_size=1, max_size=4).map("/".join)
+
+
+@given(names=st.lists(components, min_size=1, max_size=25, unique=True))
+def test_taxonomy_labels_meet_where_their_names_do(names):
+    tree = LabelHierarchy.from_taxonomy(names)
+    split = [name.split("/") for name in names]
+    # A name that others begin with has a node of its own below.
+    own = [path + [""] * any(n.startswith(f"{'/'.join(path)}/") for n in names) for path in split]
+    assert tree.n_levels == max(map(len, split))
+    node = np.arange(len(names))
+    ancestors = [node]
+    for parent in reversed(tree.to_parents()):
+        node = parent[node]
+        ancestors.insert(0, node)
+    # ancestors[d][i] is the node of label i that is d steps below the root.
+    for i, j in itertools.combinations(range(len(names)), 2):
+        pairs = zip(own[i], own[j], strict=False)
+        common = len(list(itertools.takewhile(lambda pair: pair[0] == pair[1], pairs)))
+        met = [nodes[i] == nodes[j] for nodes in ancestors]
+        assert met == [depth <= common for depth in range(tree.n_levels + 1)]
+
+
+@given(names=st.lists(components, min_size=1, max_size=10, unique=True))
+def test_taxonomy_with_another_separator_is_the_same(names):
+    tree = LabelHierarchy.from_taxonomy(names)
+    dotted = [name.replace("/", "::") for name in names]
+    assert LabelHierarchy.from_taxonomy(np.array(dotted), sep="::") == tree
+    assert LabelHierarchy.from_parents(tree.to_parents()) == tree
+
+
+@given(parents=parent_arrays())
+def test_a_tree_comes_back_from_the_names_of_its_nodes(parents):
+    tree = LabelHierarchy.from_parents(parents)
+    names = [str(label) for label in range(tree.n_labels)]
+    node = np.arange(tree.n_labels)
+    for parent in tree.to_parents()[:0:-1]:
+        node = parent[node]
+        names = [f"{n}/{name}" for n, name in zip(node, names, strict=True)]
+    assert paths(LabelHierarchy.from_taxonomy(names).to_parents()) == paths(parents)
+
+
 @given(parents=parent_arrays(), data=st.data())
 def test_node_targets_say_which_rows_have_a_label_below(parents, data):
     tree = LabelHierarchy.from_parents(parents)
@@ -163,6 +216,32 @@ def test_immutable():
             lambda: LabelHierarchy.from_chain([sp.csc_array(np.array([[1], [0]]))]),
             "exactly one nonzero in each row",
         ),
+        (
+            lambda: LabelHierarchy.from_memberships([0, -1]),
+            "memberships must be at least 0.*got -1",
+        ),
+        (lambda: LabelHierarchy.from_memberships([0, 2]), "1 of 3 clusters without one"),
+        (lambda: LabelHierarchy.from_memberships([0.0]), "memberships must hold 1-D integers"),
+        (lambda: LabelHierarchy.from_memberships(np.array([], dtype=int)), "and 0 labels"),
+        (
+            lambda: LabelHierarchy.from_memberships(sp.csc_array(np.ones((3, 2)))),
+            "memberships must have exactly one nonzero",
+        ),
+        (
+            lambda: LabelHierarchy.from_memberships(sp.csc_array([[1, 0], [1, 0]])),
+            "1 of 2 clusters without one",
+        ),
+        (lambda: LabelHierarchy.from_taxonomy([]), "names must have at least one label"),
+        (lambda: LabelHierarchy.from_taxonomy("a/b"), "names must be a sequence of strings"),
+        (lambda: LabelHierarchy.from_taxonomy(["a", 3]), r"names\[1\] must be a string; got 3"),
+        (lambda: LabelHierarchy.from_taxonomy(["a//b"]), r"names\[0\]='a//b' .* empty component"),
+        (lambda: LabelHierarchy.from_taxonomy(["a", "/a"]), r"names\[1\]='/a' .* empty component"),
+        (lambda: LabelHierarchy.from_taxonomy(["a", ""]), r"names\[1\]='' .* empty component"),
+        (
+            lambda: LabelHierarchy.from_taxonomy(["a/b", "c", "a/b"]),
+            r"names\[0\] and names\[2\] are 'a/b'",
+        ),
+        (lambda: LabelHierarchy.from_taxonomy(["a"], sep=""), "sep must be a string of at least"),
     ],
 )
 def test_what_is_no_tree_is_refused(make, message):

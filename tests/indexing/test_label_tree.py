@@ -5,6 +5,7 @@ import pytest
 import scipy.sparse as sp
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sklearn.cluster import KMeans
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler, normalize
 
@@ -108,11 +109,23 @@ def test_planted_clusters_come_out_and_unseen_rows_find_them():
         np.testing.assert_array_equal(tree.transform(unseen).argmax(axis=1), tree.predict(unseen))
 
 
-@pytest.mark.parametrize("clustering", ["spherical-kmeans", "kmeans"])
-def test_routing_takes_the_nearest_centre_on_each_level(clustering):
+@pytest.mark.parametrize(
+    "params",
+    [
+        {},
+        {"clustering": "kmeans"},
+        {"clustering": "random"},
+        {"balanced": False},
+        {"clustering": "kmeans", "balanced": False},
+        {"clustering": KMeans(n_init=1)},
+    ],
+    ids=str,
+)
+def test_routing_takes_the_nearest_centre_on_each_level(params):
     Z = random_rows(120, 10, density=0.6).toarray().astype(np.float64)
-    tree = HierarchicalLabelTree(3, 10, clustering=clustering, random_state=0).fit(Z)
-    rows = Z / np.linalg.norm(Z, axis=1, keepdims=True) if clustering != "kmeans" else Z
+    tree = HierarchicalLabelTree(3, 10, random_state=0, **params).fit(Z)
+    spherical = "clustering" not in params
+    rows = Z / np.linalg.norm(Z, axis=1, keepdims=True) if spherical else Z
     indptrs = tree.hierarchy_.child_indptrs
     parents = tree.hierarchy_.to_parents()
     # Centres by definition, from the labels below each node.
@@ -120,7 +133,7 @@ def test_routing_takes_the_nearest_centre_on_each_level(clustering):
     centers = []
     for level in range(len(indptrs) - 2, -1, -1):
         means = np.stack([rows[node == n].mean(axis=0) for n in range(node.max() + 1)])
-        if clustering != "kmeans":
+        if spherical:
             means /= np.linalg.norm(means, axis=1, keepdims=True)
         centers.insert(0, means)
         node = parents[level][node]

@@ -100,7 +100,7 @@ def test_blocks_of_rows_change_nothing(model, xmc_data, monkeypatch):
     assert (parts[1] != whole[1]).nnz == 0
 
 
-L3_HINGE = Scoring().rule(1).transforms[0]
+L3_HINGE = Scoring().rule((False,)).transforms[0]
 DENSITY = st.sampled_from([0.0, 0.02, 0.3, 0.9])
 
 

@@ -1,0 +1,297 @@
+"""A matcher of the user's own against the clusters that its own answers name."""
+
+import itertools
+
+import numpy as np
+import pytest
+import scipy.sparse as sp
+from sklearn.base import BaseEstimator, ClassifierMixin, clone
+from sklearn.ensemble import RandomForestClassifier
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import GridSearchCV
+from sklearn.multiclass import OneVsRestClassifier
+from sklearn.multioutput import MultiOutputClassifier
+from sklearn.neighbors import KNeighborsClassifier
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import FunctionTransformer
+from sklearn.svm import LinearSVC
+
+from naive import beam_search, expand
+from skxmr import LabelHierarchy, XRLinearClassifier
+from skxmr._core.score_rule import Scoring
+from skxmr._core.validation import as_row_arrays
+from skxmr.matching import (
+    NearestCentroidMatcher,
+    NearestNeighborsMatcher,
+    estimator_matcher,
+    fit_matcher,
+)
+from skxmr.metrics import topk_scorer
+
+
+class Oracle(ClassifierMixin, BaseEstimator):
+    """Gives chosen probabilities; `form` says how, and the first feature which."""
+
+    def __init__(self, form="sparse", proba=None):
+        self.form = form
+        self.proba = proba
+
+    def fit(self, X, M):
+        self.target_ = M
+        self.classes_ = np.arange(M.shape[1] if M.ndim == 2 else 2)
+        return self
+
+    def predict_proba(self, X):
+        P = self.proba[np.asarray(X[:, [0]].todense()).ravel().astype(int)]
+        if self.form == "sparse":
+            return sp.csr_matrix(P)
+        if self.form == "list":
+            return [np.column_stack([1 - p, p]) for p in P.T]
+        return P
+
+
+PROBA = np.array(
+    [
+        [0.5, 0.25, 0.5, 0.5],
+        [0.0, 0.0, 1.0, 0.0],
+        [1e-60, 0.0, 0.0, 1e-30],
+        [0.0, 0.0, 0.0, 0.0],
+    ]
+)
+# Positive rows of the clusters: all tell some rows from others; cluster 3 is the most frequent.
+TARGETS = sp.csc_array([[1, 0, 0, 0], [1, 0, 0, 1], [0, 1, 0, 1], [0, 0, 1, 1]], dtype=np.int8)
+GIVEN = Scoring().rule((True, False)).transforms[:1]
+ROWS = as_row_arrays(sp.csr_array(np.array([[0.0], [1.0], [2.0], [3.0]])))
+
+
+def rows_of(beam):
+    indptr, ids, logs = beam
+    return [
+        list(zip(ids[a:b].tolist(), np.exp(logs[a:b], dtype=float).tolist(), strict=True))
+        for a, b in itertools.pairwise(indptr)
+    ]
+
+
+@pytest.mark.parametrize("form", ["sparse", "dense", "list"])
+def test_keeps_the_most_likely_clusters(form, monkeypatch):
+    monkeypatch.setattr(estimator_matcher, "BLOCK_SCORES", 8)
+    matcher = fit_matcher(Oracle(form, PROBA), ROWS, TARGETS, seed=0)
+    beam = matcher.match(ROWS, 2, GIVEN)
+    got = rows_of(beam)
+    # Equal ones by lower number; what float32 cannot hold is 0; none at all: the most frequent.
+    assert got[0] == [(0, pytest.approx(0.5)), (2, pytest.approx(0.5))]
+    assert got[1] == [(2, 1.0)]
+    assert got[2] == [(3, pytest.approx(1e-30, rel=1e-4))]
+    assert got[3] == [(0, pytest.approx(0.5)), (3, pytest.approx(0.75))]
+    assert [len(row) for row in rows_of(matcher.match(ROWS, 100, GIVEN))] == [4, 1, 1, 4]
+    for row in range(4):
+        x = sp.csr_array([[float(row)]], dtype=np.float32)
+        ids, logs = matcher.match_row((x.indices, x.data), 2, GIVEN)
+        at = slice(beam[0][row], beam[0][row + 1])
+        np.testing.assert_array_equal(ids, beam[1][at])
+        np.testing.assert_array_equal(logs, beam[2][at])
+
+
+@pytest.mark.parametrize(("form", "most"), [("sparse", 4), ("dense", 2), ("list", 2)])
+def test_dense_answers_are_kept_to_a_block(form, most, monkeypatch):
+    monkeypatch.setattr(estimator_matcher, "BLOCK_SCORES", 8)
+    matcher = fit_matcher(Oracle(form, PROBA), ROWS, TARGETS, seed=0)
+    sizes = []
+    answer = matcher.estimator.predict_proba
+    matcher.estimator.predict_proba = lambda X: sizes.append(X.shape[0]) or answer(X)
+    matcher.match(ROWS, 2, GIVEN)
+    assert sizes == [most] * (4 // most)
+
+
+def test_clusters_that_need_no_telling_are_left_out():
+    M = sp.csc_array([[1, 0, 1, 1], [1, 0, 1, 0], [1, 0, 0, 1], [1, 0, 0, 0]], dtype=np.int8)
+    matcher = fit_matcher(Oracle("dense", PROBA[:, [0, 2]]), ROWS, M, seed=0)
+    np.testing.assert_array_equal(matcher.estimator.target_, M.toarray()[:, 2:])
+    got = rows_of(matcher.match(ROWS, 10, GIVEN))
+    assert got[0] == [(0, 1.0), (2, pytest.approx(0.5)), (3, pytest.approx(0.5))]
+    assert got[3] == [(0, 1.0)]
+    # One that needs it: two classes. None: no estimator.
+    two = fit_matcher(Oracle("dense", np.eye(2)[[0, 1, 1, 0]]), ROWS, M[:, [0, 3]], seed=0)
+    assert two.estimator.target_.ndim == 1
+    assert [len(row) for row in rows_of(two.match(ROWS, 10, GIVEN))] == [1, 2, 2, 1]
+    none = fit_matcher(Oracle(), ROWS, M[:, :2], seed=0)
+    assert rows_of(none.match(ROWS, 10, GIVEN))[2] == [(0, 1.0)]
+
+
+def test_large_targets_are_sparse(monkeypatch):
+    small = fit_matcher(Oracle(proba=PROBA), ROWS, TARGETS, seed=0).estimator.target_
+    np.testing.assert_array_equal(small, TARGETS.toarray())
+    assert small.dtype == np.int8
+    monkeypatch.setattr(estimator_matcher, "DENSE_TARGETS", 15)
+    large = fit_matcher(Oracle(proba=PROBA), ROWS, TARGETS, seed=0).estimator.target_
+    assert large.format == "csr"
+    np.testing.assert_array_equal(large.toarray(), TARGETS.toarray())
+    with pytest.raises(ValueError, match="sparse multilabel-indicator") as refused:
+        fit_matcher(RandomForestClassifier(), ROWS, TARGETS, seed=0)
+    assert "too large for a dense one" in refused.value.__notes__[0]
+
+
+@pytest.mark.parametrize(
+    ("form", "proba", "match"),
+    [
+        ("dense", PROBA[:, :3], r"shape \(1, 4\), a column for each cluster; got \(1, 3\)"),
+        ("dense", 2 * np.ones((4, 4)), "between 0 and 1; got 2"),
+        ("sparse", -PROBA, "between 0 and 1; got -0.5"),
+        ("dense", PROBA * np.nan, "between 0 and 1; got nan"),
+    ],
+)
+def test_answers_that_cannot_be(form, proba, match):
+    with pytest.raises(ValueError, match=match):
+        fit_matcher(Oracle(form, proba), ROWS, TARGETS, seed=0)
+
+
+def test_weights_reach_the_matcher(xmc_data):
+    X, Y = xmc_data
+    M = sp.csc_array(Y[:, :3])
+    weights = np.random.default_rng(0).integers(0, 3, X.shape[0]).astype(float)
+    forest = RandomForestClassifier(5, random_state=0)
+    got = fit_matcher(forest, as_row_arrays(X), M, seed=0, sample_weight=weights).estimator
+    wanted = clone(forest).fit(X, M.toarray(), sample_weight=weights)
+    np.testing.assert_array_equal(got.predict_proba(X), wanted.predict_proba(X))
+
+
+MATCHERS = [
+    NearestNeighborsMatcher(5),
+    NearestCentroidMatcher(),
+    OneVsRestClassifier(LogisticRegression()),
+    MultiOutputClassifier(LogisticRegression()),
+    RandomForestClassifier(5, random_state=0),
+    KNeighborsClassifier(3),
+    make_pipeline(
+        FunctionTransformer(sp.csr_matrix.toarray, accept_sparse=True),
+        RandomForestClassifier(5, random_state=0),
+    ),
+]
+
+
+def clusters_by_hand(matcher, X, Y, hierarchy, level, queries):
+    """Probability of each node of a level, by the estimator alone."""
+    M = (hierarchy.node_targets(sp.csr_array(Y))[level].toarray() > 0).astype(int)
+    model = clone(matcher).fit(X, M)
+    P = model.predict_proba(queries)
+    if isinstance(P, list):
+        P = np.column_stack([p[:, 1] for p in P])
+    return P
+
+
+@pytest.mark.parametrize("level", [1, 2, -1])
+@pytest.mark.parametrize("matcher", MATCHERS, ids=lambda m: type(m).__name__)
+def test_linear_levels_go_on_from_the_matcher(matcher, level, xmc_data):
+    X, Y = xmc_data
+    X, Y, queries = X[:400], Y[:400], X[400:415]
+    tree = XRLinearClassifier(3, 12, random_state=0).fit(X, Y).hierarchy_
+    assert tree.n_levels == 4
+    model = XRLinearClassifier(
+        label_tree=tree, matcher=matcher, matcher_level=level, beam_width=3, random_state=0
+    ).fit(X, Y)
+    labels, scores = model.predict_topk(queries, k=150)
+    at = level - 1 if level > 0 else tree.n_levels - 1 + level
+    P = clusters_by_hand(matcher, X, Y, tree, at, queries)
+    assert len(model._model.matcher.levels) == 2 - at
+    for row, x in enumerate(queries.toarray()):
+        order = np.lexsort((np.arange(P.shape[1]), -P[row]))[:3]
+        beam = [(int(c), float(np.log(P[row, c]))) for c in sorted(order) if P[row, c] > 1e-37]
+        assert beam
+        for linear in model._model.matcher.levels:
+            beam = expand(linear, x, beam, 3)
+        wanted = dict(expand(model._model.ranker.level, x, beam, 0))
+        here = labels[row] >= 0
+        assert set(labels[row, here]) == set(wanted)
+        np.testing.assert_allclose(
+            scores[row, here],
+            [np.exp(wanted[label]) for label in labels[row, here]],
+            rtol=1e-4,
+            atol=1e-30,
+        )
+        one_row = model.predict_topk(queries[[row]], k=150)
+        np.testing.assert_array_equal(one_row[0][0], labels[row])
+        np.testing.assert_allclose(one_row[1][0], scores[row], rtol=1e-5)
+    # The levels below learn what they learn without a matcher.
+    plain = XRLinearClassifier(label_tree=tree, random_state=0).fit(X, Y)
+    x = queries.toarray()[0]
+    assert beam_search(plain, x, 10**9, 1)
+    for got, wanted in zip(model._model.levels[::-1], plain._model.levels[::-1], strict=False):
+        for name, values in got.arrays.items():
+            np.testing.assert_array_equal(values, wanted.arrays[name])
+
+
+@pytest.mark.parametrize("form", ["sparse", "dense", "classes"])
+def test_all_answers_of_the_classifier(form, xmc_data):
+    X, Y = xmc_data
+    y = {"sparse": Y, "dense": Y.toarray(), "classes": np.arange(600) % 40}[form]
+    model = XRLinearClassifier(
+        3, 5, matcher=RandomForestClassifier(5), random_state=0, beam_width=2
+    ).fit(X, y)
+    nothing = sp.csr_matrix((1, X.shape[1]), dtype=np.float32)
+    queries = sp.vstack([X, nothing], format="csr")
+    labels, scores = model.predict_topk(queries, k=3)
+    P = model.predict_proba(queries)
+    values = P.toarray() if form == "sparse" else P
+    if form == "classes":
+        np.testing.assert_allclose(P.sum(axis=1), 1, rtol=1e-5)
+        np.testing.assert_array_equal(model.predict(queries), labels[:, 0])
+    else:
+        # Every row has a cluster; of few labels, it may be.
+        here = labels >= 0
+        assert here[:, 0].all()
+        wanted = np.take_along_axis(values, np.maximum(labels, 0), 1)
+        np.testing.assert_allclose(scores[here], wanted[here], rtol=1e-6)
+        assert np.all(P.data > 0) if form == "sparse" else np.all((P > 0) & (P < 1))
+    assert model.predict(queries).shape == (601, *np.shape(y)[1:])
+    # Same seed, same forest, for any number of threads.
+    again = clone(model).set_params(n_jobs=2).fit(X, y).predict_topk(queries, k=3)
+    np.testing.assert_array_equal(again[0], labels)
+    np.testing.assert_array_equal(again[1], scores)
+
+
+def test_labels_as_clusters_are_found_by_their_own_features(xmc_data):
+    X, Y = xmc_data
+    matcher = NearestCentroidMatcher(20)
+    model = XRLinearClassifier(2, 1, matcher=matcher, beam_width=20, random_state=0).fit(X, Y)
+    assert model.hierarchy_.n_leaves == 150
+    labels, _ = model.predict_topk(X[:50], k=150)
+    P = matcher.fit(X, Y).predict_proba(X[:50]).toarray()
+    for row in range(50):
+        assert set(labels[row, labels[row] >= 0]) == set(np.flatnonzero(P[row]))
+
+
+def test_grid_search_reaches_the_matcher(xmc_data):
+    model = XRLinearClassifier(3, 10, matcher=NearestNeighborsMatcher(), random_state=0)
+    search = GridSearchCV(
+        model,
+        {"matcher__n_neighbors": [1, 20], "matcher_level": [1, -1]},
+        scoring=topk_scorer("precision", k=3),
+        cv=2,
+        error_score="raise",
+    ).fit(*xmc_data)
+    scores = search.cv_results_["mean_test_score"]
+    many = search.cv_results_["param_matcher__n_neighbors"] == 20
+    # One neighbour sees few clusters.
+    assert scores[many].mean() > scores[~many].mean()
+    assert search.best_estimator_.matcher.n_neighbors == 20
+
+
+def test_what_cannot_be_a_matcher(xmc_data):
+    for wrong in (LinearSVC(), OneVsRestClassifier(LinearSVC()), "knn"):
+        with pytest.raises(ValueError, match="'matcher' parameter of XRLinearClassifier"):
+            XRLinearClassifier(matcher=wrong).fit(*xmc_data)
+    knn = NearestNeighborsMatcher()
+    for level in (0, 4, -4):
+        with pytest.raises(ValueError, match=f"from 1 to 3, .* got {level}"):
+            XRLinearClassifier(2, 20, matcher=knn, matcher_level=level).fit(*xmc_data)
+    with pytest.raises(ValueError, match="matcher_level=1 needs a matcher"):
+        XRLinearClassifier(2, 20, matcher_level=1).fit(*xmc_data)
+    flat = LabelHierarchy([[0, 150]], np.arange(150))
+    with pytest.raises(ValueError, match="all labels are in one cluster"):
+        XRLinearClassifier(label_tree=flat, matcher=knn).fit(*xmc_data)
+
+
+def test_a_single_label_needs_no_matcher(xmc_data):
+    y = np.zeros(600, dtype=int)
+    model = XRLinearClassifier(matcher=NearestNeighborsMatcher()).fit(xmc_data[0], y)
+    np.testing.assert_array_equal(model.predict(xmc_data[0]), y)
