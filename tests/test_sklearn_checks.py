@@ -29,6 +29,8 @@ def excused(estimator):
         XRLinearClassifier(),
         XRLinearClassifier(branching_factor=2, max_leaf_size=1, beam_width=1),
         XRLinearClassifier(branching_factor=2, max_leaf_size=2, beam_width=2, n_jobs=2),
+        XRLinearClassifier(2, 1, score_transform=("sigmoid", "identity"), propensity_weight=0.5),
+        XRLinearClassifier(2, 1, score_combination="sum", beam_width=None),
         XRLinearClassifier(branching_factor=2, max_leaf_size=1, label_features="pii"),
         XRLinearClassifier(branching_factor=2, max_leaf_size=1, label_features="spectral"),
         XRLinearClassifier(
