@@ -19,6 +19,8 @@ class Skxmr(Peer):
         "branching_factor": BRANCHING,
         "max_leaf_size": LEAF,
         "C": C,
+        "positive_weight": 1.0,
+        "relevance_norm": None,
         "tol": TOL,
         "max_iter": MAX_ITER,
         "weight_threshold": THRESHOLD,
@@ -26,10 +28,12 @@ class Skxmr(Peer):
     }
 
     def fit(self, X, Y):
-        from skxmr import XRLinearClassifier
+        from skxmr import PRESETS, XRLinearClassifier
 
+        settings = dict(self.settings)
+        settings = {**PRESETS[settings.pop("preset", "fast")], **settings}
         self.model = XRLinearClassifier(
-            **self.settings, n_jobs=self.threads, random_state=self.seed
+            **settings, n_jobs=self.threads, random_state=self.seed
         ).fit(X, Y)
 
     def count_weights(self):

@@ -15,6 +15,13 @@ made of `skxmr.linear`, the linear models of one level. `XRLinearClassifier` joi
 
 from skxmr.classifier import XRLinearClassifier
 from skxmr.indexing import HierarchicalLabelTree, LabelFeatureUnion, LabelHierarchy
+from skxmr.presets import PRESETS
 
-__all__ = ["HierarchicalLabelTree", "LabelFeatureUnion", "LabelHierarchy", "XRLinearClassifier"]
+__all__ = [
+    "PRESETS",
+    "HierarchicalLabelTree",
+    "LabelFeatureUnion",
+    "LabelHierarchy",
+    "XRLinearClassifier",
+]
 __version__ = "0.1.0"

@@ -87,13 +87,13 @@ class XRLinearClassifier(
         "log_loss" has many more weights.
     C : float, default=1.0
         Cost of training errors. Larger fits the training rows closer, slower, with more weights.
-    positive_weight : float, default=1.0
+    positive_weight : float, default=2.0
         Times what an error on a positive row costs. Larger finds more of a label's rows and errs
-        more on others'.
-    relevance_norm : {"l1", "l2", "max"} or None, default=None
-        Norm of a row's relevance that is made 1 on every level. "l1" shares one cost among the
-        labels of a row: rows of many labels no longer outweigh the others, and the model is a
-        quarter of the size.
+        more on others'; the default makes up for what `relevance_norm` takes from positives.
+    relevance_norm : {"l1", "l2", "max"} or None, default="l2"
+        Norm of a row's relevance that is made 1 on every level, so that rows of many labels do
+        not outweigh the others. "l1" takes most from them, and leaves the smallest models; None
+        gives every positive the same cost, as one-vs-rest has.
     tol : float, default=0.1
         Tolerance of the dual solver's stopping rule. Smaller trains longer for the same objective
         with more digits; ranking rarely gains.
@@ -231,8 +231,8 @@ class XRLinearClassifier(
         max_negatives=None,
         loss="squared_hinge",
         C=1.0,
-        positive_weight=1.0,
-        relevance_norm=None,
+        positive_weight=2.0,
+        relevance_norm="l2",
         tol=0.1,
         max_iter=100,
         weight_threshold=0.1,
@@ -297,7 +297,7 @@ class XRLinearClassifier(
         relevance : {array-like, sparse matrix} of shape (n_samples, n_labels), default=None
             Times what an error on a positive costs: greater than 0 wherever `y` is 1, not read
             elsewhere. A cluster's is the sum over its labels, normalised as `relevance_norm` says.
-            None is 1 for every positive of every label and, without `relevance_norm`, cluster.
+            None is 1 for every positive of a label and, if `relevance_norm` is None, a cluster.
 
         Returns
         -------

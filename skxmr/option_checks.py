@@ -3,9 +3,6 @@
 from skxmr._core.estimators import check_takes_weights
 from skxmr.indexing import LabelHierarchy
 
-# What only the built-in linear models make use of, and the values that ask for nothing.
-LINEAR_OPTIONS = {"positive_weight": 1.0, "relevance_norm": None}
-
 
 def check_combination(classifier, sample_weight, relevance):
     """Refuse options that would not be used, or that contradict each other, and say why.
@@ -45,10 +42,3 @@ def check_combination(classifier, sample_weight, relevance):
                 f"relevance is what the linear models go by; {name}={estimator!r} takes none. "
                 f"Leave relevance=None beside a {name}."
             )
-        for option, unused in LINEAR_OPTIONS.items():
-            value = getattr(classifier, option)
-            if value != unused:
-                raise ValueError(
-                    f"{option}={value!r} is what the linear models go by; {name}={estimator!r} "
-                    f"takes none. Leave {option}={unused!r} beside a {name}."
-                )

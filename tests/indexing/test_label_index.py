@@ -138,7 +138,9 @@ def test_rows_follow_classes_where_y_is_classes():
     rng = np.random.default_rng(0)
     X, y = rng.normal(size=(90, 5)), np.array(["a", "b", "c", "d"])[np.arange(90) % 4]
     Z = np.array([[1, 0], [0, 1], [0.9, 0.1], [0.1, 0.9]])
-    model = XRLinearClassifier(max_leaf_size=2, label_features=Z, random_state=0).fit(X, y)
+    model = XRLinearClassifier(
+        max_leaf_size=2, label_features=Z, max_iter=1000, random_state=0
+    ).fit(X, y)
     leaf = model.hierarchy_.leaf_of_label
     assert leaf[0] == leaf[2] != leaf[1] == leaf[3]
 
