@@ -9,6 +9,7 @@ from setuptools import Extension, setup
 EXTENSIONS = [
     "skxmr._core._csr",
     "skxmr._core._topk",
+    "skxmr._core._transforms",
     "skxmr._core._votes",
     "skxmr.indexing._aggregate",
     "skxmr.indexing._balanced_kmeans",

@@ -6,6 +6,7 @@ from sklearn.base import BaseEstimator, ClassifierMixin, _fit_context
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 
+from skxmr._core.score_rule import COMBINATIONS, TRANSFORMS
 from skxmr._core.validation import (
     FLOATS,
     MAX_CHILDREN,
@@ -24,11 +25,14 @@ from skxmr.linear.relevance import NORMS, check_relevance
 from skxmr.matching.negative_sampling import check_negatives
 from skxmr.option_checks import check_combination
 from skxmr.prediction import RankingPredictionMixin
+from skxmr.pruning import WeightPruningMixin
 from skxmr.tree_ensemble import TreeEnsemble
 from skxmr.tree_training import TrainingOptions, train_tree
 
 
-class XRLinearClassifier(RankingPredictionMixin, ClassifierMixin, BaseEstimator):
+class XRLinearClassifier(
+    RankingPredictionMixin, WeightPruningMixin, ClassifierMixin, BaseEstimator
+):
     """Classifier for very many labels: a label tree of one-vs-all linear models.
 
     Labels are represented by the features of their positive rows, grouped into a tree of
@@ -98,14 +102,35 @@ class XRLinearClassifier(RankingPredictionMixin, ClassifierMixin, BaseEstimator)
     weight_threshold : float, default=0.1
         Weights smaller in size are dropped after training, 0 keeps all. Larger makes a smaller,
         faster model that sees less.
+    max_weights_per_label : int or None, default=None
+        Most weights kept of each label's model, the largest in size; clusters' models are not
+        bounded. Smaller makes a smaller, faster model; None keeps all that reach
+        `weight_threshold`, which loses less precision for as many weights in all.
     n_trees : int, default=1
         Number of trees, of different seeds. More are better, by less each, and as many times
         slower and larger.
     voting : {"mean", "rank"}, default="mean"
         Whether trees average their scores or their ranks.
-    beam_width : int, default=10
-        Clusters kept on each level at prediction. Larger is slower and finds more. May be changed
-        after the fit.
+    beam_width : int or None, default=10
+        Clusters kept on each level at prediction. Larger is slower and finds more; None keeps all
+        of them, an exact search that scores every label of every row. May be changed after the
+        fit, as may all parameters of the score.
+    score_transform : str or sequence of str, default="l3-hinge"
+        What a model's margin m counts: "l1-hinge" to "l4-hinge", exp(-max(0, 1 - m)^p), where a
+        higher power is milder to margins near 1 and harder on those below 0; "sigmoid", which
+        suits models of the logistic loss; "identity", the margin itself. With "log-" before it
+        (any but "identity") rankings show logarithms. A sequence has an entry for each of the
+        last levels, the labels' last, and its first also serves the levels above. Probabilities
+        of a `matcher` or `ranker` stand as they are.
+    score_combination : {"product", "sum", "last"}, default="product"
+        How the levels of a label's path join: by their product (logarithms add, and so do margins
+        of "identity"), by the mean of their values, or by the label's own value alone, the product
+        of the levels above being for the beam only.
+    propensity_weight : float, default=0.0
+        How far rare labels are lifted when the labels of the beam are ranked: scores are
+        multiplied by (least propensity / propensity) to this power, with propensities estimated
+        from `y` [3]_. Larger ranks rare labels higher, at the cost of precision, and makes scores
+        of frequent labels smaller, so that `predict` returns fewer of them.
     sparse_output : bool or "auto", default="auto"
         Whether predictions for an indicator are sparse; "auto" makes them so if `y` was.
     n_jobs : int or None, default=None
@@ -137,6 +162,8 @@ class XRLinearClassifier(RankingPredictionMixin, ClassifierMixin, BaseEstimator)
        Trees for Extreme Classification with Application to Dynamic Search Advertising". WWW.
     .. [2] H.-F. Yu, K. Zhong, J. Zhang, W.-C. Chang, I. S. Dhillon (2022). "PECOS: Prediction for
        Enormous and Correlated Output Spaces". JMLR 23(98).
+    .. [3] H. Jain, Y. Prabhu, M. Varma (2016). "Extreme Multi-label Loss Functions for
+       Recommendation, Tagging, Ranking & Other Missing Label Applications". KDD.
 
     Examples
     --------
@@ -178,9 +205,13 @@ class XRLinearClassifier(RankingPredictionMixin, ClassifierMixin, BaseEstimator)
         "tol": [Interval(Real, 0, None, closed="neither")],
         "max_iter": [Interval(Integral, 1, 2**31 - 1, closed="both")],
         "weight_threshold": [Interval(Real, 0, None, closed="left")],
+        "max_weights_per_label": [None, Interval(Integral, 1, None, closed="left")],
         "n_trees": [Interval(Integral, 1, None, closed="left")],
         "voting": [StrOptions({"mean", "rank"})],
-        "beam_width": [Interval(Integral, 1, 2**31 - 1, closed="both")],
+        "beam_width": [None, Interval(Integral, 1, 2**31 - 1, closed="both")],
+        "score_transform": [StrOptions(set(TRANSFORMS)), tuple, list],
+        "score_combination": [StrOptions(set(COMBINATIONS))],
+        "propensity_weight": [Interval(Real, 0, None, closed="left")],
         "sparse_output": ["boolean", StrOptions({"auto"})],
         "n_jobs": [None, Integral],
         "random_state": ["random_state"],
@@ -205,9 +236,13 @@ class XRLinearClassifier(RankingPredictionMixin, ClassifierMixin, BaseEstimator)
         tol=0.1,
         max_iter=100,
         weight_threshold=0.1,
+        max_weights_per_label=None,
         n_trees=1,
         voting="mean",
         beam_width=10,
+        score_transform="l3-hinge",
+        score_combination="product",
+        propensity_weight=0.0,
         sparse_output="auto",
         n_jobs=None,
         random_state=None,
@@ -228,9 +263,13 @@ class XRLinearClassifier(RankingPredictionMixin, ClassifierMixin, BaseEstimator)
         self.tol = tol
         self.max_iter = max_iter
         self.weight_threshold = weight_threshold
+        self.max_weights_per_label = max_weights_per_label
         self.n_trees = n_trees
         self.voting = voting
         self.beam_width = beam_width
+        self.score_transform = score_transform
+        self.score_combination = score_combination
+        self.propensity_weight = propensity_weight
         self.sparse_output = sparse_output
         self.n_jobs = n_jobs
         self.random_state = random_state
@@ -272,6 +311,7 @@ class XRLinearClassifier(RankingPredictionMixin, ClassifierMixin, BaseEstimator)
             differ in number, or a given hierarchy has another number of labels. Nothing fitted
             before is lost.
         """
+        scoring = self._scoring()
         (X, y), seen = validate_fit_data(
             self, X, y, accept_sparse="csr", dtype=FLOATS, multi_output=True
         )
@@ -296,6 +336,7 @@ class XRLinearClassifier(RankingPredictionMixin, ClassifierMixin, BaseEstimator)
             negatives,
             self.max_negatives,
             self.beam_width,
+            scoring,
             relevance,
             self.relevance_norm,
             weights,
@@ -317,6 +358,8 @@ class XRLinearClassifier(RankingPredictionMixin, ClassifierMixin, BaseEstimator)
         )
         trees = [train_tree(rows, Y, tree, random_state, options) for tree in hierarchies]
         model = trees[0] if self.n_trees == 1 else TreeEnsemble(trees, self.voting)
+        if self.max_weights_per_label is not None:
+            model = model.pruned(max_weights_per_label=self.max_weights_per_label)
         set_seen(self, seen)
         self.classes_ = classes
         self.hierarchy_ = hierarchies[0]

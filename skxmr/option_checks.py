@@ -30,6 +30,11 @@ def check_combination(classifier, sample_weight, relevance):
             f"n_trees={classifier.n_trees} needs trees that differ: label_tree must be None or an "
             f"estimator whose random_state is None; got {tree!r}."
         )
+    if classifier.ranker is not None and classifier.max_weights_per_label is not None:
+        raise ValueError(
+            f"max_weights_per_label={classifier.max_weights_per_label} is for the built-in ranker; "
+            f"what ranker={classifier.ranker!r} learns is its own."
+        )
     for name in ("matcher", "ranker"):
         estimator = getattr(classifier, name)
         if estimator is None:

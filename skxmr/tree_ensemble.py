@@ -3,7 +3,7 @@
 import numpy as np
 
 from skxmr._core._votes import add_votes
-from skxmr._core.score_forms import LEAST_SCORE
+from skxmr._core.score_rule import ScoreForm
 
 # Labels that a tree votes for: those further down decide nothing, and there may be thousands.
 VOTES = 100
@@ -36,34 +36,69 @@ class TreeEnsemble:
         """The linear models of all trees."""
         return [level for model in self.models for level in model.levels]
 
+    def most_clusters(self, beam_width):
+        """Return the most clusters that a row keeps on a level."""
+        return max(model.most_clusters(beam_width) for model in self.models)
+
     def most_scores(self, beam_width):
         """Return the most labels that a row may be given."""
         return len(self.models) * VOTES
 
-    def rank(self, X, beam_width, k=0, best_first=False):
-        """Return (indptr, labels, log scores) of the rows X; see `OneVsAllRanker.rank`."""
+    def score_form(self, scoring):
+        """Return what the scores of `rank` are: logarithms of means, whatever the trees' are."""
+        return ScoreForm("log", scoring.shows_logs)
+
+    def rank(self, X, beam_width, scoring, k=0, best_first=False):
+        """Return (indptr, labels, log scores) of the rows X; see `TreeModel.rank`."""
         rankings = []
         for model in self.models:
-            indptr, labels, logs = model.rank(X, beam_width, VOTES)
-            rankings.append((indptr, labels, self._votes(indptr, logs)))
+            indptr, labels, scores = model.rank(X, beam_width, scoring, VOTES)
+            votes = self._votes(indptr, scores, model.score_form(scoring))
+            rankings.append((indptr, labels, votes))
         n_labels = self.models[0].hierarchy.n_labels
         indptr, labels, sums = add_votes(rankings, n_labels, k, best_first)
         logs = np.log(sums / np.float32(len(self.models)))
         # On the grid of single scores, so that a ranking by logs is one by the scores shown.
         return indptr, labels, logs - np.float32(4.0) + np.float32(4.0)
 
-    def rank_row(self, x, beam_width, k):
+    def rank_row(self, x, beam_width, scoring, k):
         """Return the (labels, log scores) of one row (indices, data), best first."""
         indices, data = x
         bounds = np.array([0, len(indices)], dtype=np.int64)
-        return self.rank((bounds, indices, data, None), beam_width, k, True)[1:]
+        return self.rank((bounds, indices, data, None), beam_width, scoring, k, True)[1:]
 
-    def _votes(self, indptr, logs):
+    def candidate_scorer(self, scoring):
+        """Make a function (X, indptr, labels) -> log scores of given labels.
+
+        All trees vote for all of them; ranks among the VOTES best they have none.
+        """
+        if self.voting == "rank":
+            raise ValueError(
+                'score_candidates needs scores; voting="rank" has ranks among all labels only.'
+            )
+        forms = [model.score_form(scoring) for model in self.models]
+        scorers = [model.candidate_scorer(scoring) for model in self.models]
+
+        def score(*candidates):
+            votes = [
+                form.probabilities(scorer(*candidates))
+                for form, scorer in zip(forms, scorers, strict=True)
+            ]
+            return np.log(np.mean(votes, axis=0))
+
+        return score
+
+    def pruned(self, weight_threshold=0.0, max_weights_per_label=None):
+        """Return the trees with fewer weights; see `TreeModel.pruned`."""
+        models = [model.pruned(weight_threshold, max_weights_per_label) for model in self.models]
+        return TreeEnsemble(models, self.voting)
+
+    def _votes(self, indptr, scores, form):
         if self.voting == "mean":
-            return np.maximum(np.exp(logs), LEAST_SCORE)
+            return form.probabilities(scores)
         rows = np.repeat(np.arange(len(indptr) - 1), np.diff(indptr))
         # Labels rise in each row, and the sort is stable: equal scores stand by label.
-        order = np.lexsort((-logs, rows))
-        ranks = np.empty(len(logs), dtype=np.float32)
-        ranks[order] = np.arange(len(logs)) - np.repeat(indptr[:-1], np.diff(indptr)) + 1
+        order = np.lexsort((-scores, rows))
+        ranks = np.empty(len(scores), dtype=np.float32)
+        ranks[order] = np.arange(len(scores)) - np.repeat(indptr[:-1], np.diff(indptr)) + 1
         return (RANK_OFFSET + 1.0) / (RANK_OFFSET + ranks)

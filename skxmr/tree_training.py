@@ -4,18 +4,19 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from skxmr._core.levels import by_level
+from skxmr._core.score_rule import Scoring
 from skxmr._core.validation import MAX_SEED
 from skxmr.linear import LevelProblem, Solver, fit_levels
 from skxmr.linear.relevance import target_costs
 from skxmr.matching import RecursiveLinearMatcher, count_matched_levels, fit_matcher
 from skxmr.matching.negative_sampling import (
     beam_rows,
-    by_level,
     needs_beam,
     pattern_arrays,
     training_rows,
 )
-from skxmr.ranking import OneVsAllRanker, fit_ranker
+from skxmr.ranking import OneVsAllRanker, fit_ranker, rarity_offsets
 from skxmr.tree_model import TreeModel
 
 
@@ -30,8 +31,10 @@ class TrainingOptions(NamedTuple):
         Which rows a cluster trains on; see `negative_sampling`.
     max_negatives : int or None
         Most rows that the beam may pass to a cluster in training.
-    beam_width : int
+    beam_width : int or None
         Clusters that the beam passes a row to in training.
+    scoring : Scoring
+        Scores of that beam.
     relevance : ndarray of float32 or None
         Of each positive.
     relevance_norm : {"l1", "l2", "max"} or None
@@ -49,7 +52,8 @@ class TrainingOptions(NamedTuple):
     solver: Solver
     negatives: Any = "tfn"
     max_negatives: int | None = None
-    beam_width: int = 10
+    beam_width: int | None = 10
+    scoring: Scoring = Scoring()
     relevance: np.ndarray | None = None
     relevance_norm: str | None = None
     row_costs: np.ndarray | None = None
@@ -93,6 +97,8 @@ def train_tree(X, Y, hierarchy, random_state, options):
     def fit(problems):
         return fit_levels(X, problems, options.solver, row_costs=weights, n_jobs=n_jobs)
 
+    # Only the clusters of the beam are scored in training, so it does not matter what labels are.
+    rule = options.scoring.rule((True,) * n_matched + (False,) * (hierarchy.n_levels - n_matched))
     levels, waiting = [], []
     wanted = by_level(options.negatives, hierarchy.n_levels)
     for level in range(n_matched, hierarchy.n_levels):
@@ -101,10 +107,11 @@ def train_tree(X, Y, hierarchy, random_state, options):
             levels += fit(waiting)
             waiting = []
             beam = beam_rows(
-                first.followed_by(levels),
+                first.with_levels(levels),
                 X,
                 hierarchy.level_sizes[level - 1],
                 options.beam_width,
+                rule.transforms[:level],
                 options.max_negatives,
                 n_jobs,
             )
@@ -117,11 +124,14 @@ def train_tree(X, Y, hierarchy, random_state, options):
         children = hierarchy.child_indptrs[level]
         positives = pattern_arrays(targets[level])
         waiting.append(LevelProblem(rows, positives, children, names[level], seeds[level], costs))
+    offsets = rarity_offsets(Y, hierarchy.label_order)
     if options.ranker is not None:
-        ranker = fit_ranker(options.ranker, X, waiting.pop(), n_jobs=n_jobs, sample_weight=weights)
-        return TreeModel(first.followed_by(levels + fit(waiting)), ranker, hierarchy)
+        ranker = fit_ranker(
+            options.ranker, X, waiting.pop(), offsets, n_jobs=n_jobs, sample_weight=weights
+        )
+        return TreeModel(first.with_levels(levels + fit(waiting)), ranker, hierarchy)
     *clusters, labels = levels + fit(waiting)
-    return TreeModel(first.followed_by(clusters), OneVsAllRanker(labels), hierarchy)
+    return TreeModel(first.with_levels(clusters), OneVsAllRanker(labels, offsets), hierarchy)
 
 
 def _every_row(n_samples):

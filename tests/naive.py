@@ -1,8 +1,11 @@
 """Slow and obviously right versions of what the kernels do, for tests to compare with."""
 
+from functools import lru_cache
+
 import numpy as np
 
 
+@lru_cache(maxsize=16)
 def dense_weights(level):
     """Weights (n_features, n_children) and intercepts of a LevelModel, in float64."""
     a = level.arrays
@@ -39,31 +42,74 @@ def set_bits(summary, words):
     return features
 
 
-def expand(level, x, parents, keep, best_first=False):
-    """Best `keep` of [(id, log score)] for one dense row and parents [(id, log score)]."""
+def expand(level, x, parents, keep, best_first=False, joined=None):
+    """Best `keep` of [(id, score)] for one dense row and parents [(id, score)].
+
+    `joined(parent_score, margin, id)` is a child's score; that of the default parameters if None.
+    """
+    joined = joined or (lambda score, margin, name: score + log_value("l3-hinge", margin))
     W, intercepts = dense_weights(level)
     indptr, names = level.arrays["child_indptr"], level.arrays["child_ids"]
     scored = []
     for parent, score in parents:
         for child in range(indptr[parent], indptr[parent + 1]):
             margin = x @ W[:, child] + intercepts[child]
-            scored.append((int(names[child]), score - max(0.0, 1.0 - margin) ** 3))
+            scored.append((int(names[child]), joined(score, margin, int(names[child]))))
     scored.sort(key=lambda pair: (-pair[1], pair[0]))
     scored = scored[:keep] if keep else scored
     return scored if best_first else sorted(scored)
 
 
-def beam_search(model, x, beam_width, keep=0):
-    """Best labels [(label, log score)] of one dense row, best first."""
+def log_value(name, margin):
+    """Logarithm of a transformed margin; the margin itself for "identity"."""
+    name = name.removeprefix("log-")
+    if name == "identity":
+        return margin
+    if name == "sigmoid":
+        return -np.logaddexp(0.0, -margin)
+    return -(max(0.0, 1.0 - margin) ** int(name[1]))
+
+
+def join_rules(model, offsets=None):
+    """For each level what `expand` takes as `joined`, by the parameters of a fitted model.
+
+    `offsets` are added to the scores of labels, by label.
+    """
+    names, combination = model.score_transform, model.score_combination
+    names = [names] if isinstance(names, str) else list(names)
+    n_levels = len(model._model.levels)
+    names = ([names[0]] * n_levels + names)[-n_levels:]
+    offsets = np.zeros(len(model.classes_)) if offsets is None else offsets
+
+    def rule(level):
+        last = level == n_levels - 1
+
+        def joined(parent_score, margin, name):
+            score = log_value(names[level], margin)
+            if combination == "sum":
+                # Labels and clusters without rows must not live on the clusters above them.
+                never = margin <= -1000
+                return -1e20 if never else parent_score + np.exp(score) / n_levels
+            own = last and combination == "last"
+            return score + (0.0 if own else parent_score) + (offsets[name] if last else 0.0)
+
+        return joined
+
+    return [rule(level) for level in range(n_levels)]
+
+
+def beam_search(model, x, beam_width, keep=0, offsets=None):
+    """Best labels [(label, score)] of one dense row, best first."""
     beam = [(0, 0.0)]
-    for level in model._model.matcher.levels:
-        beam = expand(level, x, beam, beam_width)
-    return expand(model._model.ranker.level, x, beam, keep, best_first=True)
+    *above, own = join_rules(model, offsets)
+    for level, joined in zip(model._model.matcher.levels, above, strict=True):
+        beam = expand(level, x, beam, beam_width, joined=joined)
+    return expand(model._model.ranker.level, x, beam, keep, best_first=True, joined=own)
 
 
-def all_scores(model, x):
-    """Log score of every label of one dense row: every path of the tree is followed."""
-    return dict(beam_search(model, x, beam_width=10**9))
+def all_scores(model, x, offsets=None):
+    """Score of every label of one dense row: every path of the tree is followed."""
+    return dict(beam_search(model, x, beam_width=0, offsets=offsets))
 
 
 def primal_objective(X, y, w, b, C):

@@ -20,6 +20,7 @@ FLOORS = {
     "skxmr.calibration": 4,
     "skxmr.tree_model": 4,
     "skxmr.prediction": 4,
+    "skxmr.pruning": 4,
     "skxmr.tree_ensemble": 4,
     "skxmr.option_checks": 4,
     "skxmr.tree_training": 5,

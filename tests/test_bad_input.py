@@ -33,6 +33,10 @@ def spoiled(M, value):
         ("tol", 0, r"\(0.0, inf\)"),
         ("max_iter", 0, r"\[1, 2147483647\]"),
         ("weight_threshold", -0.1, r"\[0.0, inf\)"),
+        ("max_weights_per_label", 0, r"\[1, inf\)"),
+        ("score_transform", "l5-hinge", "'l3-hinge'"),
+        ("score_combination", "mean", "'product'"),
+        ("propensity_weight", -1.0, r"\[0.0, inf\)"),
         ("beam_width", 0, r"\[1, 2147483647\]"),
         ("beam_width", 1.5, "int in the range"),
         ("beam_width", 2**40, r"\[1, 2147483647\]"),
@@ -54,13 +58,87 @@ def test_parameters_that_are_no_number(name, C, xmc_data):
         XRLinearClassifier(**{name: C}).fit(*xmc_data)
 
 
-@pytest.mark.parametrize("beam_width", [0, -3, "wide", 2.0, None, 2**40])
+@pytest.mark.parametrize("beam_width", [0, -3, "wide", 2.0, 2**40])
 def test_beam_width_is_checked_again_at_prediction(fitted, xmc_data, beam_width):
     fitted.set_params(beam_width=beam_width)
     for X in (xmc_data[0], xmc_data[0][[0]]):
         for method in (fitted.predict, fitted.predict_proba, fitted.predict_topk):
             with pytest.raises(ValueError, match="'beam_width'"):
                 method(X)
+
+
+@pytest.mark.parametrize(
+    ("params", "message"),
+    [
+        ({"score_transform": ("l3-hinge", "cubic")}, "score_transform must be made of .*'cubic'"),
+        ({"score_transform": ("l3-hinge", 3)}, "score_transform must be made of .*3"),
+        ({"score_transform": ()}, "score_transform must name at least one"),
+        ({"score_transform": ("l3-hinge", "log-sigmoid")}, "log- forms on all levels or on none"),
+        ({"score_transform": "identity", "score_combination": "sum"}, '"identity" has no bounds'),
+        ({"score_transform": "log-l3-hinge", "score_combination": "sum"}, "cannot add log- forms"),
+        ({"propensity_weight": 0.5, "score_combination": "sum"}, "propensity_weight=0.5 .*sum"),
+    ],
+)
+def test_scores_that_make_no_sense(fitted, xmc_data, params, message, monkeypatch):
+    with monkeypatch.context() as patch:
+        patch.setattr("skxmr.classifier.index_labels", None)
+        with pytest.raises(ValueError, match=message):
+            XRLinearClassifier(**params).fit(*xmc_data)
+    fitted.set_params(**params)
+    for X in (xmc_data[0], xmc_data[0][[0]]):
+        for method in (fitted.predict, fitted.predict_proba, fitted.predict_topk):
+            with pytest.raises(ValueError, match=message):
+                method(X)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("score_transform", "l5-hinge"),
+        ("score_transform", None),
+        ("score_combination", "mean"),
+        ("score_combination", None),
+        ("propensity_weight", -1.0),
+        ("propensity_weight", np.nan),
+        ("propensity_weight", "1"),
+    ],
+)
+def test_score_parameters_are_checked_again_at_prediction(fitted, xmc_data, name, value):
+    fitted.set_params(**{name: value})
+    for X in (xmc_data[0], xmc_data[0][[0]]):
+        for method in (fitted.predict, fitted.predict_proba, fitted.predict_topk):
+            with pytest.raises(ValueError, match=name):
+                method(X)
+
+
+def test_candidates(fitted, xmc_data):
+    X, Y = xmc_data
+    for wrong in (Y[:-1], Y[:, :-1], Y.toarray()[0]):
+        with pytest.raises(ValueError, match=r"candidates must have the shape \(600, 150\)"):
+            fitted.score_candidates(X, wrong)
+    broken = Y.copy()
+    broken.indices[3] = 150
+    with pytest.raises(ValueError, match="ind"):
+        fitted.score_candidates(X, broken)
+
+
+@pytest.mark.parametrize(
+    ("params", "message"),
+    [
+        ({}, "weight_threshold, max_weights_per_label or both; got neither"),
+        ({"weight_threshold": -1.0}, "'weight_threshold' parameter .* Got -1.0"),
+        ({"weight_threshold": np.nan}, "'weight_threshold' parameter .* Got nan"),
+        ({"max_weights_per_label": 0}, "'max_weights_per_label' parameter .* Got 0"),
+        ({"max_weights_per_label": 2.5}, "'max_weights_per_label' parameter .* Got 2.5"),
+    ],
+)
+def test_prune(fitted, xmc_data, params, message):
+    before = fitted.predict_topk(xmc_data[0])
+    with pytest.raises(ValueError, match=message):
+        fitted.prune(**params)
+    np.testing.assert_array_equal(fitted.predict_topk(xmc_data[0])[1], before[1])
+    with pytest.raises(NotFittedError):
+        XRLinearClassifier().prune(weight_threshold=0.5)
 
 
 @pytest.mark.parametrize("k", [0, -1, 2.0, "10", None, True, 2**31])

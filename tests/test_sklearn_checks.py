@@ -10,16 +10,31 @@ from skxmr import HierarchicalLabelTree, LabelFeatureUnion, XRLinearClassifier
 from skxmr.matching import NearestNeighborsMatcher
 
 
+WEIGHT_CHECKS = [
+    "check_sample_weights_pandas_series",
+    "check_sample_weights_not_an_array",
+    "check_sample_weights_list",
+    "check_sample_weights_shape",
+    "check_sample_weights_not_overwritten",
+    "check_all_zero_sample_weights_error",
+    "check_classifiers_one_label_sample_weights",
+]
+
+
 def excused(estimator):
     """At the usual tolerance weighted rows and repeated ones end in models that differ a little.
 
-    LinearSVC is excused for the same reason. One instance of a small tolerance is not.
+    LinearSVC is excused for the same reason. One instance of a small tolerance is not. Beside a
+    matcher that takes no weights, weights are refused.
     """
     if isinstance(estimator, HierarchicalLabelTree) or estimator.tol < 1e-5:
         return {}
     reason = "models are optimal to within the tolerance only"
     kinds = ("dense", "sparse")
-    return {f"check_sample_weight_equivalence_on_{kind}_data": reason for kind in kinds}
+    checks = {f"check_sample_weight_equivalence_on_{kind}_data": reason for kind in kinds}
+    if estimator.matcher is not None:
+        checks |= dict.fromkeys(WEIGHT_CHECKS, "the matcher takes no sample_weight, and says so")
+    return checks
 
 
 # The checks' data is not scaled, and some of it small enough to need many sweeps.
@@ -29,6 +44,8 @@ def excused(estimator):
         XRLinearClassifier(),
         XRLinearClassifier(branching_factor=2, max_leaf_size=1, beam_width=1),
         XRLinearClassifier(branching_factor=2, max_leaf_size=2, beam_width=2, n_jobs=2),
+        XRLinearClassifier(2, 1, score_transform=("sigmoid", "identity"), propensity_weight=0.5),
+        XRLinearClassifier(2, 1, score_combination="sum", beam_width=None),
         XRLinearClassifier(branching_factor=2, max_leaf_size=1, label_features="pii"),
         XRLinearClassifier(branching_factor=2, max_leaf_size=1, label_features="spectral"),
         XRLinearClassifier(

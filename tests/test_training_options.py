@@ -6,9 +6,11 @@ import scipy.sparse as sp
 from sklearn.model_selection import GridSearchCV
 
 from skxmr import HierarchicalLabelTree, LabelHierarchy, XRLinearClassifier
+from skxmr._core.levels import by_level
+from skxmr._core.score_rule import Scoring
 from skxmr.datasets import make_extreme_multilabel
 from skxmr.linear.relevance import target_costs
-from skxmr.matching.negative_sampling import beam_rows, by_level, training_rows
+from skxmr.matching.negative_sampling import beam_rows, training_rows
 from skxmr.metrics import precision_at_k, topk_scorer
 
 
@@ -175,8 +177,9 @@ def test_the_beam_passes_rows_and_the_best_of_them_stay(data, max_rows):
     X = sp.csr_array(X)
     rows = (X.indptr.astype(np.int64), X.indices, X.data.astype(np.float32), X.shape[1])
     n_clusters = model.hierarchy_.n_leaves
-    passed = beam_rows(model._model.matcher, rows, n_clusters, 3, max_rows, 2)
-    indptr, clusters, scores = model._model.matcher.match(rows, 3)
+    transforms = Scoring().rule((False,) * model.hierarchy_.n_levels).transforms[:-1]
+    passed = beam_rows(model._model.matcher, rows, n_clusters, 3, transforms, max_rows, 2)
+    indptr, clusters, scores = model._model.matcher.match(rows, 3, transforms)
     beam = sp.csr_array((np.exp(scores), clusters, indptr), shape=passed.shape).toarray()
     assert np.array_equal((beam > 0).sum(axis=1), np.full(len(beam), 3))
     for cluster in range(n_clusters):
@@ -268,7 +271,7 @@ def test_an_ensemble_ranks_single_rows_as_a_batch(data, voting):
 def test_ranks_are_fused_as_reciprocals(data):
     X, Y = data
     model = small(n_trees=2, voting="rank").fit(X, Y)
-    best = [tree.rank(rows_of(X[:1]), 10, 100, True)[1] for tree in model._model.models]
+    best = [tree.rank(rows_of(X[:1]), 10, Scoring(), 100, True)[1] for tree in model._model.models]
     label = best[0][0]
     votes = [61 / (61 + np.flatnonzero(b == label)[0]) if label in b else 0.0 for b in best]
     assert model.predict_proba(X[:1])[0, label] == pytest.approx(np.mean(votes), rel=1e-5)

@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from skxmr._core.score_forms import LEAST_SCORE, OUTSIDE
+from skxmr._core.score_forms import OUTSIDE
+from skxmr._core.score_rule import LEAST_SCORE
 
 _SHIFT = np.float32(4.0)
 
@@ -27,9 +28,3 @@ def on_grid(logs):
 def log_probabilities(probabilities):
     """Return the logs of probabilities, clipped to what float32 can hold above 0, and to 1."""
     return on_grid(np.log(np.clip(probabilities, float(LEAST_SCORE), 1.0)))
-
-
-def log_hinge(margins):
-    """Return the logs of the l3-hinge transform of margins, ``exp(-max(0, 1 - margin) ** 3)``."""
-    gap = np.maximum(0.0, 1.0 - np.asarray(margins, dtype=np.float64))
-    return on_grid(np.maximum(-(gap**3), OUTSIDE))

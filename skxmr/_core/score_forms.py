@@ -1,19 +1,14 @@
-"""The forms in which scores leave the library, made from log scores of (row, label)."""
+"""The forms in which scores leave the library, made from scores of (row, label)."""
 
 import numpy as np
+
+from skxmr._core.score_rule import LEAST_SCORE
 
 # Stands for the log score of labels outside the beam: finite, as scikit-learn's scorers ask, with
 # room for the ten decimal digits that its checks shift by.
 OUTSIDE = np.float32(-1e20)
-# The least positive score: a stored score of 0 would be no entry.
-LEAST_SCORE = np.finfo(np.float32).tiny
 # A score of 1 has infinite odds; this is beyond those of any other float32.
 LARGEST_ODDS = 100.0
-
-
-def positive_scores(indptr, ids, logs):
-    """Return CSR arrays with exp(logs) for logs, kept above 0."""
-    return indptr, ids, np.maximum(np.exp(logs), LEAST_SCORE)
 
 
 def join_rows(blocks):
@@ -35,9 +30,8 @@ def join_rows(blocks):
     return indptr, np.concatenate(ids), np.concatenate(values)
 
 
-def rank_rows(indptr, ids, logs, k):
+def rank_rows(indptr, ids, scores, k):
     """Turn rows that stand best first into the two (n_rows, k) arrays of a ranking."""
-    scores = np.maximum(np.exp(logs), LEAST_SCORE)
     counts = np.diff(indptr)
     width = int(counts.max(initial=0))
     if np.all(counts == width):

@@ -71,6 +71,52 @@ def as_row_arrays(X, name="X", drop_zeros=False):
     return (*arrays, X.shape[1])
 
 
+def row_block(rows, start, stop):
+    """Return the rows from `start` to before `stop` of the arrays that `as_row_arrays` made."""
+    indptr, indices, data, n_columns = rows
+    first, last = indptr[start], indptr[stop]
+    return indptr[start : stop + 1] - first, indices[first:last], data[first:last], n_columns
+
+
+def as_candidates(candidates, shape):
+    """Return a pattern of (row, label) as the arrays of a canonical CSR matrix.
+
+    Parameters
+    ----------
+    candidates : sparse matrix or array-like
+        Stored entries, or what is not 0 in an array; never modified.
+    shape : tuple
+        What its shape must be.
+
+    Returns
+    -------
+    indptr : ndarray of shape (n_rows + 1,), int64
+        Entries of each row.
+    labels : ndarray of int32
+        Their columns, rising in each row.
+
+    Raises
+    ------
+    ValueError
+        If the shape is another, or an index is out of range.
+    """
+    if not sp.issparse(candidates):
+        candidates = np.asarray(candidates)
+    if candidates.shape != shape:
+        raise ValueError(
+            f"candidates must have the shape {shape}, a row for each row of X and a column for "
+            f"each label; got {candidates.shape}."
+        )
+    if not sp.issparse(candidates):
+        candidates = sp.csr_array(candidates != 0)
+    if candidates.format in ("csr", "csc"):
+        candidates.check_format(full_check=True)
+    coo = candidates.tocoo()
+    C = sp.csr_array((np.ones(coo.nnz, dtype=np.int8), coo.coords), shape=shape)
+    C.sum_duplicates()
+    return C.indptr.astype(np.int64), C.indices.astype(np.int32, copy=False)
+
+
 def validate_fit_data(estimator, *args, **kwargs):
     """Validate the data of a fit without leaving a trace in the estimator if it is refused.
 

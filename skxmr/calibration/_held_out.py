@@ -11,7 +11,8 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.validation import _check_method_params, _num_samples, check_is_fitted
 
-from skxmr._core.score_forms import LEAST_SCORE, join_rows
+from skxmr._core.score_forms import join_rows
+from skxmr._core.score_rule import LEAST_SCORE
 from skxmr._core.validation import as_public_csr, check_indicator
 from skxmr.metrics._candidates import Indicator, contains
 

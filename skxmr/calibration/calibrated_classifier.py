@@ -9,7 +9,8 @@ from sklearn.utils import _safe_indexing, gen_batches, indexable
 from sklearn.utils._param_validation import HasMethods, StrOptions
 from sklearn.utils.validation import _num_samples, check_is_fitted
 
-from skxmr._core.score_forms import LEAST_SCORE, join_rows
+from skxmr._core.score_forms import join_rows
+from skxmr._core.score_rule import LEAST_SCORE
 from skxmr._core.validation import as_public_csr
 from skxmr.calibration._held_out import HeldOutScoresClassifier, estimator_has, proba_blocks
 from skxmr.calibration._score_maps import SCORE_MAPS, count_pairs

@@ -1,6 +1,15 @@
 """One level of a tree as a block of linear models: train it, store it by chunk, score with it."""
 
 from skxmr.linear.level_model import LevelModel
+from skxmr.linear.pruning import prune_level
 from skxmr.linear.training import LOSSES, LevelProblem, Solver, count_sweeps, fit_levels
 
-__all__ = ["LOSSES", "LevelModel", "LevelProblem", "Solver", "count_sweeps", "fit_levels"]
+__all__ = [
+    "LOSSES",
+    "LevelModel",
+    "LevelProblem",
+    "Solver",
+    "count_sweeps",
+    "fit_levels",
+    "prune_level",
+]

@@ -7,8 +7,7 @@ margins of all children are the chunk's intercepts plus, for each feature that r
 the feature's value times its weights. Where chunks have at most LANES children, weights lie dense,
 a vector for each feature; elsewhere as (child, weight) entries.
 
-Scores are logarithms and add up along a path: child = parent - max(0, 1 - margin)^3, so exp gives
-the product of the levels' l3-hinge values, and no exp is spent on children that are not kept.
+Margins become scores, and join the parent's, in `_transforms`.
 
 A batch visits its (row, parent) pairs sorted by parent, so that the chunk stays in cache. The order
 of visits changes no result: each pair is scored by itself, and the best are kept by a total order.
@@ -16,19 +15,26 @@ of visits changes no result: each pair is scored by itself, and the best are kep
 
 import numpy as np
 
-from libc.math cimport INFINITY
 from libc.stdlib cimport calloc, free, malloc
 
 from skxmr._core._topk cimport keep_best, sort_best_first, sort_by_id
+from skxmr._core._transforms cimport Transform, transform_margins
 from skxmr._core.types cimport index_t, offset_t, uint8_t, uint16_t, uint32_t, uint64_t
 from skxmr.linear._lanes cimport LANES, feature_set, lane_kernels, selected_lanes
-
-# Any lower score; the same as OUTSIDE in score_forms.py, which stands for labels never scored.
-cdef float LOWEST = -1e20
 
 ctypedef fused child_t:
     uint8_t
     uint16_t
+
+
+cdef struct Batch:             # rows of X and the pairs (row, parent) to score: two CSR matrices
+    const offset_t* x_indptr
+    const index_t* x_indices
+    const float* x_data
+    const offset_t* indptr
+    const index_t* parents
+    const float* scores        # of the parents
+    index_t n_rows
 
 
 cdef struct Scratch:
@@ -104,16 +110,18 @@ cdef class LevelScorer:
         self.narrow_children = children if children.dtype == np.uint8 else None
         self.wide_children = children if children.dtype == np.uint16 else None
 
-    cdef void score_pair(self, const lane_kernels* lanes, const index_t* indices,
-                         const float* data, offset_t size, index_t parent, float parent_score,
-                         Scratch* s) noexcept nogil:
-        # Leave the scores of the parent's children in s.margins.
+    cdef void score_pair(self, const lane_kernels* lanes, const Batch* b, index_t row,
+                         offset_t pair, const Transform* transform, Scratch* s) noexcept nogil:
+        # Leave the scores of the children of the pair's parent in s.margins.
+        cdef index_t parent = b.parents[pair]
+        cdef const index_t* indices = &b.x_indices[b.x_indptr[row]]
+        cdef const float* data = &b.x_data[b.x_indptr[row]]
+        cdef offset_t size = b.x_indptr[row + 1] - b.x_indptr[row]
         cdef offset_t first = self.child_indptr[parent], child
         cdef index_t n_children = <index_t>(self.child_indptr[parent + 1] - first)
         cdef offset_t entry, word = self.word_indptr[parent]
         cdef const uint32_t* offsets
         cdef feature_set features
-        cdef float gap, score
         for child in range(n_children):
             s.margins[child] = self.intercepts[first + child]
         features.summary = &self.summaries[parent, 0]
@@ -133,13 +141,7 @@ cdef class LevelScorer:
             else:
                 add_entries(offsets, &self.wide_children[entry], &self.weights[entry], s.places,
                             s.values, size, s.margins)
-        for child in range(n_children):
-            gap = max(<float>0.0, <float>1.0 - s.margins[child])
-            # Logs on a grid of 2**-21, eight steps of a float32 below 1: what differs as a log
-            # differs after exp, so that a ranking by logs is one by the scores shown.
-            score = (parent_score - gap * gap * gap - <float>4.0) + <float>4.0
-            # Overflow of absurd values must not come out as a perfect score.
-            s.margins[child] = score if s.margins[child] > -INFINITY and score > LOWEST else LOWEST
+        transform_margins(transform, b.scores[pair], first, s.margins, n_children)
 
     cdef void keep_children(self, index_t parent, const float* scored, float* scores,
                             index_t* ids, index_t* size, index_t capacity) noexcept nogil:
@@ -150,48 +152,50 @@ cdef class LevelScorer:
             if size[0] < capacity or scored[child] >= scores[0]:
                 keep_best(scores, ids, size, capacity, scored[child], self.child_ids[first + child])
 
-    cdef bint run(self, const offset_t* indptr, const index_t* indices, const float* data,
-                  const offset_t* pair_indptr, const index_t* pair_parent,
-                  const float* pair_score, index_t n_rows, const offset_t* out_indptr,
-                  index_t* ids, float* scores, bint best_first) noexcept nogil:
-        # Sort the pairs by parent, score them, put each row in order. False if memory ran out.
-        cdef const lane_kernels* lanes = selected_lanes()
-        cdef offset_t n_pairs = pair_indptr[n_rows], pair, at, longest = 0
-        cdef index_t n_parents = <index_t>(self.child_indptr.shape[0] - 1)
-        cdef index_t row, parent
+    cdef offset_t* by_parent(self, const index_t* pair_parent, offset_t n_pairs) noexcept nogil:
+        # The pairs in the order of their parents. NULL if memory ran out.
+        cdef index_t n_parents = <index_t>(self.child_indptr.shape[0] - 1), parent
+        cdef offset_t pair
         cdef offset_t* start = <offset_t*>calloc(n_parents + 1, sizeof(offset_t))
         cdef offset_t* order = <offset_t*>malloc((n_pairs + 1) * sizeof(offset_t))
-        cdef index_t* pair_row = <index_t*>malloc((n_pairs + 1) * sizeof(index_t))
-        cdef index_t* sizes = <index_t*>calloc(n_rows + 1, sizeof(index_t))
-        cdef Scratch s
-        cdef bint good
-        for row in range(n_rows):
-            longest = max(longest, indptr[row + 1] - indptr[row])
-        good = (make_scratch(&s, longest, self.most_children) and start != NULL
-                and order != NULL and pair_row != NULL and sizes != NULL)
-        if good:
-            for row in range(n_rows):
-                for pair in range(pair_indptr[row], pair_indptr[row + 1]):
-                    pair_row[pair] = row
-                    start[pair_parent[pair] + 1] += 1
+        if start != NULL and order != NULL:
+            for pair in range(n_pairs):
+                start[pair_parent[pair] + 1] += 1
             for parent in range(n_parents):
                 start[parent + 1] += start[parent]
             for pair in range(n_pairs):
                 order[start[pair_parent[pair]]] = pair
                 start[pair_parent[pair]] += 1
-            for at in range(n_pairs):
+        else:
+            free(order)
+            order = NULL
+        free(start)
+        return order
+
+    cdef bint run(self, const Batch* b, const Transform* transform, const offset_t* out_indptr,
+                  index_t* ids, float* scores, bint everything, bint best_first) noexcept nogil:
+        # Score all pairs, keep the best of each row in order. False if memory ran out.
+        cdef const lane_kernels* lanes = selected_lanes()
+        cdef offset_t pair, at
+        cdef index_t row, n_kept
+        cdef offset_t* order = self.by_parent(b.parents, b.indptr[b.n_rows])
+        cdef index_t* pair_row = rows_of_pairs(b)
+        cdef index_t* sizes = <index_t*>calloc(b.n_rows + 1, sizeof(index_t))
+        cdef Scratch s
+        cdef bint good = (make_scratch(&s, longest_row(b), self.most_children) and order != NULL
+                          and pair_row != NULL and sizes != NULL)
+        if good:
+            for at in range(b.indptr[b.n_rows]):
                 pair = order[at]
                 row = pair_row[pair]
-                self.score_pair(lanes, &indices[indptr[row]], &data[indptr[row]],
-                                indptr[row + 1] - indptr[row], pair_parent[pair],
-                                pair_score[pair], &s)
-                self.keep_children(pair_parent[pair], s.margins, &scores[out_indptr[row]],
-                                   &ids[out_indptr[row]], &sizes[row],
-                                   <index_t>(out_indptr[row + 1] - out_indptr[row]))
-            for row in range(n_rows):
+                self.score_pair(lanes, b, row, pair, transform, &s)
+                n_kept = <index_t>(out_indptr[row + 1] - out_indptr[row])
+                # Where all are kept, a place more than needed saves making a heap.
+                self.keep_children(b.parents[pair], s.margins, &scores[out_indptr[row]],
+                                   &ids[out_indptr[row]], &sizes[row], n_kept + everything)
+            for row in range(b.n_rows):
                 in_order(&scores[out_indptr[row]], &ids[out_indptr[row]], sizes[row], best_first)
         release_scratch(&s)
-        free(start)
         free(order)
         free(pair_row)
         free(sizes)
@@ -200,27 +204,30 @@ cdef class LevelScorer:
     def expand(self, const offset_t[::1] indptr, const index_t[::1] indices,
                const float[::1] data, const offset_t[::1] parent_indptr,
                const index_t[::1] parent_ids, const float[::1] parent_scores,
-               index_t keep, bint best_first):
+               index_t keep, bint best_first, tuple transform, const float[::1] offsets):
         """Score the children of each row's parents and keep the best.
 
         X and the parents come as the arrays of two CSR matrices, parents rising in each row.
-        `keep` is the most children kept a row, 0 for all of them. The result is the arrays
-        (indptr, ids, scores) of a CSR matrix whose rows rise by id, or stand best first.
+        `keep` is the most children kept a row, 0 for all of them. `transform` is (shape, share,
+        offset_weight), `offsets` (n_children) or None. The result is the arrays (indptr, ids,
+        scores) of a CSR matrix whose rows rise by id, or stand best first.
         """
-        cdef index_t n_rows = <index_t>(indptr.shape[0] - 1), row
+        cdef Batch b = Batch(&indptr[0], &indices[0], &data[0], &parent_indptr[0], &parent_ids[0],
+                             &parent_scores[0], <index_t>(indptr.shape[0] - 1))
+        cdef Transform t = transform_of(transform, offsets)
+        cdef index_t row
         cdef bint good
-        out_indptr = np.zeros(n_rows + 1, dtype=np.int64)
+        out_indptr = np.zeros(b.n_rows + 1, dtype=np.int64)
         cdef offset_t[::1] out = out_indptr
-        for row in range(n_rows):
+        for row in range(b.n_rows):
             out[row + 1] = out[row] + self.n_kept(
                 &parent_ids[parent_indptr[row]], parent_indptr[row + 1] - parent_indptr[row], keep)
-        out_ids = np.empty(out[n_rows], dtype=np.int32)
-        out_scores = np.empty(out[n_rows], dtype=np.float32)
+        out_ids = np.empty(out[b.n_rows], dtype=np.int32)
+        out_scores = np.empty(out[b.n_rows], dtype=np.float32)
         cdef index_t[::1] ids = out_ids
         cdef float[::1] scores = out_scores
         with nogil:
-            good = self.run(&indptr[0], &indices[0], &data[0], &parent_indptr[0], &parent_ids[0],
-                            &parent_scores[0], n_rows, &out[0], &ids[0], &scores[0], best_first)
+            good = self.run(&b, &t, &out[0], &ids[0], &scores[0], keep == 0, best_first)
         if not good:
             raise MemoryError()
         return out_indptr, out_ids, out_scores
@@ -234,9 +241,14 @@ cdef class LevelScorer:
 
     def expand_row(self, const index_t[::1] indices, const float[::1] data,
                    const index_t[::1] parent_ids, const float[::1] parent_scores,
-                   index_t keep, bint best_first):
+                   index_t keep, bint best_first, tuple transform, const float[::1] offsets):
         """Score one row: (ids, scores) of the best `keep` children, equal to `expand`."""
         cdef const lane_kernels* lanes = selected_lanes()
+        cdef offset_t[2] x_indptr = [0, indices.shape[0]]
+        cdef offset_t[2] parent_indptr = [0, parent_ids.shape[0]]
+        cdef Batch b = Batch(&x_indptr[0], &indices[0], &data[0], &parent_indptr[0],
+                             &parent_ids[0], &parent_scores[0], 1)
+        cdef Transform t = transform_of(transform, offsets)
         cdef index_t size = 0, at, capacity
         cdef Scratch s
         cdef bint good
@@ -249,15 +261,81 @@ cdef class LevelScorer:
             good = make_scratch(&s, indices.shape[0], self.most_children)
             if good:
                 for at in range(<index_t>parent_ids.shape[0]):
-                    self.score_pair(lanes, &indices[0], &data[0], indices.shape[0],
-                                    parent_ids[at], parent_scores[at], &s)
+                    self.score_pair(lanes, &b, 0, at, &t, &s)
                     self.keep_children(parent_ids[at], s.margins, &scores[0], &ids[0], &size,
-                                       capacity)
+                                       capacity + (keep == 0))
                 in_order(&scores[0], &ids[0], size, best_first)
             release_scratch(&s)
         if not good:
             raise MemoryError()
         return out_ids, out_scores
+
+    def score_children(self, const offset_t[::1] indptr, const index_t[::1] indices,
+                       const float[::1] data, const offset_t[::1] parent_indptr,
+                       const index_t[::1] parent_ids, const float[::1] parent_scores,
+                       const offset_t[::1] wanted_indptr, const index_t[::1] wanted,
+                       tuple transform, const float[::1] offsets):
+        """Score given children only: those of pair i are wanted[wanted_indptr[i]] and on.
+
+        Children are named by their place in the level, not by `child_ids`. Otherwise as `expand`;
+        the result is the score of each.
+        """
+        cdef const lane_kernels* lanes = selected_lanes()
+        cdef Batch b = Batch(&indptr[0], &indices[0], &data[0], &parent_indptr[0], &parent_ids[0],
+                             &parent_scores[0], <index_t>(indptr.shape[0] - 1))
+        cdef Transform t = transform_of(transform, offsets)
+        cdef offset_t pair, at, e
+        cdef index_t row
+        cdef offset_t* order
+        cdef index_t* pair_row
+        cdef Scratch s
+        cdef bint good
+        out_scores = np.empty(wanted.shape[0], dtype=np.float32)
+        cdef float[::1] scores = out_scores
+        with nogil:
+            order = self.by_parent(b.parents, b.indptr[b.n_rows])
+            pair_row = rows_of_pairs(&b)
+            good = (make_scratch(&s, longest_row(&b), self.most_children) and order != NULL
+                    and pair_row != NULL)
+            if good:
+                for at in range(b.indptr[b.n_rows]):
+                    pair = order[at]
+                    row = pair_row[pair]
+                    self.score_pair(lanes, &b, row, pair, &t, &s)
+                    for e in range(wanted_indptr[pair], wanted_indptr[pair + 1]):
+                        scores[e] = s.margins[wanted[e] - self.child_indptr[b.parents[pair]]]
+            release_scratch(&s)
+            free(order)
+            free(pair_row)
+        if not good:
+            raise MemoryError()
+        return out_scores
+
+
+cdef Transform transform_of(tuple transform, const float[::1] offsets):
+    cdef Transform t
+    t.shape, t.share, t.offset_weight = transform
+    t.offsets = &offsets[0] if offsets is not None else NULL
+    return t
+
+
+cdef index_t* rows_of_pairs(const Batch* b) noexcept nogil:
+    cdef index_t* pair_row = <index_t*>malloc((b.indptr[b.n_rows] + 1) * sizeof(index_t))
+    cdef index_t row
+    cdef offset_t pair
+    if pair_row != NULL:
+        for row in range(b.n_rows):
+            for pair in range(b.indptr[row], b.indptr[row + 1]):
+                pair_row[pair] = row
+    return pair_row
+
+
+cdef offset_t longest_row(const Batch* b) noexcept nogil:
+    cdef offset_t longest = 0
+    cdef index_t row
+    for row in range(b.n_rows):
+        longest = max(longest, b.x_indptr[row + 1] - b.x_indptr[row])
+    return longest
 
 
 cdef inline void in_order(float* scores, index_t* ids, index_t size,

@@ -41,3 +41,27 @@ def rank_features(summaries, words):
     in_chunk = before - np.append(np.repeat(feature_indptr[:-1], np.diff(word_indptr)), 0)
     word_ranks = in_chunk.astype(np.uint32)
     return word_indptr, summary_ranks, word_ranks, feature_indptr
+
+
+def unpack_features(summary, words):
+    """Return the rising features of one chunk: undoes `pack_features`.
+
+    Parameters
+    ----------
+    summary : ndarray of shape (n_summary,), uint64
+        A bit for each word that is not empty.
+    words : ndarray of shape (n_chunk_words,), uint64
+        These words.
+
+    Returns
+    -------
+    ndarray of int32
+    """
+    at = set_bits(words)
+    return (set_bits(summary)[at // 64] * 64 + at % 64).astype(np.int32)
+
+
+def set_bits(words):
+    """Return the places of the bits that are set, least significant first."""
+    as_bytes = words.astype("<u8", copy=False).view(np.uint8)
+    return np.flatnonzero(np.unpackbits(as_bytes, bitorder="little"))

@@ -67,7 +67,7 @@ class LevelModel:
         }
         return cls(arrays, n_features, max(n_iter), sum(n_unsolved))
 
-    def expand(self, X, parents, keep, best_first=False):
+    def expand(self, X, parents, keep, transform, best_first=False, offsets=None):
         """Score the children of each row's parents and keep the best.
 
         Parameters
@@ -75,22 +75,44 @@ class LevelModel:
         X : tuple
             (indptr int64, indices int32, data float32, n_features): canonical CSR rows.
         parents : tuple
-            (indptr int64, ids int32, log scores float32): a CSR matrix, ids rising in each row.
+            (indptr int64, ids int32, scores float32): a CSR matrix, ids rising in each row.
         keep : int
             Most children kept a row; 0 keeps all.
+        transform : tuple
+            How margins become scores and join the parents', by `ScoreRule`.
         best_first : bool
             Order each row by falling score, not by rising id.
+        offsets : ndarray of shape (n_children,), float32, or None
+            Added to the score of each child, times the transform's weight.
 
         Returns
         -------
         tuple
-            (indptr, ids, log scores) of the children.
+            (indptr, ids, scores) of the children.
         """
-        return self._scorer.expand(X[0], X[1], X[2], *parents, keep, best_first)
+        return self._scorer.expand(*X[:3], *parents, keep, best_first, transform, offsets)
 
-    def expand_row(self, x, parents, keep, best_first=False):
-        """Score one row (indices, data); parents and the result are (ids, log scores)."""
-        return self._scorer.expand_row(*x, *parents, keep, best_first)
+    def expand_row(self, x, parents, keep, transform, best_first=False, offsets=None):
+        """Score one row (indices, data); parents and the result are (ids, scores)."""
+        return self._scorer.expand_row(*x, *parents, keep, best_first, transform, offsets)
+
+    def score_children(self, X, parents, wanted, transform, offsets=None):
+        """Score given children, to the bit as `expand` does.
+
+        Parameters
+        ----------
+        X, parents, transform, offsets
+            As for `expand`.
+        wanted : tuple
+            (indptr int64, children int32): the children of each entry of `parents`, by their place
+            in the level.
+
+        Returns
+        -------
+        ndarray of shape (n_wanted,), float32
+            Their scores.
+        """
+        return self._scorer.score_children(*X[:3], *parents, *wanted, transform, offsets)
 
 
 def _narrow(values):

@@ -6,10 +6,12 @@ import numpy as np
 import scipy.sparse as sp
 
 from skxmr._core._topk import best_of_rows
+from skxmr._core._transforms import GIVEN_LOGARITHM, join_scores
 from skxmr._core.arrays import offsets_of
 from skxmr._core.estimators import fit_weighted, seeded_clone
 from skxmr._core.log_scores import log_probabilities
-from skxmr._core.score_forms import LEAST_SCORE, join_rows
+from skxmr._core.score_forms import join_rows
+from skxmr._core.score_rule import LEAST_SCORE
 from skxmr._core.threads import BLOCK_SCORES
 from skxmr._core.validation import as_public_csr
 
@@ -49,14 +51,18 @@ class EstimatorMatcher:
         self.n_features = n_features
         self.n_call = n_call
 
-    def followed_by(self, levels):
+    def with_levels(self, levels):
         """Return the same matcher with linear models for the levels of clusters below."""
         twin = copy.copy(self)
         twin.levels = levels
         return twin
 
-    def match(self, X, beam_width):
-        """Return the best leaf clusters of each row; see `RecursiveLinearMatcher.match`."""
+    def match(self, X, beam_width, transforms):
+        """Return the best leaf clusters of each row; see `RecursiveLinearMatcher.match`.
+
+        The probabilities stand for all levels that they take the place of: where values add, they
+        have the shares of these.
+        """
         n_rows = len(X[0]) - 1
         rows = as_public_csr(*X[:3], (n_rows, X[3]))
         beam = join_rows(
@@ -65,14 +71,19 @@ class EstimatorMatcher:
                 for start in range(0, n_rows, self.n_call)
             ]
         )
-        for level in self.levels:
-            beam = level.expand(X, beam, beam_width)
+        n_given = len(transforms) - len(self.levels)
+        share = sum(share for _, share, _ in transforms[:n_given])
+        indptr, ids, logs = beam
+        scores = join_scores(np.zeros_like(logs), logs, (GIVEN_LOGARITHM, share, 0.0))
+        beam = indptr, ids, scores
+        for level, transform in zip(self.levels, transforms[n_given:], strict=True):
+            beam = level.expand(X, beam, beam_width or 0, transform)
         return beam
 
-    def match_row(self, x, beam_width):
-        """Return the (ids, log scores) of the best leaf clusters of one row (indices, data)."""
+    def match_row(self, x, beam_width, transforms):
+        """Return the (ids, scores) of the best leaf clusters of one row (indices, data)."""
         indptr = np.array([0, len(x[0])], dtype=np.int64)
-        return self.match((indptr, *x, self.n_features), beam_width)[1:]
+        return self.match((indptr, *x, self.n_features), beam_width, transforms)[1:]
 
     def _best_clusters(self, rows, beam_width):
         certain = np.flatnonzero(self.shares == 1).astype(np.int32)
@@ -83,7 +94,7 @@ class EstimatorMatcher:
             P = sp.hstack([P, np.ones((rows.shape[0], len(certain)))], format="csr")
         ids = np.concatenate([self.columns, certain])[P.indices]
         logs = log_probabilities(P.data)
-        best = best_of_rows(P.indptr.astype(np.int64), ids, logs, beam_width, False)
+        best = best_of_rows(P.indptr.astype(np.int64), ids, logs, beam_width or 0, False)
         return self._filled(*best, beam_width)
 
     def _filled(self, indptr, ids, logs, beam_width):
@@ -97,7 +108,7 @@ class EstimatorMatcher:
             np.array([0, n_clusters]),
             np.arange(n_clusters, dtype=np.int32),
             log_probabilities(self.shares),
-            beam_width,
+            beam_width or 0,
             False,
         )
         filled = np.where(counts == 0, usual[0][1], counts)
@@ -178,7 +189,7 @@ def fit_matcher(estimator, X, M, *, seed, sample_weight=None):
     Returns
     -------
     EstimatorMatcher
-        Of clusters of this level; `followed_by` takes it down to the leaf clusters.
+        Of clusters of this level; `with_levels` takes it down to the leaf clusters.
 
     Raises
     ------

@@ -10,6 +10,7 @@ import numpy as np
 import scipy.sparse as sp
 
 from skxmr._core.threads import row_blocks, run_tasks
+from skxmr._core.validation import row_block
 
 NEGATIVES = ("tfn", "man", "tfn+man")
 
@@ -44,28 +45,6 @@ def check_negatives(negatives, shape):
                 f"negatives given as a matrix must have the shape of y, {tuple(shape)}; got "
                 f"{np.shape(entry)}."
             )
-
-
-def by_level(values, n_levels):
-    """Spread a value, or a sequence of values, over the levels of a tree.
-
-    Parameters
-    ----------
-    values : object or sequence
-        One value for all levels, or some whose last is for the labels, the one before for their
-        clusters, and so on; the first is also for all levels above.
-    n_levels : int
-        Levels of the tree.
-
-    Returns
-    -------
-    list
-        By level, from the root's children to the labels.
-    """
-    if not isinstance(values, (list, tuple)):
-        return [values] * n_levels
-    padded = [values[0]] * (n_levels - len(values)) + list(values)
-    return padded[len(padded) - n_levels :]
 
 
 def needs_beam(negatives):
@@ -108,7 +87,7 @@ def training_rows(negatives, teacher, hierarchy, level, beam=None):
     return pattern_arrays(union)
 
 
-def beam_rows(matcher, X, n_parents, beam_width, max_rows, n_jobs):
+def beam_rows(matcher, X, n_parents, beam_width, transforms, max_rows, n_jobs):
     """Return which rows the beam search passes to each cluster.
 
     Parameters
@@ -119,8 +98,10 @@ def beam_rows(matcher, X, n_parents, beam_width, max_rows, n_jobs):
         (indptr, indices, data, n_features) of the training rows.
     n_parents : int
         Clusters of the last of these levels.
-    beam_width : int
-        Clusters that a row is passed to.
+    beam_width : int or None
+        Clusters that a row is passed to; None is all of them.
+    transforms : tuple
+        Of these levels, by `ScoreRule`.
     max_rows : int or None
         Most rows of a cluster, those of the highest scores.
     n_jobs : int or None
@@ -131,23 +112,16 @@ def beam_rows(matcher, X, n_parents, beam_width, max_rows, n_jobs):
     csc_array of shape (n_samples, n_parents)
         Rows rising; the values mean nothing.
     """
-    indptr, indices, data, n_features = X
 
     def match(start, stop):
-        first, last = indptr[start], indptr[stop]
-        block = (
-            indptr[start : stop + 1] - first,
-            indices[first:last],
-            data[first:last],
-            n_features,
-        )
-        counts, clusters, scores = matcher.match(block, beam_width)
+        block = row_block(X, start, stop)
+        counts, clusters, scores = matcher.match(block, beam_width, transforms)
         return sp.csr_array(
             (scores if max_rows else np.ones(len(clusters), dtype=bool), clusters, counts),
             shape=(stop - start, n_parents),
         )
 
-    blocks = row_blocks(len(indptr) - 1, beam_width, n_jobs)
+    blocks = row_blocks(len(X[0]) - 1, beam_width or n_parents, n_jobs)
     passed = sp.vstack(run_tasks(match, blocks, n_jobs, shared=True), format="csc")
     return _best_rows(passed, max_rows) if max_rows else passed
 

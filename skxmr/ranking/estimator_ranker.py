@@ -3,9 +3,10 @@
 import numpy as np
 
 from skxmr._core._topk import best_of_rows
+from skxmr._core._transforms import GIVEN_LOGARITHM, join_scores
 from skxmr._core.arrays import offsets_of
 from skxmr._core.estimators import fit_weighted, seeded_clone
-from skxmr._core.log_scores import log_hinge, log_probabilities, on_grid
+from skxmr._core.log_scores import log_probabilities
 from skxmr._core.score_forms import OUTSIDE, join_rows
 from skxmr._core.threads import BLOCK_SCORES, balanced_blocks, run_tasks
 from skxmr._core.validation import as_public_csr
@@ -14,10 +15,9 @@ from skxmr._core.validation import as_public_csr
 class EstimatorRanker:
     """Score the labels of given clusters with a classifier for each label.
 
-    Made by `fit_ranker`. A label's score is its own times that of its cluster, kept as a
-    logarithm. Its own is the probability, if the classifier gives one, else the l3-hinge
-    transform of the margin, ``exp(-max(0, 1 - margin) ** 3)``. Slow: each classifier is called by
-    itself, a fifth of a millisecond for a linear one, however few the rows.
+    Made by `fit_ranker`. A label's score is its own joined to that of its cluster. Its own is the
+    probability, if the classifier gives one, else the transformed margin. Slow: each classifier is
+    called by itself, a fifth of a millisecond for a linear one, however few the rows.
 
     Parameters
     ----------
@@ -30,9 +30,15 @@ class EstimatorRanker:
         Label at each place.
     n_features : int
         Number of columns of X.
+    offsets : ndarray of shape (n_labels,), float32
+        As for `OneVsAllRanker`.
     """
 
-    def __init__(self, models, child_indptr, child_ids, n_features):
+    def __init__(self, models, child_indptr, child_ids, n_features, offsets):
+        self.offsets = offsets
+        self.takes_margins = any(
+            not isinstance(model, bool) and not hasattr(model, "predict_proba") for model in models
+        )
         self.models = models
         self.child_indptr = child_indptr
         self.child_ids = child_ids
@@ -43,7 +49,16 @@ class EstimatorRanker:
         """The linear models: none."""
         return []
 
-    def rank(self, X, clusters, k=0, best_first=False):
+    def pruned(self, weight_threshold, max_weights):
+        """Return itself: the threshold is for linear models, of which it has none."""
+        if max_weights is not None:
+            raise ValueError(
+                f"max_weights_per_label={max_weights} is for the built-in ranker; what a ranker "
+                "of your own learns is its own."
+            )
+        return self
+
+    def rank(self, X, clusters, transform, k=0, best_first=False):
         """Score the labels of each row's clusters; see `OneVsAllRanker.rank`."""
         n_rows = len(X[0]) - 1
         rows = as_public_csr(*X[:3], (n_rows, X[3]))
@@ -56,18 +71,18 @@ class EstimatorRanker:
             at = slice(clusters[0][start], clusters[0][stop])
             indptr = clusters[0][start : stop + 1] - clusters[0][start]
             pairs = (indptr, clusters[1][at], clusters[2][at])
-            scored = self._score(rows[start:stop], *pairs)
+            scored = self._score(rows[start:stop], *pairs, transform)
             blocks.append(best_of_rows(*scored, k, best_first))
         return join_rows(blocks)
 
-    def rank_row(self, x, clusters, k):
-        """Return the (labels, log scores) of one row (indices, data), best first."""
+    def rank_row(self, x, clusters, transform, k):
+        """Return the (labels, scores) of one row (indices, data), best first."""
         indptr = np.array([0, len(x[0])], dtype=np.int64)
         pairs = (np.array([0, len(clusters[0])], dtype=np.int64), *clusters)
-        return self.rank((indptr, *x, self.n_features), pairs, k, True)[1:]
+        return self.rank((indptr, *x, self.n_features), pairs, transform, k, True)[1:]
 
-    def _score(self, rows, indptr, ids, parent_scores):
-        # (indptr, labels, log scores) of all labels, those of a pair side by side.
+    def _score(self, rows, indptr, ids, parent_scores, transform):
+        # (indptr, labels, scores) of all labels, those of a pair side by side.
         pair_row = np.repeat(np.arange(len(indptr) - 1), np.diff(indptr))
         first_of_pair = offsets_of(np.diff(self.child_indptr)[ids])
         labels = np.empty(first_of_pair[-1], dtype=np.int32)
@@ -81,12 +96,13 @@ class EstimatorRanker:
             for child, place in zip(children, range(len(children)), strict=True):
                 at = first_of_pair[pairs] + place
                 labels[at] = self.child_ids[child]
-                own = _own_scores(self.models[child], cluster_rows)
-                scores[at] = on_grid(parent_scores[pairs] + own)
+                own, is_given = _own_scores(self.models[child], cluster_rows)
+                joining = (GIVEN_LOGARITHM, *transform[1:]) if is_given else transform
+                scores[at] = join_scores(parent_scores[pairs], own, joining, self.offsets[child])
         return first_of_pair[indptr], labels, scores
 
 
-def fit_ranker(estimator, X, problem, *, n_jobs, sample_weight=None):
+def fit_ranker(estimator, X, problem, offsets, *, n_jobs, sample_weight=None):
     """Fit a clone of a binary classifier for each label.
 
     A label learns to tell its positive rows from the other rows of its cluster. Slow, and large:
@@ -101,6 +117,8 @@ def fit_ranker(estimator, X, problem, *, n_jobs, sample_weight=None):
         (indptr, indices, data, n_features) of the training rows; the estimator sees CSR, float32.
     problem : LevelProblem
         The labels' level: rows and targets of each label, as the linear models learn from.
+    offsets : ndarray of shape (n_labels,), float32
+        By place in the tree; as `rarity_offsets` makes them.
     n_jobs : int or None
         Processes, as in joblib; the result does not depend on it.
     sample_weight : ndarray of shape (n_samples,) or None
@@ -121,7 +139,7 @@ def fit_ranker(estimator, X, problem, *, n_jobs, sample_weight=None):
     for block, fitted in zip(blocks, fitted_blocks, strict=True):
         for p, cluster_models in zip(block, fitted, strict=True):
             models[child_indptr[p] : child_indptr[p + 1]] = cluster_models
-    return EstimatorRanker(models, child_indptr, problem.child_ids, X[3])
+    return EstimatorRanker(models, child_indptr, problem.child_ids, X[3], offsets)
 
 
 def _cluster(problem, parent):
@@ -163,9 +181,9 @@ def _compact(model):
 
 
 def _own_scores(model, rows):
-    # Log scores of one label.
+    # Log probabilities of one label, or margins; and whether they are the former.
     if isinstance(model, bool):
-        return np.float32(0.0 if model else OUTSIDE)
+        return np.full(rows.shape[0], 0.0 if model else OUTSIDE, dtype=np.float32), True
     if hasattr(model, "predict_proba"):
-        return log_probabilities(model.predict_proba(rows)[:, 1])
-    return log_hinge(model.decision_function(rows))
+        return log_probabilities(model.predict_proba(rows)[:, 1]), True
+    return np.asarray(model.decision_function(rows), dtype=np.float32), False

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from naive import all_scores, beam_search, dense_weights
 from skxmr import LabelHierarchy, XRLinearClassifier
+from skxmr._core.score_rule import Scoring
 from skxmr._core.validation import as_row_arrays
 from skxmr.linear import LevelModel
 from skxmr.linear._chunk import pack_features
@@ -99,6 +100,7 @@ def test_blocks_of_rows_change_nothing(model, xmc_data, monkeypatch):
     assert (parts[1] != whole[1]).nnz == 0
 
 
+L3_HINGE = Scoring().rule((False,)).transforms[0]
 DENSITY = st.sampled_from([0.0, 0.02, 0.3, 0.9])
 
 
@@ -157,7 +159,7 @@ def test_expand_scores_the_children_of_given_parents(case, keep, best_first):
         [parent_scores[row, here] for row, here in enumerate(chosen)] or [[]]
     ).astype(np.float32)
     beam = (parents.indptr.astype(np.int64), parents.indices.astype(np.int32), scores)
-    indptr, ids, values = level.expand(as_row_arrays(X), beam, keep, best_first)
+    indptr, ids, values = level.expand(as_row_arrays(X), beam, keep, L3_HINGE, best_first)
     W, intercepts = dense_weights(level)
     child_indptr, names = level.arrays["child_indptr"], level.arrays["child_ids"]
     assert indptr[0] == 0
@@ -181,6 +183,7 @@ def test_expand_scores_the_children_of_given_parents(case, keep, best_first):
             as_row_arrays(X[[row]])[1:3],
             tuple(part[beam[0][row] : beam[0][row + 1]] for part in beam[1:]),
             keep,
+            L3_HINGE,
             best_first,
         )
         np.testing.assert_array_equal(one[0], ids[here])

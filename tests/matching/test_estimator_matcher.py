@@ -18,6 +18,7 @@ from sklearn.svm import LinearSVC
 
 from naive import beam_search, expand
 from skxmr import LabelHierarchy, XRLinearClassifier
+from skxmr._core.score_rule import Scoring
 from skxmr._core.validation import as_row_arrays
 from skxmr.matching import (
     NearestCentroidMatcher,
@@ -59,6 +60,7 @@ PROBA = np.array(
 )
 # Positive rows of the clusters: all tell some rows from others; cluster 3 is the most frequent.
 TARGETS = sp.csc_array([[1, 0, 0, 0], [1, 0, 0, 1], [0, 1, 0, 1], [0, 0, 1, 1]], dtype=np.int8)
+GIVEN = Scoring().rule((True, False)).transforms[:1]
 ROWS = as_row_arrays(sp.csr_array(np.array([[0.0], [1.0], [2.0], [3.0]])))
 
 
@@ -74,17 +76,17 @@ def rows_of(beam):
 def test_keeps_the_most_likely_clusters(form, monkeypatch):
     monkeypatch.setattr(estimator_matcher, "BLOCK_SCORES", 8)
     matcher = fit_matcher(Oracle(form, PROBA), ROWS, TARGETS, seed=0)
-    beam = matcher.match(ROWS, 2)
+    beam = matcher.match(ROWS, 2, GIVEN)
     got = rows_of(beam)
     # Equal ones by lower number; what float32 cannot hold is 0; none at all: the most frequent.
     assert got[0] == [(0, pytest.approx(0.5)), (2, pytest.approx(0.5))]
     assert got[1] == [(2, 1.0)]
     assert got[2] == [(3, pytest.approx(1e-30, rel=1e-4))]
     assert got[3] == [(0, pytest.approx(0.5)), (3, pytest.approx(0.75))]
-    assert [len(row) for row in rows_of(matcher.match(ROWS, 100))] == [4, 1, 1, 4]
+    assert [len(row) for row in rows_of(matcher.match(ROWS, 100, GIVEN))] == [4, 1, 1, 4]
     for row in range(4):
         x = sp.csr_array([[float(row)]], dtype=np.float32)
-        ids, logs = matcher.match_row((x.indices, x.data), 2)
+        ids, logs = matcher.match_row((x.indices, x.data), 2, GIVEN)
         at = slice(beam[0][row], beam[0][row + 1])
         np.testing.assert_array_equal(ids, beam[1][at])
         np.testing.assert_array_equal(logs, beam[2][at])
@@ -97,7 +99,7 @@ def test_dense_answers_are_kept_to_a_block(form, most, monkeypatch):
     sizes = []
     answer = matcher.estimator.predict_proba
     matcher.estimator.predict_proba = lambda X: sizes.append(X.shape[0]) or answer(X)
-    matcher.match(ROWS, 2)
+    matcher.match(ROWS, 2, GIVEN)
     assert sizes == [most] * (4 // most)
 
 
@@ -105,15 +107,15 @@ def test_clusters_that_need_no_telling_are_left_out():
     M = sp.csc_array([[1, 0, 1, 1], [1, 0, 1, 0], [1, 0, 0, 1], [1, 0, 0, 0]], dtype=np.int8)
     matcher = fit_matcher(Oracle("dense", PROBA[:, [0, 2]]), ROWS, M, seed=0)
     np.testing.assert_array_equal(matcher.estimator.target_, M.toarray()[:, 2:])
-    got = rows_of(matcher.match(ROWS, 10))
+    got = rows_of(matcher.match(ROWS, 10, GIVEN))
     assert got[0] == [(0, 1.0), (2, pytest.approx(0.5)), (3, pytest.approx(0.5))]
     assert got[3] == [(0, 1.0)]
     # One that needs it: two classes. None: no estimator.
     two = fit_matcher(Oracle("dense", np.eye(2)[[0, 1, 1, 0]]), ROWS, M[:, [0, 3]], seed=0)
     assert two.estimator.target_.ndim == 1
-    assert [len(row) for row in rows_of(two.match(ROWS, 10))] == [1, 2, 2, 1]
+    assert [len(row) for row in rows_of(two.match(ROWS, 10, GIVEN))] == [1, 2, 2, 1]
     none = fit_matcher(Oracle(), ROWS, M[:, :2], seed=0)
-    assert rows_of(none.match(ROWS, 10))[2] == [(0, 1.0)]
+    assert rows_of(none.match(ROWS, 10, GIVEN))[2] == [(0, 1.0)]
 
 
 def test_large_targets_are_sparse(monkeypatch):

@@ -17,10 +17,11 @@ from sklearn.svm import LinearSVC
 from naive import expand
 from skxmr import LabelHierarchy, XRLinearClassifier
 from skxmr._core.estimators import check_takes_weights
+from skxmr._core.score_rule import Scoring
 from skxmr._core.validation import as_row_arrays
 from skxmr.linear import LevelProblem
 from skxmr.matching import NearestNeighborsMatcher
-from skxmr.metrics import topk_scorer
+from skxmr.metrics import label_propensities, topk_scorer
 from skxmr.ranking import estimator_ranker, fit_ranker
 
 
@@ -129,6 +130,8 @@ class Memory(ClassifierMixin, BaseEstimator):
 
 
 # Two clusters, of labels (4, 2) and (0,); row 3 is a negative that no label of its cluster has.
+L3_HINGE = Scoring().rule((False,)).transforms[0]
+OFFSETS = np.zeros(3, dtype=np.float32)
 PROBLEM = LevelProblem(
     rows=(np.array([0, 3, 5]), np.array([0, 1, 3, 0, 2], dtype=np.int32)),
     targets=(np.array([0, 1, 1, 3]), np.array([1, 0, 2], dtype=np.int32)),
@@ -141,7 +144,7 @@ EYE = as_row_arrays(sp.csr_array(np.eye(4, dtype=np.float32)))
 
 def test_what_a_label_learns_from():
     weights = np.array([1.0, 2.0, 3.0, 4.0])
-    ranker = fit_ranker(Memory(), EYE, PROBLEM, n_jobs=None, sample_weight=weights)
+    ranker = fit_ranker(Memory(), EYE, PROBLEM, OFFSETS, n_jobs=None, sample_weight=weights)
     first, none, every = ranker.models
     X, y, w = first.seen_
     np.testing.assert_array_equal(X.toarray(), np.eye(4)[[0, 1, 3]])
@@ -149,7 +152,7 @@ def test_what_a_label_learns_from():
     np.testing.assert_array_equal(w, [1, 2, 4])
     assert first.random_state == 7
     assert (none, every) == (False, True)
-    kept = fit_ranker(Memory(random_state=3), EYE, PROBLEM, n_jobs=None).models[0]
+    kept = fit_ranker(Memory(random_state=3), EYE, PROBLEM, OFFSETS, n_jobs=None).models[0]
     assert kept.random_state == 3
     assert kept.seen_[2] is None
 
@@ -157,32 +160,32 @@ def test_what_a_label_learns_from():
 @pytest.mark.parametrize("linear", [LogisticRegression(C=1e3), LinearSVC(random_state=0)])
 def test_linear_classifiers_drop_features_that_their_cluster_has_not(linear):
     X = sp.random_array((4, 100), density=0.1, format="csr", rng=0, dtype=np.float32)
-    ranker = fit_ranker(linear, as_row_arrays(X), PROBLEM, n_jobs=None)
+    ranker = fit_ranker(linear, as_row_arrays(X), PROBLEM, OFFSETS, n_jobs=None)
     known = np.unique(X[[0, 1, 3]].indices)
     np.testing.assert_array_equal(np.sort(ranker.models[0].coef_.indices), known)
     clusters = (np.arange(5), np.zeros(4, dtype=np.int32), np.zeros(4, dtype=np.float32))
-    _, labels, logs = ranker.rank(as_row_arrays(X), clusters)
+    _, labels, logs = ranker.rank(as_row_arrays(X), clusters, L3_HINGE)
     whole = clone(linear).fit(X[[0, 1, 3]], [0, 1, 0])
     np.testing.assert_allclose(np.exp(logs[labels == 4]), own_score(whole, X), rtol=1e-4)
 
 
 def test_labels_without_a_classifier():
-    ranker = fit_ranker(Memory(), EYE, PROBLEM, n_jobs=None)
+    ranker = fit_ranker(Memory(), EYE, PROBLEM, OFFSETS, n_jobs=None)
     clusters = (
         np.array([0, 2, 2, 3, 3]),
         np.array([0, 1, 1], dtype=np.int32),
         np.log(np.float32([0.5, 0.25, 0.125])),
     )
-    indptr, labels, logs = ranker.rank(EYE, clusters, best_first=True)
+    indptr, labels, logs = ranker.rank(EYE, clusters, L3_HINGE, best_first=True)
     np.testing.assert_array_equal(indptr, [0, 3, 3, 4, 4])
     # Equal scores by rising label; positive on no row comes last.
     np.testing.assert_array_equal(labels, [0, 4, 2, 0])
     np.testing.assert_allclose(np.exp(logs), [0.25, 0.25, 0, 0.125], rtol=1e-6)
-    indptr, labels, _ = ranker.rank(EYE, clusters, k=2)
+    indptr, labels, _ = ranker.rank(EYE, clusters, L3_HINGE, k=2)
     np.testing.assert_array_equal(indptr, [0, 2, 2, 3, 3])
     np.testing.assert_array_equal(labels, [0, 4, 0])
     nothing = (np.zeros(5, dtype=np.int64), *(values[:0] for values in clusters[1:]))
-    np.testing.assert_array_equal(ranker.rank(EYE, nothing)[0], np.zeros(5))
+    np.testing.assert_array_equal(ranker.rank(EYE, nothing, L3_HINGE)[0], np.zeros(5))
 
 
 def test_weights_that_cannot_be_heeded():
@@ -216,3 +219,66 @@ def test_what_cannot_be_a_ranker(xmc_data):
     for wrong in (KMeans(), "svm"):
         with pytest.raises(ValueError, match="'ranker' parameter of XRLinearClassifier"):
             XRLinearClassifier(ranker=wrong).fit(*xmc_data)
+
+
+@pytest.mark.parametrize("ranker", [LinearSVC(random_state=0), BernoulliNB()])
+def test_own_stages_join_scores_as_linear_models_do(ranker, xmc_data):
+    X, Y = xmc_data
+    model = XRLinearClassifier(
+        4, 20, matcher=NearestNeighborsMatcher(), ranker=ranker, beam_width=None, random_state=0
+    ).fit(X, Y)
+    n_levels = model.hierarchy_.n_levels
+
+    def scores(**params):
+        model.set_params(**params)
+        P = model.predict_proba(X[:40]).toarray()
+        labels, values = model.predict_topk(X[:40], k=150)
+        for row in range(0, 40, 13):
+            one = model.predict_topk(X[[row]], k=150)
+            np.testing.assert_array_equal(one[0][0], labels[row])
+            np.testing.assert_array_equal(one[1][0], values[row])
+        return P
+
+    product = scores()
+    own = scores(score_combination="last")
+    total = scores(score_combination="sum")
+    told = own > 1e-3
+    # The matcher takes the place of all levels but the labels', and has their shares.
+    cluster = product[told] / own[told]
+    wanted = (n_levels - 1) / n_levels * cluster + own[told] / n_levels
+    np.testing.assert_allclose(total[told], wanted, rtol=1e-3)
+    sigmoid = scores(score_combination="last", score_transform="sigmoid")
+    if isinstance(ranker, BernoulliNB):
+        np.testing.assert_array_equal(sigmoid, own)  # has no margins
+    else:
+        place = {label: at for at, label in enumerate(model.hierarchy_.label_order)}
+        for label in (0, 1, 2):
+            margins = model._model.ranker.models[place[label]].decision_function(X[:40])
+            here = sigmoid[:, label] > 0
+            wanted = 1 / (1 + np.exp(-margins[here]))
+            np.testing.assert_allclose(sigmoid[here, label], wanted, rtol=1e-4)
+    model.set_params(score_transform="l3-hinge", score_combination="product")
+    lifted = scores(propensity_weight=0.7)
+    propensities = label_propensities(Y)
+    seen = Y.getnnz(axis=0) > 0
+    factors = (propensities[seen].min() / propensities) ** 0.7
+    stored = (product > 1e-20) & seen
+    np.testing.assert_allclose(lifted[stored], (product * factors)[stored], rtol=1e-3, atol=1e-30)
+
+
+def test_what_own_stages_cannot_do(xmc_data):
+    X, Y = xmc_data
+    with pytest.raises(ValueError, match="max_weights_per_label=5 is for the built-in ranker"):
+        XRLinearClassifier(ranker=BernoulliNB(), max_weights_per_label=5).fit(X, Y)
+    model = XRLinearClassifier(4, 20, ranker=BernoulliNB(), random_state=0).fit(X, Y)
+    with pytest.raises(ValueError, match="score_candidates needs linear models on all levels"):
+        model.score_candidates(X, Y)
+    with pytest.raises(ValueError, match="max_weights_per_label=5 is for the built-in ranker"):
+        model.prune(max_weights_per_label=5)
+    before = model.predict_topk(X)[1]
+    assert np.any(model.prune(weight_threshold=1.0).predict_topk(X)[1] != before)
+    neither = XRLinearClassifier(
+        4, 20, matcher=NearestNeighborsMatcher(), ranker=BernoulliNB(), random_state=0
+    ).fit(X, Y)
+    with pytest.raises(ValueError, match="no linear models to prune"):
+        neither.prune(weight_threshold=1.0)

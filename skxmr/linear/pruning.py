@@ -1,0 +1,70 @@
+"""Drop the weights of a level that matter least, after training."""
+
+import numpy as np
+
+from skxmr._core.arrays import offsets_of
+from skxmr.linear._chunk import pack_features
+from skxmr.linear.feature_sets import unpack_features
+from skxmr.linear.level_model import LevelModel
+
+
+def prune_level(level, weight_threshold=0.0, max_weights=None):
+    """Return a level model with fewer weights; intercepts stay.
+
+    Parameters
+    ----------
+    level : LevelModel
+        Left as it is.
+    weight_threshold : float
+        Weights smaller in size are dropped: to the bit what training with a threshold leaves,
+        where it left more.
+    max_weights : int or None
+        Most weights that a child keeps, its largest in size; of equal ones those of lower features.
+
+    Returns
+    -------
+    LevelModel
+    """
+    a = level.arrays
+    widths = np.diff(a["child_indptr"])
+    word_indptr = offsets_of(np.bitwise_count(a["summaries"]).sum(axis=1))
+    intercepts = np.split(a["intercepts"], a["child_indptr"][1:-1])
+    chunks = []
+    feature = entry = 0
+    for parent, width in enumerate(widths):
+        words = a["words"][word_indptr[parent] : word_indptr[parent + 1]]
+        features = unpack_features(a["summaries"][parent], words)
+        counts = a["entry_counts"][feature : feature + len(features)]
+        feature += len(features)
+        here = slice(entry, entry + int(counts.sum(dtype=np.int64)))
+        entry = here.stop
+        children, weights = a["entry_children"][here], a["entry_weights"][here]
+        keep = np.abs(weights) >= np.float32(weight_threshold)
+        if max_weights is not None:
+            keep &= _largest(children, weights, width, max_weights)
+        counts = np.add.reduceat(keep, offsets_of(counts)[:-1], dtype=np.int32)
+        used = counts > 0
+        chunks.append(
+            (
+                *pack_features(features[used], level.n_features),
+                counts[used],
+                children[keep],
+                weights[keep],
+                intercepts[parent],
+                level.n_iter,
+                level.n_unsolved if parent == 0 else 0,
+            )
+        )
+    return LevelModel.from_chunks(chunks, a["child_indptr"], a["child_ids"], level.n_features)
+
+
+def _largest(children, weights, n_children, max_weights):
+    # Whether each entry is among the largest of its child. Entries stand by rising feature.
+    if len(weights) <= max_weights:
+        return np.ones(len(weights), dtype=bool)
+    order = np.lexsort((-np.abs(weights), children))
+    first = offsets_of(np.bincount(children, minlength=n_children))
+    rank = np.arange(len(order)) - np.repeat(first[:-1], np.diff(first))
+    keep = np.empty(len(order), dtype=bool)
+    keep[order] = rank < max_weights
+    return keep
