@@ -9,7 +9,6 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 from skxmr import HierarchicalLabelTree, LabelFeatureUnion, XRLinearClassifier
 from skxmr.matching import NearestNeighborsMatcher
 
-
 WEIGHT_CHECKS = [
     "check_sample_weights_pandas_series",
     "check_sample_weights_not_an_array",
