@@ -31,7 +31,8 @@ class Skxmr(Peer):
         from skxmr import PRESETS, XRLinearClassifier
 
         settings = dict(self.settings)
-        settings = {**PRESETS[settings.pop("preset", "fast")], **settings}
+        if "preset" in settings:
+            settings = {**PRESETS[settings.pop("preset")], **settings}
         self.model = XRLinearClassifier(
             **settings, n_jobs=self.threads, random_state=self.seed
         ).fit(X, Y)
