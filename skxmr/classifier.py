@@ -83,8 +83,9 @@ class XRLinearClassifier(
         Most rows that the beam passes to a cluster in training, those of the highest scores. None
         sets no bound but `beam_width` clusters a row.
     loss : {"squared_hinge", "hinge", "log_loss"}, default="squared_hinge"
-        Loss of the linear models. "squared_hinge" ranks best and leaves the smallest model;
-        "log_loss" has many more weights.
+        Loss of the linear models. "squared_hinge" ranks best. "log_loss" gives scores that are
+        probabilities: with ``score_transform="sigmoid"``, ``relevance_norm=None``,
+        ``positive_weight=1.0`` and a larger `C`.
     C : float, default=1.0
         Cost of training errors. Larger fits the training rows closer, slower, with more weights.
     positive_weight : float, default=2.0

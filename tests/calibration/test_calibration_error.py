@@ -5,6 +5,8 @@ import pytest
 import scipy.sparse as sp
 from sklearn.calibration import calibration_curve as binary_calibration_curve
 
+from skxmr import XRLinearClassifier
+from skxmr.datasets import make_extreme_multilabel
 from skxmr.metrics import _candidates, calibration_curve, expected_calibration_error
 
 
@@ -71,3 +73,21 @@ def test_bad_arguments():
         with pytest.raises(ValueError, match="must have the shape"):
             function(Y, P[:, :5])
     assert np.isnan(expected_calibration_error(Y, P * 0))
+
+
+def test_log_loss_and_sigmoids_are_calibrated_by_construction():
+    X, Y = make_extreme_multilabel(
+        n_samples=8000, n_features=2000, n_labels=300, n_labels_per_sample=3, random_state=0
+    )
+    plain = {"positive_weight": 1.0, "relevance_norm": None, "random_state": 0}
+    hinge = XRLinearClassifier(max_leaf_size=20, **plain)
+    logistic = XRLinearClassifier(
+        max_leaf_size=20, loss="log_loss", C=3.0, score_transform="sigmoid", **plain
+    )
+    errors = []
+    for model in (hinge, logistic):
+        scores = model.fit(X[:6000], Y[:6000]).predict_proba(X[6000:])
+        errors.append(expected_calibration_error(Y[6000:], scores))
+    assert errors[1] < 0.3 * errors[0]
+    # About as many labels are expected as there are.
+    assert abs(scores.sum() / Y[6000:].sum() - 1) < 0.2
