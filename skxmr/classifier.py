@@ -88,7 +88,7 @@ class XRLinearClassifier(
         ``positive_weight=1.0`` and a larger `C`.
     C : float, default=1.0
         Cost of training errors. Larger fits the training rows closer, slower, with more weights.
-    positive_weight : float, default=1.25
+    positive_weight : float, default=2.0
         Times what an error on a positive row costs. Larger finds more of a label's rows and errs
         more on others'; the default makes up for what `relevance_norm` takes from positives.
     relevance_norm : {"l1", "l2", "max"} or None, default="l2"
@@ -232,7 +232,7 @@ class XRLinearClassifier(
         max_negatives=None,
         loss="squared_hinge",
         C=1.0,
-        positive_weight=1.25,
+        positive_weight=2.0,
         relevance_norm="l2",
         tol=0.1,
         max_iter=100,
