@@ -28,11 +28,11 @@ class Skxmr(Peer):
     }
 
     def fit(self, X, Y):
-        from skxmr import PRESETS, XRLinearClassifier
+        from skxmr import XRLinearClassifier, preset
 
         settings = dict(self.settings)
         if "preset" in settings:
-            settings = {**PRESETS[settings.pop("preset")], **settings}
+            settings = {**preset(settings.pop("preset")), **settings}
         self.model = XRLinearClassifier(
             **settings, n_jobs=self.threads, random_state=self.seed
         ).fit(X, Y)

@@ -15,13 +15,13 @@ made of `skxmr.linear`, the linear models of one level. `XRLinearClassifier` joi
 
 from skxmr.classifier import XRLinearClassifier
 from skxmr.indexing import HierarchicalLabelTree, LabelFeatureUnion, LabelHierarchy
-from skxmr.presets import PRESETS
+from skxmr.presets import preset
 
 __all__ = [
-    "PRESETS",
     "HierarchicalLabelTree",
     "LabelFeatureUnion",
     "LabelHierarchy",
     "XRLinearClassifier",
+    "preset",
 ]
 __version__ = "0.1.0"

@@ -10,6 +10,7 @@ from skxmr._core.score_rule import COMBINATIONS, TRANSFORMS
 from skxmr._core.validation import (
     FLOATS,
     MAX_CHILDREN,
+    MAX_COST,
     MAX_SEED,
     as_row_arrays,
     check_targets,
@@ -111,11 +112,12 @@ class XRLinearClassifier(
         Number of trees, of different seeds. More are better, by less each, and as many times
         slower and larger.
     voting : {"mean", "rank"}, default="mean"
-        Whether trees average their scores or their ranks.
+        Whether the trees average their scores or their ranks, of the 100 best labels of each; set
+        before the fit.
     beam_width : int or None, default=10
         Clusters kept on each level at prediction. Larger is slower and finds more; None keeps all
-        of them, an exact search that scores every label of every row. May be changed after the
-        fit, as may all parameters of the score.
+        of them, an exact search: every tree scores every label of every row. May be changed after
+        the fit, as may all parameters of the score.
     score_transform : str or sequence of str, default="l3-hinge"
         What a model's margin m counts: "l1-hinge" to "l4-hinge", exp(-max(0, 1 - m)^p), where a
         higher power is milder to margins near 1 and harder on those below 0; "sigmoid", which
@@ -200,8 +202,8 @@ class XRLinearClassifier(
         "negatives": ["array-like", "sparse matrix", str],
         "max_negatives": [None, Interval(Integral, 1, 2**31 - 1, closed="both")],
         "loss": [StrOptions(set(LOSSES))],
-        "C": [Interval(Real, 0, None, closed="neither")],
-        "positive_weight": [Interval(Real, 0, None, closed="neither")],
+        "C": [Interval(Real, 0, MAX_COST, closed="right")],
+        "positive_weight": [Interval(Real, 0, MAX_COST, closed="right")],
         "relevance_norm": [None, StrOptions(set(NORMS))],
         "tol": [Interval(Real, 0, None, closed="neither")],
         "max_iter": [Interval(Integral, 1, 2**31 - 1, closed="both")],
@@ -299,6 +301,7 @@ class XRLinearClassifier(
             Times what an error on a positive costs: greater than 0 wherever `y` is 1, not read
             elsewhere. A cluster's is the sum over its labels, normalised as `relevance_norm` says.
             None is 1 for every positive of a label and, if `relevance_norm` is None, a cluster.
+            Any norm makes it 1 for rows of one label, so for classes: these need None.
 
         Returns
         -------
@@ -324,9 +327,9 @@ class XRLinearClassifier(
         check_features_are_used(self.label_tree, self.label_features)
         label_features = check_label_features(self.label_features, Y.shape[1], X.shape[1])
         check_combination(self, sample_weight, relevance)
-        check_negatives(self.negatives, Y.shape)
+        negatives = check_negatives(self.negatives, Y.shape)
         X, Y, relevance, negatives, weights = keep_weighted_rows(
-            sample_weight, X, Y, relevance, self.negatives
+            sample_weight, X, Y, relevance, negatives
         )
         if relevance is not None or self.relevance_norm is not None:
             relevance = check_relevance(relevance, Y)
@@ -361,10 +364,11 @@ class XRLinearClassifier(
         model = trees[0] if self.n_trees == 1 else TreeEnsemble(trees, self.voting)
         if self.max_weights_per_label is not None:
             model = model.pruned(max_weights_per_label=self.max_weights_per_label)
+        n_iter = count_sweeps(model.levels, self.max_iter)
         set_seen(self, seen)
         self.classes_ = classes
         self.hierarchy_ = hierarchies[0]
-        self.n_iter_ = count_sweeps(model.levels, self.max_iter)
+        self.n_iter_ = n_iter
         self._target_kind = kind
         self._target_dtype = dtype
         self._model = model

@@ -2,6 +2,7 @@
 
 from skxmr._core.estimators import check_takes_weights
 from skxmr.indexing import LabelHierarchy
+from skxmr.matching.negative_sampling import needs_beam
 
 
 def check_combination(classifier, sample_weight, relevance):
@@ -27,6 +28,19 @@ def check_combination(classifier, sample_weight, relevance):
             f"n_trees={classifier.n_trees} needs trees that differ: label_tree must be None or an "
             f"estimator whose random_state is None; got {tree!r}."
         )
+    if classifier.n_trees == 1 and classifier.voting != "mean":
+        raise ValueError(
+            f"voting={classifier.voting!r} joins several trees; n_trees=1 leaves nothing to join."
+        )
+    if classifier.max_negatives is not None and not any(map(needs_beam, _each(classifier))):
+        raise ValueError(
+            f"max_negatives={classifier.max_negatives} bounds what the beam passes in training; "
+            "negatives must ask for 'man' on some level."
+        )
+    if classifier.matcher is None and classifier.matcher_level != -1:
+        raise ValueError(
+            f"matcher_level={classifier.matcher_level} needs a matcher; got matcher=None."
+        )
     if classifier.ranker is not None and classifier.max_weights_per_label is not None:
         raise ValueError(
             f"max_weights_per_label={classifier.max_weights_per_label} is for the built-in ranker; "
@@ -42,3 +56,8 @@ def check_combination(classifier, sample_weight, relevance):
                 f"relevance is what the linear models go by; {name}={estimator!r} takes none. "
                 f"Leave relevance=None beside a {name}."
             )
+
+
+def _each(classifier):
+    negatives = classifier.negatives
+    return negatives if isinstance(negatives, (list, tuple)) else [negatives]

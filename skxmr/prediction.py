@@ -43,7 +43,7 @@ class RankingPredictionMixin:
             return finish(*ranking, form)
 
         model, width = self._model, self.beam_width
-        per_row = max(k or model.most_scores(width), model.most_clusters(width))
+        per_row = max(model.most_scores(width, k), model.most_clusters(width))
         blocks = row_blocks(len(rows[0]) - 1, per_row, self.n_jobs)
         return run_tasks(rank_block, blocks, self.n_jobs, shared=True)
 

@@ -40,8 +40,8 @@ class TreeEnsemble:
         """Return the most clusters that a row keeps on a level."""
         return max(model.most_clusters(beam_width) for model in self.models)
 
-    def most_scores(self, beam_width):
-        """Return the most labels that a row may be given."""
+    def most_scores(self, beam_width, k=0):
+        """Return the most labels that a row is scored for, whatever is kept of them."""
         return len(self.models) * VOTES
 
     def score_form(self, scoring):

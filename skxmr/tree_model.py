@@ -39,8 +39,8 @@ class TreeModel:
         """Return the most clusters that a row keeps on a level."""
         return min(beam_width or self.hierarchy.n_leaves, self.hierarchy.n_leaves)
 
-    def most_scores(self, beam_width):
-        """Return the most labels that a row may be given."""
+    def most_scores(self, beam_width, k=0):
+        """Return the most labels that a row may be given, `k` at most if it is not 0."""
         indptr = self.hierarchy.child_indptrs[-1]
         widest = int((indptr[1:] - indptr[:-1]).max())
         return min(self.most_clusters(beam_width) * widest, self.hierarchy.n_labels)

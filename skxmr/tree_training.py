@@ -101,6 +101,9 @@ def train_tree(X, Y, hierarchy, random_state, options):
     rule = options.scoring.rule((True,) * n_matched + (False,) * (hierarchy.n_levels - n_matched))
     levels, waiting = [], []
     wanted = by_level(options.negatives, hierarchy.n_levels)
+    matrices = {id(each): each for each in wanted if not isinstance(each, str)}
+    nodes = {key: hierarchy.node_targets(pairs) for key, pairs in matrices.items()}
+    own = [nodes.get(id(each)) for each in wanted]
     for level in range(n_matched, hierarchy.n_levels):
         beam = None
         if level and needs_beam(wanted[level]):
@@ -117,7 +120,8 @@ def train_tree(X, Y, hierarchy, random_state, options):
             )
         rows = _every_row(Y.shape[0])
         if level:
-            rows = training_rows(wanted[level], targets[level - 1], hierarchy, level, beam)
+            pairs = own[level][level - 1] if own[level] else None
+            rows = training_rows(wanted[level], targets[level - 1], pairs, beam)
         costs = None
         if options.relevance is not None:
             costs = target_costs(targets[level], options.relevance_norm)

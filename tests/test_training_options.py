@@ -1,12 +1,15 @@
 """Costs, negatives and ensembles, as parameters of the classifier."""
 
+import warnings
+
 import numpy as np
 import pytest
 import scipy.sparse as sp
 from sklearn.base import clone
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import GridSearchCV
 
-from skxmr import HierarchicalLabelTree, LabelHierarchy, XRLinearClassifier
+from skxmr import HierarchicalLabelTree, LabelHierarchy, XRLinearClassifier, preset
 from skxmr._core.levels import by_level
 from skxmr._core.score_rule import Scoring
 from skxmr.datasets import make_extreme_multilabel
@@ -91,7 +94,7 @@ def test_a_large_relevance_is_learnt_better(data):
     ("relevance", "message"),
     [
         (np.ones((2, 2)), "relevance must have the shape of y"),
-        (sp.csr_array((1500, 300)), "greater than 0 wherever y is 1"),
+        (sp.csr_array((1500, 300)), "greater than 0, .* wherever y is 1"),
         (np.full((1500, 300), np.inf), "relevance must be finite"),
         (np.full((1500, 300), -1.0), "greater than 0"),
     ],
@@ -125,7 +128,12 @@ def test_rows_of_weight_0_are_as_if_not_there(data):
 
 @pytest.mark.parametrize(
     ("weights", "message"),
-    [(-1.0, "at least 0; got -1"), (0.0, "[Ss]ample.weight"), (np.nan, "NaN")],
+    [
+        (-1.0, "between 0 and 1e"),
+        (1e39, "between 0 and 1e"),
+        (0.0, "[Ss]ample.weight"),
+        (np.nan, "NaN"),
+    ],
 )
 def test_weights_that_are_none_are_refused(data, weights, message):
     with pytest.raises(ValueError, match=message):
@@ -166,7 +174,8 @@ def test_training_rows_are_unions(data):
     cases = [(name, name) for name in wanted] + [(own, "own")]
     wanted["own"] = wanted["tfn"] | own_clusters
     for negatives, name in cases:
-        indptr, indices = training_rows(negatives, teacher, tree, level, beam)
+        pairs = None if isinstance(negatives, str) else tree.node_targets(negatives)[level - 1]
+        indptr, indices = training_rows(negatives, teacher, pairs, beam)
         for cluster in range(teacher.shape[1]):
             got = indices[indptr[cluster] : indptr[cluster + 1]]
             np.testing.assert_array_equal(got, np.flatnonzero(wanted[name][:, cluster]))
@@ -191,6 +200,24 @@ def test_the_beam_passes_rows_and_the_best_of_them_stay(data, max_rows):
         if max_rows:
             wanted = wanted[np.argsort(-beam[wanted, cluster], kind="stable")][:max_rows]
         np.testing.assert_array_equal(got, np.sort(wanted))
+
+
+def test_rows_of_256_labels_in_a_cluster_are_not_lost():
+    # Counted in 8 bits they would be none.
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(30, 20)).astype(np.float32)
+    Y = sp.csr_array((rng.random((30, 600)) < 0.01).astype(np.int8))
+    Y = sp.csr_array(Y.maximum(sp.csr_array(np.arange(30)[:, None] == 3) @ np.ones((1, 600))))
+    Y = sp.csr_array(Y[:, :] > 0)
+    tree = LabelHierarchy.from_parents([[0, 0], np.repeat([0, 1], [256, 344])])
+    targets = tree.node_targets(Y)[0]
+    assert np.all(targets.data)
+    none = sp.csr_array(Y.shape)
+    plain = {"label_tree": tree, "relevance_norm": None, "max_iter": 1000, "random_state": 0}
+    same_model(
+        XRLinearClassifier(**plain).fit(X, Y),
+        XRLinearClassifier(**plain, negatives=none).fit(X, Y),
+    )
 
 
 def test_values_spread_over_levels():
@@ -225,7 +252,9 @@ def test_a_pair_of_the_user_teaches_the_cluster_to_refuse_the_row(data):
     assert taught.multiply(wrong).sum() < 0.8 * scores.multiply(wrong).sum()
 
 
-@pytest.mark.parametrize("negatives", ["all", [], ["tfn", "x"], np.ones((3, 3))])
+@pytest.mark.parametrize(
+    "negatives", ["all", [], ["tfn", "x"], np.ones((3, 3)), np.full((1500, 300), np.nan)]
+)
 def test_negatives_that_are_none_are_refused(data, negatives):
     with pytest.raises(ValueError, match="negatives"):
         small(negatives=negatives).fit(*data)
@@ -299,3 +328,54 @@ def test_a_grid_over_training_options(data):
     search = GridSearchCV(small(), grid, scoring=topk_scorer("precision", k=3), cv=2)
     search.fit(X, Y)
     assert np.all(np.isfinite(search.cv_results_["mean_test_score"]))
+
+
+# Combinations, presets
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"voting": "rank"},
+        {"max_negatives": 5},
+        {"matcher_level": 2},
+    ],
+)
+def test_options_that_would_not_be_used_are_refused_before_any_work(data, options):
+    def features(X, Y):
+        raise AssertionError("work was done")
+
+    with pytest.raises(ValueError, match=next(iter(options))):
+        small(label_features=features, **options).fit(*data)
+
+
+def test_relevance_is_checked_before_rows_are_left_out(data):
+    X, Y = data
+    weights = np.arange(1500) % 2
+    for rows in (1400, 1600):
+        with pytest.raises(ValueError, match="relevance must have the shape of y"):
+            small().fit(X, Y, sample_weight=weights, relevance=np.ones((rows, 300)))
+
+
+def test_a_refused_refit_loses_nothing(data):
+    X, Y = data
+    model = small().fit(X, Y)
+    before = model.predict_topk(X[:5], k=3)
+    model.set_params(max_iter=1, tol=1e-9)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        with pytest.raises(ConvergenceWarning):
+            model.fit(X[:, :100], Y[:, :20])
+    np.testing.assert_array_equal(model.predict_topk(X[:5], k=3)[0], before[0])
+    assert len(model.classes_) == 300
+
+
+def test_presets_are_settings_of_the_classifier_and_of_nobody_else(data):
+    X, Y = data
+    for name in ("fast", "balanced", "best"):
+        model = XRLinearClassifier(**preset(name), random_state=0).fit(X, Y)
+        assert precision_at_k(Y, model.predict_topk(X, k=1), k=1) > 0.8
+    model.set_params(label_tree__max_iter=77)
+    assert preset("best")["label_tree"].max_iter != 77
+    with pytest.raises(ValueError, match="name must be one of fast, balanced, best; got 'slow'"):
+        preset("slow")

@@ -13,9 +13,11 @@ from sklearn.utils.validation import _check_sample_weight, validate_data
 from skxmr._core._csr import row_is_canonical, rows_are_canonical
 from skxmr._core.arrays import csr_of
 
-# Children are numbered inside their parent in 16 bits.
-MAX_CHILDREN = 2**16
+# Children are numbered, and counted, inside their parent in 16 bits.
+MAX_CHILDREN = 2**16 - 1
 MAX_SEED = 2**31 - 1
+# Of costs and weights of errors: their products stay inside float32.
+MAX_COST = 1e9
 # What X may keep; kernels see float32, but a sum of duplicates is still made in float64.
 FLOATS = [np.float64, np.float32]
 
@@ -305,8 +307,16 @@ def keep_weighted_rows(sample_weight, X, Y, relevance, negatives):
     if sample_weight is None:
         return X, Y, relevance, negatives, None
     weights = _check_sample_weight(sample_weight, X, dtype=np.float64)
-    if np.any(weights < 0):
-        raise ValueError(f"sample_weight must be at least 0; got {weights.min()}.")
+    if np.any(weights < 0) or np.any(weights > MAX_COST):
+        raise ValueError(
+            f"sample_weight must lie between 0 and {MAX_COST:g}; got {weights.min()} to "
+            f"{weights.max()}."
+        )
+    weights = weights.astype(np.float32)
+    if relevance is not None and np.shape(relevance) != Y.shape:
+        raise ValueError(
+            f"relevance must have the shape of y, {Y.shape}; got {np.shape(relevance)}."
+        )
     kept = np.flatnonzero(weights)
     if len(kept) == 0:
         raise ValueError("sample_weight must not be 0 for every row.")
@@ -317,7 +327,7 @@ def keep_weighted_rows(sample_weight, X, Y, relevance, negatives):
             negatives = [_rows_of(entry, kept) for entry in negatives]
         else:
             negatives = _rows_of(negatives, kept)
-    return X, Y, relevance, negatives, weights[kept].astype(np.float32)
+    return X, Y, relevance, negatives, weights[kept]
 
 
 def _rows_of(values, kept):

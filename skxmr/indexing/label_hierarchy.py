@@ -358,6 +358,8 @@ class LabelHierarchy:
             values = np.ones(len(nodes), dtype=np.int8) if weights is None else weights
             pattern = csr_of(Y.indptr, nodes, values, (Y.shape[0], self.level_sizes[level])).copy()
             pattern.sum_duplicates()
+            if weights is None:
+                pattern.data[:] = 1  # sums of 8 bits wrap, at 256 to a stored zero
             targets.append(pattern.tocsc())
             indptr = self.child_indptrs[level]
             parent = np.repeat(np.arange(len(indptr) - 1, dtype=np.int32), np.diff(indptr))

@@ -250,7 +250,7 @@ def solve_cluster(
                     n_lost = 0
                     n_refined = refine_lanes(&c, &s, &costs, n_lanes, tol, max_iter, &rng, &n_lost)
                     good = n_refined >= 0
-                    n_sweeps = max(n_sweeps, n_refined)
+                    n_sweeps = n_refined
                 n_unsolved += n_lost
                 n_iter = max(n_iter, n_sweeps)
                 if not good:

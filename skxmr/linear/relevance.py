@@ -3,6 +3,8 @@
 import numpy as np
 import scipy.sparse as sp
 
+from skxmr._core.validation import MAX_COST
+
 NORMS = ("l1", "l2", "max")
 
 
@@ -38,12 +40,13 @@ def check_relevance(relevance, Y):
     # Values of R on the pattern of Y: both sorted, so the product keeps Y's order where R is not 0.
     shared = sp.csr_array(Y.astype(np.float64).multiply(R))
     shared.sort_indices()
-    if shared.nnz < Y.nnz or not np.all(shared.data > 0) or not np.all(np.isfinite(shared.data)):
+    values = shared.data
+    if len(values) < Y.nnz or not np.all((values >= 1 / MAX_COST) & (values <= MAX_COST)):
         raise ValueError(
-            "relevance must be finite and greater than 0 wherever y is 1; leave a label out of y "
-            "where its relevance is 0."
+            f"relevance must be finite and greater than 0, from {1 / MAX_COST:g} to {MAX_COST:g}, "
+            "wherever y is 1; leave a label out of y where its relevance is 0."
         )
-    return shared.data.astype(np.float32)
+    return values.astype(np.float32)
 
 
 def target_costs(weighted_targets, norm):

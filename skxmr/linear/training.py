@@ -124,7 +124,7 @@ def count_sweeps(levels, max_iter):
             f"{n_unsolved} linear models did not converge in max_iter={max_iter} sweeps; scaling "
             "the rows to unit length helps, as does a larger max_iter or tol, or a smaller C.",
             ConvergenceWarning,
-            stacklevel=3,
+            stacklevel=4,
         )
     return max((level.n_iter for level in levels), default=0)
 

@@ -141,11 +141,9 @@ def count_matched_levels(matcher, matcher_level, level_sizes):
     Raises
     ------
     ValueError
-        If the tree has no such level of clusters, or there is a level but no matcher.
+        If the tree has no such level of clusters.
     """
     if matcher is None:
-        if matcher_level != -1:
-            raise ValueError(f"matcher_level={matcher_level} needs a matcher; got matcher=None.")
         return 0
     n_clusterings = len(level_sizes) - 1
     if level_sizes == (1,):

@@ -16,7 +16,7 @@ NEGATIVES = ("tfn", "man", "tfn+man")
 
 
 def check_negatives(negatives, shape):
-    """Refuse what is neither a name, a matrix of negatives, nor a sequence of these.
+    """Return the negatives, matrices as canonical CSR; refuse what is none.
 
     Parameters
     ----------
@@ -25,26 +25,45 @@ def check_negatives(negatives, shape):
     shape : tuple
         Of y.
 
+    Returns
+    -------
+    str, csr_array or list of these
+        What was given.
+
     Raises
     ------
     ValueError
-        If a name is none of NEGATIVES, a matrix has another shape, or a sequence is empty.
+        If a name is none of NEGATIVES, a matrix has another shape, holds NaN or indices that are
+        out of range, or a sequence is empty.
     """
-    entries = negatives if isinstance(negatives, (list, tuple)) else [negatives]
-    if not entries:
-        raise ValueError("negatives must not be an empty sequence.")
-    for entry in entries:
-        if isinstance(entry, str):
-            if entry not in NEGATIVES:
-                raise ValueError(
-                    f"negatives must be one of {', '.join(NEGATIVES)}, a matrix of the shape of y, "
-                    f"or a sequence of these; got {entry!r}."
-                )
-        elif np.shape(entry) != tuple(shape):
+    if isinstance(negatives, (list, tuple)):
+        if not negatives:
+            raise ValueError("negatives must not be an empty sequence.")
+        return [_check_entry(entry, shape) for entry in negatives]
+    return _check_entry(negatives, shape)
+
+
+def _check_entry(entry, shape):
+    if isinstance(entry, str):
+        if entry not in NEGATIVES:
             raise ValueError(
-                f"negatives given as a matrix must have the shape of y, {tuple(shape)}; got "
-                f"{np.shape(entry)}."
+                f"negatives must be one of {', '.join(NEGATIVES)}, a matrix of the shape of y, "
+                f"or a sequence of these; got {entry!r}."
             )
+    elif np.shape(entry) != tuple(shape):
+        raise ValueError(
+            f"negatives given as a matrix must have the shape of y, {tuple(shape)}; got "
+            f"{np.shape(entry)}."
+        )
+    else:
+        M = sp.csr_array(entry)
+        M.check_format(full_check=True)
+        if np.any(np.isnan(M.data)):
+            raise ValueError("negatives given as a matrix must not contain NaN.")
+        M = sp.csr_array(M != 0)
+        M.sum_duplicates()
+        return M
+    return entry
 
 
 def needs_beam(negatives):
@@ -52,20 +71,18 @@ def needs_beam(negatives):
     return isinstance(negatives, str) and "man" in negatives
 
 
-def training_rows(negatives, teacher, hierarchy, level, beam=None):
+def training_rows(negatives, teacher, pairs=None, beam=None):
     """Return the rows that the children of each parent train on.
 
     Parameters
     ----------
     negatives : str or matrix of shape (n_samples, n_labels)
-        One of NEGATIVES; or a user's own pairs: their rows train the clusters of their labels, in
-        addition to teacher forcing.
+        One of NEGATIVES, or a user's own pairs.
     teacher : csc_array of shape (n_samples, parents)
         Positive rows of the parents, from `LabelHierarchy.node_targets`.
-    hierarchy : LabelHierarchy
-        The tree.
-    level : int
-        Level of the children, at least 1: the root's children train on all rows.
+    pairs : csc_array of shape (n_samples, parents), default=None
+        The user's pairs as `LabelHierarchy.node_targets` has them: their rows train the clusters of
+        their labels, in addition to teacher forcing.
     beam : csc_array of shape (n_samples, parents), default=None
         What the beam passes, where the names ask for it.
 
@@ -77,14 +94,17 @@ def training_rows(negatives, teacher, hierarchy, level, beam=None):
     if isinstance(negatives, str):
         parts = [teacher if name == "tfn" else beam for name in negatives.split("+")]
     else:
-        pairs = sp.csr_array(negatives != 0)
-        pairs.sum_duplicates()
-        parts = [teacher, hierarchy.node_targets(pairs)[level - 1]]
+        parts = [teacher, pairs]
     if len(parts) == 1:
         return pattern_arrays(parts[0])
-    union = sum(part.astype(bool) for part in parts)
+    union = sum(_pattern(part) for part in parts)
     union.sort_indices()
     return pattern_arrays(union)
+
+
+def _pattern(targets):
+    ones = np.ones(len(targets.indices), dtype=bool)
+    return sp.csc_array((ones, targets.indices, targets.indptr), shape=targets.shape)
 
 
 def beam_rows(matcher, X, n_parents, beam_width, transforms, max_rows, n_jobs):
@@ -121,7 +141,7 @@ def beam_rows(matcher, X, n_parents, beam_width, transforms, max_rows, n_jobs):
             shape=(stop - start, n_parents),
         )
 
-    blocks = row_blocks(len(X[0]) - 1, beam_width or n_parents, n_jobs)
+    blocks = row_blocks(len(X[0]) - 1, min(beam_width or n_parents, n_parents), n_jobs)
     passed = sp.vstack(run_tasks(match, blocks, n_jobs, shared=True), format="csc")
     return _best_rows(passed, max_rows) if max_rows else passed
 

@@ -183,9 +183,9 @@ def test_set_output_and_feature_names():
 @pytest.mark.parametrize(
     ("params", "message"),
     [
-        ({"branching_factor": 1}, "'branching_factor' .* range \\[2, 65536\\]"),
+        ({"branching_factor": 1}, "'branching_factor' .* range \\[2, 65535\\]"),
         ({"branching_factor": 2.0}, "'branching_factor'"),
-        ({"max_leaf_size": 0}, "'max_leaf_size' .* range \\[1, 65536\\]"),
+        ({"max_leaf_size": 0}, "'max_leaf_size' .* range \\[1, 65535\\]"),
         ({"clustering": "agglomerative"}, "'clustering'"),
         ({"max_iter": 0}, "'max_iter'"),
         ({"sparse_output": "yes"}, "'sparse_output'"),
