@@ -66,11 +66,15 @@ def _first_centers(Z, n_clusters, random):
     # k-means++ of Arthur, Vassilvitskii (2007): rows drawn by squared distance to the nearest.
     squares = np.asarray((Z * Z).sum(axis=1), dtype=np.float64).ravel()
     nearest = np.full(len(squares), np.inf)
-    centers = np.empty((n_clusters, Z.shape[1]), dtype=np.float32)
+    centers = np.zeros((n_clusters, Z.shape[1]), dtype=np.float32)
     drawn = random.randint(len(squares))
     for i in range(n_clusters):
-        row = Z[[drawn]]
-        centers[i] = row.toarray()[0] if sp.issparse(row) else row[0]
+        if sp.issparse(Z):
+            # Not by Z[[drawn]], which took a third of the time of small splits.
+            entries = slice(Z.indptr[drawn], Z.indptr[drawn + 1])
+            centers[i, Z.indices[entries]] = Z.data[entries]
+        else:
+            centers[i] = Z[drawn]
         distances = squares + squares[drawn] - 2.0 * (Z @ centers[i])
         nearest = np.minimum(nearest, np.maximum(distances, 0.0))
         nearest[drawn] = 0.0
@@ -91,8 +95,9 @@ def _used_columns(Z):
     # Centres are dense: leave out the columns that no row uses, most of them deep in a tree.
     if not sp.issparse(Z):
         return Z
-    columns = np.unique(Z.indices)
-    if len(columns) == 0:
+    used = np.zeros(Z.shape[1], dtype=bool)
+    used[Z.indices] = True
+    number = np.cumsum(used, dtype=np.int32) - np.int32(1)
+    if number[-1] < 0:
         return Z[:, :1]
-    indices = np.searchsorted(columns, Z.indices).astype(np.int32)
-    return csr_of(Z.indptr, indices, Z.data, (Z.shape[0], len(columns)))
+    return csr_of(Z.indptr, number[Z.indices], Z.data, (Z.shape[0], int(number[-1]) + 1))
