@@ -7,7 +7,7 @@ from skxmr.indexing import HierarchicalLabelTree
 # A wide and shallow tree of clusters of natural size: Khandagale, Xiao, Babbar (2020), "Bonsai",
 # Machine Learning 109.
 _WIDE = {
-    "label_tree": HierarchicalLabelTree(100, 100, balanced=False, max_iter=10),
+    "label_tree": HierarchicalLabelTree(100, 100, balanced=False, max_iter=5),
     "positive_weight": 1.5,
 }
 
