@@ -7,7 +7,7 @@ from sklearn.utils.validation import check_is_fitted
 
 
 class WeightPruningMixin:
-    """The method `prune` of a classifier whose `_model` is a `TreeModel`."""
+    """The method `prune` of a classifier whose `_model` is a `TreeModel` or `TreeEnsemble`."""
 
     @validate_params(
         {
@@ -40,7 +40,8 @@ class WeightPruningMixin:
         Raises
         ------
         ValueError
-            If a parameter is out of range, or neither is given.
+            If a parameter is out of range, neither is given, or a matcher and a ranker of one's own
+            left no linear models.
 
         Examples
         --------

@@ -3,6 +3,7 @@
 import numpy as np
 
 from skxmr._core._votes import add_votes
+from skxmr._core.log_scores import on_grid
 from skxmr._core.score_rule import ScoreForm
 
 # Labels that a tree votes for: those further down decide nothing, and there may be thousands.
@@ -57,9 +58,7 @@ class TreeEnsemble:
             rankings.append((indptr, labels, votes))
         n_labels = self.models[0].hierarchy.n_labels
         indptr, labels, sums = add_votes(rankings, n_labels, k, best_first)
-        logs = np.log(sums / np.float32(len(self.models)))
-        # On the grid of single scores, so that a ranking by logs is one by the scores shown.
-        return indptr, labels, logs - np.float32(4.0) + np.float32(4.0)
+        return indptr, labels, on_grid(np.log(sums / np.float32(len(self.models))))
 
     def rank_row(self, x, beam_width, scoring, k):
         """Return the (labels, log scores) of one row (indices, data), best first."""

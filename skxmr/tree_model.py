@@ -43,7 +43,8 @@ class TreeModel:
         """Return the most labels that a row may be given, `k` at most if it is not 0."""
         indptr = self.hierarchy.child_indptrs[-1]
         widest = int((indptr[1:] - indptr[:-1]).max())
-        return min(self.most_clusters(beam_width) * widest, self.hierarchy.n_labels)
+        most = min(self.most_clusters(beam_width) * widest, self.hierarchy.n_labels)
+        return min(k, most) if k else most
 
     def score_form(self, scoring):
         """Return what the scores of `rank` are: a `ScoreForm`."""

@@ -308,6 +308,16 @@ def test_ranks_are_fused_as_reciprocals(data):
     assert model.predict_proba(X[:1])[0, label] == pytest.approx(np.mean(votes), rel=1e-5)
 
 
+def test_a_row_is_given_room_for_what_is_kept_of_it(data):
+    # Blocks of rows are as large as that allows: small ones lose the cache.
+    tree = small().fit(*data)._model
+    assert tree.most_scores(3, 5) == 5
+    assert tree.most_scores(3, 1000) == tree.most_scores(3) <= 3 * 10
+    # Trees of an ensemble keep more than is shown.
+    ensemble = small(n_trees=2).fit(*data)._model
+    assert ensemble.most_scores(3, 5) == ensemble.most_scores(3) >= 2 * 100
+
+
 def rows_of(X):
     X = sp.csr_array(X)
     return X.indptr.astype(np.int64), X.indices, X.data.astype(np.float32), X.shape[1]

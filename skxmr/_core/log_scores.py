@@ -1,4 +1,4 @@
-"""Log scores from what estimators of the user's own say."""
+"""Log scores that are not those of the linear models: of own estimators, or of several trees."""
 
 import numpy as np
 
