@@ -4,6 +4,8 @@ from numbers import Integral
 from typing import Any, NamedTuple
 
 import joblib
+import numpy as np
+import scipy.sparse as sp
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_memory
 
@@ -99,6 +101,8 @@ def _train(X, Y, indexing, options, n_trees, random_state, n_jobs):
 
 def _check_keys(**parts):
     for name, value in parts.items():
+        if isinstance(value, np.ndarray) or sp.issparse(value):
+            continue  # can be, and may be large
         try:
             joblib.hash(value)
         except Exception as error:
