@@ -17,7 +17,11 @@ from skxmr._core.validation import (
     validate_fit_data,
 )
 from skxmr.indexing import HierarchicalLabelTree, LabelFeatureUnion, LabelHierarchy
-from skxmr.indexing.label_index import check_features_are_used, check_label_tree
+from skxmr.indexing.label_index import (
+    check_features_are_used,
+    check_label_trees,
+    trees_in_turn,
+)
 from skxmr.indexing.label_representations import REPRESENTATIONS, check_label_features
 from skxmr.linear import LOSSES, Solver, count_sweeps
 from skxmr.linear.relevance import NORMS, check_relevance
@@ -51,9 +55,10 @@ class XRLinearClassifier(
     max_leaf_size : int or None, default=None
         Most labels of a leaf cluster. Overrides the tree's own (100 where `label_tree` is None).
         Smaller trains faster; all labels in one leaf is plain one-vs-rest.
-    label_tree : HierarchicalLabelTree, LabelHierarchy or None, default=None
+    label_tree : HierarchicalLabelTree, LabelHierarchy, None or sequence, default=None
         How labels are grouped: a tree estimator, cloned and fitted on the label features, a
-        finished hierarchy, used as it is, or None for the default estimator.
+        finished hierarchy, used as it is, or None for the default estimator. The trees of an
+        ensemble take the entries of a sequence in turn: trees of several shapes err less alike.
     label_features : str, array-like, sparse matrix, callable or LabelFeatureUnion, default="pifa"
         What the tree sees of a label; rows are scaled to unit length. "pifa" sums the features of
         the label's rows; "pii" marks the rows themselves; "spectral" takes eigenvectors of the
@@ -108,8 +113,8 @@ class XRLinearClassifier(
         bounded. Smaller makes a smaller, faster model; None keeps all that reach
         `weight_threshold`, which loses less precision for as many weights in all.
     n_trees : int, default=1
-        Number of trees, of different seeds. More are better, by less each, and as many times
-        slower and larger.
+        Number of trees, of different seeds and, by `label_tree`, shapes. More are better, by less
+        each, and as many times slower and larger.
     voting : {"mean", "rank"}, default="mean"
         Whether the trees average their scores or their ranks, of the 100 best labels of each; set
         before the fit.
@@ -187,7 +192,7 @@ class XRLinearClassifier(
     _parameter_constraints = {
         "branching_factor": [None, Interval(Integral, 2, MAX_CHILDREN, closed="both")],
         "max_leaf_size": [None, Interval(Integral, 1, MAX_CHILDREN, closed="both")],
-        "label_tree": [None, HierarchicalLabelTree, LabelHierarchy],
+        "label_tree": [None, HierarchicalLabelTree, LabelHierarchy, tuple, list],
         "label_features": [
             StrOptions(set(REPRESENTATIONS)),
             "array-like",
@@ -329,8 +334,9 @@ class XRLinearClassifier(
         if kind == "classes" and self.sparse_output is True:
             raise ValueError("sparse_output=True needs y to be an indicator; got classes.")
         shape = {name: getattr(self, name) for name in ("branching_factor", "max_leaf_size")}
-        check_label_tree(self.label_tree, Y.shape[1], **shape)
-        check_features_are_used(self.label_tree, self.label_features)
+        check_label_trees(self.label_tree, self.n_trees, Y.shape[1], **shape)
+        label_trees = trees_in_turn(self.label_tree, self.n_trees)
+        check_features_are_used(label_trees, self.label_features)
         label_features = check_label_features(self.label_features, Y.shape[1], X.shape[1])
         check_combination(self, sample_weight, relevance)
         negatives = check_negatives(self.negatives, Y.shape)
@@ -355,9 +361,8 @@ class XRLinearClassifier(
             self.ranker,
             self.n_jobs,
         )
-        labels = LabelIndexing(self.label_tree, label_features, **shape)
-        seeding = (self.n_trees, self.random_state)
-        trees = train_trees(rows, Y, labels, options, *seeding, memory=self.memory)
+        labels = LabelIndexing(label_trees, label_features, **shape)
+        trees = train_trees(rows, Y, labels, options, self.random_state, memory=self.memory)
         model = trees[0] if self.n_trees == 1 else TreeEnsemble(trees, self.voting)
         if self.max_weights_per_label is not None:
             model = model.pruned(max_weights_per_label=self.max_weights_per_label)

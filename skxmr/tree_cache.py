@@ -21,21 +21,21 @@ class LabelIndexing(NamedTuple):
 
     Attributes
     ----------
-    label_tree : HierarchicalLabelTree, LabelHierarchy or None
-        Tree of the user's own.
+    label_trees : list of HierarchicalLabelTree, LabelHierarchy or None
+        What each tree is made from.
     label_features : object
-        What it sees of a label.
+        What they see of a label.
     branching_factor, max_leaf_size : int or None
         Override the tree's own.
     """
 
-    label_tree: Any
+    label_trees: list
     label_features: Any
     branching_factor: int | None
     max_leaf_size: int | None
 
 
-def train_trees(X, Y, indexing, options, n_trees, random_state, memory=None):
+def train_trees(X, Y, indexing, options, random_state, memory=None):
     """Index the labels and train a tree, or several of different seeds.
 
     Parameters
@@ -48,8 +48,6 @@ def train_trees(X, Y, indexing, options, n_trees, random_state, memory=None):
         How labels are grouped.
     options : TrainingOptions
         How the levels of each tree are trained.
-    n_trees : int
-        Number of trees.
     random_state : int, RandomState instance or None
         Seeds all. A fit by an instance is never kept: it would not move the instance on.
     memory : str, object with the joblib.Memory interface or None
@@ -73,23 +71,23 @@ def train_trees(X, Y, indexing, options, n_trees, random_state, memory=None):
     train = _train
     if memory is not None and (random_state is None or isinstance(random_state, Integral)):
         _check_keys(
-            label_tree=indexing.label_tree,
+            label_tree=indexing.label_trees,
             label_features=indexing.label_features,
             matcher=options.matcher,
             ranker=options.ranker,
         )
         train = check_memory(memory).cache(_train, ignore=["n_jobs"])
-    return train(X, Y, indexing, options, n_trees, random_state, n_jobs)
+    return train(X, Y, indexing, options, random_state, n_jobs)
 
 
-def _train(X, Y, indexing, options, n_trees, random_state, n_jobs):
+def _train(X, Y, indexing, options, random_state, n_jobs):
     random_state = check_random_state(random_state)
     hierarchies = index_labels(
         X,
         Y,
-        indexing.label_tree,
+        indexing.label_trees,
         indexing.label_features,
-        seeds=[random_state.randint(MAX_SEED) for _ in range(n_trees)],
+        seeds=[random_state.randint(MAX_SEED) for _ in indexing.label_trees],
         branching_factor=indexing.branching_factor,
         max_leaf_size=indexing.max_leaf_size,
         row_weights=options.row_costs,
