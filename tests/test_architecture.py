@@ -15,6 +15,7 @@ FLOORS = {
     "skxmr.datasets": 1,
     "skxmr.indexing": 1,
     "skxmr.linear": 1,
+    "skxmr.model_selection": 2,
     "skxmr.matching": 2,
     "skxmr.ranking": 3,
     "skxmr.calibration": 4,
@@ -25,8 +26,9 @@ FLOORS = {
     "skxmr.option_checks": 4,
     "skxmr.presets": 4,
     "skxmr.tree_training": 5,
-    "skxmr.classifier": 6,
-    "skxmr": 7,
+    "skxmr.tree_cache": 6,
+    "skxmr.classifier": 7,
+    "skxmr": 8,
 }
 STAGES = {"skxmr.indexing", "skxmr.matching", "skxmr.ranking"}
 MODULES = sorted(p for p in ROOT.rglob("*") if p.suffix in {".py", ".pyx", ".pxd"})
