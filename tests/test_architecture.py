@@ -26,6 +26,7 @@ FLOORS = {
     "skxmr.presets": 4,
     "skxmr.tree_training": 5,
     "skxmr.classifier": 6,
+    "skxmr.inspection": 6,
     "skxmr": 7,
 }
 STAGES = {"skxmr.indexing", "skxmr.matching", "skxmr.ranking"}
