@@ -41,11 +41,11 @@ def _step(step, is_label, explanation):
 def _bar_row(name, contribution, how, largest):
     color = POSITIVE if contribution >= 0 else NEGATIVE
     width = round(_BAR * abs(contribution) / largest)
-    bar = f'<span style="display:inline-block;height:0.8em;width:{width}px;background:{color}"></span>'
+    style = f"display:inline-block;height:0.8em;width:{width}px;background:{color}"
     return (
         f'<tr><td style="text-align:left">{escape(name)}</td>'
         f'<td style="text-align:right">{contribution:+.3f}</td>'
-        f'<td style="text-align:left">{bar}</td>'
+        f'<td style="text-align:left"><span style="{style}"></span></td>'
         f'<td style="text-align:left;opacity:0.7">{escape(how)}</td></tr>'
     )
 

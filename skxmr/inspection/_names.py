@@ -5,7 +5,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.utils.validation import check_is_fitted
 
 from skxmr.linear.level_weights import NEVER
-from skxmr.metrics._scorers import ranker_of
+from skxmr.metrics._scorers import find_ranker
 from skxmr.tree_ensemble import TreeEnsemble
 from skxmr.tree_model import TreeModel
 
@@ -31,7 +31,7 @@ def find_classifier(estimator):
         If there is no such classifier.
     """
     check_is_fitted(estimator)
-    classifier, steps = ranker_of(estimator)
+    classifier, steps = find_ranker(estimator)
     if classifier is not None:
         check_is_fitted(classifier)
     if not isinstance(getattr(classifier, "_model", None), (TreeModel, TreeEnsemble)):

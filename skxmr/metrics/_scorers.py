@@ -128,7 +128,7 @@ def _one_hot(estimator, y):
 
 def _scores(estimator, X, k):
     """Scores of the labels of `X`, in a form that the metrics take."""
-    ranker, transformers = ranker_of(estimator)
+    ranker, transformers = find_ranker(estimator)
     if ranker is not None:
         for transformer in transformers:
             X = transformer.transform(X)
@@ -153,7 +153,7 @@ def _scores(estimator, X, k):
     return scores
 
 
-def ranker_of(estimator):
+def find_ranker(estimator):
     """Find what has ``predict_topk`` inside searches and pipelines, and the steps before it."""
     transformers = []
     while not hasattr(estimator, "predict_topk"):

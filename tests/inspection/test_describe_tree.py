@@ -1,8 +1,8 @@
-import naive
 import numpy as np
 import pytest
 from sklearn.neighbors import KNeighborsClassifier
 
+import naive
 from skxmr import XRLinearClassifier
 from skxmr.inspection import describe_tree
 

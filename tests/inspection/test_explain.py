@@ -1,6 +1,5 @@
 """An explanation adds up, and tells of the search that prediction makes."""
 
-import naive
 import numpy as np
 import pytest
 import scipy.sparse as sp
@@ -13,6 +12,7 @@ from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.svm import LinearSVC
 
+import naive
 from skxmr import XRLinearClassifier
 from skxmr._core._transforms import SHAPES
 from skxmr.datasets import make_extreme_multilabel
@@ -199,7 +199,7 @@ def test_a_text_through_a_pipeline():
 
 
 def test_label_names_and_columns_name_the_same_label():
-    X, Y = DATA
+    X, _ = DATA
     names = [f"<topic> {label}" for label in range(120)]
     by_name = explain(MODELS[0], X[0], "<topic> 5", label_names=names)
     by_column = explain(MODELS[0], X[0], np.int64(5), label_names=names)

@@ -1,7 +1,7 @@
-import naive
 import numpy as np
 import pytest
 
+import naive
 from skxmr import XRLinearClassifier
 from skxmr.linear.level_weights import LevelWeights, weights_of
 
