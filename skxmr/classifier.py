@@ -3,7 +3,6 @@
 from numbers import Integral, Real
 
 from sklearn.base import BaseEstimator, ClassifierMixin, _fit_context
-from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 
 from skxmr._core.score_rule import COMBINATIONS, TRANSFORMS
@@ -11,7 +10,6 @@ from skxmr._core.validation import (
     FLOATS,
     MAX_CHILDREN,
     MAX_COST,
-    MAX_SEED,
     as_row_arrays,
     check_targets,
     keep_weighted_rows,
@@ -19,7 +17,7 @@ from skxmr._core.validation import (
     validate_fit_data,
 )
 from skxmr.indexing import HierarchicalLabelTree, LabelFeatureUnion, LabelHierarchy
-from skxmr.indexing.label_index import check_features_are_used, check_label_tree, index_labels
+from skxmr.indexing.label_index import check_features_are_used, check_label_tree
 from skxmr.indexing.label_representations import REPRESENTATIONS, check_label_features
 from skxmr.linear import LOSSES, Solver, count_sweeps
 from skxmr.linear.relevance import NORMS, check_relevance
@@ -27,8 +25,9 @@ from skxmr.matching.negative_sampling import check_negatives
 from skxmr.option_checks import check_combination
 from skxmr.prediction import RankingPredictionMixin
 from skxmr.pruning import WeightPruningMixin
+from skxmr.tree_cache import LabelIndexing, train_trees
 from skxmr.tree_ensemble import TreeEnsemble
-from skxmr.tree_training import TrainingOptions, train_tree
+from skxmr.tree_training import TrainingOptions
 
 
 class XRLinearClassifier(
@@ -136,6 +135,10 @@ class XRLinearClassifier(
         of frequent labels smaller, so that `predict` returns fewer of them.
     sparse_output : bool or "auto", default="auto"
         Whether predictions for an indicator are sparse; "auto" makes them so if `y` was.
+    memory : str, object with the joblib.Memory interface or None, default=None
+        Where trained trees are kept, a folder or a `joblib.Memory`: a fit on data and parameters
+        seen before loads them. What acts at prediction only is left out of account, so a grid over
+        `beam_width` and `score_transform` fits once for each fold. None keeps nothing.
     n_jobs : int or None, default=None
         Threads for training and prediction, as in joblib. Results do not depend on it.
     random_state : int, RandomState instance or None, default=None
@@ -216,6 +219,7 @@ class XRLinearClassifier(
         "score_combination": [StrOptions(set(COMBINATIONS))],
         "propensity_weight": [Interval(Real, 0, None, closed="left")],
         "sparse_output": ["boolean", StrOptions({"auto"})],
+        "memory": [None, str, HasMethods("cache")],
         "n_jobs": [None, Integral],
         "random_state": ["random_state"],
     }
@@ -247,6 +251,7 @@ class XRLinearClassifier(
         score_combination="product",
         propensity_weight=0.0,
         sparse_output="auto",
+        memory=None,
         n_jobs=None,
         random_state=None,
     ):
@@ -274,6 +279,7 @@ class XRLinearClassifier(
         self.score_combination = score_combination
         self.propensity_weight = propensity_weight
         self.sparse_output = sparse_output
+        self.memory = memory
         self.n_jobs = n_jobs
         self.random_state = random_state
 
@@ -349,25 +355,16 @@ class XRLinearClassifier(
             self.ranker,
             self.n_jobs,
         )
-        random_state = check_random_state(self.random_state)
-        hierarchies = index_labels(
-            rows,
-            Y,
-            self.label_tree,
-            label_features,
-            seeds=[random_state.randint(MAX_SEED) for _ in range(self.n_trees)],
-            row_weights=weights,
-            n_jobs=self.n_jobs,
-            **shape,
-        )
-        trees = [train_tree(rows, Y, tree, random_state, options) for tree in hierarchies]
+        labels = LabelIndexing(self.label_tree, label_features, **shape)
+        seeding = (self.n_trees, self.random_state)
+        trees = train_trees(rows, Y, labels, options, *seeding, memory=self.memory)
         model = trees[0] if self.n_trees == 1 else TreeEnsemble(trees, self.voting)
         if self.max_weights_per_label is not None:
             model = model.pruned(max_weights_per_label=self.max_weights_per_label)
         n_iter = count_sweeps(model.levels, self.max_iter)
         set_seen(self, seen)
         self.classes_ = classes
-        self.hierarchy_ = hierarchies[0]
+        self.hierarchy_ = trees[0].hierarchy
         self.n_iter_ = n_iter
         self._target_kind = kind
         self._target_dtype = dtype
