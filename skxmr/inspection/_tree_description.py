@@ -5,6 +5,7 @@ from numbers import Integral
 
 import numpy as np
 
+from skxmr.html_caption import tree_size
 from skxmr.inspection._html import tree_html
 from skxmr.inspection._names import (
     FeatureNames,
@@ -79,9 +80,7 @@ class TreeDescription:
     @property
     def title(self):
         """Size of the tree, in words."""
-        sizes = " -> ".join(f"{size:,}" for size in self.level_sizes[:-1])
-        between = f" in clusters: {sizes}" if sizes else " in one leaf"
-        return f"{self.level_sizes[-1]:,} labels{between}"
+        return tree_size(self.level_sizes)
 
     def to_records(self):
         """Return the clusters as a list of dicts, parents first, as `pandas.DataFrame` takes.
