@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from skxmr.linear.level_weights import NEVER
+
 
 def explanation_text(explanation):
     """Return the report of an `Explanation`."""
@@ -63,7 +65,7 @@ def contribution_rows(step, n_features):
     """Return (name, contribution, how it came about) of what to show of a step."""
     if step.source != "linear":
         return []
-    if step.margin <= -1000:
+    if step.intercept <= NEVER:
         return [("intercept", step.intercept, "no training row: never trained")]
     shown = slice(n_features)
     rows = [

@@ -38,18 +38,6 @@ class ChunkWeights(NamedTuple):
         own = self.children == child
         return self.features[own], self.weights[own], float(self.intercepts[child])
 
-    def margins(self, x):
-        """Return the margins of all children for one row (indices, data), in float64."""
-        indices, data = x
-        if not len(indices):
-            return self.intercepts.copy()
-        at = np.minimum(np.searchsorted(indices, self.features), len(indices) - 1)
-        known = indices[at] == self.features
-        products = self.weights[known] * data[at[known]].astype(np.float64)
-        n_children = len(self.intercepts)
-        sums = np.bincount(self.children[known], products, minlength=n_children)
-        return sums + self.intercepts
-
 
 class LevelWeights:
     """The weights of a level, chunk by chunk.
