@@ -4,8 +4,9 @@ from numbers import Integral
 from time import perf_counter
 
 import numpy as np
-from sklearn.base import clone
+from sklearn.base import clone, is_classifier
 from sklearn.metrics import check_scoring
+from sklearn.model_selection import check_cv
 from sklearn.utils import Bunch, _safe_indexing, indexable
 from sklearn.utils._param_validation import Interval, validate_params
 from sklearn.utils.validation import _check_method_params, _num_samples, check_is_fitted
@@ -98,7 +99,8 @@ def beam_width_curve(
     else:
         X, y, groups = indexable(X, y, groups)
         tried = []
-        for train, test in splits_for(cv, y, estimator).split(X, y, groups):
+        splitter = check_cv(splits_for(cv, y), y, classifier=is_classifier(estimator))
+        for train, test in splitter.split(X, y, groups):
             model = clone(estimator)
             arguments = _check_method_params(X, params=params or {}, indices=train)
             model.fit(_safe_indexing(X, train), _safe_indexing(y, train), **arguments)

@@ -93,7 +93,7 @@ def cross_val_predict(
     >>> bool(precision_at_k(Y, ranking, k=1) > 0.3)
     True
     """
-    cv = splits_for(cv, y, estimator)
+    cv = splits_for(cv, y)
     settings = {
         "groups": groups,
         "cv": cv,

@@ -9,7 +9,6 @@ import inspect
 import numpy as np
 import scipy.sparse as sp
 from sklearn import model_selection
-from sklearn.base import is_classifier
 from sklearn.metrics import check_scoring
 from sklearn.model_selection import check_cv
 from sklearn.utils._param_validation import validate_params
@@ -30,27 +29,27 @@ _cross_validate = _admit_sparse(model_selection.cross_validate)
 _learning_curve = _admit_sparse(model_selection.learning_curve)
 
 
-def splits_for(cv, y, estimator):
-    """Return the splitter that `cv` stands for.
+def splits_for(cv, y):
+    """Return the splits of a sparse y, or else `cv` as it is, for scikit-learn to make out.
+
+    A sparse y is an indicator, whatever its number of columns: scikit-learn takes one or two for
+    classes, and sorts many to find out.
 
     Parameters
     ----------
     cv : int, splitter, iterable or None
         As in scikit-learn.
     y : array-like, sparse matrix or None
-        Targets. A sparse one is an indicator, whatever its number of columns: scikit-learn takes
-        few for classes, and sorts many to find out.
-    estimator : estimator
-        Whether it is a classifier decides how classes are split.
+        Targets.
 
     Returns
     -------
-    splitter
-        With `split` and `get_n_splits`.
+    int, splitter, iterable or None
+        As in scikit-learn.
     """
-    if sp.issparse(y):
-        return check_cv(5 if cv is None else cv)
-    return check_cv(5 if cv is None else cv, y, classifier=is_classifier(estimator))
+    if not sp.issparse(y):
+        return cv
+    return check_cv(5 if cv is None else cv)
 
 
 def cross_validate(
@@ -139,7 +138,7 @@ def cross_validate(
         y,
         groups=groups,
         scoring=scoring,
-        cv=splits_for(cv, y, estimator),
+        cv=splits_for(cv, y),
         n_jobs=n_jobs,
         verbose=verbose,
         params=params,
@@ -331,7 +330,7 @@ def learning_curve(
         y,
         groups=groups,
         train_sizes=train_sizes,
-        cv=splits_for(cv, y, estimator),
+        cv=splits_for(cv, y),
         scoring=scoring,
         exploit_incremental_learning=exploit_incremental_learning,
         n_jobs=n_jobs,
