@@ -16,6 +16,7 @@ from skxmr._core.validation import (
     set_seen,
     validate_fit_data,
 )
+from skxmr.html_caption import SizeCaptionMixin
 from skxmr.indexing import HierarchicalLabelTree, LabelFeatureUnion, LabelHierarchy
 from skxmr.indexing.label_index import (
     check_features_are_used,
@@ -35,7 +36,7 @@ from skxmr.tree_training import TrainingOptions
 
 
 class XRLinearClassifier(
-    RankingPredictionMixin, WeightPruningMixin, ClassifierMixin, BaseEstimator
+    RankingPredictionMixin, WeightPruningMixin, SizeCaptionMixin, ClassifierMixin, BaseEstimator
 ):
     """Classifier for very many labels: a label tree of one-vs-all linear models.
 
