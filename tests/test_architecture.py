@@ -26,7 +26,8 @@ FLOORS = {
     "skxmr.presets": 4,
     "skxmr.tree_training": 5,
     "skxmr.classifier": 6,
-    "skxmr": 7,
+    "skxmr.persistence": 7,
+    "skxmr": 9,
 }
 STAGES = {"skxmr.indexing", "skxmr.matching", "skxmr.ranking"}
 MODULES = sorted(p for p in ROOT.rglob("*") if p.suffix in {".py", ".pyx", ".pxd"})
