@@ -6,6 +6,7 @@ from sklearn.base import BaseEstimator, ClassifierMixin, _fit_context
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 
+from skxmr._core.callbacks import CallbackSupportMixin, report_progress
 from skxmr._core.score_rule import COMBINATIONS, TRANSFORMS
 from skxmr._core.validation import (
     FLOATS,
@@ -32,7 +33,11 @@ from skxmr.tree_training import TrainingOptions, train_tree
 
 
 class XRLinearClassifier(
-    RankingPredictionMixin, WeightPruningMixin, ClassifierMixin, BaseEstimator
+    RankingPredictionMixin,
+    WeightPruningMixin,
+    CallbackSupportMixin,
+    ClassifierMixin,
+    BaseEstimator,
 ):
     """Classifier for very many labels: a label tree of one-vs-all linear models.
 
@@ -140,6 +145,8 @@ class XRLinearClassifier(
         Threads for training and prediction, as in joblib. Results do not depend on it.
     random_state : int, RandomState instance or None, default=None
         Seeds the tree and the order in which the solver visits rows.
+    verbose : int, default=0
+        1 prints a line for each stage and level of the fit, 2 a bar as well.
 
     Attributes
     ----------
@@ -218,6 +225,7 @@ class XRLinearClassifier(
         "sparse_output": ["boolean", StrOptions({"auto"})],
         "n_jobs": [None, Integral],
         "random_state": ["random_state"],
+        "verbose": ["verbose"],
     }
 
     def __init__(
@@ -249,6 +257,7 @@ class XRLinearClassifier(
         sparse_output="auto",
         n_jobs=None,
         random_state=None,
+        verbose=0,
     ):
         self.branching_factor = branching_factor
         self.max_leaf_size = max_leaf_size
@@ -276,6 +285,7 @@ class XRLinearClassifier(
         self.sparse_output = sparse_output
         self.n_jobs = n_jobs
         self.random_state = random_state
+        self.verbose = verbose
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
@@ -350,26 +360,31 @@ class XRLinearClassifier(
             self.n_jobs,
         )
         random_state = check_random_state(self.random_state)
-        hierarchies = index_labels(
-            rows,
-            Y,
-            self.label_tree,
-            label_features,
-            seeds=[random_state.randint(MAX_SEED) for _ in range(self.n_trees)],
-            row_weights=weights,
-            n_jobs=self.n_jobs,
-            **shape,
-        )
-        trees = [train_tree(rows, Y, tree, random_state, options) for tree in hierarchies]
-        model = trees[0] if self.n_trees == 1 else TreeEnsemble(trees, self.voting)
-        if self.max_weights_per_label is not None:
-            model = model.pruned(max_weights_per_label=self.max_weights_per_label)
-        n_iter = count_sweeps(model.levels, self.max_iter)
-        set_seen(self, seen)
-        self.classes_ = classes
-        self.hierarchy_ = hierarchies[0]
-        self.n_iter_ = n_iter
-        self._target_kind = kind
-        self._target_dtype = dtype
-        self._model = model
+        with report_progress(self, X, y) as progress:
+            hierarchies = index_labels(
+                rows,
+                Y,
+                self.label_tree,
+                label_features,
+                seeds=[random_state.randint(MAX_SEED) for _ in range(self.n_trees)],
+                row_weights=weights,
+                n_jobs=self.n_jobs,
+                progress=progress,
+                **shape,
+            )
+            trees = []
+            for number, tree in enumerate(hierarchies, start=1):
+                with progress.tree(number, len(hierarchies), tree.n_levels):
+                    trees.append(train_tree(rows, Y, tree, random_state, options, progress))
+            model = trees[0] if self.n_trees == 1 else TreeEnsemble(trees, self.voting)
+            if self.max_weights_per_label is not None:
+                model = model.pruned(max_weights_per_label=self.max_weights_per_label)
+            n_iter = count_sweeps(model.levels, self.max_iter)
+            set_seen(self, seen)
+            self.classes_ = classes
+            self.hierarchy_ = hierarchies[0]
+            self.n_iter_ = n_iter
+            self._target_kind = kind
+            self._target_dtype = dtype
+            self._model = model
         return self
