@@ -27,6 +27,7 @@ FLOORS = {
     "skxmr.tree_training": 5,
     "skxmr.classifier": 6,
     "skxmr.persistence": 7,
+    "skxmr.cli": 8,
     "skxmr": 9,
 }
 STAGES = {"skxmr.indexing", "skxmr.matching", "skxmr.ranking"}
