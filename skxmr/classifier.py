@@ -25,6 +25,7 @@ from skxmr.indexing.label_representations import REPRESENTATIONS, check_label_fe
 from skxmr.linear import LOSSES, Solver, count_sweeps
 from skxmr.linear.relevance import NORMS, check_relevance
 from skxmr.matching.negative_sampling import check_negatives
+from skxmr.memory_estimate import MemoryEstimationMixin, refuse_if_too_large
 from skxmr.option_checks import check_combination
 from skxmr.prediction import RankingPredictionMixin
 from skxmr.pruning import WeightPruningMixin
@@ -35,6 +36,7 @@ from skxmr.tree_training import TrainingOptions, train_tree
 class XRLinearClassifier(
     RankingPredictionMixin,
     WeightPruningMixin,
+    MemoryEstimationMixin,
     CallbackSupportMixin,
     ClassifierMixin,
     BaseEstimator,
@@ -324,6 +326,8 @@ class XRLinearClassifier(
             If a parameter is out of range, `X` or `y` holds values that it must not, their rows
             differ in number, or a given hierarchy has another number of labels. Nothing fitted
             before is lost.
+        MemoryError
+            If `estimate_memory` is more than twice what the machine has.
         """
         scoring = self._scoring()
         (X, y), seen = validate_fit_data(
@@ -344,6 +348,7 @@ class XRLinearClassifier(
         if relevance is not None or self.relevance_norm is not None:
             relevance = check_relevance(relevance, Y)
         rows = as_row_arrays(X, drop_zeros=True)
+        refuse_if_too_large(self, rows, Y)
         settings = ("loss", "C", "positive_weight", "tol", "max_iter", "weight_threshold")
         options = TrainingOptions(
             Solver(**{name: getattr(self, name) for name in settings}),

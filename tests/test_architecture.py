@@ -23,6 +23,7 @@ FLOORS = {
     "skxmr.pruning": 4,
     "skxmr.tree_ensemble": 4,
     "skxmr.option_checks": 4,
+    "skxmr.memory_estimate": 4,
     "skxmr.presets": 4,
     "skxmr.tree_training": 5,
     "skxmr.classifier": 6,
