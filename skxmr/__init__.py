@@ -13,8 +13,10 @@ Each stage is a room: `skxmr.indexing`, `skxmr.matching`, `skxmr.ranking`. Stage
 made of `skxmr.linear`, the linear models of one level. `XRLinearClassifier` joins them.
 """
 
+from skxmr._core.version import __version__
 from skxmr.classifier import XRLinearClassifier
 from skxmr.indexing import HierarchicalLabelTree, LabelFeatureUnion, LabelHierarchy
+from skxmr.persistence import load_model, save_model
 from skxmr.presets import preset
 
 __all__ = [
@@ -22,6 +24,8 @@ __all__ = [
     "LabelFeatureUnion",
     "LabelHierarchy",
     "XRLinearClassifier",
+    "__version__",
+    "load_model",
     "preset",
+    "save_model",
 ]
-__version__ = "0.1.0"

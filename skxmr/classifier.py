@@ -5,6 +5,7 @@ from numbers import Integral, Real
 from sklearn.base import BaseEstimator, ClassifierMixin, _fit_context
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 
+from skxmr._core.callbacks import CallbackSupportMixin, report_progress
 from skxmr._core.score_rule import COMBINATIONS, TRANSFORMS
 from skxmr._core.validation import (
     FLOATS,
@@ -27,6 +28,7 @@ from skxmr.indexing.label_representations import REPRESENTATIONS, check_label_fe
 from skxmr.linear import LOSSES, Solver, count_sweeps
 from skxmr.linear.relevance import NORMS, check_relevance
 from skxmr.matching.negative_sampling import check_negatives
+from skxmr.memory_estimate import MemoryEstimationMixin, refuse_if_too_large
 from skxmr.option_checks import check_combination
 from skxmr.prediction import RankingPredictionMixin
 from skxmr.pruning import WeightPruningMixin
@@ -36,7 +38,13 @@ from skxmr.tree_training import TrainingOptions
 
 
 class XRLinearClassifier(
-    RankingPredictionMixin, WeightPruningMixin, SizeCaptionMixin, ClassifierMixin, BaseEstimator
+    RankingPredictionMixin,
+    WeightPruningMixin,
+    MemoryEstimationMixin,
+    SizeCaptionMixin,
+    CallbackSupportMixin,
+    ClassifierMixin,
+    BaseEstimator,
 ):
     """Classifier for very many labels: a label tree of one-vs-all linear models.
 
@@ -149,6 +157,8 @@ class XRLinearClassifier(
         Threads for training and prediction, as in joblib. Results do not depend on it.
     random_state : int, RandomState instance or None, default=None
         Seeds the tree and the order in which the solver visits rows.
+    verbose : int, default=0
+        1 prints a line for each stage and level of the fit, 2 a bar as well.
 
     Attributes
     ----------
@@ -228,6 +238,7 @@ class XRLinearClassifier(
         "memory": [None, str, HasMethods("cache")],
         "n_jobs": [None, Integral],
         "random_state": ["random_state"],
+        "verbose": ["verbose"],
     }
 
     def __init__(
@@ -260,6 +271,7 @@ class XRLinearClassifier(
         memory=None,
         n_jobs=None,
         random_state=None,
+        verbose=0,
     ):
         self.branching_factor = branching_factor
         self.max_leaf_size = max_leaf_size
@@ -288,6 +300,7 @@ class XRLinearClassifier(
         self.memory = memory
         self.n_jobs = n_jobs
         self.random_state = random_state
+        self.verbose = verbose
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
@@ -326,6 +339,8 @@ class XRLinearClassifier(
             If a parameter is out of range, `X` or `y` holds values that it must not, their rows
             differ in number, or a given hierarchy has another number of labels. Nothing fitted
             before is lost.
+        MemoryError
+            If `estimate_memory` is more than twice what the machine has.
         """
         scoring = self._scoring()
         (X, y), seen = validate_fit_data(
@@ -347,6 +362,7 @@ class XRLinearClassifier(
         if relevance is not None or self.relevance_norm is not None:
             relevance = check_relevance(relevance, Y)
         rows = as_row_arrays(X, drop_zeros=True)
+        refuse_if_too_large(self, rows, Y)
         settings = ("loss", "C", "positive_weight", "tol", "max_iter", "weight_threshold")
         options = TrainingOptions(
             Solver(**{name: getattr(self, name) for name in settings}),
@@ -363,16 +379,19 @@ class XRLinearClassifier(
             self.n_jobs,
         )
         labels = LabelIndexing(label_trees, label_features, **shape)
-        trees = train_trees(rows, Y, labels, options, self.random_state, memory=self.memory)
-        model = trees[0] if self.n_trees == 1 else TreeEnsemble(trees, self.voting)
-        if self.max_weights_per_label is not None:
-            model = model.pruned(max_weights_per_label=self.max_weights_per_label)
-        n_iter = count_sweeps(model.levels, self.max_iter)
-        set_seen(self, seen)
-        self.classes_ = classes
-        self.hierarchy_ = trees[0].hierarchy
-        self.n_iter_ = n_iter
-        self._target_kind = kind
-        self._target_dtype = dtype
-        self._model = model
+        with report_progress(self, X, y) as progress:
+            trees = train_trees(
+                rows, Y, labels, options, self.random_state, memory=self.memory, progress=progress
+            )
+            model = trees[0] if self.n_trees == 1 else TreeEnsemble(trees, self.voting)
+            if self.max_weights_per_label is not None:
+                model = model.pruned(max_weights_per_label=self.max_weights_per_label)
+            n_iter = count_sweeps(model.levels, self.max_iter)
+            set_seen(self, seen)
+            self.classes_ = classes
+            self.hierarchy_ = trees[0].hierarchy
+            self.n_iter_ = n_iter
+            self._target_kind = kind
+            self._target_dtype = dtype
+            self._model = model
         return self

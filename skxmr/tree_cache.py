@@ -9,6 +9,7 @@ import scipy.sparse as sp
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_memory
 
+from skxmr._core.progress import NO_PROGRESS
 from skxmr._core.score_rule import Scoring
 from skxmr._core.validation import MAX_SEED
 from skxmr.indexing.label_index import index_labels
@@ -35,7 +36,7 @@ class LabelIndexing(NamedTuple):
     max_leaf_size: int | None
 
 
-def train_trees(X, Y, indexing, options, random_state, memory=None):
+def train_trees(X, Y, indexing, options, random_state, memory=None, progress=NO_PROGRESS):
     """Index the labels and train a tree, or several of different seeds.
 
     Parameters
@@ -53,6 +54,8 @@ def train_trees(X, Y, indexing, options, random_state, memory=None):
     memory : str, object with the joblib.Memory interface or None
         Where trees are kept. Number of threads is no part of the key, nor are width and scores of
         the beam, unless it finds negatives.
+    progress : Progress
+        Hears of each stage and level; of none where the trees are loaded.
 
     Returns
     -------
@@ -76,11 +79,11 @@ def train_trees(X, Y, indexing, options, random_state, memory=None):
             matcher=options.matcher,
             ranker=options.ranker,
         )
-        train = check_memory(memory).cache(_train, ignore=["n_jobs"])
-    return train(X, Y, indexing, options, random_state, n_jobs)
+        train = check_memory(memory).cache(_train, ignore=["n_jobs", "progress"])
+    return train(X, Y, indexing, options, random_state, n_jobs, progress)
 
 
-def _train(X, Y, indexing, options, random_state, n_jobs):
+def _train(X, Y, indexing, options, random_state, n_jobs, progress):
     random_state = check_random_state(random_state)
     hierarchies = index_labels(
         X,
@@ -92,9 +95,14 @@ def _train(X, Y, indexing, options, random_state, n_jobs):
         max_leaf_size=indexing.max_leaf_size,
         row_weights=options.row_costs,
         n_jobs=n_jobs,
+        progress=progress,
     )
     options = options._replace(n_jobs=n_jobs)
-    return [train_tree(X, Y, tree, random_state, options) for tree in hierarchies]
+    trees = []
+    for number, hierarchy in enumerate(hierarchies, start=1):
+        with progress.tree(number, len(hierarchies), hierarchy.n_levels):
+            trees.append(train_tree(X, Y, hierarchy, random_state, options, progress))
+    return trees
 
 
 def _check_keys(**parts):

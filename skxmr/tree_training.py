@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from skxmr._core.levels import by_level
+from skxmr._core.progress import NO_PROGRESS
 from skxmr._core.score_rule import Scoring
 from skxmr._core.validation import MAX_SEED
 from skxmr.linear import LevelProblem, Solver, fit_levels
@@ -63,7 +64,7 @@ class TrainingOptions(NamedTuple):
     n_jobs: int | None = None
 
 
-def train_tree(X, Y, hierarchy, random_state, options):
+def train_tree(X, Y, hierarchy, random_state, options, progress=NO_PROGRESS):
     """Train the models of a tree's clusters and labels.
 
     Parameters
@@ -78,6 +79,8 @@ def train_tree(X, Y, hierarchy, random_state, options):
         Seeds the solver.
     options : TrainingOptions
         How.
+    progress : Progress
+        Told of stages and levels.
 
     Returns
     -------
@@ -92,10 +95,15 @@ def train_tree(X, Y, hierarchy, random_state, options):
     first = RecursiveLinearMatcher([])
     if n_matched:
         M, seed = targets[n_matched - 1], seeds[n_matched - 1]
-        first = fit_matcher(options.matcher, X, M, seed=seed, sample_weight=weights)
+        with progress.stage() as said:
+            first = fit_matcher(options.matcher, X, M, seed=seed, sample_weight=weights)
+            said.append(f"matcher: {M.shape[1]:,} clusters")
+        progress.skip_levels(n_matched)
 
     def fit(problems):
-        return fit_levels(X, problems, options.solver, row_costs=weights, n_jobs=n_jobs)
+        return fit_levels(
+            X, problems, options.solver, row_costs=weights, n_jobs=n_jobs, progress=progress
+        )
 
     # Only the clusters of the beam are scored in training, so it does not matter what labels are.
     rule = options.scoring.rule((True,) * n_matched + (False,) * (hierarchy.n_levels - n_matched))
@@ -109,15 +117,17 @@ def train_tree(X, Y, hierarchy, random_state, options):
         if level and needs_beam(wanted[level]):
             levels += fit(waiting)
             waiting = []
-            beam = beam_rows(
-                first.with_levels(levels),
-                X,
-                hierarchy.level_sizes[level - 1],
-                options.beam_width,
-                rule.transforms[:level],
-                options.max_negatives,
-                n_jobs,
-            )
+            with progress.stage() as said:
+                beam = beam_rows(
+                    first.with_levels(levels),
+                    X,
+                    hierarchy.level_sizes[level - 1],
+                    options.beam_width,
+                    rule.transforms[:level],
+                    options.max_negatives,
+                    n_jobs,
+                )
+                said.append(f"beam search of the training rows: {Y.shape[0]:,} rows")
         rows = _every_row(Y.shape[0])
         if level:
             pairs = own[level][level - 1] if own[level] else None
@@ -130,9 +140,11 @@ def train_tree(X, Y, hierarchy, random_state, options):
         waiting.append(LevelProblem(rows, positives, children, names[level], seeds[level], costs))
     offsets = rarity_offsets(Y, hierarchy.label_order)
     if options.ranker is not None:
-        ranker = fit_ranker(
-            options.ranker, X, waiting.pop(), offsets, n_jobs=n_jobs, sample_weight=weights
-        )
+        with progress.stage() as said:
+            ranker = fit_ranker(
+                options.ranker, X, waiting.pop(), offsets, n_jobs=n_jobs, sample_weight=weights
+            )
+            said.append(f"ranker: {Y.shape[1]:,} labels")
         return TreeModel(first.with_levels(levels + fit(waiting)), ranker, hierarchy)
     *clusters, labels = levels + fit(waiting)
     return TreeModel(first.with_levels(clusters), OneVsAllRanker(labels, offsets), hierarchy)

@@ -25,12 +25,15 @@ FLOORS = {
     "skxmr.tree_ensemble": 4,
     "skxmr.option_checks": 4,
     "skxmr.html_caption": 4,
+    "skxmr.memory_estimate": 4,
     "skxmr.presets": 4,
     "skxmr.tree_training": 5,
     "skxmr.tree_cache": 6,
     "skxmr.classifier": 7,
     "skxmr.inspection": 7,
-    "skxmr": 8,
+    "skxmr.persistence": 8,
+    "skxmr.cli": 9,
+    "skxmr": 10,
 }
 STAGES = {"skxmr.indexing", "skxmr.matching", "skxmr.ranking"}
 MODULES = sorted(p for p in ROOT.rglob("*") if p.suffix in {".py", ".pyx", ".pxd"})

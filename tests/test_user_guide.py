@@ -32,7 +32,8 @@ pytestmark = pytest.mark.skipif(not OVERVIEW.exists(), reason="no source checkou
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
-def test_the_code_runs_and_prints_what_it_promises(page, capsys):
+def test_the_code_runs_and_prints_what_it_promises(page, capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)  # where it may leave files
     run_code(page, capsys)
 
 

@@ -13,25 +13,45 @@ BLOCK_ROWS = 2**16
 BLOCK_SCORES = 2**22
 
 
-def run_tasks(function, tasks, n_jobs, shared=False, prefer="threads"):
+def run_tasks(function, tasks, n_jobs, shared=False, prefer="threads", on_done=None):
     """Call ``function(*task)`` for every task and return the results in the order of the tasks.
 
     Kernels release the GIL, so threads are asked for; tasks that call estimators of the user's own
     prefer "processes". A `joblib.parallel_config` of the user's own wins, unless the tasks are
     `shared`: too small beside the model that all of them read to be sent elsewhere. Results must
-    not depend on which task runs where.
+    not depend on which task runs where. `on_done` is called with the number of each task that has
+    ended, in this process and from any thread.
     """
     tasks = list(tasks)
     n_workers = min(effective_n_jobs(n_jobs), len(tasks))
+    on_done = on_done or _ignore
+
+    def run_here(number, *task):
+        result = function(*task)
+        on_done(number)
+        return result
+
+    numbered = [(number, *task) for number, task in enumerate(tasks)]
     if n_workers < 2:
-        return [function(*task) for task in tasks]
+        return [run_here(*task) for task in numbered]
     backend, _ = get_active_backend(prefer="threads")
     threads = prefer == "threads" and getattr(backend, "supports_sharedmem", False)
     if shared or threads:
         # joblib looks for results every 10 milliseconds, a tenth of what a batch may take.
         with ThreadPoolExecutor(n_workers) as pool:
-            return list(pool.map(function, *zip(*tasks, strict=True)))
-    return Parallel(n_jobs=n_jobs, prefer=prefer)(delayed(function)(*task) for task in tasks)
+            return list(pool.map(run_here, *zip(*numbered, strict=True)))
+    # A generator gives results as they come, in order; not all backends have it.
+    streams = getattr(backend, "supports_return_generator", False)
+    pool = Parallel(n_jobs, prefer=prefer, return_as="generator" if streams else "list")
+    results = []
+    for number, result in enumerate(pool(delayed(function)(*task) for task in tasks)):
+        results.append(result)
+        on_done(number)
+    return results
+
+
+def _ignore(number):
+    pass
 
 
 def balanced_blocks(costs, n_jobs):

@@ -91,6 +91,15 @@ class LabelHierarchy:
         object.__setattr__(self, "label_order", order)
         object.__setattr__(self, "_leaf_of_label", leaf_of_label)
 
+    @classmethod
+    def _of_checked(cls, child_indptrs, label_order, leaf_of_label):
+        # Without the checks, which read every label: of read-only arrays that passed them once.
+        self = object.__new__(cls)
+        values = (leaf_of_label, child_indptrs, label_order)
+        for name, value in zip(cls.__slots__, values, strict=True):
+            object.__setattr__(self, name, value)
+        return self
+
     def __setattr__(self, name, value):
         """Refuse: a hierarchy is shared by the levels of a model."""
         raise AttributeError(f"LabelHierarchy is immutable; cannot set {name!r}.")

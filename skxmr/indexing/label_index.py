@@ -5,6 +5,7 @@ import scipy.sparse as sp
 from sklearn.base import clone
 
 from skxmr._core.arrays import csr_of
+from skxmr._core.progress import NO_PROGRESS
 from skxmr._core.validation import MAX_CHILDREN
 from skxmr.indexing.clustering import clustering_of
 from skxmr.indexing.label_hierarchy import LabelHierarchy
@@ -128,7 +129,16 @@ def _sees_rows(label_tree):
 
 
 def index_labels(
-    X, Y, label_trees, label_features, *, seeds, row_weights=None, n_jobs=None, **overrides
+    X,
+    Y,
+    label_trees,
+    label_features,
+    *,
+    seeds,
+    row_weights=None,
+    n_jobs=None,
+    progress=NO_PROGRESS,
+    **overrides,
 ):
     """Represent labels once, and group them into trees.
 
@@ -150,6 +160,8 @@ def index_labels(
         How much a row counts in the features "pifa".
     n_jobs : int or None
         As in joblib.
+    progress : Progress
+        Told of the stages.
     **overrides
         Parameters for the estimator; None leaves its own.
 
@@ -164,15 +176,20 @@ def index_labels(
         data = data * np.repeat(row_weights, np.diff(indptr))
     rows = csr_of(indptr, indices, data, (Y.shape[0], n_features))
     if any(map(_sees_rows, label_trees)):
-        features = represent_labels(label_features, rows, Y, seed=seeds[0], n_jobs=n_jobs)
+        with progress.stage() as said:
+            features = represent_labels(label_features, rows, Y, seed=seeds[0], n_jobs=n_jobs)
+            said.append(f"label features: {Y.shape[1]:,} labels, {features.shape[1]:,} features")
     else:
         features = sp.csr_array((Y.shape[1], 1), dtype=np.float32)
     overrides["n_jobs"] = n_jobs
     frequencies = np.bincount(Y.indices, minlength=Y.shape[1])
-    return [
-        grow_tree(features, frequencies, tree, seed=seed, **overrides)
-        for tree, seed in zip(label_trees, seeds, strict=True)
-    ]
+    trees = []
+    for label_tree, seed in zip(label_trees, seeds, strict=True):
+        with progress.stage() as said:
+            tree = grow_tree(features, frequencies, label_tree, seed=seed, **overrides)
+            said.append("tree: levels of " + ", ".join(f"{size:,}" for size in tree.level_sizes))
+        trees.append(tree)
+    return trees
 
 
 def grow_tree(Z, frequencies, label_tree, *, seed, **overrides):

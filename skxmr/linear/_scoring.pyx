@@ -89,8 +89,8 @@ cdef class LevelScorer:
     cdef const float[::1] weights              # weight of each entry
     cdef index_t most_children
 
-    def __init__(self, child_indptr, child_ids, intercepts, summaries, summary_ranks, word_indptr,
-                 words, word_ranks, feature_indptr, table, entry_offsets, entry_indptr, children,
+    def __init__(self, child_indptr, child_ids, intercepts, summaries, word_indptr, summary_ranks,
+                 word_ranks, feature_indptr, table, entry_offsets, entry_indptr, words, children,
                  weights):
         self.child_indptr = child_indptr
         self.child_ids = child_ids

@@ -9,6 +9,10 @@ from skxmr.linear.feature_sets import rank_features
 # Where a level has no wider chunk, its weights are scored from dense vectors of this many children.
 DENSE_CHILDREN = 16
 
+# As `rank_features` returns them; then, of each level, either the first or the other two.
+RANKS = ("word_indptr", "summary_ranks", "word_ranks", "feature_indptr")
+TABLES = (*RANKS, "table", "entry_offsets", "entry_indptr")
+
 
 class LevelModel:
     """Weights of one level: a one-vs-all linear model for each child of each parent.
@@ -32,18 +36,28 @@ class LevelModel:
         Largest number of sweeps that a child took.
     n_unsolved : int
         Number of children that did not reach the tolerance.
+    tables : dict of ndarray or None
+        What scoring needs beside the arrays, as a model of the same arrays has them in `tables`:
+        files keep them, so that a memory map is loaded without reading it. None makes them.
     """
 
-    def __init__(self, arrays, n_features, n_iter, n_unsolved):
+    def __init__(self, arrays, n_features, n_iter, n_unsolved, tables=None):
         self.arrays = arrays
         self.n_features = n_features
         self.n_iter = n_iter
         self.n_unsolved = n_unsolved
-        self._scorer = _make_scorer(**arrays)
+        self.tables = _make_tables(arrays) if tables is None else tables
+        self._scorer = LevelScorer(
+            *(arrays[name] for name in ("child_indptr", "child_ids", "intercepts", "summaries")),
+            *(self.tables.get(name) for name in TABLES),
+            *(arrays[name] for name in ("words", "entry_children", "entry_weights")),
+        )
 
     def __getstate__(self):
-        """Leave the scorer, which follows from the arrays, out of pickles."""
-        return {name: value for name, value in vars(self).items() if name != "_scorer"}
+        """Leave the scorer and its tables, which follow from the arrays, out of pickles."""
+        return {
+            name: value for name, value in vars(self).items() if name not in ("_scorer", "tables")
+        }
 
     def __setstate__(self, state):
         """Make the scorer anew."""
@@ -119,40 +133,17 @@ def _narrow(values):
     return values.astype(np.uint8 if values.max(initial=0) < 2**8 else np.uint16)
 
 
-def _make_scorer(
-    child_indptr,
-    child_ids,
-    intercepts,
-    summaries,
-    words,
-    entry_counts,
-    entry_children,
-    entry_weights,
-):
-    word_indptr, summary_ranks, word_ranks, feature_indptr = rank_features(summaries, words)
-    table = offsets = entry_indptr = None
-    if np.diff(child_indptr).max() <= DENSE_CHILDREN:
-        table = _aligned_zeros(len(entry_counts), DENSE_CHILDREN)
-        feature = np.repeat(np.arange(len(entry_counts)), entry_counts)
-        table[feature, entry_children] = entry_weights
-    else:
-        offsets, entry_indptr = locate_entries(entry_counts, feature_indptr)
-    return LevelScorer(
-        child_indptr,
-        child_ids,
-        intercepts,
-        summaries,
-        summary_ranks,
-        word_indptr,
-        words,
-        word_ranks,
-        feature_indptr,
-        table,
-        offsets,
-        entry_indptr,
-        entry_children,
-        entry_weights,
-    )
+def _make_tables(arrays):
+    counts = arrays["entry_counts"]
+    ranks = rank_features(arrays["summaries"], arrays["words"])
+    tables = dict(zip(RANKS, ranks, strict=True))
+    if np.diff(arrays["child_indptr"]).max() <= DENSE_CHILDREN:
+        table = _aligned_zeros(len(counts), DENSE_CHILDREN)
+        feature = np.repeat(np.arange(len(counts)), counts)
+        table[feature, arrays["entry_children"]] = arrays["entry_weights"]
+        return {**tables, "table": table}
+    offsets, entry_indptr = locate_entries(counts, tables["feature_indptr"])
+    return {**tables, "entry_offsets": offsets, "entry_indptr": entry_indptr}
 
 
 def _aligned_zeros(n_rows, n_columns):

@@ -6,6 +6,7 @@ from typing import NamedTuple
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
+from skxmr._core.progress import NO_PROGRESS
 from skxmr._core.threads import balanced_blocks, run_tasks
 from skxmr.linear._dual_solver import solve_cluster
 from skxmr.linear.level_model import LevelModel
@@ -71,7 +72,7 @@ class Solver(NamedTuple):
         return solve_cluster(*cluster, LOSSES[self.loss], *self[1:], seed, scratch)
 
 
-def fit_levels(X, problems, solver, *, row_costs=None, n_jobs=None):
+def fit_levels(X, problems, solver, *, row_costs=None, n_jobs=None, progress=NO_PROGRESS):
     """Train every cluster of every level.
 
     Levels do not wait for each other: the root, one cluster over all rows, would keep other workers
@@ -89,6 +90,8 @@ def fit_levels(X, problems, solver, *, row_costs=None, n_jobs=None):
         Times what an error costs on each row.
     n_jobs : int or None
         As in joblib; the result does not depend on it.
+    progress : Progress
+        Told of each task that is done.
 
     Returns
     -------
@@ -102,8 +105,15 @@ def fit_levels(X, problems, solver, *, row_costs=None, n_jobs=None):
         (X, row_costs, [_cluster(problems, *clusters[i]) for i in block], solver)
         for block in blocks
     ]
+    on_done = progress.levels(
+        [len(cost) for cost in costs],
+        [len(p.child_ids) for p in problems],
+        [len(p.rows[1]) for p in problems],
+        _work_by_level(blocks, costs),
+    )
+    solved_blocks = run_tasks(_solve_block, tasks, n_jobs, on_done=on_done)
     chunks = [[None] * len(cost) for cost in costs]
-    for block, solved in zip(blocks, run_tasks(_solve_block, tasks, n_jobs), strict=True):
+    for block, solved in zip(blocks, solved_blocks, strict=True):
         for i, chunk in zip(block, solved, strict=True):
             level, p = clusters[i]
             chunks[level][p] = chunk
@@ -127,6 +137,14 @@ def count_sweeps(levels, max_iter):
             stacklevel=4,
         )
     return max((level.n_iter for level in levels), default=0)
+
+
+def _work_by_level(blocks, costs):
+    # Of each block; a cluster without rows is little work too, and not none.
+    levels = np.repeat(np.arange(len(costs)), [len(cost) for cost in costs])
+    each = np.concatenate([np.empty(0), *costs]) + 1.0
+    work = [np.bincount(levels[b], weights=each[b], minlength=len(costs)) for b in blocks]
+    return np.array(work).reshape(len(blocks), len(costs))
 
 
 def _cluster(problems, level, parent):

@@ -1,0 +1,179 @@
+"""Folders that cannot be loaded, and writing that fails."""
+
+import errno
+import json
+import zlib
+
+import numpy as np
+import pytest
+
+from skxmr import LabelHierarchy, load_model, save_model
+from skxmr.persistence import _folder
+
+TREE = LabelHierarchy.from_memberships(np.arange(5000) % 70)
+OTHER = LabelHierarchy.from_memberships(np.arange(100) % 7)
+
+
+@pytest.fixture
+def folder(tmp_path):
+    save_model(TREE, tmp_path / "model")
+    return tmp_path / "model"
+
+
+def rewrite_header(folder, change):
+    """Change the header and make its checksum right again."""
+    header = json.loads((folder / "header.json").read_text())
+    del header["checksum"]
+    change(header)
+    text = json.dumps(header, sort_keys=True)
+    header["checksum"] = f"{zlib.crc32(text.encode()):08x}"
+    (folder / "header.json").write_text(json.dumps(header))
+
+
+def array_files(folder):
+    return sorted(folder.glob("*.npy"))
+
+
+@pytest.mark.parametrize("mmap_mode", [None, "r"])
+def test_missing_and_truncated_files_are_named(folder, mmap_mode):
+    for file in array_files(folder):
+        content = file.read_bytes()
+        file.write_bytes(content[:-1])
+        with pytest.raises(ValueError, match=rf"damaged: {file.name} has {len(content) - 1} bytes"):
+            load_model(folder, mmap_mode=mmap_mode)
+        file.unlink()
+        with pytest.raises(ValueError, match=f"damaged: {file.name} is missing"):
+            load_model(folder, mmap_mode=mmap_mode)
+        file.write_bytes(content)
+    assert load_model(folder, mmap_mode=mmap_mode) == TREE
+
+
+def test_a_flipped_bit_anywhere_is_found(folder):
+    for file in [*array_files(folder), folder / "header.json"]:
+        content = file.read_bytes()
+        for place in np.linspace(0, len(content) - 1, 11).astype(int):
+            damaged = bytearray(content)
+            damaged[place] ^= 1
+            file.write_bytes(damaged)
+            with pytest.raises(ValueError, match=file.name):
+                load_model(folder)
+        file.write_bytes(content)
+    assert load_model(folder) == TREE
+
+
+def test_a_map_does_not_read_the_arrays(folder, monkeypatch):
+    monkeypatch.setattr(_folder, "MAPPED_BYTES", 0)
+    file = folder / "leaf_of_label.npy"
+    content = bytearray(file.read_bytes())
+    content[-1] ^= 1
+    file.write_bytes(content)
+    assert load_model(folder, mmap_mode="r") != 0  # loads: nothing was compared
+    with pytest.raises(ValueError, match=r"checksum of leaf_of_label\.npy"):
+        load_model(folder)
+
+
+def test_folders_of_something_else(folder, tmp_path):
+    with pytest.raises(FileNotFoundError, match="nothing"):
+        load_model(tmp_path / "nothing")
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(ValueError, match=r"empty is not a folder that save_model wrote"):
+        load_model(tmp_path / "empty")
+    with pytest.raises(ValueError, match=r"header\.json is not a folder"):
+        load_model(folder / "header.json")
+    for text in ("[]", "3", '{"format": "other"}'):
+        (tmp_path / "empty" / "header.json").write_text(text)
+        with pytest.raises(ValueError, match=r"is of something else"):
+            load_model(tmp_path / "empty")
+    with pytest.raises(ValueError, match="mmap_mode"):
+        load_model(folder, mmap_mode="w+")
+
+
+def test_a_newer_format_is_refused(folder):
+    rewrite_header(folder, lambda header: header.update(format_version=2, skxmr_version="9.0"))
+    with pytest.raises(ValueError, match=r"format 2, written by skxmr 9\.0.*Update"):
+        load_model(folder)
+
+
+@pytest.mark.parametrize(
+    ("model", "named"),
+    [
+        ({"object": "Pipeline", "fields": {}}, "Pipeline"),
+        ({"eval": "1 + 1"}, "eval"),
+        ({}, "None"),
+        ({"sparse": "bsr_tree", "shape": [1, 1]}, "bsr_tree"),
+        ({"array": "../secret.npy"}, r"\.\./secret"),
+    ],
+)
+def test_unknown_values_are_refused(folder, model, named):
+    rewrite_header(folder, lambda header: header.update(model=model))
+    with pytest.raises(ValueError, match=named):
+        load_model(folder)
+
+
+def test_files_outside_the_folder_are_not_read(folder):
+    def outside(header):
+        header["arrays"]["../secret.npy"] = header["arrays"]["leaf_of_label.npy"]
+
+    rewrite_header(folder, outside)
+    with pytest.raises(ValueError, match="no array file"):
+        load_model(folder)
+
+
+def test_a_model_is_replaced_and_nothing_else_is(folder, tmp_path):
+    save_model(OTHER, folder)
+    assert load_model(folder) == OTHER
+    (tmp_path / "empty").mkdir()
+    save_model(OTHER, tmp_path / "empty")
+    assert load_model(tmp_path / "empty") == OTHER
+    (folder / "notes.txt").write_text("mine")
+    with pytest.raises(FileExistsError, match=r"notes\.txt"):
+        save_model(TREE, folder)
+    (tmp_path / "file").write_text("mine")
+    with pytest.raises(FileExistsError, match="is a file"):
+        save_model(TREE, tmp_path / "file")
+    (tmp_path / "home").mkdir()
+    (tmp_path / "home" / "thesis.tex").write_text("mine")
+    with pytest.raises(FileExistsError, match="not a model"):
+        save_model(TREE, tmp_path / "home")
+    with pytest.raises(FileNotFoundError, match="no folder"):
+        save_model(TREE, tmp_path / "nothing" / "model")
+    assert (tmp_path / "file").read_text() == "mine"
+    assert load_model(folder) == OTHER
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["empty", "file", "home", "model"]
+
+
+@pytest.mark.parametrize("existing", [True, False])
+@pytest.mark.parametrize("call", range(1, 12))
+def test_a_failure_at_any_step_loses_nothing(tmp_path, monkeypatch, existing, call):
+    """Make the n-th system call that writes fail, for every n that there is."""
+    path = tmp_path / "model"
+    if existing:
+        save_model(OTHER, path)
+    calls = 0
+
+    def failing(function):
+        def wrapped(*args):
+            nonlocal calls
+            calls += 1
+            if calls == call:
+                raise OSError(errno.ENOSPC, "no space")
+            return function(*args)
+
+        return wrapped
+
+    with monkeypatch.context() as patch:
+        patch.setattr(_folder.os, "fsync", failing(_folder.os.fsync))
+        patch.setattr(_folder.os, "rename", failing(_folder.os.rename))
+        try:
+            save_model(TREE, path)
+            failed = False
+        except OSError:
+            failed = True
+    assert failed == (calls >= call)
+    if not failed:
+        assert load_model(path) == TREE
+    elif existing:
+        assert load_model(path) in (OTHER, TREE)
+    else:
+        assert not path.exists() or load_model(path) == TREE
+    assert [p.name for p in tmp_path.iterdir()] == (["model"] if path.exists() else [])
