@@ -15,6 +15,7 @@ import scipy.sparse as sp
 
 from skxmr._core.validation import check_targets
 from skxmr.indexing import LabelHierarchy
+from skxmr.indexing.label_index import trees_in_turn
 
 SAMPLED_LABELS = 2000
 # Rows: weight_threshold; weights of the labels for each feature of a label; weights of the clusters
@@ -180,8 +181,21 @@ def _features_of_labels(X, Y):
 
 
 def _estimate(classifier, rows, Y, n_features, label_features):
-    n_labels = Y.shape[1]
-    tree = classifier.label_tree
+    trees = trees_in_turn(classifier.label_tree, classifier.n_trees)
+    parts = [_of_tree(classifier, tree, Y.shape[1], n_features, label_features) for tree in trees]
+    n_levels, training, weights, tables = zip(*parts, strict=True)
+    return MemoryEstimate(
+        rows=int(rows),
+        targets=int(12 * Y.nnz * (1 + max(n_levels))),
+        label_features=int(12 * label_features),
+        training=int(max(training)),
+        weights=int(sum(weights)),
+        tables=int(sum(tables)),
+    )
+
+
+def _of_tree(classifier, tree, n_labels, n_features, label_features):
+    # Levels of a tree, and bytes: what its training needs, its weights, its tables.
     leaf = classifier.max_leaf_size or getattr(tree, "max_leaf_size", 100)
     width = classifier.branching_factor or getattr(tree, "branching_factor", 16)
     if isinstance(tree, LabelHierarchy):
@@ -204,14 +218,7 @@ def _estimate(classifier, rows, Y, n_features, label_features):
     of_clusters = of_labels * above
     n_weights = left + of_clusters
     features, features_above = left * chunk_features, of_clusters * chunk_features
-    table = features * (DENSE_BYTES if leaf <= 16 else 4)
-    table += features_above * (DENSE_BYTES if width <= 16 else 4)
-    n_trees = classifier.n_trees
-    return MemoryEstimate(
-        rows=int(rows),
-        targets=int(12 * Y.nnz * (1 + n_levels)),
-        label_features=int(12 * label_features),
-        training=int(6 * (of_labels + of_clusters) + 4 * (features + features_above)),
-        weights=int(n_trees * (5 * n_weights + features + features_above)),
-        tables=int(n_trees * table),
-    )
+    tables = features * (DENSE_BYTES if leaf <= 16 else 4)
+    tables += features_above * (DENSE_BYTES if width <= 16 else 4)
+    training = 6 * (of_labels + of_clusters) + 4 * (features + features_above)
+    return n_levels, training, 5 * n_weights + features + features_above, tables
