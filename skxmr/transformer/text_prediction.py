@@ -43,7 +43,8 @@ class TextPredictionMixin:
         check_is_fitted(self, "classifier_")
         texts = check_texts(texts)
         X = self.vectorizer_.transform(texts)
-        return join_features(X, embed(texts, self.encoders_), self._embedding_weight)
+        E = side_by_side([encoder.transform(texts) for encoder in self.encoders_])
+        return join_features(X, E, self._embedding_weight)
 
     def predict_topk(self, texts, k=10):
         """Return the best labels of each text in order.
@@ -140,7 +141,6 @@ class TextPredictionMixin:
         return now.set_params(**{p: getattr(self.classifier, p) for p in PREDICTION_PARAMETERS})
 
 
-def embed(texts, encoders):
-    """Return the embeddings of texts by all encoders, side by side."""
-    blocks = [encoder.transform(texts) for encoder in encoders]
+def side_by_side(blocks):
+    """Join the embeddings of several encoders; those of one are not copied."""
     return blocks[0] if len(blocks) == 1 else np.hstack(blocks)

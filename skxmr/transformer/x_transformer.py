@@ -5,7 +5,7 @@ from numbers import Integral, Real
 
 import numpy as np
 import scipy.sparse as sp
-from sklearn.base import BaseEstimator, ClassifierMixin, _fit_context
+from sklearn.base import BaseEstimator, ClassifierMixin, _fit_context, clone
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
@@ -22,7 +22,7 @@ from skxmr.transformer.cluster_scores import group_labels, score_clusters
 from skxmr.transformer.embedder import TransformerEmbedder
 from skxmr.transformer.joint_features import join_features
 from skxmr.transformer.matcher import TransformerMatcher
-from skxmr.transformer.text_prediction import TextPredictionMixin, embed
+from skxmr.transformer.text_prediction import TextPredictionMixin, side_by_side
 from skxmr.transformer.texts import check_texts
 
 
@@ -211,11 +211,11 @@ default="fine-tuned"
         if _is_trained(encoders):
             clusters = group_labels(X, Y, classifier, self.matcher_level, random_state)
             for encoder in encoders:
-                encoder.set_params(hierarchy=clusters.hierarchy).fit(texts, clusters.targets)
-        else:
-            for encoder in encoders:
-                encoder.fit(texts)
-        X = join_features(X, embed(texts, encoders), self.embedding_weight)
+                encoder.set_params(hierarchy=clusters.hierarchy)
+        M = None if clusters is None else clusters.targets
+        E = [encoder.fit_transform(texts, M) for encoder in encoders]
+        X = join_features(X, side_by_side(E), self.embedding_weight)
+        del E
         if self.cluster_scores != "linear" and clusters.tree.n_levels > 1:
             score_clusters(classifier, X, clusters, encoders, self.cluster_scores == "mean")
         classifier.fit(X, y, sample_weight=sample_weight, relevance=relevance)
@@ -250,12 +250,18 @@ default="fine-tuned"
         if isinstance(template, str):
             made = {"fine-tuned": TransformerMatcher, "frozen": TransformerEmbedder}[template]
             template = made(models[0], verbose=self.verbose)
-        encoders = [
-            seeded_clone(template, random_state.randint(MAX_SEED)).set_params(model=model)
-            for model in models
-        ]
-        for encoder in encoders:
+        folder = getattr(template, "checkpoint_dir", None)
+        encoders = []
+        for i, model in enumerate(models):
+            encoder = seeded_clone(template, random_state.randint(MAX_SEED))
+            if self.random_state is None:
+                # A fit that is begun anew would be another: let the encoder say so.
+                encoder = clone(template)
+            encoder.set_params(model=model)
+            if folder is not None and len(models) > 1:
+                encoder.set_params(checkpoint_dir=os.path.join(folder, str(i)))
             encoder._validate_params()
+            encoders.append(encoder)
         return encoders
 
     def _check_combination(self, classifier, encoders, Y, sample_weight, relevance):
