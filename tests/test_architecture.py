@@ -26,6 +26,7 @@ FLOORS = {
     "skxmr.presets": 4,
     "skxmr.tree_training": 5,
     "skxmr.classifier": 6,
+    "skxmr.transformer": 7,
     "skxmr": 7,
 }
 STAGES = {"skxmr.indexing", "skxmr.matching", "skxmr.ranking"}
@@ -100,10 +101,15 @@ def test_every_kernel_is_in_the_table_of_extensions():
 
 def test_nothing_else_than_the_dependencies_is_needed():
     allowed = {"numpy", "scipy", "sklearn", "joblib", "skxmr"}
-    extras = {"skxmr.matching.similarity_index": {"hnswlib"}}  # imported when asked for
+    # Imported when asked for.
+    extras = {
+        "skxmr.matching.similarity_index": {"hnswlib"},
+        "skxmr.transformer": {"torch", "transformers", "tqdm"},
+    }
     standard = set(__import__("sys").stdlib_module_names)
     for path in MODULES:
         if path.suffix == ".py":
             for imported in imports_of(path):
                 known = allowed | standard | extras.get(name_of(path), set())
+                known |= extras.get(room_of(name_of(path)), set())
                 assert imported.split(".")[0] in known, f"{path}: {imported}"

@@ -14,5 +14,6 @@ except ImportError as error:
 
 from skxmr.transformer.embedder import TransformerEmbedder
 from skxmr.transformer.matcher import TransformerMatcher
+from skxmr.transformer.x_transformer import XTransformerClassifier
 
-__all__ = ["TransformerEmbedder", "TransformerMatcher"]
+__all__ = ["TransformerEmbedder", "TransformerMatcher", "XTransformerClassifier"]

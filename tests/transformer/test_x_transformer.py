@@ -1,6 +1,7 @@
 """Texts to labels: features, tree, fine-tuning and linear models in one estimator."""
 
 import pickle
+import re
 import shutil
 from pathlib import Path
 
@@ -17,10 +18,9 @@ from sklearn.model_selection import GridSearchCV
 from sklearn.preprocessing import normalize
 
 from skxmr import HierarchicalLabelTree, LabelHierarchy, XRLinearClassifier
-from skxmr.metrics import precision_at_k, topk_scorer
+from skxmr.metrics import precision_at_k
 from skxmr.transformer import TransformerEmbedder, TransformerMatcher, XTransformerClassifier
 from skxmr.transformer.joint_features import join_features
-
 
 FEW = {"n_epochs": 1, "max_length": 32}
 
@@ -45,9 +45,7 @@ def frozen(model, **kwargs):
 def tuned(model, **kwargs):
     """A matcher of few steps: what is tested is how its parts are put together."""
     matcher = TransformerMatcher(model if isinstance(model, str) else ".", **FEW)
-    return XTransformerClassifier(
-        model, max_leaf_size=4, matcher=matcher, random_state=0, **kwargs
-    )
+    return XTransformerClassifier(model, max_leaf_size=4, matcher=matcher, random_state=0, **kwargs)
 
 
 def same(a, b):
@@ -93,7 +91,9 @@ def test_is_the_linear_classifier_on_these_features(tiny_bert, topics):
     same(model.predict(texts), linear.predict(model.transform(texts)))
     same(model.score_candidates(texts, Y), linear.score_candidates(model.transform(texts), Y))
     for mine, its in zip(
-        model.predict_topk(texts, k=3), linear.predict_topk(model.transform(texts), k=3), strict=True
+        model.predict_topk(texts, k=3),
+        linear.predict_topk(model.transform(texts), k=3),
+        strict=True,
     ):
         same(mine, its)
     assert model.hierarchy_ == linear.hierarchy_
@@ -226,9 +226,13 @@ def test_pickle_needs_no_folder(tiny_bert, topics, tmp_path, matcher):
 def test_grid_search_reaches_weight_and_cost(tiny_bert, topics):
     texts, Y = topics
     model = frozen(tiny_bert, classifier=XRLinearClassifier())
-    grid = {"embedding_weight": [0.5, 2.0], "classifier__C": [0.1, 1.0], "max_leaf_size": [4]}
-    search = GridSearchCV(model, grid, cv=2, scoring=topk_scorer("precision", k=1)).fit(texts, Y)
-    assert len(set(search.cv_results_["mean_test_score"])) > 1
+    grid = {"embedding_weight": [0.5, 2.0], "classifier__C": [0.1, 1.0]}
+
+    def mean_score(estimator, texts, Y):
+        return estimator.predict_proba(texts).multiply(Y).mean()
+
+    search = GridSearchCV(model, grid, cv=2, scoring=mean_score).fit(texts, Y)
+    assert len(set(search.cv_results_["mean_test_score"])) == 4
     assert search.predict(texts).shape == Y.shape
 
 
@@ -304,3 +308,15 @@ def test_bad_data(tiny_bert, topics):
         model.fit(texts, Y * 2)
     with pytest.raises(ValueError, match="model"):
         frozen(str(Path(tiny_bert).parent)).fit(texts, Y)
+
+
+@pytest.mark.parametrize(
+    "estimator", [TransformerEmbedder, TransformerMatcher, XTransformerClassifier]
+)
+def test_every_parameter_is_explained(estimator):
+    page = Path(__file__).parents[2] / "doc" / "guide" / "transformer.md"
+    if not page.exists():
+        pytest.skip("no source checkout around the tests")
+    code = " ".join(re.findall(r"`([^`\n]+)`", page.read_text(encoding="utf-8")))
+    constraints = estimator._parameter_constraints
+    assert not [name for name in constraints if not re.search(rf"\b{name}\b", code)]
