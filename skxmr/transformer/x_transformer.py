@@ -58,7 +58,8 @@ default="fine-tuned"
     cluster_scores : {"linear", "transformer", "mean"}, default="linear"
         What scores the clusters of `matcher_level`, and with them those above: the linear models,
         the fine-tuned encoders, or the mean of both. "linear" groups the labels anew, by the
-        features with the fine-tuned embeddings in them.
+        features with the fine-tuned embeddings in them. Where all labels are in one cluster there
+        is none to score, and all three are the same.
     embedding_weight : float, default=0.5
         Length of a row's embedding beside its TF-IDF row of length 1. Larger trusts the encoder
         more.
