@@ -31,6 +31,7 @@ FLOORS = {
     "skxmr.tree_cache": 6,
     "skxmr.classifier": 7,
     "skxmr.inspection": 7,
+    "skxmr.transformer": 8,
     "skxmr.persistence": 8,
     "skxmr.cli": 9,
     "skxmr": 10,
@@ -110,10 +111,12 @@ def test_nothing_else_than_the_dependencies_is_needed():
     extras = {  # imported when asked for
         "skxmr.matching.similarity_index": {"hnswlib"},
         "skxmr.inspection._axes": {"matplotlib"},
+        "skxmr.transformer": {"torch", "transformers", "tqdm"},
     }
     standard = set(__import__("sys").stdlib_module_names)
     for path in MODULES:
         if path.suffix == ".py":
             for imported in imports_of(path):
-                known = allowed | standard | extras.get(name_of(path), set())
+                name = name_of(path)
+                known = allowed | standard | extras.get(name, extras.get(room_of(name), set()))
                 assert imported.split(".")[0] in known, f"{path}: {imported}"

@@ -162,6 +162,22 @@ def count_matched_levels(matcher, matcher_level, level_sizes):
     return matcher_level if matcher_level > 0 else n_clusterings + 1 + matcher_level
 
 
+def told_columns(M):
+    """Return the clusters that need telling: right for some rows, but not for all.
+
+    Parameters
+    ----------
+    M : csc_array of shape (n_samples, n_clusters)
+        Pattern of the rows that each cluster is right for.
+
+    Returns
+    -------
+    ndarray of int32
+    """
+    counts = np.diff(M.indptr)
+    return np.flatnonzero((counts > 0) & (counts < M.shape[0])).astype(np.int32)
+
+
 def fit_matcher(estimator, X, M, *, seed, sample_weight=None):
     """Fit a clone of a multilabel classifier to tell clusters.
 
@@ -197,7 +213,7 @@ def fit_matcher(estimator, X, M, *, seed, sample_weight=None):
     """
     n_samples = M.shape[0]
     counts = np.diff(M.indptr)
-    columns = np.flatnonzero((counts > 0) & (counts < n_samples)).astype(np.int32)
+    columns = told_columns(M)
     shares = counts / n_samples
     if not len(columns):
         return EstimatorMatcher(None, columns, shares, [], X[3], n_samples)

@@ -1,0 +1,65 @@
+"""A tiny BERT with a tokenizer of the tests' own words, in a folder."""
+
+import numpy as np
+import pytest
+import scipy.sparse as sp
+
+WORDS = [
+    ["wolf", "otter", "heron", "beetle"],
+    ["granite", "basalt", "marble", "slate"],
+    ["violin", "oboe", "timpani", "lute"],
+    ["barley", "lentil", "walnut", "quince"],
+]
+FILLERS = ["near", "the", "old", "river", "and", "under", "a", "small", "bridge", "of"]
+
+
+@pytest.fixture(scope="session")
+def topic_texts():
+    """64 texts, each of one topic word among fillers, and the indicator of its 16 words."""
+    rng = np.random.default_rng(0)
+    words = [word for group in WORDS for word in group]
+    topics = np.tile(np.arange(len(words)), 4)
+    texts = []
+    for topic in topics:
+        row = [str(word) for word in rng.choice(FILLERS, rng.integers(2, 9))]
+        row.insert(rng.integers(len(row) + 1), words[topic])
+        texts.append(" ".join(row))
+    M = sp.csr_matrix(
+        (np.ones(len(texts)), topics, np.arange(len(texts) + 1)), shape=(len(texts), len(words))
+    )
+    return texts, M
+
+
+@pytest.fixture(scope="session")
+def tiny_bert(tmp_path_factory, topic_texts):
+    """Path of a folder with a BERT of 2 layers, 32 wide, that reads 64 tokens."""
+    torch = pytest.importorskip("torch")
+    transformers = pytest.importorskip("transformers")
+    tokenizers = pytest.importorskip("tokenizers")
+    folder = tmp_path_factory.mktemp("tiny_bert")
+    # Whole words by hand: a trained vocabulary breaks ties as its hash table happens to lie.
+    marks = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
+    words = sorted({word for text in topic_texts[0] for word in text.split()})
+    vocabulary = {word: number for number, word in enumerate([*marks, *words])}
+    tokenizer = tokenizers.BertWordPieceTokenizer(vocabulary)
+    transformers.PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer._tokenizer,
+        unk_token="[UNK]",
+        pad_token="[PAD]",
+        cls_token="[CLS]",
+        sep_token="[SEP]",
+        mask_token="[MASK]",
+        model_max_length=64,
+    ).save_pretrained(folder)
+    config = transformers.BertConfig(
+        vocab_size=tokenizer.get_vocab_size(),
+        hidden_size=32,
+        num_hidden_layers=2,
+        num_attention_heads=2,
+        intermediate_size=64,
+        max_position_embeddings=64,
+    )
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        transformers.BertModel(config).save_pretrained(folder)
+    return str(folder)

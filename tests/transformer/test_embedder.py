@@ -1,0 +1,202 @@
+"""Embeddings of a frozen encoder."""
+
+import pickle
+import shutil
+import socket
+import subprocess
+import sys
+import warnings
+
+import numpy as np
+import pandas as pd
+import pytest
+
+torch = pytest.importorskip("torch")
+pytest.importorskip("transformers")
+
+from sklearn.base import clone
+from sklearn.exceptions import NotFittedError
+from sklearn.utils._param_validation import InvalidParameterError
+
+from skxmr.transformer import TransformerEmbedder, TransformerMatcher
+from skxmr.transformer.encoding import Encoder, load_encoder
+
+
+@pytest.fixture(autouse=True)
+def no_network(monkeypatch):
+    def refuse(*args):
+        raise AssertionError("the network was touched")
+
+    monkeypatch.setattr(socket.socket, "connect", refuse)
+
+
+@pytest.fixture(scope="module")
+def embedder(tiny_bert):
+    return TransformerEmbedder(tiny_bert, device="cpu").fit(["a"])
+
+
+def test_embeddings_are_the_mean_over_the_tokens(embedder, topic_texts):
+    texts = [*topic_texts[0], ""]
+    E = embedder.transform(texts)
+    assert E.shape == (len(texts), 32)
+    assert E.dtype == np.float32
+    encoder = embedder.encoder_
+    for row, text in enumerate(texts):
+        inputs = encoder.tokenizer(text, return_tensors="pt")
+        with torch.no_grad():
+            mean = encoder.model(**inputs).last_hidden_state[0].mean(0).numpy()
+        np.testing.assert_allclose(E[row], mean / np.linalg.norm(mean), atol=1e-5)
+
+
+def test_raw_means_without_normalize(embedder, topic_texts):
+    E = embedder.transform(topic_texts[0])
+    raw = clone(embedder).set_params(normalize=False).fit_transform(topic_texts[0])
+    norms = np.linalg.norm(raw, axis=1)
+    assert norms.std() > 0
+    np.testing.assert_allclose(raw / norms[:, None], E, atol=1e-6)
+
+
+def test_rows_do_not_depend_on_their_batch(embedder, topic_texts):
+    texts = topic_texts[0]
+    E = embedder.transform(texts)
+    singly = np.vstack([embedder.transform([text]) for text in texts])
+    np.testing.assert_allclose(singly, E, atol=1e-5)
+    small = clone(embedder).set_params(batch_size=5).fit_transform(texts)
+    np.testing.assert_allclose(small, E, atol=1e-5)
+    np.testing.assert_array_equal(embedder.transform(texts), E)
+
+
+def test_long_texts_are_cut_to_max_length_and_to_the_window(embedder, tiny_bert):
+    words = ["wolf", "otter"] * 500
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        E = embedder.transform([" ".join(words), " ".join(words[:62])])
+    np.testing.assert_allclose(E[0], E[1], atol=1e-5)  # 62 words and the two marks of the ends
+    short = TransformerEmbedder(tiny_bert, max_length=10).fit_transform
+    np.testing.assert_allclose(*short([" ".join(words), " ".join(words[:8])]), atol=1e-5)
+
+
+def test_pickle_needs_no_folder(tiny_bert, tmp_path, topic_texts):
+    folder = shutil.copytree(tiny_bert, tmp_path / "model")
+    embedder = TransformerEmbedder(folder).fit(["a"])
+    E = embedder.transform(topic_texts[0])
+    shutil.rmtree(folder)
+    before = torch.get_rng_state()
+    loaded = pickle.loads(pickle.dumps(embedder))
+    assert torch.equal(before, torch.get_rng_state())
+    np.testing.assert_array_equal(loaded.transform(topic_texts[0]), E)
+    assert loaded.encoder_.window == 64
+
+
+def test_scikit_learn_conventions(embedder, topic_texts):
+    assert list(embedder.get_feature_names_out()[:2]) == [
+        "transformerembedder0",
+        "transformerembedder1",
+    ]
+    frame = clone(embedder).set_output(transform="pandas").fit_transform(pd.Series(["a", "b"]))
+    assert list(frame.columns) == list(embedder.get_feature_names_out())
+    with pytest.raises(NotFittedError):
+        clone(embedder).transform(["a"])
+    assert "TransformerEmbedder(" in repr(embedder)
+
+
+@pytest.mark.parametrize("estimator", [TransformerEmbedder, TransformerMatcher])
+def test_folders_and_names_that_hold_no_model(estimator, tmp_path, tiny_bert, monkeypatch):
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    M = np.eye(2)
+    bare = tmp_path / "bare"
+    bare.mkdir()
+    for wrong in (str(bare), tmp_path / "missing", str(tmp_path / "missing")):
+        with pytest.raises(ValueError, match="model must be a folder"):
+            estimator(wrong).fit(["a", "b"], M)
+    shutil.copy(f"{tiny_bert}/config.json", bare)
+    with pytest.raises(ValueError, match="model must be a folder"):
+        estimator(bare).fit(["a", "b"], M)
+    (bare / "config.json").write_text("no json")
+    with pytest.raises(ValueError, match="model must be a folder"):
+        estimator(bare).fit(["a", "b"], M)
+
+
+def test_a_model_without_its_weights_is_refused_and_one_with_holes_warned_of(tiny_bert, tmp_path):
+    folder = shutil.copytree(tiny_bert, tmp_path / "model")
+    encoder = load_encoder(folder)
+    state = {n: t for n, t in encoder.model.state_dict().items() if "layer.1" not in n}
+    (folder / "model.safetensors").unlink()
+    with pytest.raises(ValueError, match="model must be a folder"):
+        load_encoder(folder)
+    encoder.model.save_pretrained(folder, state_dict=state)
+    with pytest.warns(UserWarning, match="lacks 16 weights"):
+        load_encoder(folder)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "error", "why"),
+    [
+        ({"device": "abacus"}, ValueError, "device must be"),
+        ({"device": 2.5}, ValueError, "device must be"),
+        ({"device": "cpu", "precision": "float16"}, ValueError, "needs a CUDA device"),
+        ({"precision": "float8"}, InvalidParameterError, "precision"),
+        ({"batch_size": 0}, InvalidParameterError, "batch_size"),
+        ({"max_length": 2}, InvalidParameterError, "max_length"),
+        ({"model": None}, InvalidParameterError, "model"),
+    ],
+)
+def test_parameters_out_of_range(tiny_bert, wrong, error, why):
+    with pytest.raises(error, match=why):
+        TransformerEmbedder(**{"model": tiny_bert, **wrong}).fit(["a"])
+
+
+def test_cuda_where_there_is_none(tiny_bert):
+    if torch.cuda.is_available():
+        pytest.skip("there is one")
+    with pytest.raises(ValueError, match="device must be"):
+        TransformerEmbedder(tiny_bert, device="cuda").fit(["a"])
+
+
+def test_half_precision_is_close(embedder, topic_texts):
+    E = embedder.transform(topic_texts[0])
+    half = clone(embedder).set_params(device="cpu", precision="bfloat16")
+    np.testing.assert_allclose(half.fit_transform(topic_texts[0]), E, atol=0.05)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [torch.cuda.OutOfMemoryError("CUDA out of memory"), RuntimeError("can't allocate memory")],
+)
+def test_out_of_memory_says_what_to_lower(embedder, monkeypatch, error):
+    def fail(*args):
+        raise error
+
+    monkeypatch.setattr(Encoder, "pooled", fail)
+    with pytest.raises(MemoryError, match=r"lower batch_size \(now 32\) or max_length \(now 128\)"):
+        embedder.transform(["a"])
+
+
+def test_other_errors_of_the_model_come_through(embedder, monkeypatch):
+    def fail(*args):
+        raise RuntimeError("a bug")
+
+    monkeypatch.setattr(Encoder, "pooled", fail)
+    with pytest.raises(RuntimeError, match="a bug"):
+        embedder.transform(["a"])
+
+
+def test_without_torch_the_extra_is_named_and_all_else_works():
+    code = (
+        "import sys\n"
+        "class Missing:\n"
+        "    def find_spec(self, name, path=None, target=None):\n"
+        "        if name == 'torch': raise ImportError(name)\n"
+        "sys.meta_path.insert(0, Missing())\n"
+        "import skxmr\n"
+        "try:\n    import skxmr.transformer\n"
+        "except ImportError as error:\n    print(error)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert "pip install 'skxmr[transformer]'" in done.stdout
+
+
+def test_the_package_itself_imports_no_torch():
+    code = "import sys, skxmr, skxmr.calibration, skxmr.metrics; print('torch' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "False"
