@@ -3,6 +3,9 @@
 import numpy as np
 import pytest
 import scipy.sparse as sp
+import tokenizers
+import torch
+import transformers
 
 WORDS = [
     ["wolf", "otter", "heron", "beetle"],
@@ -11,6 +14,15 @@ WORDS = [
     ["barley", "lentil", "walnut", "quince"],
 ]
 FILLERS = ["near", "the", "old", "river", "and", "under", "a", "small", "bridge", "of"]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def one_thread():
+    """Matrices this small only wait for each other on several threads."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
 
 
 @pytest.fixture(scope="session")
@@ -33,9 +45,6 @@ def topic_texts():
 @pytest.fixture(scope="session")
 def tiny_bert(tmp_path_factory, topic_texts):
     """Path of a folder with a BERT of 2 layers, 32 wide, that reads 64 tokens."""
-    torch = pytest.importorskip("torch")
-    transformers = pytest.importorskip("transformers")
-    tokenizers = pytest.importorskip("tokenizers")
     folder = tmp_path_factory.mktemp("tiny_bert")
     # Whole words by hand: a trained vocabulary breaks ties as its hash table happens to lie.
     marks = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
