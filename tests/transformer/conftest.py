@@ -3,9 +3,6 @@
 import numpy as np
 import pytest
 import scipy.sparse as sp
-import tokenizers
-import torch
-import transformers
 
 WORDS = [
     ["wolf", "otter", "heron", "beetle"],
@@ -19,6 +16,8 @@ FILLERS = ["near", "the", "old", "river", "and", "under", "a", "small", "bridge"
 @pytest.fixture(scope="session", autouse=True)
 def one_thread():
     """Matrices this small only wait for each other on several threads."""
+    import torch
+
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     yield
@@ -45,6 +44,10 @@ def topic_texts():
 @pytest.fixture(scope="session")
 def tiny_bert(tmp_path_factory, topic_texts):
     """Path of a folder with a BERT of 2 layers, 32 wide, that reads 64 tokens."""
+    import tokenizers
+    import torch
+    import transformers
+
     folder = tmp_path_factory.mktemp("tiny_bert")
     # Whole words by hand: a trained vocabulary breaks ties as its hash table happens to lie.
     marks = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
