@@ -16,9 +16,6 @@ from transformers.utils import logging as transformers_logging
 from skxmr.transformer.device import autocast, memory_errors_named, own_random_numbers
 from skxmr.transformer.tokens import batches_by_length, tokenize
 
-# transformers gives this or more where a tokenizer knows no bound.
-NO_BOUND = 10**6
-
 
 class Encoder:
     """A transformer whose last layer, averaged over the tokens, stands for a text.

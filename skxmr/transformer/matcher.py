@@ -344,7 +344,8 @@ class TransformerMatcher(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Base
         ValueError
             If `texts` holds anything else than strings.
         """
-        return self.heads_.predict_proba(self.transform(texts), self.beam_width)
+        E = self.transform(texts)
+        return self.heads_.predict_proba(E, self.beam_width)
 
     @property
     def _n_features_out(self):

@@ -13,6 +13,17 @@ WORDS = [
 FILLERS = ["near", "the", "old", "river", "and", "under", "a", "small", "bridge", "of"]
 
 
+@pytest.fixture(scope="session", autouse=True)
+def one_thread():
+    """Matrices this small only wait for each other on several threads."""
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
 @pytest.fixture(scope="session")
 def topic_texts():
     """64 texts, each of one topic word among fillers, and the indicator of its 16 words."""
@@ -33,9 +44,10 @@ def topic_texts():
 @pytest.fixture(scope="session")
 def tiny_bert(tmp_path_factory, topic_texts):
     """Path of a folder with a BERT of 2 layers, 32 wide, that reads 64 tokens."""
-    torch = pytest.importorskip("torch")
-    transformers = pytest.importorskip("transformers")
-    tokenizers = pytest.importorskip("tokenizers")
+    import tokenizers
+    import torch
+    import transformers
+
     folder = tmp_path_factory.mktemp("tiny_bert")
     # Whole words by hand: a trained vocabulary breaks ties as its hash table happens to lie.
     marks = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]

@@ -1,11 +1,7 @@
 """Candidates of a batch, against a loop over rows and nodes."""
 
 import numpy as np
-import pytest
 import scipy.sparse as sp
-
-pytest.importorskip("torch")
-pytest.importorskip("transformers")
 
 from skxmr.transformer.candidates import LevelCandidates, join_parents
 

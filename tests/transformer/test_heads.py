@@ -2,10 +2,6 @@
 
 import numpy as np
 import pytest
-
-pytest.importorskip("torch")
-pytest.importorskip("transformers")
-
 import scipy.sparse as sp
 
 from skxmr import LabelHierarchy, XRLinearClassifier

@@ -7,10 +7,7 @@ import socket
 import numpy as np
 import pytest
 import scipy.sparse as sp
-
-torch = pytest.importorskip("torch")
-pytest.importorskip("transformers")
-
+import torch
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 from sklearn.utils._param_validation import InvalidParameterError
@@ -67,10 +64,10 @@ def equal(a, b):
 @pytest.mark.parametrize("hierarchy", [HIERARCHY, None])
 def test_it_learns_64_rows_by_heart(matcher, topic_texts, loss, hierarchy):
     texts, M = topic_texts
-    matcher.set_params(hierarchy=hierarchy, loss=loss, n_epochs=20, gradient_accumulation_steps=2)
+    matcher.set_params(hierarchy=hierarchy, loss=loss, n_epochs=15, gradient_accumulation_steps=2)
     P = matcher.fit(texts, M).predict_proba(texts)
     assert precision_at_k(M, P, k=1) == 1
-    assert matcher.n_iter_ == 20 * 4 * matcher.hierarchy_.n_levels
+    assert matcher.n_iter_ == 15 * 4 * matcher.hierarchy_.n_levels
 
 
 def test_training_moves_encoder_and_heads_toward_the_targets(tiny_bert, topic_texts):
@@ -78,9 +75,8 @@ def test_training_moves_encoder_and_heads_toward_the_targets(tiny_bert, topic_te
     texts, M = topic_texts
     options = {"hierarchy": HIERARCHY, "random_state": 0, "batch_size": 8, "learning_rate": 1e-3}
     frozen = TransformerMatcher(tiny_bert, n_epochs=0, **options).fit(texts, M)
-    np.testing.assert_array_equal(
-        frozen.transform(texts), TransformerEmbedder(tiny_bert).fit_transform(texts)
-    )
+    plain = TransformerEmbedder(tiny_bert).fit_transform(texts)
+    np.testing.assert_allclose(frozen.transform(texts), plain, atol=1e-6)
     assert frozen.n_iter_ == 0
     trained = TransformerMatcher(tiny_bert, n_epochs=10, **options).fit(texts, M)
     right = M.astype(bool).toarray()
@@ -197,9 +193,8 @@ def test_held_out_rows_keep_the_best_state(matcher, topic_texts, monkeypatch, ca
         validation_fraction=0.25, learning_rate=10.0, n_epochs=(0, 9), patience=2, verbose=1
     ).fit(texts, M)
     assert matcher.n_iter_ == 2 * 6
-    np.testing.assert_array_equal(
-        matcher.transform(texts), TransformerEmbedder(matcher.model).fit_transform(texts)
-    )
+    plain = TransformerEmbedder(matcher.model).fit_transform(texts)
+    np.testing.assert_allclose(matcher.transform(texts), plain, atol=1e-6)
     printed = capsys.readouterr().out
     assert "level 2 of 2: 16 nodes, 2 epochs, 12 steps" in printed
     assert "16 held-out rows" in printed
@@ -222,7 +217,7 @@ def test_rows_and_clusters_of_any_kind(matcher, topic_texts):
 
 
 def test_scikit_learn_conventions(matcher, fitted, topic_texts):
-    texts, M = topic_texts
+    texts = topic_texts[0]
     assert matcher.get_params()["beam_width"] == 2
     with pytest.raises(NotFittedError):
         matcher.predict_proba(texts)

@@ -4,9 +4,6 @@ import numpy as np
 import pandas as pd
 import pytest
 
-pytest.importorskip("torch")
-pytest.importorskip("transformers")
-
 from skxmr.transformer.texts import check_texts
 from skxmr.transformer.tokens import TokenRows, batches_by_length, shuffled_batches
 
