@@ -56,7 +56,11 @@ def load(options):
 def make(line, options):
     """Return the unfitted model of a line."""
     linear = XRLinearClassifier(random_state=options.seed)
-    reading = {"max_length": options.max_length, "batch_size": options.batch_size}
+    reading = {
+        "max_length": options.max_length,
+        "batch_size": options.batch_size,
+        "precision": options.precision,
+    }
     embedder = TransformerEmbedder(options.model, **reading)
     if line == "linear":
         return make_pipeline(TfidfVectorizer(sublinear_tf=True, dtype=np.float32), linear)
@@ -138,6 +142,7 @@ def main():
     add("--embedding-weight", type=float, default=0.5)
     add("--max-length", type=int, default=64, help="tokens of a text")
     add("--batch-size", type=int, default=32)
+    add("--precision", default="auto", help="of the encoder; bfloat16 on a CPU that has it")
     add("--seed", type=int, default=0)
     add("--output", default="transformer.json")
     options = parser.parse_args()

@@ -9,7 +9,7 @@ from sklearn.preprocessing import normalize
 
 from skxmr._core.validation import MAX_SEED, as_row_arrays
 from skxmr.indexing import LabelHierarchy
-from skxmr.indexing.label_index import index_labels
+from skxmr.indexing.label_index import index_labels, trees_in_turn
 from skxmr.indexing.label_representations import check_label_features
 from skxmr.matching.estimator_matcher import count_matched_levels, told_columns
 
@@ -57,7 +57,7 @@ def group_labels(X, Y, classifier, level, random_state):
     (tree,) = index_labels(
         rows,
         Y,
-        classifier.label_tree,
+        trees_in_turn(classifier.label_tree, 1),
         check_label_features(classifier.label_features, Y.shape[1], X.shape[1]),
         seeds=[random_state.randint(MAX_SEED)],
         n_jobs=classifier.n_jobs,

@@ -14,7 +14,11 @@ from sklearn.utils.validation import _check_y, check_consistent_length
 from skxmr._core.estimators import seeded_clone
 from skxmr._core.validation import MAX_CHILDREN, MAX_SEED, check_targets, keep_weighted_rows
 from skxmr.classifier import XRLinearClassifier
-from skxmr.indexing.label_index import check_features_are_used, check_label_tree
+from skxmr.indexing.label_index import (
+    check_features_are_used,
+    check_label_trees,
+    trees_in_turn,
+)
 from skxmr.linear.relevance import check_relevance
 from skxmr.matching.negative_sampling import check_negatives
 from skxmr.option_checks import check_combination
@@ -269,8 +273,9 @@ default="fine-tuned"
         # What the linear classifier would refuse, before the encoders are at work for hours.
         classifier._validate_params()
         shape = {name: getattr(classifier, name) for name in ("branching_factor", "max_leaf_size")}
-        check_label_tree(classifier.label_tree, Y.shape[1], **shape)
-        check_features_are_used(classifier.label_tree, classifier.label_features)
+        label_tree, n_trees = classifier.label_tree, classifier.n_trees
+        check_label_trees(label_tree, n_trees, Y.shape[1], **shape)
+        check_features_are_used(trees_in_turn(label_tree, n_trees), classifier.label_features)
         check_combination(classifier, sample_weight, relevance)
         classifier.set_params(negatives=check_negatives(classifier.negatives, Y.shape))
         if relevance is not None:
