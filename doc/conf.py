@@ -54,7 +54,7 @@ sphinx_gallery_conf = {
     "reference_url": {"skxmr": None},
     "download_all_examples": False,
     "remove_config_comments": True,
-    "min_reported_time": 1,
+    "write_computation_times": False,
 }
 copybutton_prompt_text = r">>> |\.\.\. |\$ "
 copybutton_prompt_is_regexp = True
@@ -75,3 +75,14 @@ html_theme_options = {
     "pygments_light_style": "tango",
 }
 html_sidebars = {"installation": [], "changelog": [], "contributing": []}
+
+# Labels of scikit-learn's pages, in docstrings that are inherited: text there, no link.
+ELSEWHERE = {"accuracy_score", "metadata_routing"}
+
+
+def setup(app):
+    """Leave labels of other sites as text."""
+    app.connect(
+        "missing-reference",
+        lambda app, env, node, text: text if node["reftarget"] in ELSEWHERE else None,
+    )
