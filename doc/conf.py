@@ -6,8 +6,12 @@ One command, from the root of the repository::
 """
 
 import os
+import sys
+from pathlib import Path
 
 import skxmr
+
+sys.path.insert(0, str(Path(__file__).parent))  # for gallery_order
 
 # Before any example imports numpy or draws: threads of the libraries would disturb each other.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -37,6 +41,7 @@ autosummary_generate = True
 autosummary_ignore_module_all = False
 numpydoc_show_class_members = False  # the template lists them
 numpydoc_class_members_toctree = False
+toc_object_entries_show_parents = "hide"
 
 # -- Markdown ------------------------------------------------------------------------------------
 myst_heading_anchors = 3
@@ -48,7 +53,7 @@ sphinx_gallery_conf = {
     "gallery_dirs": "gallery",
     "filename_pattern": r"/plot_",
     "abort_on_example_error": True,
-    "within_subsection_order": "ExampleTitleSortKey",
+    "within_subsection_order": "gallery_order.TeachingOrder",
     "doc_module": ("skxmr",),
     "backreferences_dir": "generated/backreferences",
     "reference_url": {"skxmr": None},
@@ -63,18 +68,23 @@ copybutton_prompt_is_regexp = True
 html_theme = "pydata_sphinx_theme"
 html_title = "skxmr"
 html_static_path = ["_static"]
-html_css_files = ["tables.css"]
+html_css_files = ["skxmr.css"]
 html_show_sourcelink = False
 html_theme_options = {
     "show_prev_next": True,
     "navigation_with_keys": False,
     "header_links_before_dropdown": 6,
+    "navbar_align": "left",
+    "navbar_persistent": ["search-button"],
     "navbar_end": ["theme-switcher"],
     "footer_start": ["copyright"],
     "footer_end": [],
     "pygments_light_style": "tango",
 }
-html_sidebars = {"installation": [], "changelog": [], "contributing": []}
+# Pages with nothing below them have no use for a list of what is.
+html_sidebars = {
+    page: [] for page in ("index", "installation", "getting_started", "contributing", "changelog")
+}
 
 # Labels of scikit-learn's pages, in docstrings that are inherited: text there, no link.
 ELSEWHERE = {"accuracy_score", "metadata_routing"}
