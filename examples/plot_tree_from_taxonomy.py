@@ -54,7 +54,7 @@ for name, label_tree in trees.items():
     ranking = model.predict_topk(X_test, k=5)
     precision[name] = [precision_at_k(Y_test, ranking, k=k) for k in (1, 3, 5)]
     figures = "  ".join(f"{p:.3f}" for p in precision[name])
-    print(f"{name:<9} P@1, 3, 5: {figures}   {model.hierarchy_}")
+    print(f"{name:<9} P@1, 3, 5: {figures}")
 
 # %%
 # What it shows

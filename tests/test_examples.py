@@ -154,7 +154,7 @@ def test_ensembles(tmp_path):
 @draws
 def test_tree_from_taxonomy(tmp_path):
     printed = run_example("plot_tree_from_taxonomy.py", folder=tmp_path)
-    table = re.findall(r"^(\S+) +P@1, 3, 5: (\S+)  (\S+)  (\S+) ", printed, re.MULTILINE)
+    table = re.findall(r"^(\S+) +P@1, 3, 5: (\S+)  (\S+)  (\S+)$", printed, re.MULTILINE)
     precision = {name: [float(p) for p in row] for name, *row in table}
     assert list(precision) == ["taxonomy", "k-means", "random"]
     assert precision["random"] < precision["taxonomy"]
