@@ -27,4 +27,5 @@ for page in pages:
         if not known:
             broken.add(f"{page.relative_to(ROOT)}: {link}")
 print(f"{len(pages)} pages, {len(broken)} broken links")
-sys.exit("\n".join(sorted(broken)))
+if broken:
+    sys.exit("\n".join(sorted(broken)))

@@ -58,7 +58,8 @@ for n, (first, five, seconds) in zip(n_trees, by_trees, strict=True):
 # Presets
 # -------
 # ``preset(name)`` returns parameters to start from, as keyword arguments; any of them may be
-# overridden. "balanced" has one wide tree of clusters of natural size, "best" three of them.
+# overridden. "balanced" has one wide tree of clusters of natural size, "best" several such trees,
+# of two shapes.
 
 by_preset = {"default": evaluate()}
 for name in ("fast", "balanced", "best"):

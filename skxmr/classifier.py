@@ -3,7 +3,6 @@
 from numbers import Integral, Real
 
 from sklearn.base import BaseEstimator, ClassifierMixin, _fit_context
-from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 
 from skxmr._core.score_rule import COMBINATIONS, TRANSFORMS
@@ -11,15 +10,19 @@ from skxmr._core.validation import (
     FLOATS,
     MAX_CHILDREN,
     MAX_COST,
-    MAX_SEED,
     as_row_arrays,
     check_targets,
     keep_weighted_rows,
     set_seen,
     validate_fit_data,
 )
+from skxmr.html_caption import SizeCaptionMixin
 from skxmr.indexing import HierarchicalLabelTree, LabelFeatureUnion, LabelHierarchy
-from skxmr.indexing.label_index import check_features_are_used, check_label_tree, index_labels
+from skxmr.indexing.label_index import (
+    check_features_are_used,
+    check_label_trees,
+    trees_in_turn,
+)
 from skxmr.indexing.label_representations import REPRESENTATIONS, check_label_features
 from skxmr.linear import LOSSES, Solver, count_sweeps
 from skxmr.linear.relevance import NORMS, check_relevance
@@ -27,12 +30,13 @@ from skxmr.matching.negative_sampling import check_negatives
 from skxmr.option_checks import check_combination
 from skxmr.prediction import RankingPredictionMixin
 from skxmr.pruning import WeightPruningMixin
+from skxmr.tree_cache import LabelIndexing, train_trees
 from skxmr.tree_ensemble import TreeEnsemble
-from skxmr.tree_training import TrainingOptions, train_tree
+from skxmr.tree_training import TrainingOptions
 
 
 class XRLinearClassifier(
-    RankingPredictionMixin, WeightPruningMixin, ClassifierMixin, BaseEstimator
+    RankingPredictionMixin, WeightPruningMixin, SizeCaptionMixin, ClassifierMixin, BaseEstimator
 ):
     """Classifier for very many labels: a label tree of one-vs-all linear models.
 
@@ -52,9 +56,10 @@ class XRLinearClassifier(
     max_leaf_size : int or None, default=None
         Most labels of a leaf cluster. Overrides the tree's own (100 where `label_tree` is None).
         Smaller trains faster; all labels in one leaf is plain one-vs-rest.
-    label_tree : HierarchicalLabelTree, LabelHierarchy or None, default=None
+    label_tree : HierarchicalLabelTree, LabelHierarchy, None or sequence, default=None
         How labels are grouped: a tree estimator, cloned and fitted on the label features, a
-        finished hierarchy, used as it is, or None for the default estimator.
+        finished hierarchy, used as it is, or None for the default estimator. The trees of an
+        ensemble take the entries of a sequence in turn: trees of several shapes err less alike.
     label_features : str, array-like, sparse matrix, callable or LabelFeatureUnion, default="pifa"
         What the tree sees of a label; rows are scaled to unit length. "pifa" sums the features of
         the label's rows; "pii" marks the rows themselves; "spectral" takes eigenvectors of the
@@ -109,8 +114,8 @@ class XRLinearClassifier(
         bounded. Smaller makes a smaller, faster model; None keeps all that reach
         `weight_threshold`, which loses less precision for as many weights in all.
     n_trees : int, default=1
-        Number of trees, of different seeds. More are better, by less each, and as many times
-        slower and larger.
+        Number of trees, of different seeds and, by `label_tree`, shapes. More are better, by less
+        each, and as many times slower and larger.
     voting : {"mean", "rank"}, default="mean"
         Whether the trees average their scores or their ranks, of the 100 best labels of each; set
         before the fit.
@@ -136,6 +141,10 @@ class XRLinearClassifier(
         of frequent labels smaller, so that `predict` returns fewer of them.
     sparse_output : bool or "auto", default="auto"
         Whether predictions for an indicator are sparse; "auto" makes them so if `y` was.
+    memory : str, object with the joblib.Memory interface or None, default=None
+        Where trained trees are kept, a folder or a `joblib.Memory`: a fit on data and parameters
+        seen before loads them. What acts at prediction only is left out of account, so a grid over
+        `beam_width` and `score_transform` fits once for each fold. None keeps nothing.
     n_jobs : int or None, default=None
         Threads for training and prediction, as in joblib. Results do not depend on it.
     random_state : int, RandomState instance or None, default=None
@@ -184,7 +193,7 @@ class XRLinearClassifier(
     _parameter_constraints = {
         "branching_factor": [None, Interval(Integral, 2, MAX_CHILDREN, closed="both")],
         "max_leaf_size": [None, Interval(Integral, 1, MAX_CHILDREN, closed="both")],
-        "label_tree": [None, HierarchicalLabelTree, LabelHierarchy],
+        "label_tree": [None, HierarchicalLabelTree, LabelHierarchy, tuple, list],
         "label_features": [
             StrOptions(set(REPRESENTATIONS)),
             "array-like",
@@ -216,6 +225,7 @@ class XRLinearClassifier(
         "score_combination": [StrOptions(set(COMBINATIONS))],
         "propensity_weight": [Interval(Real, 0, None, closed="left")],
         "sparse_output": ["boolean", StrOptions({"auto"})],
+        "memory": [None, str, HasMethods("cache")],
         "n_jobs": [None, Integral],
         "random_state": ["random_state"],
     }
@@ -247,6 +257,7 @@ class XRLinearClassifier(
         score_combination="product",
         propensity_weight=0.0,
         sparse_output="auto",
+        memory=None,
         n_jobs=None,
         random_state=None,
     ):
@@ -274,6 +285,7 @@ class XRLinearClassifier(
         self.score_combination = score_combination
         self.propensity_weight = propensity_weight
         self.sparse_output = sparse_output
+        self.memory = memory
         self.n_jobs = n_jobs
         self.random_state = random_state
 
@@ -323,8 +335,9 @@ class XRLinearClassifier(
         if kind == "classes" and self.sparse_output is True:
             raise ValueError("sparse_output=True needs y to be an indicator; got classes.")
         shape = {name: getattr(self, name) for name in ("branching_factor", "max_leaf_size")}
-        check_label_tree(self.label_tree, Y.shape[1], **shape)
-        check_features_are_used(self.label_tree, self.label_features)
+        check_label_trees(self.label_tree, self.n_trees, Y.shape[1], **shape)
+        label_trees = trees_in_turn(self.label_tree, self.n_trees)
+        check_features_are_used(label_trees, self.label_features)
         label_features = check_label_features(self.label_features, Y.shape[1], X.shape[1])
         check_combination(self, sample_weight, relevance)
         negatives = check_negatives(self.negatives, Y.shape)
@@ -349,25 +362,15 @@ class XRLinearClassifier(
             self.ranker,
             self.n_jobs,
         )
-        random_state = check_random_state(self.random_state)
-        hierarchies = index_labels(
-            rows,
-            Y,
-            self.label_tree,
-            label_features,
-            seeds=[random_state.randint(MAX_SEED) for _ in range(self.n_trees)],
-            row_weights=weights,
-            n_jobs=self.n_jobs,
-            **shape,
-        )
-        trees = [train_tree(rows, Y, tree, random_state, options) for tree in hierarchies]
+        labels = LabelIndexing(label_trees, label_features, **shape)
+        trees = train_trees(rows, Y, labels, options, self.random_state, memory=self.memory)
         model = trees[0] if self.n_trees == 1 else TreeEnsemble(trees, self.voting)
         if self.max_weights_per_label is not None:
             model = model.pruned(max_weights_per_label=self.max_weights_per_label)
         n_iter = count_sweeps(model.levels, self.max_iter)
         set_seen(self, seen)
         self.classes_ = classes
-        self.hierarchy_ = hierarchies[0]
+        self.hierarchy_ = trees[0].hierarchy
         self.n_iter_ = n_iter
         self._target_kind = kind
         self._target_dtype = dtype

@@ -2,6 +2,7 @@
 
 from skxmr._core.estimators import check_takes_weights
 from skxmr.indexing import LabelHierarchy
+from skxmr.indexing.label_index import trees_in_turn
 from skxmr.matching.negative_sampling import needs_beam
 
 
@@ -20,14 +21,20 @@ def check_combination(classifier, sample_weight, relevance):
     ValueError
         For the first such combination.
     """
-    tree = classifier.label_tree
-    if classifier.n_trees > 1 and (
-        isinstance(tree, LabelHierarchy) or getattr(tree, "random_state", None) is not None
-    ):
-        raise ValueError(
-            f"n_trees={classifier.n_trees} needs trees that differ: label_tree must be None or an "
-            f"estimator whose random_state is None; got {tree!r}."
-        )
+    made = []
+    for tree in trees_in_turn(classifier.label_tree, classifier.n_trees):
+        if isinstance(tree, LabelHierarchy):
+            same = tree
+        elif getattr(tree, "random_state", None) is not None:
+            same = repr(tree.get_params())
+        else:
+            continue
+        if same in made:
+            raise ValueError(
+                f"n_trees={classifier.n_trees} needs trees that differ: a finished hierarchy, or "
+                f"an estimator whose random_state is not None, makes one; got {tree!r} for several."
+            )
+        made.append(same)
     if classifier.n_trees == 1 and classifier.voting != "mean":
         raise ValueError(
             f"voting={classifier.voting!r} joins several trees; n_trees=1 leaves nothing to join."

@@ -56,15 +56,18 @@ class TreeEnsemble:
             indptr, labels, scores = model.rank(X, beam_width, scoring, VOTES)
             votes = self._votes(indptr, scores, model.score_form(scoring))
             rankings.append((indptr, labels, votes))
-        n_labels = self.models[0].hierarchy.n_labels
-        indptr, labels, sums = add_votes(rankings, n_labels, k, best_first)
-        return indptr, labels, on_grid(np.log(sums / np.float32(len(self.models))))
+        return self._joined(rankings, k, best_first)
 
     def rank_row(self, x, beam_width, scoring, k):
         """Return the (labels, log scores) of one row (indices, data), best first."""
-        indices, data = x
-        bounds = np.array([0, len(indices)], dtype=np.int64)
-        return self.rank((bounds, indices, data, None), beam_width, scoring, k, True)[1:]
+        rankings = []
+        for model in self.models:
+            labels, scores = model.rank_row(x, beam_width, scoring, VOTES)
+            by_label = np.argsort(labels)
+            indptr = np.array([0, len(labels)], dtype=np.int64)
+            votes = self._votes(indptr, scores[by_label], model.score_form(scoring))
+            rankings.append((indptr, labels[by_label], votes))
+        return self._joined(rankings, k, True)[1:]
 
     def candidate_scorer(self, scoring):
         """Make a function (X, indptr, labels) -> log scores of given labels.
@@ -91,6 +94,11 @@ class TreeEnsemble:
         """Return the trees with fewer weights; see `TreeModel.pruned`."""
         models = [model.pruned(weight_threshold, max_weights_per_label) for model in self.models]
         return TreeEnsemble(models, self.voting)
+
+    def _joined(self, rankings, k, best_first):
+        n_labels = self.models[0].hierarchy.n_labels
+        indptr, labels, sums = add_votes(rankings, n_labels, k, best_first)
+        return indptr, labels, on_grid(np.log(sums / np.float32(len(self.models))))
 
     def _votes(self, indptr, scores, form):
         if self.voting == "mean":

@@ -81,7 +81,7 @@ def test_beam_width_is_checked_again_at_prediction(fitted, xmc_data, beam_width)
 )
 def test_scores_that_make_no_sense(fitted, xmc_data, params, message, monkeypatch):
     with monkeypatch.context() as patch:
-        patch.setattr("skxmr.classifier.index_labels", None)
+        patch.setattr("skxmr.tree_cache.index_labels", None)
         with pytest.raises(ValueError, match=message):
             XRLinearClassifier(**params).fit(*xmc_data)
     fitted.set_params(**params)

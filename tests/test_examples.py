@@ -179,3 +179,22 @@ def test_long_tail(tmp_path):
     assert scored["propensity_weight2.0"] > scored["propensity_weight0.0"]
     assert scored["relevance"] > scored["propensity_weight0.0"]
     assert first["propensity_weight3.0"] < first["propensity_weight0.0"]
+
+
+def test_explanation(tmp_path):
+    figure = tmp_path / "figure.png"
+    printed = run_example("plot_explanation.py", "--output", figure, folder=tmp_path)
+    best = re.match(r"solve a sparse linear system of equations: ([\w.]+), then", printed)[1]
+    assert f"\n{best}: ranked 1st" in printed
+    assert re.search(r"^numpy.histogram: (ranked|not ranked)", printed, re.MULTILINE)
+    # Each step adds up to its margin, but for the rounding of what is printed.
+    steps = re.findall(r"margin (\S+), .*\n((?: {4}.*\n)+)", printed)
+    assert len(steps) >= 4
+    for margin, rows in steps:
+        contributions = [float(row.split()[0]) for row in rows.splitlines()]
+        assert sum(contributions) == pytest.approx(float(margin), abs=5e-3)
+    assert "labels in clusters" in printed
+    if HAS_MATPLOTLIB:
+        assert figure.read_bytes().startswith(b"\x89PNG")
+    else:
+        assert "Install matplotlib" in printed

@@ -1,5 +1,6 @@
 """Costs, negatives and ensembles, as parameters of the classifier."""
 
+import copy
 import warnings
 
 import numpy as np
@@ -330,6 +331,39 @@ def rows_of(X):
 def test_trees_that_would_be_equal_are_refused(data, tree):
     with pytest.raises(ValueError, match="n_trees=2 needs trees that differ"):
         XRLinearClassifier(label_tree=tree, n_trees=2).fit(*data)
+    with pytest.raises(ValueError, match="n_trees=2 needs trees that differ"):
+        XRLinearClassifier(label_tree=[tree, copy.deepcopy(tree)], n_trees=2).fit(*data)
+
+
+def test_trees_take_the_shapes_of_a_sequence_in_turn(data):
+    flat = LabelHierarchy.from_parents([np.zeros(300, int)])
+    shapes = [HierarchicalLabelTree(4, 20), flat, None]
+    model = XRLinearClassifier(label_tree=shapes, n_trees=3, random_state=0)
+    trees = [tree.hierarchy for tree in model.fit(*data)._model.models]
+    assert max(int(np.diff(indptr).max()) for indptr in trees[0].child_indptrs) <= 20
+    assert trees[1] == flat
+    assert trees[2].n_levels == 2
+    assert trees[2].level_sizes != trees[0].level_sizes
+    four = clone(model).set_params(label_tree=shapes[:1] + shapes[2:], n_trees=4).fit(*data)
+    sizes = [tree.hierarchy.level_sizes for tree in four._model.models]
+    assert sizes[0] == sizes[2] != sizes[1] == sizes[3]
+
+
+@pytest.mark.parametrize(
+    ("trees", "message"),
+    [
+        ([], "label_tree has 0 entries for n_trees=2"),
+        ([None, None, None], "label_tree has 3 entries for n_trees=2"),
+        ([None, "kmeans"], "label_tree must have entries that are .* got 'kmeans'"),
+        (
+            [None, LabelHierarchy.from_parents([np.zeros(7, int)])],
+            "label_tree is a LabelHierarchy of 7 labels, but y has 300",
+        ),
+    ],
+)
+def test_sequences_of_trees_that_do_not_fit_are_refused(data, trees, message):
+    with pytest.raises(ValueError, match=message):
+        XRLinearClassifier(label_tree=trees, n_trees=2).fit(*data)
 
 
 def test_a_grid_over_training_options(data):
@@ -385,7 +419,9 @@ def test_presets_are_settings_of_the_classifier_and_of_nobody_else(data):
     for name in ("fast", "balanced", "best"):
         model = XRLinearClassifier(**preset(name), random_state=0).fit(X, Y)
         assert precision_at_k(Y, model.predict_topk(X, k=1), k=1) > 0.8
-    model.set_params(label_tree__max_iter=77)
-    assert preset("best")["label_tree"].max_iter != 77
+    model.label_tree[0].set_params(max_iter=77)
+    assert (
+        preset("best")["label_tree"][0].max_iter == preset("balanced")["label_tree"].max_iter != 77
+    )
     with pytest.raises(ValueError, match="name must be one of fast, balanced, best; got 'slow'"):
         preset("slow")

@@ -12,13 +12,33 @@ from skxmr.indexing.label_representations import represent_labels
 from skxmr.indexing.label_tree import HierarchicalLabelTree
 
 
-def check_label_tree(label_tree, n_labels, **overrides):
-    """Refuse a tree of bad parameters, or a hierarchy that does not fit, before any work.
+def trees_in_turn(label_tree, n_trees):
+    """Return what each tree of an ensemble is made from.
 
     Parameters
     ----------
-    label_tree : HierarchicalLabelTree, LabelHierarchy or None
+    label_tree : HierarchicalLabelTree, LabelHierarchy, None, or a sequence of these
+        The parameter of the classifier; trees take the entries of a sequence in turn.
+    n_trees : int
+        Number of trees.
+
+    Returns
+    -------
+    list of length n_trees
+    """
+    kinds = label_tree if isinstance(label_tree, (list, tuple)) else [label_tree]
+    return [kinds[i % len(kinds)] for i in range(n_trees)]
+
+
+def check_label_trees(label_tree, n_trees, n_labels, **overrides):
+    """Refuse trees of bad parameters, and hierarchies that do not fit, before any work.
+
+    Parameters
+    ----------
+    label_tree : HierarchicalLabelTree, LabelHierarchy, None, or a sequence of these
         The parameter of the classifier.
+    n_trees : int
+        Number of trees.
     n_labels : int
         Number of labels of y.
     **overrides
@@ -28,8 +48,26 @@ def check_label_tree(label_tree, n_labels, **overrides):
     ------
     ValueError
         If a hierarchy has another number of labels, a cluster too wide for the models, or stands
-        beside an override, which could not change it.
+        beside an override, which could not change it; or a sequence has another entry, none, or
+        more than there are trees.
     """
+    if isinstance(label_tree, (list, tuple)):
+        if not 1 <= len(label_tree) <= n_trees:
+            raise ValueError(
+                f"label_tree has {len(label_tree)} entries for n_trees={n_trees}; a sequence must "
+                "have from one to as many as there are trees."
+            )
+        for tree in label_tree:
+            if not (tree is None or isinstance(tree, (HierarchicalLabelTree, LabelHierarchy))):
+                raise ValueError(
+                    "label_tree must have entries that are a HierarchicalLabelTree, a "
+                    f"LabelHierarchy or None; got {tree!r}."
+                )
+    for tree in trees_in_turn(label_tree, n_trees):
+        _check_tree(tree, n_labels, overrides)
+
+
+def _check_tree(label_tree, n_labels, overrides):
     if isinstance(label_tree, HierarchicalLabelTree):
         label_tree._validate_params()
     if not isinstance(label_tree, LabelHierarchy):
@@ -52,31 +90,31 @@ def check_label_tree(label_tree, n_labels, **overrides):
         )
 
 
-def check_features_are_used(label_tree, label_features):
-    """Refuse label features beside a tree that would not look at them.
+def check_features_are_used(label_trees, label_features):
+    """Refuse label features beside trees that would not look at them.
 
     Parameters
     ----------
-    label_tree : HierarchicalLabelTree, LabelHierarchy or None
-        The parameter of the classifier.
+    label_trees : list of HierarchicalLabelTree, LabelHierarchy or None
+        What each tree is made from.
     label_features : object
         The parameter of the classifier.
 
     Raises
     ------
     ValueError
-        If `label_tree` is a hierarchy, or a tree of a clustering that does not look at rows, and
+        If no tree looks at rows, being a hierarchy or of a clustering that does not, and
         `label_features` is not the default.
     """
     if isinstance(label_features, str) and label_features == "pifa":
         return
-    given = repr(label_features) if isinstance(label_features, str) else "another value"
-    if isinstance(label_tree, LabelHierarchy):
-        why = "label_tree is a LabelHierarchy, which is finished"
-    elif not _sees_rows(label_tree):
-        why = f"clustering={label_tree.clustering!r} of label_tree does not look at them"
-    else:
+    if any(map(_sees_rows, label_trees)):
         return
+    given = repr(label_features) if isinstance(label_features, str) else "another value"
+    if isinstance(label_trees[0], LabelHierarchy):
+        why = "label_tree is a LabelHierarchy, which is finished"
+    else:
+        why = f"clustering={label_trees[0].clustering!r} of label_tree does not look at them"
     raise ValueError(
         f"label_features would not be used: {why}. Leave label_features='pifa', the default, "
         f"beside it; got {given}."
@@ -84,11 +122,13 @@ def check_features_are_used(label_tree, label_features):
 
 
 def _sees_rows(label_tree):
+    if isinstance(label_tree, LabelHierarchy):
+        return False
     return label_tree is None or clustering_of(label_tree.clustering).sees_rows
 
 
 def index_labels(
-    X, Y, label_tree, label_features, *, seeds, row_weights=None, n_jobs=None, **overrides
+    X, Y, label_trees, label_features, *, seeds, row_weights=None, n_jobs=None, **overrides
 ):
     """Represent labels once, and group them into trees.
 
@@ -98,14 +138,14 @@ def index_labels(
         (indptr, indices, data, n_features) of the training rows.
     Y : csr_array of shape (n_samples, n_labels)
         Indicator.
-    label_tree : HierarchicalLabelTree, LabelHierarchy or None
-        An estimator, cloned, its parameters overridden; a hierarchy, returned as it is; or None
-        for a default estimator.
+    label_trees : list of HierarchicalLabelTree, LabelHierarchy or None
+        What each tree is made from: an estimator, cloned, its parameters overridden; a hierarchy,
+        returned as it is; or None for a default estimator.
     label_features : str, ndarray, csr_array, callable or LabelFeatureUnion
         As `check_label_features` returns it.
     seeds : list of int
-        A tree is made for each: it seeds the tree, if that has no `random_state` of its own; the
-        first seeds the features too.
+        One for each tree: it seeds the tree, if that has no `random_state` of its own; the first
+        seeds the features too.
     row_weights : ndarray of shape (n_samples,), float32, or None
         How much a row counts in the features "pifa".
     n_jobs : int or None
@@ -117,19 +157,22 @@ def index_labels(
     -------
     list of LabelHierarchy
     """
-    if isinstance(label_tree, LabelHierarchy):
-        return [label_tree] * len(seeds)
+    if all(isinstance(tree, LabelHierarchy) for tree in label_trees):
+        return list(label_trees)
     indptr, indices, data, n_features = X
     if row_weights is not None and isinstance(label_features, str) and label_features == "pifa":
         data = data * np.repeat(row_weights, np.diff(indptr))
     rows = csr_of(indptr, indices, data, (Y.shape[0], n_features))
-    if _sees_rows(label_tree):
+    if any(map(_sees_rows, label_trees)):
         features = represent_labels(label_features, rows, Y, seed=seeds[0], n_jobs=n_jobs)
     else:
         features = sp.csr_array((Y.shape[1], 1), dtype=np.float32)
     overrides["n_jobs"] = n_jobs
     frequencies = np.bincount(Y.indices, minlength=Y.shape[1])
-    return [grow_tree(features, frequencies, label_tree, seed=s, **overrides) for s in seeds]
+    return [
+        grow_tree(features, frequencies, tree, seed=seed, **overrides)
+        for tree, seed in zip(label_trees, seeds, strict=True)
+    ]
 
 
 def grow_tree(Z, frequencies, label_tree, *, seed, **overrides):
@@ -141,8 +184,8 @@ def grow_tree(Z, frequencies, label_tree, *, seed, **overrides):
         As `represent_labels` returns them.
     frequencies : ndarray of shape (n_labels,)
         Rows of each label, for trees that ask for them.
-    label_tree : HierarchicalLabelTree or None
-        An estimator, cloned, or None for a default one.
+    label_tree : HierarchicalLabelTree, LabelHierarchy or None
+        An estimator, cloned; None for a default one; or a hierarchy, returned as it is.
     seed : int
         Seeds a tree that has no `random_state` of its own.
     **overrides
@@ -152,6 +195,8 @@ def grow_tree(Z, frequencies, label_tree, *, seed, **overrides):
     -------
     LabelHierarchy
     """
+    if isinstance(label_tree, LabelHierarchy):
+        return label_tree
     tree = HierarchicalLabelTree() if label_tree is None else clone(label_tree)
     tree.set_params(**{name: value for name, value in overrides.items() if value is not None})
     if tree.random_state is None:

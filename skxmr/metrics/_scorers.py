@@ -106,7 +106,7 @@ class _TopkScorer:
         if y.ndim == 1 and not sp.issparse(y):
             y = _one_hot(estimator, y)
         extra = {} if self._propensities is None else {"propensities": self._propensities}
-        return _METRICS[self._metric](y, _scores(estimator, X, self._k), self._k, **extra)
+        return _METRICS[self._metric](y, scores_for_topk(estimator, X, self._k), self._k, **extra)
 
 
 def _one_hot(estimator, y):
@@ -126,9 +126,9 @@ def _one_hot(estimator, y):
     return sp.csr_array(parts, shape=(len(y), len(classes)))
 
 
-def _scores(estimator, X, k):
+def scores_for_topk(estimator, X, k):
     """Scores of the labels of `X`, in a form that the metrics take."""
-    ranker, transformers = _ranker(estimator)
+    ranker, transformers = find_ranker(estimator)
     if ranker is not None:
         for transformer in transformers:
             X = transformer.transform(X)
@@ -153,7 +153,7 @@ def _scores(estimator, X, k):
     return scores
 
 
-def _ranker(estimator):
+def find_ranker(estimator):
     """Find what has ``predict_topk`` inside searches and pipelines, and the steps before it."""
     transformers = []
     while not hasattr(estimator, "predict_topk"):

@@ -295,3 +295,15 @@ def test_a_single_label_needs_no_matcher(xmc_data):
     y = np.zeros(600, dtype=int)
     model = XRLinearClassifier(matcher=NearestNeighborsMatcher()).fit(xmc_data[0], y)
     np.testing.assert_array_equal(model.predict(xmc_data[0]), y)
+
+
+@pytest.mark.parametrize("voting", ["mean", "rank"])
+def test_an_ensemble_ranks_a_row_by_itself_as_in_a_batch(voting, xmc_data):
+    X, Y = xmc_data
+    X = X.astype(np.float32)
+    matcher = NearestNeighborsMatcher()
+    model = XRLinearClassifier(4, 20, matcher=matcher, n_trees=2, voting=voting, random_state=0)
+    batch = model.fit(X, Y).predict_topk(X[:5], k=7)
+    for row in range(5):
+        for one, all_rows in zip(model.predict_topk(X[row], k=7), batch, strict=True):
+            np.testing.assert_array_equal(one[0], all_rows[row])

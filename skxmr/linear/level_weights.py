@@ -1,0 +1,100 @@
+"""Read the weights of single children out of a level model, to explain what it says."""
+
+from functools import cached_property
+from typing import NamedTuple
+
+import numpy as np
+
+from skxmr._core.arrays import offsets_of
+from skxmr.linear._chunk import locate_entries
+from skxmr.linear.feature_sets import unpack_features
+
+# The intercept of a model that was never trained; see _dual_solver.pyx.
+NEVER = np.float32(-1000.0)
+
+
+class ChunkWeights(NamedTuple):
+    """The linear models of the children of one parent, as entries.
+
+    Attributes
+    ----------
+    features : ndarray of int32
+        Feature of each entry, rising.
+    children : ndarray of int64
+        Child of each entry, counted inside the chunk.
+    weights : ndarray of float64
+        Weight of each entry.
+    intercepts : ndarray of shape (n_children,), float64
+        Intercept of each child.
+    """
+
+    features: np.ndarray
+    children: np.ndarray
+    weights: np.ndarray
+    intercepts: np.ndarray
+
+    def of_child(self, child):
+        """Return (features, weights, intercept) of one child, counted inside the chunk."""
+        own = self.children == child
+        return self.features[own], self.weights[own], float(self.intercepts[child])
+
+
+class LevelWeights:
+    """The weights of a level, chunk by chunk.
+
+    Parameters
+    ----------
+    level : LevelModel
+        Left as it is. Where its chunks begin is counted once, so keep this for more than one.
+    """
+
+    def __init__(self, level):
+        self.level = level
+
+    @cached_property
+    def _starts(self):
+        a = self.level.arrays
+        words = offsets_of(np.bitwise_count(a["summaries"]).sum(axis=1))
+        features = offsets_of(np.bitwise_count(a["words"][:-1]))[words]
+        _, entries = locate_entries(a["entry_counts"], features)
+        return words, features, entries
+
+    def of_chunk(self, parent):
+        """Return the `ChunkWeights` of the children of a parent."""
+        a = self.level.arrays
+        words, features, entries = (slice(*start[parent : parent + 2]) for start in self._starts)
+        known = unpack_features(a["summaries"][parent], a["words"][words])
+        return ChunkWeights(
+            np.repeat(known, a["entry_counts"][features]),
+            a["entry_children"][entries].astype(np.int64),
+            a["entry_weights"][entries].astype(np.float64),
+            a["intercepts"][slice(*a["child_indptr"][parent : parent + 2])].astype(np.float64),
+        )
+
+    def of_child(self, child):
+        """Return (features, weights, intercept) of a child, by its place in the level."""
+        indptr = self.level.arrays["child_indptr"]
+        parent = int(np.searchsorted(indptr, child, side="right")) - 1
+        return self.of_chunk(parent).of_child(child - indptr[parent])
+
+
+def weights_of(level, child):
+    """Return the linear model of one child of a level.
+
+    Parameters
+    ----------
+    level : LevelModel
+        The level.
+    child : int
+        Place of the child in the level.
+
+    Returns
+    -------
+    features : ndarray of int32
+        Features of weight, rising.
+    weights : ndarray of float64
+        Their weights.
+    intercept : float
+        What the margin is of a row that has none of them.
+    """
+    return LevelWeights(level).of_child(child)

@@ -1,0 +1,110 @@
+"""Train the trees of a classifier, or load them if the same fit was kept by `joblib.Memory`."""
+
+from numbers import Integral
+from typing import Any, NamedTuple
+
+import joblib
+import numpy as np
+import scipy.sparse as sp
+from sklearn.utils import check_random_state
+from sklearn.utils.validation import check_memory
+
+from skxmr._core.score_rule import Scoring
+from skxmr._core.validation import MAX_SEED
+from skxmr.indexing.label_index import index_labels
+from skxmr.matching.negative_sampling import needs_beam
+from skxmr.tree_training import train_tree
+
+
+class LabelIndexing(NamedTuple):
+    """How labels are grouped; see `index_labels`.
+
+    Attributes
+    ----------
+    label_trees : list of HierarchicalLabelTree, LabelHierarchy or None
+        What each tree is made from.
+    label_features : object
+        What they see of a label.
+    branching_factor, max_leaf_size : int or None
+        Override the tree's own.
+    """
+
+    label_trees: list
+    label_features: Any
+    branching_factor: int | None
+    max_leaf_size: int | None
+
+
+def train_trees(X, Y, indexing, options, random_state, memory=None):
+    """Index the labels and train a tree, or several of different seeds.
+
+    Parameters
+    ----------
+    X : tuple
+        (indptr, indices, data, n_features) of the training rows.
+    Y : csr_array of shape (n_samples, n_labels)
+        Canonical indicator.
+    indexing : LabelIndexing
+        How labels are grouped.
+    options : TrainingOptions
+        How the levels of each tree are trained.
+    random_state : int, RandomState instance or None
+        Seeds all. A fit by an instance is never kept: it would not move the instance on.
+    memory : str, object with the joblib.Memory interface or None
+        Where trees are kept. Number of threads is no part of the key, nor are width and scores of
+        the beam, unless it finds negatives.
+
+    Returns
+    -------
+    list of TreeModel
+
+    Raises
+    ------
+    ValueError
+        If an object of the user's own cannot be pickled, and so not be part of a key.
+    """
+    n_jobs, options = options.n_jobs, options._replace(n_jobs=None)
+    negatives = options.negatives
+    each = negatives if isinstance(negatives, (list, tuple)) else [negatives]
+    if not any(map(needs_beam, each)):
+        options = options._replace(beam_width=None, scoring=Scoring())
+    train = _train
+    if memory is not None and (random_state is None or isinstance(random_state, Integral)):
+        _check_keys(
+            label_tree=indexing.label_trees,
+            label_features=indexing.label_features,
+            matcher=options.matcher,
+            ranker=options.ranker,
+        )
+        train = check_memory(memory).cache(_train, ignore=["n_jobs"])
+    return train(X, Y, indexing, options, random_state, n_jobs)
+
+
+def _train(X, Y, indexing, options, random_state, n_jobs):
+    random_state = check_random_state(random_state)
+    hierarchies = index_labels(
+        X,
+        Y,
+        indexing.label_trees,
+        indexing.label_features,
+        seeds=[random_state.randint(MAX_SEED) for _ in indexing.label_trees],
+        branching_factor=indexing.branching_factor,
+        max_leaf_size=indexing.max_leaf_size,
+        row_weights=options.row_costs,
+        n_jobs=n_jobs,
+    )
+    options = options._replace(n_jobs=n_jobs)
+    return [train_tree(X, Y, tree, random_state, options) for tree in hierarchies]
+
+
+def _check_keys(**parts):
+    for name, value in parts.items():
+        if isinstance(value, np.ndarray) or sp.issparse(value):
+            continue  # can be, and may be large
+        try:
+            joblib.hash(value)
+        except Exception as error:
+            raise ValueError(
+                f"memory tells fits apart by their pickled parameters, and {name}={value!r} cannot "
+                "be pickled; use a function of a module for a lambda, or memory=None."
+            ) from error

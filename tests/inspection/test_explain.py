@@ -1,0 +1,303 @@
+"""An explanation adds up, and tells of the search that prediction makes."""
+
+import numpy as np
+import pytest
+import scipy.sparse as sp
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import GridSearchCV, KFold
+from sklearn.neighbors import KNeighborsClassifier
+from sklearn.pipeline import make_pipeline
+from sklearn.svm import LinearSVC
+
+import naive
+from skxmr import XRLinearClassifier
+from skxmr._core._transforms import SHAPES
+from skxmr.datasets import make_extreme_multilabel
+from skxmr.inspection import explain
+from skxmr.metrics import topk_scorer
+
+DATA = make_extreme_multilabel(
+    n_samples=400, n_features=300, n_labels=120, n_features_per_sample=15, random_state=1
+)
+MODELS = [
+    XRLinearClassifier(*shape, loss=loss, weight_threshold=threshold, random_state=0).fit(*DATA)
+    for shape, loss, threshold in [
+        ((4, 5), "squared_hinge", 0.1),
+        ((16, 40), "log_loss", 0.0),
+        ((2, 120), "hinge", 0.0),
+    ]
+]
+
+
+@st.composite
+def rows(draw):
+    """A sparse row with values of any sign and size, some features known to no model."""
+    features = draw(st.lists(st.integers(0, 299), unique=True, max_size=40))
+    values = draw(
+        st.lists(
+            st.floats(-100, 100, width=32).filter(bool),
+            min_size=len(features),
+            max_size=len(features),
+        )
+    )
+    row = sp.csr_matrix(
+        (np.float32(values), (np.zeros(len(features), dtype=int), features)), shape=(1, 300)
+    )
+    row.sort_indices()
+    return row
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.sampled_from(MODELS), rows(), st.integers(0, 119))
+def test_contributions_of_a_step_sum_to_its_margin(model, row, label):
+    path = explain(model, row, label).path
+    assert [step.level for step in path] == list(range(1, model.hierarchy_.n_levels + 1))
+    x = row.toarray()[0].astype(np.float64)
+    parent = np.zeros(1, dtype=np.int32)
+    identity = (SHAPES["identity"], 0.0, 0.0)
+    for step, level in zip(path, model._model.levels, strict=True):
+        W, intercepts = naive.dense_weights(level)
+        place = step.node
+        if step is path[-1]:
+            place = int(np.flatnonzero(model.hierarchy_.label_order == label)[0])
+        size = np.abs(x) @ np.abs(W[:, place]) + abs(intercepts[place])
+        assert step.intercept == intercepts[place]
+        assert step.contributions.sum() + step.intercept == pytest.approx(step.margin, abs=1e-9)
+        assert step.margin == pytest.approx(x @ W[:, place] + intercepts[place], abs=1e-12 * size)
+        assert np.array_equal(step.contributions, step.values * step.weights)
+        assert np.array_equal(step.values, x[step.features])
+        assert np.array_equal(step.weights, W[step.features, place])
+        # All that count, the largest first.
+        assert set(step.features) == set(np.flatnonzero(x * W[:, place]))
+        assert np.all(np.diff(np.abs(step.contributions)) <= 0)
+        # The margin that prediction works with is this one, but for the rounding of float32.
+        ids, margins = level.expand_row(
+            (row.indices, row.data), (parent, np.zeros(1, dtype=np.float32)), 0, identity
+        )
+        kernel = margins[ids == step.node][0]
+        assert kernel == pytest.approx(step.margin, abs=1e-6 * size * (1 + row.nnz))
+        parent = np.array([place], dtype=np.int32)
+
+
+@pytest.mark.parametrize(
+    "score",
+    [
+        {},
+        {"score_transform": "sigmoid"},
+        {"score_transform": "log-l2-hinge"},
+        {"score_transform": "identity"},
+        {"score_transform": ("l1-hinge", "identity")},
+        {"score_combination": "sum"},
+        {"score_combination": "last"},
+        {"score_combination": "last", "score_transform": "identity"},
+        {"propensity_weight": 0.7},
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("beam_width", [1, 3, None])
+def test_rank_and_score_are_those_of_the_ranking(score, beam_width):
+    X, _ = DATA
+    model = XRLinearClassifier(4, 5, beam_width=beam_width, random_state=0, **score).fit(*DATA)
+    labels, scores = model.predict_topk(X[7], k=120)
+    found = {int(label): at for at, label in enumerate(labels[0]) if label >= 0}
+    assert bool(beam_width) == (len(found) < 120)
+    for label in range(0, 120, 7):
+        explanation = explain(model, X[7], label)
+        last = explanation.path[-1]
+        kept = [step.kept for step in explanation.path]
+        if label in found:
+            assert explanation.rank == found[label] + 1 == last.beam_rank
+            assert explanation.score == scores[0, found[label]] == np.float32(last.joint_score)
+            assert all(kept)
+            assert "ranked" in str(explanation)
+        else:
+            assert explanation.rank is None
+            assert explanation.score == -np.inf
+            lost = kept.index(False)
+            assert not any(kept[lost:])
+            assert explanation.path[lost].beam_rank > beam_width
+            assert all(step.beam_rank is None for step in explanation.path[lost + 1 :])
+            assert f"lost it on level {lost + 1}" in str(explanation)
+
+
+def test_own_scores_of_a_path_multiply():
+    X, _ = DATA
+    model = XRLinearClassifier(4, 5, propensity_weight=0.5, random_state=0).fit(*DATA)
+    label = int(model.predict_topk(X[3], k=1)[0][0, 0])
+    *clusters, last = explain(model, X[3], label).path
+    joint = 1.0
+    for step in clusters:
+        joint *= step.own_score
+        assert step.joint_score == pytest.approx(joint, rel=1e-5)
+    assert last.lift < 1
+    assert last.joint_score == pytest.approx(joint * last.own_score * last.lift, rel=1e-5)
+    assert "for its rarity" in str(explain(model, X[3], label))
+
+
+def test_records_add_up_to_the_margins():
+    X, _ = DATA
+    explanation = explain(MODELS[0], X[5], 17)
+    records = explanation.to_records()
+    for step in explanation.path:
+        own = [each for each in records if each["level"] == step.level]
+        assert sum(each["contribution"] for each in own) == pytest.approx(step.margin)
+        assert [each["name"] for each in own] == ["intercept", *step.names]
+        assert all(each["node"] == step.node for each in own)
+
+
+def test_every_tree_of_an_ensemble_has_a_path():
+    X, Y = DATA
+    model = XRLinearClassifier(8, 15, n_trees=3, random_state=0).fit(X, Y)
+    labels, scores = model.predict_topk(X[2], k=3)
+    explanation = explain(model, X[2], int(labels[0, 2]))
+    assert explanation.rank == 3
+    assert explanation.score == scores[0, 2]
+    assert len(explanation.paths) == 3
+    mean = np.mean([path[-1].joint_score if path[-1].kept else 0 for path in explanation.paths])
+    assert explanation.score == pytest.approx(mean, rel=1e-5)
+    assert "tree 3 of 3" in str(explanation)
+    assert "tree 3 of 3" in explanation._repr_html_()
+
+
+TEXTS = [
+    "solve a sparse linear system",
+    "sparse matrix product",
+    "inverse fourier transform",
+    "discrete fourier transform of a signal",
+    "wavelet transform of a signal",
+    "eigenvalues of a sparse matrix",
+]
+TOPICS = ["solve", "product", "fourier", "fourier", "wavelet", "eigen"]
+
+
+def test_a_text_through_a_pipeline():
+    model = make_pipeline(TfidfVectorizer(), XRLinearClassifier(max_leaf_size=2, random_state=0))
+    model.fit(TEXTS, TOPICS)
+    text = "fourier transform <b>"
+    explanation = explain(model, text, "fourier")
+    assert explanation.label_name == "fourier"
+    assert explanation.rank == 1
+    assert explanation.n_row_features == 2
+    assert all(set(step.names) <= {"fourier", "transform"} for step in explanation.path)
+    report = str(explanation)
+    assert report.startswith("fourier: ranked 1st")
+    assert "label fourier" in report
+    assert "fourier" in explanation.path[-1].names
+    assert "2 labels" in explanation.path[0].name
+    assert str(explain(model, [text], "fourier")) == report
+    assert str(explain(model[-1], model[:-1].transform([text]), "fourier")) != report  # x0, x1
+    names = model[:-1].get_feature_names_out()
+    row = model[:-1].transform([text])
+    for x in (row, sp.csr_array(row), row.toarray(), row.toarray()[0]):
+        assert str(explain(model[-1], x, "fourier", feature_names=names)) == report
+    short = str(explain(model, text, "fourier", n_features=0))
+    assert "more feature" in short
+    assert len(short) < len(report)
+
+
+def test_label_names_and_columns_name_the_same_label():
+    X, _ = DATA
+    names = [f"<topic> {label}" for label in range(120)]
+    by_name = explain(MODELS[0], X[0], "<topic> 5", label_names=names)
+    by_column = explain(MODELS[0], X[0], np.int64(5), label_names=names)
+    assert by_name.label == by_column.label == 5
+    assert str(by_name) == str(by_column)
+    html = by_name._repr_html_()
+    assert "&lt;topic&gt; 5" in html
+    assert "<topic>" not in html
+
+
+def test_a_search_stands_for_its_best_estimator():
+    X, Y = DATA
+    search = GridSearchCV(
+        XRLinearClassifier(max_leaf_size=20, random_state=0),
+        {"C": [0.5, 1.0]},
+        scoring=topk_scorer("precision"),
+        cv=KFold(2),
+    ).fit(X, Y)
+    assert str(explain(search, X[0], 3)) == str(explain(search.best_estimator_, X[0], 3))
+
+
+def test_a_data_frame_brings_its_names():
+    pd = pytest.importorskip("pandas")
+    frame = pd.DataFrame(DATA[0][:, :40].toarray(), columns=[f"word {i}" for i in range(40)])
+    model = XRLinearClassifier(max_leaf_size=20, random_state=0).fit(frame, DATA[1])
+    label = int(model.predict_topk(frame[4:5], k=1)[0][0, 0])
+    path = explain(model, frame[4:5], label).path
+    assert all(name.startswith("word ") for step in path for name in step.names)
+    assert sum(len(step.names) for step in path) > 0
+
+
+@pytest.mark.parametrize("level", [1, -1])
+def test_levels_of_an_own_matcher_have_scores_and_no_features(level):
+    X, Y = DATA
+    model = XRLinearClassifier(
+        4, 8, matcher=KNeighborsClassifier(3), matcher_level=level, beam_width=4, random_state=0
+    ).fit(X, Y)
+    labels, scores = model.predict_topk(X[9], k=2)
+    explanation = explain(model, X[9], int(labels[0, 1]))
+    first, *below = explanation.path
+    assert first.source == "matcher"
+    assert first.margin is None
+    assert len(first.contributions) == 0
+    assert 0 < first.own_score <= 1
+    assert first.joint_score == first.own_score
+    assert first.kept
+    assert {step.source for step in below} == {"linear"}
+    assert explanation.rank == 2
+    assert explanation.score == scores[0, 1] == np.float32(below[-1].joint_score)
+    assert "matcher given" in str(explanation)
+    # What the neighbours have no part in has no score.
+    P = model.predict_proba(X[9]).toarray()[0]
+    lost = [explain(model, X[9], int(label)) for label in np.flatnonzero(P == 0)[::10]]
+    assert all(each.rank is None for each in lost)
+    if level == -1:
+        assert any(each.path[0].sibling_rank is None for each in lost)
+        assert any("without a score" in str(each) for each in lost)
+
+
+@pytest.mark.parametrize("ranker", [LogisticRegression(C=10), LinearSVC()], ids=["proba", "margin"])
+def test_labels_of_an_own_ranker_have_scores_and_no_features(ranker):
+    X, Y = DATA
+    model = XRLinearClassifier(4, 30, ranker=ranker, beam_width=2, random_state=0).fit(X, Y)
+    labels, scores = model.predict_topk(X[9], k=2)
+    explanation = explain(model, X[9], int(labels[0, 1]))
+    *clusters, last = explanation.path
+    assert {step.source for step in clusters} == {"linear"}
+    assert last.source == "ranker"
+    assert last.margin is None
+    assert last.joint_score == pytest.approx(clusters[-1].joint_score * last.own_score, rel=1e-5)
+    assert explanation.score == scores[0, 1] == np.float32(last.joint_score)
+    assert "ranker given" in str(explanation)
+
+
+def test_a_label_without_rows_was_never_trained(xmc_data):
+    X, Y = xmc_data
+    model = XRLinearClassifier(max_leaf_size=20, beam_width=None, random_state=0).fit(X, Y)
+    assert "never trained" in str(explain(model, X[50], 77))
+
+
+def test_wrong_arguments_are_refused():
+    X, _ = DATA
+    model = MODELS[0]
+    with pytest.raises(ValueError, match="label=120 is not in classes_"):
+        explain(model, X[0], 120)
+    with pytest.raises(ValueError, match="label='a' is neither in label_names"):
+        explain(model, X[0], "a", label_names=["b"] * 120)
+    with pytest.raises(ValueError, match=r"label='b' is the name of columns \[0, 1"):
+        explain(model, X[0], "b", label_names=["b"] * 120)
+    with pytest.raises(ValueError, match="label_names must have a name for each of the 120"):
+        explain(model, X[0], "b", label_names=["b"])
+    with pytest.raises(ValueError, match="feature_names must have a name for each of the 300"):
+        explain(model, X[0], 0, feature_names=["b"])
+    with pytest.raises(ValueError, match="x must be one row; got 2"):
+        explain(model, X[:2], 0)
+    with pytest.raises(ValueError, match="n_features must be an integer from 0 up; got -1"):
+        explain(model, X[0], 0, n_features=-1)
+    with pytest.raises(TypeError, match="estimator must be an XRLinearClassifier"):
+        explain(LinearSVC().fit([[0], [1]], [0, 1]), [0], 0)
+    with pytest.raises(ValueError, match="not fitted"):
+        explain(XRLinearClassifier(), X[0], 0)

@@ -1,0 +1,16 @@
+import re
+
+import pytest
+from documents import ROOT, run_code
+
+from skxmr.inspection import describe_tree
+
+PAGE = ROOT / "doc" / "guide" / "inspection.md"
+
+
+@pytest.mark.skipif(not PAGE.exists(), reason="no source checkout around the tests")
+def test_the_reports_shown_are_those_printed(capsys):
+    names = run_code(PAGE, capsys)
+    report, tree = re.findall(r"```text\n(.*?)\n```", PAGE.read_text(), re.DOTALL)
+    assert str(names["explanation"]) == report
+    assert str(describe_tree(names["model"], n_features=3)) == tree

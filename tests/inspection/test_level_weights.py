@@ -1,0 +1,19 @@
+import numpy as np
+import pytest
+
+import naive
+from skxmr import XRLinearClassifier
+from skxmr.linear.level_weights import weights_of
+
+
+@pytest.mark.parametrize("shape", [(3, 5), (60, 150)], ids=["8 bits", "one leaf"])
+def test_weights_of_every_child_are_those_stored(xmc_data, shape):
+    X, Y = xmc_data
+    model = XRLinearClassifier(*shape, random_state=0).fit(X, Y)
+    for level in model._model.levels:
+        W, intercepts = naive.dense_weights(level)
+        for child in range(W.shape[1]):
+            features, weights, intercept = weights_of(level, child)
+            assert np.array_equal(features, np.flatnonzero(W[:, child]))
+            assert np.array_equal(weights, W[features, child])
+            assert intercept == intercepts[child]

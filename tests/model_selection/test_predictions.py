@@ -1,0 +1,89 @@
+"""`cross_val_predict`: each row by a model that has not seen it, in the form of the method."""
+
+import numpy as np
+import pytest
+import scipy.sparse as sp
+from sklearn import model_selection as reference
+from sklearn.datasets import load_iris
+from sklearn.model_selection import KFold, ShuffleSplit
+
+from skxmr import XRLinearClassifier
+from skxmr.model_selection import cross_val_predict
+
+FOLDS = KFold(3, shuffle=True, random_state=0)
+pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+
+
+def classifier(**params):
+    return XRLinearClassifier(max_leaf_size=20, random_state=0, **params)
+
+
+@pytest.mark.parametrize("method", ["predict", "predict_proba", "decision_function"])
+@pytest.mark.parametrize("container", [sp.csr_matrix, sp.csc_array])
+def test_sparse_results_stay_sparse(method, container, xmc_data):
+    X, Y = xmc_data
+    got = cross_val_predict(classifier(), X, container(Y), cv=FOLDS, method=method)
+    assert sp.issparse(got)
+    assert got.format == "csr"
+    for train, test in FOLDS.split(X):
+        want = getattr(classifier().fit(X[train], Y[train]), method)(X[test])
+        assert (got[test] != want).nnz == 0
+
+
+@pytest.mark.parametrize("dense", [False, True])
+def test_rankings(dense, xmc_data):
+    X, Y = xmc_data
+    model = classifier(beam_width=1)
+    labels, scores = cross_val_predict(
+        model, X, Y.toarray() if dense else Y, cv=FOLDS, method="predict_topk", k=30
+    )
+    assert (labels.dtype, scores.dtype) == (np.int32, np.float32)
+    assert (labels < 0).any()  # a leaf has 20 labels at most
+    for train, test in FOLDS.split(X):
+        want = classifier(beam_width=1).fit(X[train], Y[train]).predict_topk(X[test], 30)
+        np.testing.assert_array_equal(labels[test], want[0])
+        np.testing.assert_array_equal(scores[test], want[1])
+
+
+def test_rankings_of_classes_are_places_in_all_classes():
+    X, y = load_iris(return_X_y=True)
+    names = np.array(["a", "b", "c"])[y]
+    in_order = KFold(3)  # each fold lacks the class that it is asked for
+    labels, scores = cross_val_predict(
+        classifier(), X, names, cv=in_order, method="predict_topk", k=3
+    )
+    assert not np.any(labels == y[:, None])
+    np.testing.assert_array_equal(labels[:, 2], -1)
+    assert set(labels[:50, 0]) <= {1, 2}
+    assert set(labels[100:, 0]) <= {0, 1}
+    np.testing.assert_array_equal(scores[:, 2], -np.inf)
+
+
+@pytest.mark.parametrize("method", ["predict", "predict_proba"])
+def test_targets_that_are_not_sparse_are_scikit_learns(method, xmc_data):
+    X, Y = xmc_data
+    got = cross_val_predict(classifier(), X, Y.toarray(), cv=3, method=method)
+    want = reference.cross_val_predict(classifier(), X, Y.toarray(), cv=3, method=method)
+    assert isinstance(got, np.ndarray)
+    np.testing.assert_array_equal(got, want)
+
+
+def test_workers_change_nothing(xmc_data):
+    X, Y = xmc_data
+    one = cross_val_predict(classifier(), X, Y, cv=FOLDS, method="predict_topk")
+    two = cross_val_predict(classifier(), X, Y, cv=FOLDS, method="predict_topk", n_jobs=2)
+    np.testing.assert_array_equal(one[0], two[0])
+
+
+def test_refusals(xmc_data):
+    X, Y = xmc_data
+    for wrong in (
+        {"method": "transform"},
+        {"k": 0, "method": "predict_topk"},
+        {"k": 2.5, "method": "predict_topk"},
+        {"cv": ShuffleSplit(2, random_state=0)},
+    ):
+        with pytest.raises(ValueError, match=r"'method'|'k'|only works for partitions"):
+            cross_val_predict(classifier(), X, Y, **wrong)
+    with pytest.raises(AttributeError, match="predict_log_proba"):
+        cross_val_predict(classifier(), X, Y, method="predict_log_proba")
