@@ -7,8 +7,6 @@ A tree of labels saves time twice: in training, where a label is told only from 
 in prediction, where a beam follows the few best clusters of each level. Both savings can cost
 precision. A grid search over ``branching_factor``, how many children a cluster may have, and
 ``beam_width``, how many clusters the beam keeps, shows how much.
-
-``--output FILE`` saves the figure instead of showing it.
 """
 
 # %%
@@ -21,8 +19,7 @@ precision. A grid search over ``branching_factor``, how many children a cluster 
 #
 # Leaves of ten labels make the tree of this small set deep enough for a beam to matter.
 
-import argparse
-
+import matplotlib.pyplot as plt
 import numpy as np
 from sklearn.feature_extraction.text import CountVectorizer, TfidfTransformer
 from sklearn.model_selection import GridSearchCV, KFold
@@ -31,10 +28,6 @@ from sklearn.pipeline import make_pipeline
 from skxmr import XRLinearClassifier
 from skxmr.datasets import load_api_docs
 from skxmr.metrics import topk_scorer
-
-parser = argparse.ArgumentParser(description="Compare beam widths and branching factors.")
-parser.add_argument("--output", metavar="FILE", help="save the figure here, do not show it")
-output = parser.parse_args().output
 
 texts, Y = load_api_docs(return_X_y=True)
 counts = CountVectorizer(stop_words="english", dtype=np.float32).fit_transform(texts)
@@ -99,38 +92,26 @@ for factor, seconds in zip(branching_factors, fit_time, strict=True):
 # Fewer levels are also faster to search. What a wide tree costs is training, where each cluster
 # is told from more others: little here, more with more labels.
 
-try:
-    import matplotlib.pyplot as plt
-except ImportError:
-    plt = None
-    print("\nInstall matplotlib to see this as a figure.")
-
-if plt is not None:
-    # Colours that can be told apart without seeing red or green.
-    styles = [("#0072B2", "o"), ("#E69F00", "s"), ("#009E73", "^"), ("#CC79A7", "D")]
-    fig, (left, right) = plt.subplots(1, 2, figsize=(10, 4.2), layout="constrained")
-    for factor, p, score, fit, (color, marker) in zip(
-        branching_factors, precision, score_time, fit_time, styles, strict=True
-    ):
-        left.plot(beam_widths, p, color=color, marker=marker, label=factor)
-        right.plot(beam_widths, 1000 * score, color=color, marker=marker)
-        right.axhline(1000 * fit, color=color, linestyle="--")
-    left.set(title="Precision of the first label", ylabel="P@1")
-    left.legend(title="branching factor", reverse=True)
-    right.set(title="Time for one fold", ylabel="milliseconds", ylim=(0, None))
-    # The colours are explained on the left; what is left to say has none.
-    right.plot([], [], color="0.3", linestyle="--", label="fit, at any beam width")
-    right.plot([], [], color="0.3", marker=".", label="score")
-    right.legend(loc="upper left", bbox_to_anchor=(0, 0.72))
-    for ax in (left, right):
-        ax.set_xscale("log", base=2)
-        ax.set_xticks(beam_widths, beam_widths)
-        ax.set_xlabel("beam width")
-        ax.grid(alpha=0.3)
-        ax.spines[["top", "right"]].set_visible(False)
-
-    if output:
-        fig.savefig(output, dpi=150)
-    # Backends that draw to files have nothing to show, and say so in a warning.
-    elif fig.canvas.required_interactive_framework:
-        plt.show()
+# Colours that can be told apart without seeing red or green.
+styles = [("#0072B2", "o"), ("#E69F00", "s"), ("#009E73", "^"), ("#CC79A7", "D")]
+fig, (left, right) = plt.subplots(1, 2, figsize=(10, 4.2), layout="constrained")
+for factor, p, score, fit, (color, marker) in zip(
+    branching_factors, precision, score_time, fit_time, styles, strict=True
+):
+    left.plot(beam_widths, p, color=color, marker=marker, label=factor)
+    right.plot(beam_widths, 1000 * score, color=color, marker=marker)
+    right.axhline(1000 * fit, color=color, linestyle="--")
+left.set(title="Precision of the first label", ylabel="P@1")
+left.legend(title="branching factor", reverse=True)
+right.set(title="Time for one fold", ylabel="milliseconds", ylim=(0, None))
+# The colours are explained on the left; what is left to say has none.
+right.plot([], [], color="0.3", linestyle="--", label="fit, at any beam width")
+right.plot([], [], color="0.3", marker=".", label="score")
+right.legend(loc="upper left", bbox_to_anchor=(0, 0.6))
+for ax in (left, right):
+    ax.set_xscale("log", base=2)
+    ax.set_xticks(beam_widths, beam_widths)
+    ax.set_xlabel("beam width")
+    ax.grid(alpha=0.3)
+    ax.spines[["top", "right"]].set_visible(False)
+plt.show()

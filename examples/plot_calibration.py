@@ -6,8 +6,6 @@ Probabilities, and thresholds
 A score in (0, 1] is not yet a probability: of labels with the score 0.7, are seven in ten right?
 A reliability diagram shows it. Calibration on held-out rows mends it, and a threshold tuned on
 held-out rows decides how many labels a row gets.
-
-``--output FILE`` saves the figure instead of showing it.
 """
 
 # %%
@@ -16,8 +14,7 @@ held-out rows decides how many labels a row gets.
 # Random rows with 1000 labels, a few of them true for each row. The targets stay sparse all the
 # way.
 
-import argparse
-
+import matplotlib.pyplot as plt
 from sklearn.metrics import f1_score
 
 from skxmr import XRLinearClassifier
@@ -27,10 +24,6 @@ from skxmr.calibration import (
 )
 from skxmr.datasets import make_extreme_multilabel
 from skxmr.metrics import calibration_curve, expected_calibration_error
-
-parser = argparse.ArgumentParser(description="Calibrate scores and tune thresholds.")
-parser.add_argument("--output", metavar="FILE", help="save the figure here, do not show it")
-output = parser.parse_args().output
 
 X, Y = make_extreme_multilabel(n_samples=9000, n_features=4000, n_labels=1000, random_state=0)
 X, X_test, Y, Y_test = X[:6000], X[6000:], Y[:6000], Y[6000:]
@@ -77,32 +70,20 @@ for average in (None, "micro", "samples"):
 # On the diagonal, what is said is what happens. The two numbers of the sigmoid cannot follow every
 # bend; the isotonic map can, and pairs to learn it from are plenty.
 
-try:
-    import matplotlib.pyplot as plt
-except ImportError:
-    plt = None
-    print("\nInstall matplotlib to see this as a figure.")
-
-if plt is not None:
-    fig, ax = plt.subplots(figsize=(5.5, 5), layout="constrained")
-    ax.plot([0, 1], [0, 1], color="0.6", linestyle="--", label="calibrated")
-    # Colours that can be told apart without seeing red or green.
-    styles = [("#0072B2", "o"), ("#E69F00", "s"), ("#009E73", "^")]
-    for (name, ranking), (color, marker) in zip(rankings.items(), styles, strict=True):
-        prob_true, prob_pred = calibration_curve(Y_test, ranking, n_bins=10)
-        ax.plot(prob_pred, prob_true, color=color, marker=marker, label=name)
-    ax.set(
-        title="Reliability of the five best labels",
-        xlabel="predicted probability",
-        ylabel="fraction of labels that are true",
-        aspect="equal",
-    )
-    ax.legend()
-    ax.grid(alpha=0.3)
-    ax.spines[["top", "right"]].set_visible(False)
-
-    if output:
-        fig.savefig(output, dpi=150)
-    # Backends that draw to files have nothing to show, and say so in a warning.
-    elif fig.canvas.required_interactive_framework:
-        plt.show()
+fig, ax = plt.subplots(figsize=(5.5, 5), layout="constrained")
+ax.plot([0, 1], [0, 1], color="0.6", linestyle="--", label="calibrated")
+# Colours that can be told apart without seeing red or green.
+styles = [("#0072B2", "o"), ("#E69F00", "s"), ("#009E73", "^")]
+for (name, ranking), (color, marker) in zip(rankings.items(), styles, strict=True):
+    prob_true, prob_pred = calibration_curve(Y_test, ranking, n_bins=10)
+    ax.plot(prob_pred, prob_true, color=color, marker=marker, label=name)
+ax.set(
+    title="Reliability of the five best labels",
+    xlabel="predicted probability",
+    ylabel="fraction of labels that are true",
+    aspect="equal",
+)
+ax.legend()
+ax.grid(alpha=0.3)
+ax.spines[["top", "right"]].set_visible(False)
+plt.show()

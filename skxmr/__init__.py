@@ -13,7 +13,7 @@ Each stage is a room: `skxmr.indexing`, `skxmr.matching`, `skxmr.ranking`. Stage
 made of `skxmr.linear`, the linear models of one level. `XRLinearClassifier` joins them.
 """
 
-from skxmr._core.version import __version__
+from skxmr._core.version import __version__ as __version__
 from skxmr.classifier import XRLinearClassifier
 from skxmr.indexing import HierarchicalLabelTree, LabelFeatureUnion, LabelHierarchy
 from skxmr.persistence import load_model, save_model
@@ -24,7 +24,6 @@ __all__ = [
     "LabelFeatureUnion",
     "LabelHierarchy",
     "XRLinearClassifier",
-    "__version__",
     "load_model",
     "preset",
     "save_model",

@@ -170,7 +170,7 @@ class XRLinearClassifier(
         Largest number of sweeps that the solver took.
     n_features_in_ : int
         Number of features.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Names of features, where `X` had them.
 
     See Also

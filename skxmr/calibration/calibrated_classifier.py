@@ -60,7 +60,7 @@ class CalibratedMultilabelClassifierCV(HeldOutScoresClassifier):
         Column numbers of `y`.
     n_features_in_ : int
         Number of features, if the estimator tells it.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Names of features, if the estimator tells them.
 
     See Also

@@ -100,7 +100,7 @@ class HierarchicalLabelTree(ClassNamePrefixFeaturesOutMixin, TransformerMixin, B
         Most rounds that a k-means split took; 1 if there was none.
     n_features_in_ : int
         Number of features of a label.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Names of features, where the fitted data had them.
 
     See Also

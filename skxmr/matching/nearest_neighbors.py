@@ -214,7 +214,7 @@ class NearestNeighborsMatcher(_NearestClassifier):
         Classes, or the column numbers of an indicator.
     n_features_in_ : int
         Number of features.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Names of features, where `X` had them.
 
     See Also
@@ -286,7 +286,7 @@ class NearestCentroidMatcher(_NearestClassifier):
         Classes, or the column numbers of an indicator.
     n_features_in_ : int
         Number of features.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Names of features, where `X` had them.
 
     See Also

@@ -11,6 +11,7 @@ The rows are pieces of the documentation of numpy, scipy and scikit-learn, the l
 document.
 """
 
+import matplotlib.pyplot as plt
 import numpy as np
 import scipy.sparse as sp
 from sklearn.base import BaseEstimator, ClassifierMixin
@@ -32,11 +33,15 @@ vectorizer = TfidfVectorizer(sublinear_tf=True, dtype=np.float32)
 X_train, X_test = vectorizer.fit_transform(train_texts), vectorizer.transform(test_texts)
 
 
+results = {}
+
+
 def evaluate(name, **stages):
-    """Fit with the given stages and print the precision of the first labels."""
+    """Fit with the given stages, and keep and print the precision of the first labels."""
     model = XRLinearClassifier(n_jobs=-1, random_state=0, **stages).fit(X_train, Y_train)
     ranking = model.predict_topk(X_test, k=5)
     first, five = (precision_at_k(Y_test, ranking, k=k) for k in (1, 5))
+    results[name] = first
     print(f"{name:<20} P@1 {first:.3f}  P@5 {five:.3f}")
 
 
@@ -114,3 +119,13 @@ evaluate("own ranker", ranker=BetweenMeans())
 # The stages know nothing of each other, so each goes with every other.
 
 evaluate("all of them", label_tree=tree, matcher=WordVotes(), ranker=BetweenMeans())
+
+fig, ax = plt.subplots(figsize=(7, 3.6), layout="constrained")
+colors = ["#0072B2" if name == "standard stages" else "0.75" for name in results]
+bars = ax.barh(list(results), [100 * first for first in results.values()], color=colors)
+ax.bar_label(bars, fmt="%.1f", padding=3)
+ax.invert_yaxis()
+ax.set(title="Precision of the first label, %", xticks=[])
+ax.tick_params(axis="y", length=0)
+ax.spines[["top", "right", "bottom"]].set_visible(False)
+plt.show()

@@ -1,0 +1,21 @@
+"""What every built package must do, wherever it is installed: fit something small and rank it."""
+
+import numpy as np
+
+import skxmr
+from skxmr.datasets import make_extreme_multilabel
+from skxmr.metrics import precision_at_k
+
+X, Y = make_extreme_multilabel(random_state=0)
+model = skxmr.XRLinearClassifier(random_state=0).fit(X, Y)
+labels, scores = model.predict_topk(X, k=5)
+precision = precision_at_k(Y, (labels, scores), k=1)
+print(f"{skxmr.__file__}: training precision@1 {precision:.2f}")
+assert precision > 0.9
+
+# One row, another thread count, and a tree of several: the same kernels by other ways.
+one, _ = model.predict_topk(X[:1], k=5)
+assert np.array_equal(one, labels[:1])
+again = skxmr.XRLinearClassifier(n_jobs=2, random_state=0).fit(X, Y).predict_topk(X, k=5)
+assert np.array_equal(again[0], labels)
+assert np.array_equal(again[1], scores)

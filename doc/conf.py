@@ -1,0 +1,99 @@
+"""How the documentation is built; nothing is fetched from the network.
+
+One command, from the root of the repository::
+
+    python -m sphinx -W --keep-going -b html doc doc/_build/html
+"""
+
+import os
+import sys
+from pathlib import Path
+
+import skxmr
+
+sys.path.insert(0, str(Path(__file__).parent))  # for gallery_order
+
+# Before any example imports numpy or draws: threads of the libraries would disturb each other.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ["MPLBACKEND"] = "Agg"
+
+project = "skxmr"
+author = "the skxmr developers"
+project_copyright = f"2026, {author}"
+version = release = skxmr.__version__
+
+extensions = [
+    "myst_parser",
+    "numpydoc",
+    "sphinx.ext.autodoc",
+    "sphinx.ext.autosummary",
+    "sphinx.ext.viewcode",
+    "sphinx_copybutton",
+    "sphinx_gallery.gen_gallery",
+]
+exclude_patterns = ["_build"]
+templates_path = ["_templates"]
+# A name in single backticks is a link where it is documented here, code elsewhere.
+default_role = "py:obj"
+
+# -- API reference: a page a name, made from the docstrings ---------------------------------------
+autosummary_generate = True
+autosummary_ignore_module_all = False
+numpydoc_show_class_members = False  # the template lists them
+numpydoc_class_members_toctree = False
+toc_object_entries_show_parents = "hide"
+
+# -- Markdown ------------------------------------------------------------------------------------
+myst_heading_anchors = 3
+myst_enable_extensions = ["colon_fence"]
+
+# -- Gallery -------------------------------------------------------------------------------------
+sphinx_gallery_conf = {
+    "examples_dirs": "../examples",
+    "gallery_dirs": "gallery",
+    # An encoder is downloaded or installed by hand: shown, not run.
+    "filename_pattern": r"/plot_(?!transformer)",
+    "abort_on_example_error": True,
+    "within_subsection_order": "gallery_order.TeachingOrder",
+    "doc_module": ("skxmr",),
+    "backreferences_dir": "generated/backreferences",
+    "reference_url": {"skxmr": None},
+    "download_all_examples": False,
+    "remove_config_comments": True,
+    "write_computation_times": False,
+}
+copybutton_prompt_text = r">>> |\.\.\. |\$ "
+copybutton_prompt_is_regexp = True
+
+# -- HTML ----------------------------------------------------------------------------------------
+html_theme = "pydata_sphinx_theme"
+html_title = "skxmr"
+html_static_path = ["_static"]
+html_css_files = ["skxmr.css"]
+html_show_sourcelink = False
+html_theme_options = {
+    "show_prev_next": True,
+    "navigation_with_keys": False,
+    "header_links_before_dropdown": 6,
+    "navbar_align": "left",
+    "navbar_persistent": ["search-button"],
+    "navbar_end": ["theme-switcher"],
+    "footer_start": ["copyright"],
+    "footer_end": [],
+    "pygments_light_style": "tango",
+}
+# Pages with nothing below them have no use for a list of what is.
+html_sidebars = {
+    page: [] for page in ("index", "installation", "getting_started", "contributing", "changelog")
+}
+
+# Labels of scikit-learn's pages, in docstrings that are inherited: text there, no link.
+ELSEWHERE = {"accuracy_score", "metadata_routing"}
+
+
+def setup(app):
+    """Leave labels of other sites as text."""
+    app.connect(
+        "missing-reference",
+        lambda app, env, node, text: text if node["reftarget"] in ELSEWHERE else None,
+    )

@@ -1,0 +1,146 @@
+"""Draw the pictures of the guide as SVG beside this file: ``python doc/pictures/draw.py``.
+
+The figures of ``settings.svg`` are read from the tables of ``doc/benchmarks/quality.md``.
+"""
+
+import re
+from pathlib import Path
+
+import matplotlib as mpl
+import matplotlib.pyplot as plt
+
+HERE = Path(__file__).parent
+BLUE, ORANGE, GREEN, PINK, GREY = "#0072B2", "#E69F00", "#009E73", "#CC79A7", "#999999"
+TITLES = {
+    "wordnet-hypernyms": "WordNet, 19,000 labels",
+    "debian-deps-bysource": "Debian, 37,000 labels",
+    "bibtex": "bibtex, 159 labels",
+}
+STYLES = {
+    "skxmr": (BLUE, "o"),
+    "pecos": (ORANGE, "s"),
+    "omikuji": (GREEN, "^"),
+    "napkinxc": (PINK, "D"),
+}
+
+
+def save(fig, name):
+    """Write a picture that is the same each time."""
+    fig.savefig(HERE / name, metadata={"Date": None}, facecolor="white")
+    plt.close(fig)
+
+
+def draw_settings():
+    """Mean precision against time of the fit: each setting of each library, by data set."""
+    page = (HERE.parent / "benchmarks" / "quality.md").read_text()
+    fig, axes = plt.subplots(1, 3, figsize=(11, 3.9), layout="constrained")
+    for ax, (name, title) in zip(axes, TITLES.items(), strict=True):
+        table = page.partition(f"## {name}\n")[2].partition("\n## ")[0]
+        for line in re.findall(r"^\| (\w+/.*) \|$", table, re.MULTILINE):
+            setting, _, _, _, _, mean, _, seconds, *_ = [cell.strip() for cell in line.split("|")]
+            library, _, setting = setting.partition("/")
+            color, marker = STYLES[library]
+            place = float(seconds), float(mean.split()[0])
+            ax.scatter(*place, color=color, marker=marker, s=45, zorder=3)
+            if library == "skxmr":
+                offset, side = ((0, -14), "center") if setting == "fast" else ((6, 5), "left")
+                ax.annotate(
+                    setting, place, xytext=offset, textcoords="offset points", color=color, ha=side
+                )
+        ax.set(title=title, xscale="log", xlabel="CPU seconds of the fit")
+        ax.margins(x=0.2, y=0.15)
+        ax.grid(alpha=0.3)
+        ax.spines[["top", "right"]].set_visible(False)
+    axes[0].set_ylabel("mean of P@1, P@3, P@5, %")
+    for library, (color, marker) in STYLES.items():
+        axes[0].scatter([], [], color=color, marker=marker, label=library)
+    axes[0].legend(loc="lower right", fontsize=8)
+    save(fig, "settings.svg")
+
+
+def draw_beam():
+    """A tree in which a beam of two is kept on each level."""
+    scores = [
+        {0: 0.7, 1: 0.2, 2: 0.6},
+        {0: 0.1, 1: 0.6, 2: 0.3, 6: 0.5, 7: 0.2, 8: 0.1},
+    ]
+    fig, ax = plt.subplots(figsize=(9, 4.2), layout="constrained")
+    places = [{0: 4.0}, {i: 1 + 3 * i for i in range(3)}, {i: float(i) for i in range(9)}]
+    kept = [{0}, {0, 2}, {1, 6}]
+    for level in (1, 2):
+        for node, x in places[level].items():
+            parent = node // 3 if level == 2 else 0
+            seen = parent in kept[level - 1]
+            on = seen and node in kept[level]
+            color = BLUE if on else "0.75"
+            above = places[level - 1][parent]
+            ax.plot([above, x], [1 - level, -level], color=color, lw=2.5 if on else 1, zorder=1)
+    for level, nodes in enumerate(places):
+        for node, x in nodes.items():
+            seen = level == 0 or (node // 3 if level == 2 else 0) in kept[level - 1]
+            on = seen and node in kept[level]
+            face = BLUE if on else ("white" if seen else "0.9")
+            ax.scatter(x, -level, s=620, color=face, edgecolor=BLUE if seen else "0.75", zorder=2)
+            if level and seen:
+                text = f"{scores[level - 1][node]:.1f}"
+                color = "white" if on else BLUE
+                ax.text(x, -level, text, ha="center", va="center", color=color, fontsize=9)
+    for leaf in kept[2]:
+        for i in range(4):
+            x = leaf + 0.24 * (i - 1.5)
+            ax.plot([leaf, x], [-2, -2.75], color=GREEN, lw=1, zorder=1)
+            ax.scatter(x, -2.75, s=60, marker="s", color=GREEN, zorder=2)
+    words = [
+        (0, "root"),
+        (-1, "keep the two best"),
+        (-2, "score the children of these only"),
+        (-2.75, "rank the labels of the leaves that are left"),
+    ]
+    for y, text in words:
+        ax.text(9, y, text, va="center", color="0.3", fontsize=9.5)
+    ax.set(xlim=(-0.6, 13.2), ylim=(-3.05, 0.35))
+    ax.axis("off")
+    save(fig, "beam.svg")
+
+
+def draw_lanes():
+    """What an entry of a row meets: one weight, or a cache line of sixteen."""
+    fig, (left, right) = plt.subplots(
+        1, 2, figsize=(9, 3.7), width_ratios=[1, 1.9], layout="constrained"
+    )
+    features = [2, 5, 6]
+    for ax, lanes, title in [(left, 1, "a label at a time"), (right, 16, "sixteen at once")]:
+        for feature in range(9):
+            used = feature in features
+            for lane in range(lanes):
+                ax.add_patch(
+                    plt.Rectangle(
+                        (lane, -feature),
+                        0.92,
+                        0.86,
+                        facecolor=BLUE if used else "0.9",
+                        alpha=1 if lane == 0 or not used else 0.75,
+                    )
+                )
+            if used:
+                ax.annotate(
+                    "",
+                    (-0.15, 0.43 - feature),
+                    (-1.7, 0.43 - feature),
+                    arrowprops={"arrowstyle": "-|>", "color": ORANGE, "lw": 1.8},
+                )
+        ax.text(-1.8, -3.6, "entries of a row", rotation=90, ha="right", va="center", color=ORANGE)
+        ax.text(lanes / 2, 1.3, "label" if lanes == 1 else "labels", ha="center", color="0.3")
+        ax.text(lanes + 0.3, -3.6, "features", rotation=90, va="center", color="0.3")
+        ax.set(xlim=(-3.2, lanes + 1.4), ylim=(-8.3, 2), title=title, aspect="equal")
+        ax.axis("off")
+    save(fig, "lanes.svg")
+
+
+if __name__ == "__main__":
+    mpl.use("Agg")
+    # Text as text, and ids that do not change from run to run.
+    mpl.rcParams.update({"svg.hashsalt": "skxmr", "font.size": 10})
+    draw_settings()
+    draw_beam()
+    draw_lanes()
