@@ -58,7 +58,7 @@ class TransformerMatcher(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Base
         linear models of frozen embeddings.
     max_steps : int, None or sequence of these, default=None
         Most steps of the optimizer on each level, read as `n_epochs`.
-    learning_rate : float, default=5e-5
+    learning_rate : float, default=1e-4
         Highest step size of the encoder. Larger learns faster and may forget what it knew.
     head_learning_rate : float, default=1e-3
         The same of the heads, which are not pre-trained.
@@ -166,7 +166,7 @@ class TransformerMatcher(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Base
         loss="squared_hinge",
         n_epochs=1,
         max_steps=None,
-        learning_rate=5e-5,
+        learning_rate=1e-4,
         head_learning_rate=1e-3,
         weight_decay=0.01,
         warmup_ratio=0.1,
