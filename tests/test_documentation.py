@@ -49,5 +49,7 @@ def test_links_lead_somewhere(page):
 @pytest.mark.parametrize("module", [module for module in PUBLIC if find_spec(module)])
 def test_every_public_name_is_in_the_reference(module):
     listed = set(re.findall(r"^   (\w+)$", (DOC / "api.rst").read_text(), re.MULTILINE))
+    if module == "skxmr.transformer":
+        pytest.importorskip("torch")
     names = set(importlib.import_module(module).__all__) - INTERNAL.get(module, set())
     assert not names - listed
