@@ -72,7 +72,7 @@ class FeatureNames:
                 f"feature_names must have a name for each of the {n_features} features; got "
                 f"{len(given)}."
             )
-        self._names = given
+        self._names = _by_place(given)
 
     def of(self, features):
         """Return the names of features, a tuple of str."""
@@ -99,7 +99,7 @@ class LabelNames:
                 f"{len(given)}."
             )
         self._classes = classes
-        self._names = given
+        self._names = _by_place(given)
 
     def of(self, labels):
         """Return the names of columns, a tuple of str."""
@@ -131,6 +131,11 @@ class LabelNames:
             if known == "label_names"
             else f"label={label!r} is not in classes_, of which there are {n}."
         )
+
+
+def _by_place(names):
+    # A Series looks names up by its index.
+    return names if names is None or isinstance(names, (list, tuple)) else np.asarray(names)
 
 
 def _places(names, label):
