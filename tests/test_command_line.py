@@ -114,6 +114,7 @@ def test_presets(xmc_files):
         (["train", "texts.tsv", "model", "--score-transform", "l9"], "score_transform"),
         (["train", "texts.tsv", "model", "--preset", "worst"], "worst"),
         (["predict", "model", "texts.tsv", "-k", "0"], "at least 1"),
+        (["predict", "model", "texts.tsv", "-k", "x"], "at least 1, got x"),
     ],
 )
 def test_wrong_use_ends_with_status_2(folder, capsys, arguments, said):
@@ -153,6 +154,16 @@ def test_models_and_files_that_do_not_fit(xmc_files, folder, capsys):
     assert "has 3 labels, the model 150" in capsys.readouterr().err
     assert main(["predict", "nothing", "test.txt"]) == 1
     assert "nothing: there is no such folder" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("target", "said"), [("other", "not a model"), ("no/model", "no folder")])
+def test_a_place_that_cannot_be_written_is_found_before_training(folder, capsys, target, said):
+    (folder / "other").mkdir()
+    (folder / "other" / "notes").write_text("mine")
+    assert main(["train", "texts.tsv", target]) == 1
+    printed = capsys.readouterr()
+    assert said in printed.err
+    assert not printed.out
 
 
 def test_as_a_process(folder):

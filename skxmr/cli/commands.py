@@ -1,13 +1,17 @@
 """The commands ``train``, ``predict`` and ``evaluate``."""
 
 import argparse
+import os
 import sys
+from pathlib import Path
 
 from skxmr._core.version import __version__
 from skxmr.classifier import XRLinearClassifier
 from skxmr.cli.data_files import Preparation, read_training_file
 from skxmr.metrics import label_propensities, ndcg_at_k, precision_at_k, psprecision_at_k
 from skxmr.persistence import load_extras, load_model, save_model
+from skxmr.persistence._folder import check_replaceable
+from skxmr.persistence.model_files import FORMAT
 from skxmr.presets import preset
 
 DESCRIPTION = """\
@@ -108,6 +112,8 @@ def train(parser, options):
     parameters |= {name: value for name, value in chosen.items() if value is not None}
     model = XRLinearClassifier(**parameters, verbose=options.verbose)
     _check_parameters(parser, model)
+    # Before hours of training, not after them.
+    _check_target(options.model)
     X, Y, preparation = read_training_file(options.data, options.normalize)
     model.fit(X, Y).set_params(verbose=0)
     extras = preparation.to_extras()
@@ -164,6 +170,13 @@ def _load(parser, options):
     return model, Preparation.from_extras(extras), extras.get("propensities")
 
 
+def _check_target(path):
+    target = Path(os.path.realpath(path))
+    if not target.parent.is_dir():
+        raise FileNotFoundError(f"{path}: there is no folder {target.parent} to write it in.")
+    check_replaceable(path, target, FORMAT)
+
+
 def _check_parameters(parser, model):
     try:
         model._validate_params()
@@ -173,7 +186,6 @@ def _check_parameters(parser, model):
 
 
 def _positive(text):
-    value = int(text)
-    if value < 1:
-        raise argparse.ArgumentTypeError(f"must be at least 1, got {value}")
-    return value
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"must be a whole number of at least 1, got {text}")
+    return int(text)
