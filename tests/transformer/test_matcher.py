@@ -3,6 +3,7 @@
 import pickle
 import shutil
 import socket
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -127,6 +128,14 @@ def test_same_seed_same_model_and_the_callers_random_numbers_stay(matcher, topic
     assert equal(clone(matcher).fit(texts, M).predict_proba(texts), first)
     other = clone(matcher).set_params(random_state=1).fit(texts, M)
     assert not equal(other.predict_proba(texts), first)
+
+
+def test_fits_in_threads_are_the_same_as_alone(matcher, topic_texts):
+    texts, M = topic_texts
+    alone = clone(matcher).fit(texts, M).predict_proba(texts)
+    with ThreadPoolExecutor(2) as pool:
+        for fitted in pool.map(lambda _: clone(matcher).fit(texts, M), range(2)):
+            assert equal(fitted.predict_proba(texts), alone)
 
 
 class Stopped(Exception):
