@@ -239,8 +239,11 @@ default="fine-tuned"
         return y.ravel() if kind == "classes" else y, Y, kind
 
     def _new_classifier(self, random_state):
-        given = XRLinearClassifier() if self.classifier is None else self.classifier
-        classifier = seeded_clone(given, random_state.randint(MAX_SEED))
+        classifier = XRLinearClassifier() if self.classifier is None else clone(self.classifier)
+        seed = random_state.randint(MAX_SEED)
+        if classifier.random_state is None:
+            # It seeds its parts, and each tree by another number.
+            classifier.set_params(random_state=seed)
         shape = {name: getattr(self, name) for name in ("branching_factor", "max_leaf_size")}
         return classifier.set_params(**{k: v for k, v in shape.items() if v is not None})
 

@@ -108,6 +108,15 @@ def test_is_the_linear_classifier_on_these_features(tiny_bert, topics):
     assert model.score(texts, Y) == linear.score(model.transform(texts), Y)
 
 
+def test_trees_of_an_estimator_given_differ(tiny_bert, topics):
+    texts, Y = topics
+    linear = XRLinearClassifier(n_trees=2, label_tree=HierarchicalLabelTree(4, 4))
+    model = frozen(tiny_bert, classifier=linear).fit(texts, Y)
+    first, second = model.classifier_._model.models
+    assert first.hierarchy != second.hierarchy
+    same(clone(model).fit(texts, Y).predict_proba(texts), model.predict_proba(texts))
+
+
 @pytest.mark.parametrize("matcher", ["frozen", "tuned"])
 def test_answers_in_the_form_of_the_targets(tiny_bert, topics, matcher):
     texts, Y = topics
