@@ -97,7 +97,7 @@ class TransformerMatcher(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Base
         and "float32" elsewhere. "float16" scales the loss.
     random_state : int, RandomState instance or None, default=None
         Seeds the order of rows, those held out, dropout and the solver of the heads; the random
-        numbers of torch outside are left as they are.
+        numbers of torch outside are left as they are. Fits in threads of a process take turns.
     verbose : int, default=0
         1 prints a line a level; 2 also shows bars.
 
