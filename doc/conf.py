@@ -7,6 +7,7 @@ One command, from the root of the repository::
 
 import importlib.util
 import os
+import re
 import sys
 from pathlib import Path
 
@@ -104,7 +105,7 @@ SHARED_NAMES = {"cross_val_predict", "cross_val_score", "cross_validate", "learn
 
 
 def link_names(app, doctree, docname):
-    """Make code that is a public name a link to its page in the reference."""
+    """Make code that is a public name, or a call of one, a link to its page in the reference."""
     if docname.startswith(("generated/", "gallery/")):
         return
     entries = app.env.domains["py"].objects
@@ -115,15 +116,23 @@ def link_names(app, doctree, docname):
         if (short := name.rpartition(".")[2]) not in SHARED_NAMES
     }
     for node in list(doctree.findall(nodes.literal)):
-        entry = public.get(node.astext())
+        entry = public.get(node.astext().partition("(")[0])
         if entry and not isinstance(node.parent, nodes.reference | nodes.title):
             target = entry.docname, entry.node_id
             node.replace_self(make_refnode(app.builder, docname, *target, node.deepcopy()))
 
 
+def mend_backlinks(app, pagename, templatename, context, doctree):
+    """Lead back from a source file to all its names: viewcode knows one module for them."""
+    if pagename.startswith("_modules/"):
+        backlink = r"(generated/([\w.]+)\.html)#(?!\2)[\w.]+"
+        context["body"] = re.sub(backlink, r"\1#\2", context["body"])
+
+
 def setup(app):
-    """Leave labels of other sites as text, and link names."""
+    """Leave labels of other sites as text, and mend links."""
     app.connect("doctree-resolved", link_names)
+    app.connect("html-page-context", mend_backlinks)
     app.connect(
         "missing-reference",
         lambda app, env, node, text: text if node["reftarget"] in ELSEWHERE else None,
