@@ -170,7 +170,8 @@ def test_help_shows_the_defaults(capsys):
     with pytest.raises(SystemExit):
         main(["train", "--help"])
     shown = capsys.readouterr().out
-    for name, value in XRLinearClassifier().get_params().items():
+    expected = {**XRLinearClassifier().get_params(), "branching_factor": 16, "max_leaf_size": 100}
+    for name, value in expected.items():
         if name in PARAMETERS:
             option = re.escape(name.replace("_", "-"))
             assert re.search(rf"--{option} VALUE\s+default: {re.escape(str(value))}\n", shown)

@@ -8,6 +8,7 @@ from pathlib import Path
 from skxmr._core.version import __version__
 from skxmr.classifier import XRLinearClassifier
 from skxmr.cli.data_files import Preparation, read_training_file
+from skxmr.indexing import HierarchicalLabelTree
 from skxmr.metrics import label_propensities, ndcg_at_k, precision_at_k, psprecision_at_k
 from skxmr.persistence import load_extras, load_model, save_model
 from skxmr.persistence._folder import check_replaceable
@@ -63,6 +64,8 @@ def make_parser():
     )
     train.add_argument("--verbose", type=int, default=1, help="0: silent, 1: lines, 2: a bar")
     defaults = XRLinearClassifier().get_params()
+    tree = HierarchicalLabelTree()  # what None of the classifier's own stands for
+    defaults |= {name: getattr(tree, name) for name in ("branching_factor", "max_leaf_size")}
     options = train.add_argument_group(
         "parameters of XRLinearClassifier", "as its documentation explains them"
     )
