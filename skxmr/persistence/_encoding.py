@@ -1,6 +1,6 @@
 """Values as JSON, their arrays apart; what would need pickle is refused.
 
-Objects are written by the table of kinds that the caller gives, everything else by its plain type:
+Objects are written by the kinds that the caller knows, everything else by its plain type:
 JSON's own as they are, others as a dict of one key that says what they are.
 """
 

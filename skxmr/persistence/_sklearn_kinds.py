@@ -17,7 +17,7 @@ from skxmr.persistence._estimator_kinds import estimator
 
 
 class Vocabulary(NamedTuple):
-    """A dict from terms to columns, as arrays: as JSON it would take seconds.
+    """A dict from terms to columns, as arrays: as JSON it takes some times as long.
 
     Attributes
     ----------

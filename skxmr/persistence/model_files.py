@@ -66,8 +66,9 @@ def save_model(model, path, *, extras=None):
     """
     if not kind_of(type(model)) or not isinstance(model, (BaseEstimator, LabelHierarchy)):
         raise TypeError(
-            "save_model takes the estimators of skxmr, pipelines of them, a LabelHierarchy, and no "
-            f"subclasses; got {type(model).__name__}. joblib.dump(model, file) takes everything."
+            "save_model takes XRLinearClassifier, HierarchicalLabelTree, LabelHierarchy, what "
+            "skxmr.transformer has, and pipelines of these with vectorizers; no subclasses; got "
+            f"{type(model).__name__}. joblib.dump(model, file) takes everything."
         )
     if not isinstance(model, LabelHierarchy):
         check_is_fitted(model)
