@@ -132,7 +132,7 @@ def train(parser, options):
     _check_destination(options.model)
     X, Y, preparation = read_training_file(options.data, options.normalize)
     model.fit(X, Y).set_params(verbose=0)
-    extras = preparation.to_extras()
+    extras = {"preparation": preparation._asdict()}
     if Y.shape[0] >= 3:
         extras["propensities"] = label_propensities(Y)
     save_model(model, options.model, extras={"command_line": extras})
@@ -183,7 +183,7 @@ def _load(parser, options):
     given = {name: getattr(options, name) for name in ("beam_width", "n_jobs")}
     model.set_params(**{name: value for name, value in given.items() if value is not None})
     _check_parameters(parser, model)
-    return model, Preparation.from_extras(extras), extras.get("propensities")
+    return model, Preparation(**extras["preparation"]), extras.get("propensities")
 
 
 def _check_destination(path):

@@ -48,24 +48,6 @@ class Preparation(NamedTuple):
     vectorizer: Any = None
     names: Any = None
 
-    def to_extras(self):
-        """Return it as plain values, for `save_model`."""
-        extras = {"normalize": self.normalize}
-        if self.vectorizer is not None:
-            terms = self.vectorizer.get_feature_names_out()
-            extras |= {"terms": terms, "idf": self.vectorizer.idf_, "names": self.names}
-        return extras
-
-    @classmethod
-    def from_extras(cls, extras):
-        """Undo `to_extras`."""
-        if "terms" not in extras:
-            return cls(extras["normalize"])
-        vocabulary = {term: column for column, term in enumerate(extras["terms"])}
-        vectorizer = new_vectorizer(vocabulary)
-        vectorizer.idf_ = extras["idf"]
-        return cls(False, vectorizer, extras["names"])
-
     def read(self, path, labels_needed=False):
         """Return the rows of a file and their labels.
 
@@ -147,11 +129,6 @@ def read_texts(path, labels_needed):
     return TextRows(texts, labels)
 
 
-def new_vectorizer(vocabulary=None):
-    """Make the vectoriser of the command line: sublinear TF-IDF of single words, unit rows."""
-    return TfidfVectorizer(sublinear_tf=True, dtype=np.float32, vocabulary=vocabulary)
-
-
 def indicator(labels, column):
     """Return a CSR indicator of the labels that have a column.
 
@@ -198,7 +175,7 @@ def read_training_file(path, scale):
     names = sorted({name for row in rows.labels for name in row})
     if not names:
         raise ValueError(f"{path}: no line has a label.")
-    vectorizer = new_vectorizer()
+    vectorizer = TfidfVectorizer(sublinear_tf=True, dtype=np.float32)
     X = vectorizer.fit_transform(rows.texts)
     Y = indicator(rows.labels, {name: number for number, name in enumerate(names)})
     return X, Y, Preparation(False, vectorizer, np.array(names, dtype=object))

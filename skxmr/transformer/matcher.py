@@ -38,8 +38,9 @@ class TransformerMatcher(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Base
     models of the present embeddings, so that the encoder need not wait for them, and are fitted
     anew to the embeddings of the trained encoder at the end, on all levels.
 
-    A fitted matcher pickles with the weights and the tokenizer, and loads where the folder or the
-    network is not. The embeddings of all training rows are held in memory, as are the tokens.
+    A fitted matcher is pickled, or saved by `skxmr.save_model`, with the weights and the tokenizer,
+    and loads where the folder or the network is not. The embeddings of all training rows are held
+    in memory, as are the tokens.
 
     Parameters
     ----------
