@@ -3,6 +3,8 @@
 A text file has a line a row: the text, a tab, and labels separated by commas.
 """
 
+import sys
+from contextlib import nullcontext
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -90,7 +92,7 @@ def read_texts(path, labels_needed):
     Parameters
     ----------
     path : str
-        The file, in UTF-8.
+        The file, in UTF-8; "-" is standard input.
     labels_needed : bool
         Whether a line without a tab is an error.
 
@@ -104,7 +106,7 @@ def read_texts(path, labels_needed):
         If a line has no tab, or is not UTF-8; the error names it. If there is no line.
     """
     texts, labels = [], []
-    with open(path, "rb") as file:
+    with nullcontext(sys.stdin.buffer) if path == "-" else open(path, "rb") as file:
         for number, line in enumerate(file, start=1):
             try:
                 text, tab, names = line.decode().rstrip("\r\n").rpartition("\t")

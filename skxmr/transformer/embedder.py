@@ -142,7 +142,7 @@ class TransformerEmbedder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Bas
 
         Returns
         -------
-        ndarray of shape (n_texts, n_dimensions_), float32
+        ndarray of shape (n_texts, `n_dimensions_`), float32
             The embeddings.
 
         Raises

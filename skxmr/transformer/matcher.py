@@ -305,7 +305,7 @@ class TransformerMatcher(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Base
 
         Returns
         -------
-        ndarray of shape (n_texts, n_dimensions_), float32
+        ndarray of shape (n_texts, `n_dimensions_`), float32
             Rows of unit length.
 
         Raises
