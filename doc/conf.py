@@ -5,9 +5,14 @@ One command, from the root of the repository::
     python -m sphinx -W --keep-going -b html doc doc/_build/html
 """
 
+import importlib.util
 import os
+import re
 import sys
 from pathlib import Path
+
+from docutils import nodes
+from sphinx.util.nodes import make_refnode
 
 import skxmr
 
@@ -39,6 +44,10 @@ default_role = "py:obj"
 # -- API reference: a page a name, made from the docstrings ---------------------------------------
 autosummary_generate = True
 autosummary_ignore_module_all = False
+# The reference of the encoders is made without torch where torch is not installed.
+autodoc_mock_imports = [
+    name for name in ("torch", "tqdm", "transformers") if importlib.util.find_spec(name) is None
+]
 numpydoc_show_class_members = False  # the template lists them
 numpydoc_class_members_toctree = False
 toc_object_entries_show_parents = "hide"
@@ -91,8 +100,39 @@ html_sidebars = {
 ELSEWHERE = {"accuracy_score", "metadata_routing"}
 
 
+# On pages these are scikit-learn's, unless the module stands before them.
+SHARED_NAMES = {"cross_val_predict", "cross_val_score", "cross_validate", "learning_curve"}
+
+
+def link_names(app, doctree, docname):
+    """Make code that is a public name, or a call of one, a link to its page in the reference."""
+    if docname.startswith(("generated/", "gallery/")):
+        return
+    entries = app.env.domains["py"].objects
+    public = {name: e for name, e in entries.items() if e.objtype in ("class", "function")}
+    public |= {
+        short: entry
+        for name, entry in public.items()
+        if (short := name.rpartition(".")[2]) not in SHARED_NAMES
+    }
+    for node in list(doctree.findall(nodes.literal)):
+        entry = public.get(node.astext().partition("(")[0])
+        if entry and not isinstance(node.parent, nodes.reference | nodes.title):
+            target = entry.docname, entry.node_id
+            node.replace_self(make_refnode(app.builder, docname, *target, node.deepcopy()))
+
+
+def mend_backlinks(app, pagename, templatename, context, doctree):
+    """Lead back from a source file to all its names: viewcode knows one module for them."""
+    if pagename.startswith("_modules/"):
+        backlink = r"(generated/([\w.]+)\.html)#(?!\2)[\w.]+"
+        context["body"] = re.sub(backlink, r"\1#\2", context["body"])
+
+
 def setup(app):
-    """Leave labels of other sites as text."""
+    """Leave labels of other sites as text, and mend links."""
+    app.connect("doctree-resolved", link_names)
+    app.connect("html-page-context", mend_backlinks)
     app.connect(
         "missing-reference",
         lambda app, env, node, text: text if node["reftarget"] in ELSEWHERE else None,

@@ -6,6 +6,7 @@ import scipy.sparse as sp
 from sklearn.exceptions import ConvergenceWarning, NotFittedError
 
 from skxmr import HierarchicalLabelTree, LabelHierarchy, XRLinearClassifier
+from skxmr.calibration import CalibratedMultilabelClassifierCV
 
 
 @pytest.fixture
@@ -186,6 +187,33 @@ def test_x_of_a_wrong_shape_or_type(xmc_data, fitted):
         XRLinearClassifier().fit(X[:0], Y[:0])
     with pytest.raises(ValueError, match="0 feature"):
         XRLinearClassifier().fit(X[:, :0], Y)
+
+
+@pytest.mark.parametrize(
+    "row",
+    [{"a", "b"}, frozenset("ab"), ("a", "b"), ["a", "b"]],
+    ids=["set", "frozenset", "tuple", "list"],
+)
+def test_labels_of_rows_are_told_the_way_to_an_indicator(fitted, xmc_data, row):
+    X, _ = xmc_data
+    as_objects = np.empty(X.shape[0], dtype=object)
+    as_objects[:] = [row] * len(as_objects)
+    ragged = [[1, 2], [3]] * (len(as_objects) // 2)
+    for y in (as_objects, list(as_objects), ragged):
+        for model in (fitted, CalibratedMultilabelClassifierCV(fitted)):
+            with pytest.raises(ValueError, match=r"MultiLabelBinarizer\(sparse_output=True\)"):
+                model.fit(X, y)
+    assert fitted.n_features_in_ == X.shape[1]
+
+
+def test_lists_that_are_an_indicator_or_classes(xmc_data):
+    X, Y = xmc_data
+    dense = Y.toarray()[:, :3]
+    model = XRLinearClassifier(random_state=0)
+    expected = model.fit(X, dense).predict_proba(X)
+    np.testing.assert_array_equal(model.fit(X, dense.tolist()).predict_proba(X), expected)
+    names = ["ab"[int(value)] for value in dense[:, 0]]
+    assert model.fit(X, names).classes_.tolist() == ["a", "b"]
 
 
 def test_broken_csr_is_refused_and_not_read(xmc_data, fitted):

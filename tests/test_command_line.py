@@ -1,5 +1,6 @@
 """The command line does what the estimator does."""
 
+import re
 import subprocess
 import sys
 
@@ -156,21 +157,34 @@ def test_models_and_files_that_do_not_fit(xmc_files, folder, capsys):
     assert "nothing: there is no such folder" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize(("target", "said"), [("other", "not a model"), ("no/model", "no folder")])
-def test_a_place_that_cannot_be_written_is_found_before_training(folder, capsys, target, said):
-    (folder / "other").mkdir()
-    (folder / "other" / "notes").write_text("mine")
-    assert main(["train", "texts.tsv", target]) == 1
-    printed = capsys.readouterr()
-    assert said in printed.err
-    assert not printed.out
+@pytest.mark.parametrize("place", ["texts.tsv", "no/folder", "full"])
+def test_a_place_for_the_model_is_looked_for_before_training(folder, capsys, monkeypatch, place):
+    (folder / "full").mkdir()
+    (folder / "full" / "thesis.tex").touch()
+    monkeypatch.setattr("skxmr.cli.commands.read_training_file", None)
+    assert main(["train", "texts.tsv", place]) == 1
+    assert place in capsys.readouterr().err
+    assert (folder / "texts.tsv").read_text() == TEXTS
+
+
+def test_help_shows_the_defaults(capsys):
+    with pytest.raises(SystemExit):
+        main(["train", "--help"])
+    shown = capsys.readouterr().out
+    expected = {**XRLinearClassifier().get_params(), "branching_factor": 16, "max_leaf_size": 100}
+    for name, value in expected.items():
+        if name in PARAMETERS:
+            option = re.escape(name.replace("_", "-"))
+            assert re.search(rf"--{option} VALUE\s+default: {re.escape(str(value))}\n", shown)
 
 
 def test_as_a_process(folder):
-    def run(*arguments):
+    def run(*arguments, text=None):
         command = [sys.executable, "-m", "skxmr", *arguments]
-        return subprocess.run(command, capture_output=True, text=True)
+        return subprocess.run(command, capture_output=True, text=True, input=text)
 
     assert main(["train", "texts.tsv", "model"]) == 0
     assert run("predict", "model", "texts.tsv", "-k", "1").stdout.startswith("food:")
+    shown = run("predict", "model", "-", "-k", "1", text="a car\nparliament\n").stdout
+    assert [line.partition(":")[0] for line in shown.splitlines()] == ["cars", "news"]
     assert run("predict").returncode == 2

@@ -46,6 +46,19 @@ def test_links_lead_somewhere(page):
         assert not anchor or anchor in anchors, f"{target}#{anchor}"
 
 
+def test_every_page_of_the_guide_leads_to_all_others():
+    pages = {page.name: page.read_text() for page in PAGES if page != OVERVIEW}
+    for name, text in pages.items():
+        line = text.splitlines()[2]
+        linked = re.findall(r"\]\((\w+\.md)\)", line)
+        assert set(linked) == set(pages) - {name}, name
+        assert line.count("**") == 2, name
+    overview = OVERVIEW.read_text()
+    for name in pages:
+        assert f"](guide/{name})" in overview
+        assert f"\nguide/{name.removesuffix('.md')}\n" in overview
+
+
 def code_in_text():
     """Everything that the guide shows as code."""
     return " ".join(

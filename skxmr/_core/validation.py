@@ -136,10 +136,47 @@ def validate_fit_data(estimator, *args, **kwargs):
     seen : dict
         The attributes that say what the data looked like, `n_features_in_` and, if it had names,
         `feature_names_in_`: for `set_seen`, once the fit is done.
+
+    Raises
+    ------
+    ValueError
+        If a target is a collection of labels for each row, or `validate_data` refuses the data.
     """
+    if len(args) > 1:
+        refuse_label_collections(args[1])
     probe = copy.copy(estimator)
     data = validate_data(probe, *args, **kwargs)
     return data, {name: vars(probe)[name] for name in _SEEN if name in vars(probe)}
+
+
+def refuse_label_collections(y):
+    """Refuse a list or set of labels for each row, which numpy and scikit-learn do not explain.
+
+    Parameters
+    ----------
+    y : object
+        Targets as the user gave them.
+
+    Raises
+    ------
+    ValueError
+        If a row is a set, or rows are lists that differ in length or hold several strings.
+    """
+    is_array = getattr(y, "ndim", 0) == 1 and getattr(y.dtype, "kind", None) == "O"
+    if not is_array and not isinstance(y, (list, tuple)):
+        return
+    rows = [row for row in y if isinstance(row, (list, tuple, set, frozenset))]
+    lengths = {len(row) for row in rows}
+    if (
+        len(lengths) > 1
+        or any(isinstance(row, (set, frozenset)) for row in rows)
+        or (lengths and lengths != {1} and any(isinstance(x, str) for row in rows for x in row))
+    ):
+        raise ValueError(
+            "y must be an indicator of 0 and 1, or one class a row; got a list or set of labels "
+            "for each row. MultiLabelBinarizer(sparse_output=True).fit_transform(y) makes an "
+            "indicator of it."
+        )
 
 
 def set_seen(estimator, seen):

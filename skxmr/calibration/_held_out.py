@@ -13,8 +13,9 @@ from sklearn.utils.validation import _check_method_params, _num_samples, check_i
 
 from skxmr._core.score_forms import join_rows
 from skxmr._core.score_rule import LEAST_SCORE
-from skxmr._core.validation import as_public_csr, check_indicator
+from skxmr._core.validation import as_public_csr, check_indicator, refuse_label_collections
 from skxmr.metrics._candidates import Indicator, contains
+from skxmr.metrics._scorers import find_ranker
 
 # Rows scored at once: of 1000 labels each, 65 MB of scores.
 _BLOCK_ROWS = 2**13
@@ -114,9 +115,21 @@ class HeldOutScoresClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator
         return predicted if sparse else predicted.toarray()
 
 
-def estimator_has(name):
-    """Make a method available only where the estimator has one of that name."""
-    return available_if(lambda self: hasattr(getattr(self, "estimator_", self.estimator), name))
+def if_estimator_ranks(method):
+    """Make ``predict_topk`` available only where the estimator or the end of a pipeline has it."""
+    return available_if(lambda self: _ranks(getattr(self, "estimator_", self.estimator)))(method)
+
+
+def _ranks(estimator):
+    return find_ranker(estimator)[0] is not None
+
+
+def topk_of(estimator, X, k):
+    """Return what ``predict_topk`` of the estimator says, or of what a pipeline ends in."""
+    ranker, transformers = find_ranker(estimator)
+    for transformer in transformers:
+        X = transformer.transform(X)
+    return ranker.predict_topk(X, k)
 
 
 def proba_blocks(estimator, X):
@@ -133,6 +146,7 @@ def _check_multilabel(y):
     """Return an indicator as CSR; refuse classes."""
     if y is None:
         raise ValueError("requires y to be passed, but the target y is None.")
+    refuse_label_collections(y)
     if sp.issparse(y):
         y = y if y.format in ("csr", "csc", "coo") else y.tocoo()
     else:

@@ -12,8 +12,14 @@ from sklearn.utils.validation import _num_samples, check_is_fitted
 from skxmr._core.score_forms import join_rows
 from skxmr._core.score_rule import LEAST_SCORE
 from skxmr._core.validation import as_public_csr
-from skxmr.calibration._held_out import HeldOutScoresClassifier, estimator_has, proba_blocks
+from skxmr.calibration._held_out import (
+    HeldOutScoresClassifier,
+    if_estimator_ranks,
+    proba_blocks,
+    topk_of,
+)
 from skxmr.calibration._score_maps import SCORE_MAPS, count_pairs
+from skxmr.metrics._scorers import find_ranker
 
 _LARGEST = np.float32(1.0 - np.finfo(np.float32).epsneg)
 # Rows on which the two scores of an estimator are compared.
@@ -173,7 +179,7 @@ class CalibratedMultilabelClassifierCV(HeldOutScoresClassifier):
         """
         return self._predict_labels(X, lambda pairs: self._mapped(pairs.scores) >= 0.5)
 
-    @estimator_has("predict_topk")
+    @if_estimator_ranks
     def predict_topk(self, X, k=10):
         """Return the best labels of each row in the estimator's order, with probabilities.
 
@@ -192,7 +198,7 @@ class CalibratedMultilabelClassifierCV(HeldOutScoresClassifier):
             Their probabilities; -inf where the index is -1.
         """
         check_is_fitted(self)
-        labels, scores = self.estimator_.predict_topk(X, k)
+        labels, scores = topk_of(self.estimator_, X, k)
         if not self._topk_gives_proba:
             scores = _proba_of(self.estimator_, X, labels)
         return labels, np.where(labels >= 0, self._mapped(scores), np.float32(-np.inf))
@@ -225,11 +231,11 @@ def _proba_of(estimator, X, labels):
 
 def _topk_gives_proba(estimator, X):
     """Whether the scores of predict_topk are those of predict_proba; logarithms are not."""
-    if not hasattr(estimator, "predict_topk"):
+    if find_ranker(estimator)[0] is None:
         return False
     (X,) = indexable(X)
     X = _safe_indexing(X, next(gen_batches(_num_samples(X), _COMPARED_ROWS)))
-    labels, scores = estimator.predict_topk(X, 1)
+    labels, scores = topk_of(estimator, X, 1)
     known = labels >= 0
     proba = _proba_of(estimator, X, labels)
     return bool(np.allclose(scores[known], proba[known], rtol=1e-5, atol=0))

@@ -8,7 +8,7 @@ from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
 from skxmr.calibration._f1_thresholds import Pool, f1_at, shared_threshold, thresholds_of_labels
-from skxmr.calibration._held_out import HeldOutScoresClassifier, estimator_has
+from skxmr.calibration._held_out import HeldOutScoresClassifier, if_estimator_ranks, topk_of
 
 
 class TunedThresholdMultilabelClassifierCV(HeldOutScoresClassifier):
@@ -194,7 +194,7 @@ class TunedThresholdMultilabelClassifierCV(HeldOutScoresClassifier):
         check_is_fitted(self)
         return self.estimator_.predict_proba(X)
 
-    @estimator_has("predict_topk")
+    @if_estimator_ranks
     def predict_topk(self, X, k=10):
         """Return the estimator's ``predict_topk``, which needs no threshold.
 
@@ -213,7 +213,7 @@ class TunedThresholdMultilabelClassifierCV(HeldOutScoresClassifier):
             Their scores.
         """
         check_is_fitted(self)
-        return self.estimator_.predict_topk(X, k)
+        return topk_of(self.estimator_, X, k)
 
 
 class _PoolFold:

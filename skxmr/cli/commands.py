@@ -8,6 +8,7 @@ from pathlib import Path
 from skxmr._core.version import __version__
 from skxmr.classifier import XRLinearClassifier
 from skxmr.cli.data_files import Preparation, read_training_file
+from skxmr.indexing import HierarchicalLabelTree
 from skxmr.metrics import label_propensities, ndcg_at_k, precision_at_k, psprecision_at_k
 from skxmr.persistence import load_extras, load_model, save_model
 from skxmr.persistence._folder import check_replaceable
@@ -19,7 +20,8 @@ Extreme multilabel classification from files.
 
 A data file is either in the text format of the Extreme Classification Repository (a first line
 "n_rows n_features n_labels", then "label,label feature:value ..."), or has a line a row: the text,
-a tab, and labels separated by commas. Texts are made TF-IDF vectors; how is kept with the model.
+a tab, and labels separated by commas, without a header and without quotes. Texts are made TF-IDF
+vectors; how is kept with the model.
 """
 
 # Parameters of XRLinearClassifier that have an option, by type.
@@ -61,15 +63,30 @@ def make_parser():
         "for; texts always are",
     )
     train.add_argument("--verbose", type=int, default=1, help="0: silent, 1: lines, 2: a bar")
-    options = train.add_argument_group("parameters of XRLinearClassifier, with its defaults")
+    defaults = XRLinearClassifier().get_params()
+    tree = HierarchicalLabelTree()  # what None of the classifier's own stands for
+    defaults |= {name: getattr(tree, name) for name in ("branching_factor", "max_leaf_size")}
+    options = train.add_argument_group(
+        "parameters of XRLinearClassifier", "as its documentation explains them"
+    )
     for name, kind in PARAMETERS.items():
-        options.add_argument(f"--{name.replace('_', '-')}", dest=name, type=kind, metavar="VALUE")
+        options.add_argument(
+            f"--{name.replace('_', '-')}",
+            dest=name,
+            type=kind,
+            metavar="VALUE",
+            help=f"default: {defaults[name]}",
+        )
 
     predict = commands.add_parser("predict", help="print the best labels of each row of a file")
     evaluate = commands.add_parser("evaluate", help="print P@k, nDCG@k and PSP@k on a file")
     for command in (predict, evaluate):
         command.add_argument("model", help="folder that train wrote")
-        command.add_argument("data", help="file of the kind that the model was trained on")
+        command.add_argument(
+            "data",
+            help="file of the kind that the model was trained on, or - for texts from standard "
+            "input" + ("; labels may be left out" if command is predict else ""),
+        )
         command.add_argument("--beam-width", type=int, metavar="VALUE", help="if not the model's")
         command.add_argument("--n-jobs", type=int, metavar="VALUE", help="threads")
     predict.add_argument("-k", type=_positive, default=5, help="labels a row (default: 5)")
@@ -112,11 +129,10 @@ def train(parser, options):
     parameters |= {name: value for name, value in chosen.items() if value is not None}
     model = XRLinearClassifier(**parameters, verbose=options.verbose)
     _check_parameters(parser, model)
-    # Before hours of training, not after them.
-    _check_target(options.model)
+    _check_destination(options.model)
     X, Y, preparation = read_training_file(options.data, options.normalize)
     model.fit(X, Y).set_params(verbose=0)
-    extras = preparation.to_extras()
+    extras = {"preparation": preparation._asdict()}
     if Y.shape[0] >= 3:
         extras["propensities"] = label_propensities(Y)
     save_model(model, options.model, extras={"command_line": extras})
@@ -167,10 +183,11 @@ def _load(parser, options):
     given = {name: getattr(options, name) for name in ("beam_width", "n_jobs")}
     model.set_params(**{name: value for name, value in given.items() if value is not None})
     _check_parameters(parser, model)
-    return model, Preparation.from_extras(extras), extras.get("propensities")
+    return model, Preparation(**extras["preparation"]), extras.get("propensities")
 
 
-def _check_target(path):
+def _check_destination(path):
+    """Refuse a place where a model cannot be saved, before it is trained."""
     target = Path(os.path.realpath(path))
     if not target.parent.is_dir():
         raise FileNotFoundError(f"{path}: there is no folder {target.parent} to write it in.")

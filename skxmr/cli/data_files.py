@@ -3,6 +3,8 @@
 A text file has a line a row: the text, a tab, and labels separated by commas.
 """
 
+import sys
+from contextlib import nullcontext
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -45,24 +47,6 @@ class Preparation(NamedTuple):
     normalize: bool = False
     vectorizer: Any = None
     names: Any = None
-
-    def to_extras(self):
-        """Return it as plain values, for `save_model`."""
-        extras = {"normalize": self.normalize}
-        if self.vectorizer is not None:
-            terms = self.vectorizer.get_feature_names_out()
-            extras |= {"terms": terms, "idf": self.vectorizer.idf_, "names": self.names}
-        return extras
-
-    @classmethod
-    def from_extras(cls, extras):
-        """Undo `to_extras`."""
-        if "terms" not in extras:
-            return cls(extras["normalize"])
-        vocabulary = {term: column for column, term in enumerate(extras["terms"])}
-        vectorizer = new_vectorizer(vocabulary)
-        vectorizer.idf_ = extras["idf"]
-        return cls(False, vectorizer, extras["names"])
 
     def read(self, path, labels_needed=False):
         """Return the rows of a file and their labels.
@@ -108,7 +92,7 @@ def read_texts(path, labels_needed):
     Parameters
     ----------
     path : str
-        The file, in UTF-8.
+        The file, in UTF-8; "-" is standard input.
     labels_needed : bool
         Whether a line without a tab is an error.
 
@@ -122,7 +106,7 @@ def read_texts(path, labels_needed):
         If a line has no tab, or is not UTF-8; the error names it. If there is no line.
     """
     texts, labels = [], []
-    with open(path, "rb") as file:
+    with nullcontext(sys.stdin.buffer) if path == "-" else open(path, "rb") as file:
         for number, line in enumerate(file, start=1):
             try:
                 text, tab, names = line.decode().rstrip("\r\n").rpartition("\t")
@@ -143,11 +127,6 @@ def read_texts(path, labels_needed):
     if not texts:
         raise ValueError(f"{path} has no line.")
     return TextRows(texts, labels)
-
-
-def new_vectorizer(vocabulary=None):
-    """Make the vectoriser of the command line: sublinear TF-IDF of single words, unit rows."""
-    return TfidfVectorizer(sublinear_tf=True, dtype=np.float32, vocabulary=vocabulary)
 
 
 def indicator(labels, column):
@@ -196,7 +175,7 @@ def read_training_file(path, scale):
     names = sorted({name for row in rows.labels for name in row})
     if not names:
         raise ValueError(f"{path}: no line has a label.")
-    vectorizer = new_vectorizer()
+    vectorizer = TfidfVectorizer(sublinear_tf=True, dtype=np.float32)
     X = vectorizer.fit_transform(rows.texts)
     Y = indicator(rows.labels, {name: number for number, name in enumerate(names)})
     return X, Y, Preparation(False, vectorizer, np.array(names, dtype=object))

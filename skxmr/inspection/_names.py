@@ -93,6 +93,11 @@ class LabelNames:
     """
 
     def __init__(self, given, classes):
+        if given is not None and not hasattr(given, "__len__"):
+            raise TypeError(
+                "label_names must be an array-like of names by column, such as classes_ of a "
+                f"MultiLabelBinarizer; got {type(given).__name__}."
+            )
         if given is not None and len(given) != len(classes):
             raise ValueError(
                 f"label_names must have a name for each of the {len(classes)} labels; got "
@@ -124,13 +129,17 @@ class LabelNames:
             raise ValueError(
                 f"label={label!r} is the name of columns {found[:5].tolist()}; give the column."
             )
-        known = "label_names" if self._names is not None else "classes_"
         n = len(self._classes)
-        raise ValueError(
-            f"label={label!r} is neither in {known} nor a column of y, of which there are {n}."
-            if known == "label_names"
-            else f"label={label!r} is not in classes_, of which there are {n}."
-        )
+        if self._names is not None:
+            where = f"neither in label_names nor a column of y, of which there are {n}"
+        elif isinstance(label, str) and self._classes.dtype.kind in "biuf":
+            where = (
+                f"not in classes_, which are {n} numbers; label_names=, such as classes_ of a "
+                "MultiLabelBinarizer, gives them names"
+            )
+        else:
+            where = f"not in classes_, of which there are {n}"
+        raise ValueError(f"label={label!r} is {where}.")
 
 
 def _by_place(names):

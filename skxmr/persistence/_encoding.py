@@ -1,17 +1,21 @@
 """Values as JSON, their arrays apart; what would need pickle is refused.
 
-Objects are written by the table of kinds that the caller gives, everything else by its plain type:
+Objects are written by the kinds that the caller knows, everything else by its plain type:
 JSON's own as they are, others as a dict of one key that says what they are.
 """
 
+import functools
 import math
 import re
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 import scipy.sparse as sp
 
 PLAIN_DTYPES = "biufcSUmM"
+# As a parameter that asks for a dtype may be.
+PYTHON_TYPES = {"bool": bool, "int": int, "float": float}
 
 
 class UnknownFormError(ValueError):
@@ -41,14 +45,14 @@ class Encoder:
 
     Parameters
     ----------
-    kinds : dict of Kind
-        Classes that may be written, by the name that they have in files.
+    kind_of : callable
+        From a class to the name that it has in files and its `Kind`, or to None if it may not be
+        written.
     """
 
-    def __init__(self, kinds):
+    def __init__(self, kind_of):
         self.arrays = {}
-        self._names = {kind.cls: name for name, kind in kinds.items()}
-        self._kinds = kinds
+        self._kind_of = functools.cache(kind_of)
         self._seen = {}
 
     def encode(self, value, place):
@@ -76,15 +80,16 @@ class Encoder:
             return str(value)
         if type(value) is float:
             return value if math.isfinite(value) else {"float": repr(value)}
-        if type(value) in self._names:
-            name = self._names[type(value)]
-            fields = self._kinds[name].fields(value)
-            return {"object": name, "fields": self._items(fields, place)}
+        if found := self._kind_of(type(value)):
+            name, kind = found
+            return {"object": name, "fields": self._items(kind.fields(value), place)}
         if isinstance(value, (list, tuple)) and type(value) in (list, tuple):
             items = [self.encode(item, f"{place}.{i}") for i, item in enumerate(value)]
             return items if type(value) is list else {"tuple": items}
         if type(value) is dict and all(type(key) is str for key in value):
             return {"dict": self._items(value, place)}
+        if type(value) is type(Path()):
+            return {"path": str(value)}
         return self._encode_numeric(value, place)
 
     def _items(self, values, place):
@@ -93,6 +98,10 @@ class Encoder:
     def _encode_numeric(self, value, place):
         if isinstance(value, np.dtype) and value.kind in PLAIN_DTYPES + "O":
             return {"dtype": value.str}
+        if isinstance(value, type) and PYTHON_TYPES.get(value.__name__) is value:
+            return {"type": value.__name__}
+        if isinstance(value, type) and value in np.sctypeDict.values():
+            return {"type": np.dtype(value).str}
         if isinstance(value, np.generic) and value.dtype.kind in "biuf":
             return {"scalar": value.dtype.str, "value": self.encode(value.item(), place)}
         if isinstance(value, np.random.RandomState):
@@ -130,7 +139,7 @@ class Encoder:
         if id(array) in self._seen:
             return self._seen[id(array)][0]
         # "model.fitted._model.ranker" is no way to name a file.
-        short = re.sub(r"^model\.(fitted\.)?(_model\.)?", "", place)
+        short = re.sub(r"\.(params|fitted|_model)(?=\.)", "", place).removeprefix("model.")
         stem = re.sub(r"[^\w.-]", "_", short, flags=re.ASCII).lstrip("._")
         taken = {name.lower() for name in self.arrays}
         name, n = f"{stem}.npy", 1
@@ -148,20 +157,22 @@ class Decoder:
 
     Parameters
     ----------
-    kinds : dict of Kind
-        As for the encoder.
+    kind_named : callable
+        From the name of a class to its `Kind`; it raises UnknownFormError.
     arrays : mapping
         From names of files to arrays.
     """
 
-    def __init__(self, kinds, arrays):
-        self._kinds = kinds
+    def __init__(self, kind_named, arrays):
+        self._kind_named = kind_named
         self._arrays = arrays
         self._readers = {
             "object": self._object,
             "dict": self._dict,
             "tuple": self._tuple,
             "float": lambda text, _: float(text),
+            "path": lambda text, _: Path(text),
+            "type": lambda name, _: PYTHON_TYPES.get(name) or np.dtype(name).type,
             "dtype": lambda name, _: np.dtype(name),
             "scalar": self._scalar,
             "random_state": self._random_state,
@@ -197,9 +208,7 @@ class Decoder:
         return self._readers[form](spec[form], spec)
 
     def _object(self, name, spec):
-        if name not in self._kinds:
-            raise UnknownFormError(f"it holds an object of unknown class, {name!r}")
-        return self._kinds[name].make(self._dict(spec["fields"], None))
+        return self._kind_named(name).make(self._dict(spec["fields"], None))
 
     def _dict(self, items, _):
         return {key: self.decode(item) for key, item in items.items()}

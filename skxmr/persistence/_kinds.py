@@ -1,63 +1,17 @@
-"""The classes that model files hold, and of what values each is made."""
+"""The classes that model files hold, by the names that they have there."""
 
-from sklearn import config_context
+import sys
 
 from skxmr.classifier import XRLinearClassifier
 from skxmr.indexing import HierarchicalLabelTree, LabelFeatureUnion, LabelHierarchy
 from skxmr.linear import LevelModel
-from skxmr.matching import RecursiveLinearMatcher
+from skxmr.matching import EstimatorMatcher, RecursiveLinearMatcher
 from skxmr.persistence._encoding import Kind, UnknownFormError
+from skxmr.persistence._estimator_kinds import attributes, estimator
+from skxmr.persistence._sklearn_kinds import SKLEARN_KINDS
 from skxmr.ranking import OneVsAllRanker
 from skxmr.tree_ensemble import TreeEnsemble
 from skxmr.tree_model import TreeModel
-
-# Of scikit-learn, and of one fit: they are not part of the model.
-LEFT_OUT = {"_skl_callbacks", "_parent_callback_ctx", "_metadata_request"}
-
-
-def attributes(cls, *names):
-    """Make the kind of a class whose constructor takes its attributes by name."""
-    return Kind(
-        cls,
-        lambda value: {name: getattr(value, name) for name in names},
-        lambda fields: cls(**fields),
-    )
-
-
-def estimator(cls):
-    """Make the kind of an estimator: parameters, and what its fit left."""
-
-    def fields(value):
-        params = value.get_params(deep=False)
-        fitted = {k: v for k, v in vars(value).items() if k not in params and k not in LEFT_OUT}
-        return {"params": params, "fitted": fitted, "requests": _requests(value)}
-
-    def make(fields):
-        unknown = set(fields["params"]) - set(cls._get_param_names())
-        if unknown:
-            raise UnknownFormError(f"{cls.__name__} has no parameter {sorted(unknown)[0]!r} here")
-        value = cls(**fields["params"])
-        vars(value).update(fields["fitted"])
-        with config_context(enable_metadata_routing=True):
-            for method, request in fields["requests"].items():
-                getattr(value, f"set_{method}_request")(**request)
-        return value
-
-    return Kind(cls, fields, make)
-
-
-def _requests(value):
-    # What `set_fit_request` and its like were told.
-    if "_metadata_request" not in vars(value):
-        return {}
-    routing = value.get_metadata_routing()
-    requests = {method: getattr(routing, method).requests for method in ("fit", "score")}
-    return {
-        method: {name: asked for name, asked in request.items() if asked is not None}
-        for method, request in requests.items()
-        if any(asked is not None for asked in request.values())
-    }
-
 
 KINDS = {
     "LabelHierarchy": Kind(
@@ -71,10 +25,69 @@ KINDS = {
     ),
     "LevelModel": attributes(LevelModel, "arrays", "n_features", "n_iter", "n_unsolved", "tables"),
     "RecursiveLinearMatcher": attributes(RecursiveLinearMatcher, "levels"),
+    # Its estimator must be of these kinds too: only those of skxmr.transformer are.
+    "EstimatorMatcher": attributes(
+        EstimatorMatcher, "estimator", "columns", "shares", "levels", "n_features", "n_call"
+    ),
     "OneVsAllRanker": attributes(OneVsAllRanker, "level", "offsets"),
     "TreeModel": attributes(TreeModel, "matcher", "ranker", "hierarchy"),
     "TreeEnsemble": attributes(TreeEnsemble, "models", "voting"),
     "LabelFeatureUnion": estimator(LabelFeatureUnion),
     "HierarchicalLabelTree": estimator(HierarchicalLabelTree),
     "XRLinearClassifier": estimator(XRLinearClassifier),
+    **SKLEARN_KINDS,
 }
+
+
+def kind_of(cls):
+    """Return how objects of a class are written.
+
+    Parameters
+    ----------
+    cls : type
+        The class itself; subclasses are others.
+
+    Returns
+    -------
+    tuple of (str, Kind) or None
+        The name that it has in files, and its kind; None if it has none.
+    """
+    return next(((name, kind) for name, kind in _imported() if kind.cls is cls), None)
+
+
+def kind_named(name):
+    """Return the kind that has a name in files.
+
+    Parameters
+    ----------
+    name : str
+        As `kind_of` gave it.
+
+    Returns
+    -------
+    Kind
+
+    Raises
+    ------
+    UnknownFormError
+        If there is none.
+    ImportError
+        If it is of `skxmr.transformer`, and torch is not installed.
+    """
+    kinds = _transformer_kinds() if name.startswith("transformer.") else KINDS
+    if name not in kinds:
+        raise UnknownFormError(f"it holds an object of unknown class, {name!r}")
+    return kinds[name]
+
+
+def _imported():
+    # Where nothing has imported the transformers, there is no object of theirs.
+    yield from KINDS.items()
+    if "skxmr.transformer" in sys.modules:
+        yield from _transformer_kinds().items()
+
+
+def _transformer_kinds():
+    from skxmr.persistence._transformer_kinds import TRANSFORMER_KINDS
+
+    return TRANSFORMER_KINDS

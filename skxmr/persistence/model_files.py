@@ -1,17 +1,16 @@
 """Save a fitted model as a folder, and load it."""
 
+from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
 from skxmr._core.version import __version__
-from skxmr.classifier import XRLinearClassifier
-from skxmr.indexing import HierarchicalLabelTree, LabelHierarchy
+from skxmr.indexing import LabelHierarchy
 from skxmr.persistence._encoding import Decoder, Encoder, UnknownFormError
 from skxmr.persistence._folder import ArrayFiles, read_header, write_folder
-from skxmr.persistence._kinds import KINDS
+from skxmr.persistence._kinds import kind_named, kind_of
 
 FORMAT = "skxmr-model"
 FORMAT_VERSION = 1
-SAVED = (XRLinearClassifier, HierarchicalLabelTree, LabelHierarchy)
 
 
 def save_model(model, path, *, extras=None):
@@ -22,15 +21,20 @@ def save_model(model, path, *, extras=None):
 
     Parameters
     ----------
-    model : XRLinearClassifier, HierarchicalLabelTree or LabelHierarchy
-        What to save. Parameters and fitted attributes are kept, a `RandomState` in its present
-        state; callbacks are not. No pickle is used, so a `matcher`, `ranker` or clusterer of one's
-        own, a callable, or a data frame cannot be saved: `joblib.dump` takes these.
+    model : estimator or LabelHierarchy
+        What to save: an `XRLinearClassifier`, a `HierarchicalLabelTree`; an
+        `XTransformerClassifier`, `TransformerMatcher` or `TransformerEmbedder`, whose encoders are
+        in the folder then; a `Pipeline` or `FeatureUnion` of scikit-learn made of these and of
+        `TfidfVectorizer`, `CountVectorizer`, `HashingVectorizer`, `TfidfTransformer`, `Normalizer`
+        and `MultiLabelBinarizer`, or one of these. Parameters and fitted attributes are kept, a
+        `RandomState` in its present state; callbacks are not. No pickle is used, so a `matcher`,
+        `ranker` or clusterer of one's own, a callable such as the `tokenizer` of a vectorizer, or
+        a data frame cannot be saved: `joblib.dump` takes these.
     path : str or path-like
         The folder. The one that it lies in must be there.
     extras : dict of str to object or None, default=None
-        More plain values and arrays to keep with the model, such as the names of the labels;
-        `load_extras` returns them.
+        More to keep with the model: plain values, arrays, and what else `model` may be, such as the
+        `MultiLabelBinarizer` that has the names of the labels. `load_extras` returns them.
 
     See Also
     --------
@@ -60,15 +64,15 @@ def save_model(model, path, *, extras=None):
     >>> (again.predict_proba(X) != model.predict_proba(X)).nnz
     0
     """
-    if type(model) not in SAVED:
-        names = ", ".join(cls.__name__ for cls in SAVED)
+    if not kind_of(type(model)) or not isinstance(model, (BaseEstimator, LabelHierarchy)):
         raise TypeError(
-            f"save_model takes {names}, and no subclasses; got {type(model).__name__}. "
-            "joblib.dump(model, file) takes everything."
+            "save_model takes XRLinearClassifier, HierarchicalLabelTree, LabelHierarchy, what "
+            "skxmr.transformer has, and pipelines of these with vectorizers; no subclasses; got "
+            f"{type(model).__name__}. joblib.dump(model, file) takes everything."
         )
     if not isinstance(model, LabelHierarchy):
         check_is_fitted(model)
-    encoder = Encoder(KINDS)
+    encoder = Encoder(kind_of)
     header = {
         "format": FORMAT,
         "format_version": FORMAT_VERSION,
@@ -92,12 +96,14 @@ def load_model(path, mmap_mode=None):
         this takes milliseconds whatever the size, pages are read when a prediction first needs
         them, and all processes of a machine share one copy; sizes of files are checked, checksums
         only of small ones. The files must stay as they are while a model is mapped; `save_model`
-        replaces and never changes them.
+        replaces and never changes them. Encoders of `skxmr.transformer` are read in any case: torch
+        takes a copy of its own.
 
     Returns
     -------
-    XRLinearClassifier, HierarchicalLabelTree or LabelHierarchy
-        Equal to what was saved: parameters, fitted attributes and, to the bit, predictions.
+    estimator or LabelHierarchy
+        Equal to what was saved: parameters, fitted attributes and, to the bit, predictions; on
+        another machine those of transformers may differ by rounding.
 
     See Also
     --------
@@ -110,10 +116,13 @@ def load_model(path, mmap_mode=None):
     ValueError
         If the folder is damaged, of something else, or of a newer version of the format; the error
         says which file is wrong and how.
+    ImportError
+        If the model has a transformer, and torch or transformers is not installed.
 
     Notes
     -----
-    Loading runs no code from the folder. The checks find damage; they cannot tell a folder made to
+    Loading runs no code from the folder. Encoders go through `transformers`, without the network.
+    The checks find damage; they cannot tell a folder made to
     mislead, and the kernels trust the arrays: load what you trust.
     """
     return _load(path, mmap_mode, "model")
@@ -146,7 +155,7 @@ def _load(path, mmap_mode, part):
     header = read_header(path, FORMAT, FORMAT_VERSION)
     arrays = ArrayFiles(path, header["arrays"], mapped=mmap_mode is not None)
     try:
-        return Decoder(KINDS, arrays).decode(header[part])
+        return Decoder(kind_named, arrays).decode(header[part])
     except UnknownFormError as error:
         raise ValueError(
             f"{path}, written by skxmr {header.get('skxmr_version')}, cannot be loaded by skxmr "

@@ -23,8 +23,9 @@ class TransformerEmbedder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Bas
     The mean of the last layer over the tokens of a text. Use it for the features of rows, alone or
     beside TF-IDF, and for label features from the labels' texts.
 
-    A fitted embedder pickles with the weights and the tokenizer, and loads where the folder or the
-    network is not. A row's embedding does not depend on the rows beside it, but to rounding.
+    A fitted embedder is pickled, or saved by `skxmr.save_model`, with the weights and the
+    tokenizer, and loads where the folder or the network is not. A row's embedding does not depend
+    on the rows beside it, but to rounding.
 
     Parameters
     ----------
@@ -141,7 +142,7 @@ class TransformerEmbedder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Bas
 
         Returns
         -------
-        ndarray of shape (n_texts, n_dimensions_), float32
+        ndarray of shape (n_texts, `n_dimensions_`), float32
             The embeddings.
 
         Raises

@@ -29,7 +29,7 @@ class TrainingOptions(NamedTuple):
     max_length: int
     patience: int
     device: torch.device
-    dtype: torch.dtype | None
+    dtype: "torch.dtype | None"
     seed: int
     verbose: int
 

@@ -37,8 +37,9 @@ class TransformerMatcher(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Base
     models of the present embeddings, so that the encoder need not wait for them, and are fitted
     anew to the embeddings of the trained encoder at the end, on all levels.
 
-    A fitted matcher pickles with the weights and the tokenizer, and loads where the folder or the
-    network is not. The embeddings of all training rows are held in memory, as are the tokens.
+    A fitted matcher is pickled, or saved by `skxmr.save_model`, with the weights and the tokenizer,
+    and loads where the folder or the network is not. The embeddings of all training rows are held
+    in memory, as are the tokens.
 
     Parameters
     ----------
@@ -256,7 +257,7 @@ class TransformerMatcher(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Base
 
         Returns
         -------
-        ndarray of shape (n_texts, n_dimensions_), float32
+        ndarray of shape (n_texts, `n_dimensions_`), float32
             As `transform` gives them, without another pass through the encoder.
         """
         return self._fit(texts, M)
@@ -271,7 +272,7 @@ class TransformerMatcher(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Base
 
         Returns
         -------
-        ndarray of shape (n_texts, n_dimensions_), float32
+        ndarray of shape (n_texts, `n_dimensions_`), float32
             Rows of unit length.
 
         Raises

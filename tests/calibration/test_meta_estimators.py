@@ -118,8 +118,12 @@ def test_texts_through_a_pipeline_inside_and_outside(meta):
     outside = make_pipeline(TfidfVectorizer(), meta(XR, cv=3)).fit(texts, Y)
     for model in (inside, outside):
         np.testing.assert_array_equal(model.predict(texts[1:3]).toarray(), Y[1:3].toarray())
-    assert hasattr(outside[-1], "predict_topk")
-    assert not hasattr(inside, "predict_topk")
+    rows = outside[:-1].transform(texts[:5])
+    expected = outside[-1].predict_topk(rows, k=2)
+    for found, wanted in zip(inside.predict_topk(texts[:5], k=2), expected, strict=True):
+        np.testing.assert_array_equal(found, wanted)
+    unranked = meta(make_pipeline(TfidfVectorizer(), OneVsRestClassifier(LogisticRegression())))
+    assert not hasattr(unranked, "predict_topk")
 
 
 @both

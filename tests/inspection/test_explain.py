@@ -10,6 +10,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV, KFold
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import LabelBinarizer
 from sklearn.svm import LinearSVC
 
 import naive
@@ -299,6 +300,10 @@ def test_wrong_arguments_are_refused():
     model = MODELS[0]
     with pytest.raises(ValueError, match="label=120 is not in classes_"):
         explain(model, X[0], 120)
+    with pytest.raises(ValueError, match="label='a' is not in classes_, .* label_names="):
+        explain(model, X[0], "a")
+    with pytest.raises(TypeError, match="label_names must be .* got LabelBinarizer"):
+        explain(model, X[0], "a", label_names=LabelBinarizer())
     with pytest.raises(ValueError, match="label='a' is neither in label_names"):
         explain(model, X[0], "a", label_names=["b"] * 120)
     with pytest.raises(ValueError, match=r"label='b' is the name of columns \[0, 1"):

@@ -97,7 +97,8 @@ def test_a_newer_format_is_refused(folder):
 @pytest.mark.parametrize(
     ("model", "named"),
     [
-        ({"object": "Pipeline", "fields": {}}, "Pipeline"),
+        ({"object": "Tapestry", "fields": {}}, "Tapestry"),
+        ({"object": "transformer", "fields": {}}, "transformer"),
         ({"eval": "1 + 1"}, "eval"),
         ({}, "None"),
         ({"sparse": "bsr_tree", "shape": [1, 1]}, "bsr_tree"),

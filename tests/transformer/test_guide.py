@@ -5,14 +5,19 @@ import re
 import pytest
 from documents import ROOT
 
-from skxmr.transformer import TransformerEmbedder, TransformerMatcher
+from skxmr.transformer import TransformerEmbedder, TransformerMatcher, XTransformerClassifier
 
-PAGE = ROOT / "doc" / "guide" / "fine_tuning.md"
+GUIDE = ROOT / "doc" / "guide"
+PAGES = {
+    TransformerEmbedder: "fine_tuning.md",
+    TransformerMatcher: "fine_tuning.md",
+    XTransformerClassifier: "transformer.md",
+}
 
 
-@pytest.mark.skipif(not PAGE.exists(), reason="no source checkout around the tests")
-@pytest.mark.parametrize("estimator", [TransformerEmbedder, TransformerMatcher])
+@pytest.mark.skipif(not GUIDE.exists(), reason="no source checkout around the tests")
+@pytest.mark.parametrize("estimator", PAGES)
 def test_every_parameter_is_explained(estimator):
-    code = " ".join(re.findall(r"`[^`\n]+`", PAGE.read_text()))
+    code = " ".join(re.findall(r"`[^`\n]+`", (GUIDE / PAGES[estimator]).read_text()))
     names = estimator._parameter_constraints
     assert not [name for name in names if not re.search(rf"\b{name}\b", code)]

@@ -1,0 +1,168 @@
+"""Vectorizers, label names and pipelines as folders."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import scipy.sparse as sp
+from sklearn import config_context
+from sklearn.base import clone
+from sklearn.exceptions import NotFittedError
+from sklearn.feature_extraction.text import (
+    CountVectorizer,
+    HashingVectorizer,
+    TfidfTransformer,
+    TfidfVectorizer,
+)
+from sklearn.naive_bayes import MultinomialNB
+from sklearn.pipeline import FeatureUnion, make_pipeline, make_union
+from sklearn.preprocessing import MultiLabelBinarizer, Normalizer
+
+from skxmr import XRLinearClassifier, load_model, save_model
+from skxmr.persistence import load_extras
+
+TOPICS = ["apple pie", "fast car", "new parliament", "green ähre", "sorted 数据"]
+TEXTS = [f"{TOPICS[i % 5]} number {i} of the {TOPICS[(3 * i + 1) % 5]}" for i in range(60)]
+LABELS = [(TOPICS[i % 5], f"label {i % 7}") for i in range(60)]
+NEW = ["a car and a pie", "数据", "nothing known", ""]
+
+VECTORIZERS = {
+    "tfidf": TfidfVectorizer(sublinear_tf=True, dtype=np.float32),
+    "tfidf without idf": TfidfVectorizer(use_idf=False, norm="l1", dtype=np.float64),
+    "characters": TfidfVectorizer(analyzer="char_wb", ngram_range=(2, 4), max_features=50),
+    "words left out": CountVectorizer(stop_words=["of", "the"], min_df=2, dtype=float),
+    "own vocabulary": TfidfVectorizer(vocabulary={"car": 1, "pie": 0, "数据": 2}),
+    "listed vocabulary": CountVectorizer(vocabulary=["pie", "car"], binary=True),
+    # scikit-learn 1.6 takes a lone HashingVectorizer for unfitted.
+    "hashed": make_pipeline(HashingVectorizer(n_features=2**10), Normalizer("max")),
+    "counts, weighted": make_pipeline(CountVectorizer(), TfidfTransformer(), Normalizer("l1")),
+    "union": FeatureUnion(
+        [("words", TfidfVectorizer()), ("parts", TfidfVectorizer(analyzer="char"))],
+        transformer_weights={"words": 1.0, "parts": 0.5},
+    ),
+    "nested": make_union(make_pipeline(CountVectorizer(), "passthrough"), "drop"),
+}
+
+
+def described(value):
+    """Parameters of an estimator and of those in it, in a form that compares."""
+    params = value.get_params()
+    return {k: type(v) if hasattr(v, "get_params") else repr(v) for k, v in params.items()}
+
+
+def round_trip(model, folder, **kwargs):
+    save_model(model, folder)
+    return load_model(folder, **kwargs)
+
+
+@pytest.mark.parametrize("mmap_mode", [None, "r"])
+@pytest.mark.parametrize("vectorizer", VECTORIZERS.values(), ids=VECTORIZERS)
+def test_vectorizers(tmp_path, vectorizer, mmap_mode):
+    vectorizer = clone(vectorizer).fit(TEXTS)
+    loaded = round_trip(vectorizer, tmp_path / "model", mmap_mode=mmap_mode)
+    assert described(loaded) == described(vectorizer)
+    here, there = vectorizer.transform(TEXTS + NEW), loaded.transform(TEXTS + NEW)
+    assert type(here) is type(there)
+    assert here.dtype == there.dtype
+    assert (here != there).nnz == 0
+    if hasattr(vectorizer, "vocabulary_"):
+        assert loaded.vocabulary_ == vectorizer.vocabulary_
+        assert list(loaded.get_feature_names_out()) == list(vectorizer.get_feature_names_out())
+    again, anew = clone(loaded).fit_transform(TEXTS), clone(vectorizer).fit_transform(TEXTS)
+    assert (again != anew).nnz == 0
+
+
+def test_a_pipeline_with_the_names_of_its_labels(tmp_path):
+    names = MultiLabelBinarizer(sparse_output=True)
+    Y = names.fit_transform(LABELS)
+    names.transform(LABELS)  # keeps an index
+    model = make_pipeline(
+        TfidfVectorizer(sublinear_tf=True, dtype=np.float32),
+        XRLinearClassifier(max_leaf_size=4, random_state=0),
+    ).fit(TEXTS, Y)
+    save_model(model, tmp_path / "model", extras={"names": names})
+    loaded = load_model(tmp_path / "model", mmap_mode="r")
+    assert described(loaded) == described(model)
+    assert list(loaded.named_steps) == list(model.named_steps)
+    assert (loaded.predict_proba(NEW) != model.predict_proba(NEW)).nnz == 0
+    assert (loaded.predict(TEXTS) != model.predict(TEXTS)).nnz == 0
+    found = load_extras(tmp_path / "model")["names"]
+    assert list(found.classes_) == list(names.classes_)
+    assert found.inverse_transform(loaded.predict(TEXTS)) == names.inverse_transform(
+        model.predict(TEXTS)
+    )
+    assert (found.transform(LABELS) != Y).nnz == 0
+    for file in (tmp_path / "model").glob("*.npy"):
+        np.load(file, allow_pickle=False)
+
+
+def test_label_names_of_other_kinds(tmp_path):
+    numbers = MultiLabelBinarizer().fit([[3, 1], [7]])
+    loaded = round_trip(numbers, tmp_path / "model")
+    np.testing.assert_array_equal(loaded.transform([[7], [1, 3]]), [[0, 0, 1], [1, 1, 0]])
+    given = MultiLabelBinarizer(classes=["b", "a"]).fit([["a"]])
+    assert list(round_trip(given, tmp_path / "model").classes_) == ["b", "a"]
+    with pytest.raises(TypeError, match=r"classes_.*joblib"):
+        save_model(MultiLabelBinarizer().fit([[("a", 1)]]), tmp_path / "other")
+    assert not (tmp_path / "other").exists()
+
+
+def test_a_vocabulary_is_no_part_of_the_header(tmp_path):
+    terms = [f"term{i}" for i in range(20_000)]
+    save_model(TfidfVectorizer().fit([" ".join(terms)]), tmp_path / "model")
+    assert (tmp_path / "model" / "header.json").stat().st_size < 5000
+
+
+@pytest.mark.parametrize(
+    ("step", "named"),
+    [
+        (TfidfVectorizer(tokenizer=str.split, token_pattern=None), "tokenizer"),
+        (CountVectorizer(preprocessor=str.lower), "preprocessor"),
+        (HashingVectorizer(analyzer=str.split), "analyzer"),
+    ],
+    ids=["tokenizer", "preprocessor", "analyzer"],
+)
+def test_callables_are_refused_by_name(tmp_path, step, named):
+    model = make_pipeline(clone(step), XRLinearClassifier(random_state=0))
+    model.fit(TEXTS, np.arange(60) % 5)
+    with pytest.raises(TypeError, match=rf"steps\.0\.1\.params\.{named} is of type.*joblib"):
+        save_model(model, tmp_path / "model")
+    assert not list(tmp_path.iterdir())
+
+
+def test_pipelines_of_other_steps_or_unfitted(tmp_path):
+    other = make_pipeline(CountVectorizer(), MultinomialNB()).fit(TEXTS, np.arange(60) % 5)
+    with pytest.raises(TypeError, match=r"steps\.1\.1 is of type sklearn\.naive_bayes\.Multi"):
+        save_model(other, tmp_path / "model")
+    for unfitted in (make_pipeline(CountVectorizer(), XRLinearClassifier()), TfidfVectorizer()):
+        with pytest.raises(NotFittedError):
+            save_model(unfitted, tmp_path / "model")
+    assert not list(tmp_path.iterdir())
+
+
+def test_requests_of_any_method_are_kept(tmp_path):
+    with config_context(enable_metadata_routing=True):
+        normalizer = Normalizer().set_transform_request(copy=True)
+    loaded = round_trip(normalizer.fit(sp.eye_array(2).tocsr()), tmp_path / "model")
+    assert str(loaded.get_metadata_routing()) == str(normalizer.get_metadata_routing())
+
+
+def test_types_and_paths_in_extras(tmp_path):
+    model = XRLinearClassifier(random_state=0).fit(np.eye(4), np.eye(4, dtype=int))
+    extras = {"types": [float, int, bool, np.float32, np.bool_], "path": Path("a") / "b"}
+    save_model(model, tmp_path / "model", extras=extras)
+    assert load_extras(tmp_path / "model") == extras
+    with pytest.raises(TypeError, match=r"extras\.type is of type builtins\.type"):
+        save_model(model, tmp_path / "model", extras={"type": complex})
+
+
+def test_nothing_of_torch_is_imported(tmp_path):
+    save_model(TfidfVectorizer().fit(TEXTS), tmp_path / "model")
+    code = (
+        "import sys; from skxmr import load_model, save_model; "
+        "save_model(load_model(sys.argv[1]), sys.argv[1]); "
+        "sys.exit(bool({'torch', 'transformers', 'skxmr.transformer'} & set(sys.modules)))"
+    )
+    assert subprocess.run([sys.executable, "-c", code, str(tmp_path / "model")]).returncode == 0
