@@ -11,7 +11,13 @@ from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils.validation import _check_y, check_consistent_length
 
 from skxmr._core.estimators import seeded_clone
-from skxmr._core.validation import MAX_CHILDREN, MAX_SEED, check_targets, keep_weighted_rows
+from skxmr._core.validation import (
+    MAX_CHILDREN,
+    MAX_SEED,
+    check_targets,
+    keep_weighted_rows,
+    refuse_label_collections,
+)
 from skxmr.classifier import XRLinearClassifier
 from skxmr.indexing.label_index import (
     check_features_are_used,
@@ -232,6 +238,7 @@ default="fine-tuned"
         return self
 
     def _targets(self, texts, y):
+        refuse_label_collections(y)
         y = _check_y(y, multi_output=True, estimator=self)
         check_consistent_length(texts, y)
         Y, _, kind, _ = check_targets(y)

@@ -354,6 +354,8 @@ def test_bad_data(tiny_bert, topics, monkeypatch):
         model.fit(texts, Y).predict("one text")
     with pytest.raises(ValueError, match="0 and 1"):
         model.fit(texts, Y * 2)
+    with pytest.raises(ValueError, match="list or set of labels for each row"):
+        model.fit(texts[:2], [["wolf"], ["otter", "lute"]])
     with pytest.raises(ValueError, match="model"):
         frozen(str(Path(tiny_bert).parent)).fit(texts, Y)
 
