@@ -364,9 +364,11 @@ def test_bad_data(tiny_bert, topics, monkeypatch):
     "estimator", [TransformerEmbedder, TransformerMatcher, XTransformerClassifier]
 )
 def test_every_parameter_is_explained(estimator):
-    page = Path(__file__).parents[2] / "doc" / "guide" / "transformer.md"
-    if not page.exists():
+    guide = Path(__file__).parents[2] / "doc" / "guide"
+    if not guide.exists():
         pytest.skip("no source checkout around the tests")
-    code = " ".join(re.findall(r"`([^`\n]+)`", page.read_text(encoding="utf-8")))
+    pages = [guide / name for name in ("transformer.md", "fine_tuning.md")]
+    text = "".join(page.read_text(encoding="utf-8") for page in pages)
+    code = " ".join(re.findall(r"`([^`\n]+)`", text))
     constraints = estimator._parameter_constraints
     assert not [name for name in constraints if not re.search(rf"\b{name}\b", code)]
