@@ -152,7 +152,8 @@ class XRLinearClassifier(
     memory : str, object with the joblib.Memory interface or None, default=None
         Where trained trees are kept, a folder or a `joblib.Memory`: a fit on data and parameters
         seen before loads them. What acts at prediction only is left out of account, so a grid over
-        `beam_width` and `score_transform` fits once for each fold. None keeps nothing.
+        `beam_width` and `score_transform` fits once for each fold. Functions and classes of one's
+        own are known by their names only: clear it after a change in one. None keeps nothing.
     n_jobs : int or None, default=None
         Threads for training and prediction, as in joblib. Results do not depend on it.
     random_state : int, RandomState instance or None, default=None
@@ -347,14 +348,12 @@ class XRLinearClassifier(
             self, X, y, accept_sparse="csr", dtype=FLOATS, multi_output=True
         )
         Y, classes, kind, dtype = check_targets(y)
-        if kind == "classes" and self.sparse_output is True:
-            raise ValueError("sparse_output=True needs y to be an indicator; got classes.")
         shape = {name: getattr(self, name) for name in ("branching_factor", "max_leaf_size")}
         check_label_trees(self.label_tree, self.n_trees, Y.shape[1], **shape)
         label_trees = trees_in_turn(self.label_tree, self.n_trees)
         check_features_are_used(label_trees, self.label_features)
         label_features = check_label_features(self.label_features, Y.shape[1], X.shape[1])
-        check_combination(self, sample_weight, relevance)
+        check_combination(self, kind, sample_weight, relevance)
         negatives = check_negatives(self.negatives, Y.shape)
         X, Y, relevance, negatives, weights = keep_weighted_rows(
             sample_weight, X, Y, relevance, negatives

@@ -13,9 +13,9 @@ from typing import NamedTuple
 import numpy as np
 import scipy.sparse as sp
 
-from skxmr._core.validation import check_targets
+from skxmr._core.validation import FLOATS, check_targets, validate_fit_data
 from skxmr.indexing import LabelHierarchy
-from skxmr.indexing.label_index import trees_in_turn
+from skxmr.indexing.label_index import check_label_trees, trees_in_turn
 
 SAMPLED_LABELS = 2000
 # Rows: weight_threshold; weights of the labels for each feature of a label; weights of the clusters
@@ -98,6 +98,11 @@ class MemoryEstimationMixin:
         MemoryEstimate
             Bytes by part, and their `peak`.
 
+        Raises
+        ------
+        ValueError
+            If `fit` would refuse the parameters of the tree, `X` or `y`.
+
         Examples
         --------
         >>> from skxmr import XRLinearClassifier
@@ -108,11 +113,14 @@ class MemoryEstimationMixin:
         True
         """
         self._validate_params()
-        X = X if sp.issparse(X) else sp.csr_array(np.asarray(X))
-        plain = X.format == "csr" and X.dtype == np.float32
-        rows = 0 if plain else X.nnz * 8 + X.shape[0] * 8
+        plain = sp.issparse(X) and X.format == "csr" and X.dtype == np.float32
+        options = {"accept_sparse": "csr", "dtype": FLOATS, "multi_output": True}
+        (X, y), _ = validate_fit_data(self, X, y, **options)
         Y = check_targets(y)[0]
+        shape = {name: getattr(self, name) for name in ("branching_factor", "max_leaf_size")}
+        check_label_trees(self.label_tree, self.n_trees, Y.shape[1], **shape)
         pattern = sp.csr_array(X)
+        rows = 0 if plain else pattern.nnz * 8 + pattern.shape[0] * 8
         return _estimate(self, rows, Y, X.shape[1], _features_of_labels(pattern, Y))
 
 
@@ -138,7 +146,7 @@ def refuse_if_too_large(classifier, X, Y):
         return
     indptr, indices, data, n_features = X
     row_sizes = np.diff(indptr)
-    most = int(np.repeat(row_sizes, np.diff(Y.indptr)).sum())
+    most = int(row_sizes @ np.diff(Y.indptr))
     if _estimate(classifier, 0, Y, n_features, most).peak < UNCERTAINTY * limit:
         return
     pattern = sp.csr_array((data, indices, indptr), shape=(len(indptr) - 1, n_features))

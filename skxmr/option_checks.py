@@ -6,13 +6,15 @@ from skxmr.indexing.label_index import trees_in_turn
 from skxmr.matching.negative_sampling import needs_beam
 
 
-def check_combination(classifier, sample_weight, relevance):
+def check_combination(classifier, kind, sample_weight, relevance):
     """Refuse options that would not be used, or that contradict each other, and say why.
 
     Parameters
     ----------
     classifier : XRLinearClassifier
         Its parameters, each valid by itself.
+    kind : {"classes", "sparse", "dense"}
+        What y is.
     sample_weight, relevance : object
         Arguments of fit.
 
@@ -21,12 +23,16 @@ def check_combination(classifier, sample_weight, relevance):
     ValueError
         For the first such combination.
     """
+    if kind == "classes" and classifier.sparse_output is True:
+        raise ValueError("sparse_output=True needs y to be an indicator; got classes.")
+    shape = {name: getattr(classifier, name) for name in ("branching_factor", "max_leaf_size")}
+    shape = {name: value for name, value in shape.items() if value is not None}
     made = []
     for tree in trees_in_turn(classifier.label_tree, classifier.n_trees):
         if isinstance(tree, LabelHierarchy):
             same = tree
         elif getattr(tree, "random_state", None) is not None:
-            same = repr(tree.get_params())
+            same = repr(tree.get_params() | shape)
         else:
             continue
         if same in made:

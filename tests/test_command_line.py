@@ -115,6 +115,7 @@ def test_presets(xmc_files):
         (["train", "texts.tsv", "model", "--score-transform", "l9"], "score_transform"),
         (["train", "texts.tsv", "model", "--preset", "worst"], "worst"),
         (["predict", "model", "texts.tsv", "-k", "0"], "at least 1"),
+        (["predict", "model", "texts.tsv", "-k", "x"], "at least 1, got x"),
     ],
 )
 def test_wrong_use_ends_with_status_2(folder, capsys, arguments, said):

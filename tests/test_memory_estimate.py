@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 
-from skxmr import XRLinearClassifier, memory_estimate
+from skxmr import LabelHierarchy, XRLinearClassifier, memory_estimate
 from skxmr.datasets import make_extreme_multilabel
 
 
@@ -55,6 +55,22 @@ def test_parts_follow_the_parameters(data):
     assert f"{default.peak / 1e6:,.0f} MB" in str(default)
     classes = XRLinearClassifier().estimate_memory(X[:50].toarray(), np.arange(50) % 3)
     assert 0 < classes.peak < default.peak
+
+
+def test_it_takes_and_refuses_what_fit_does(data):
+    X, Y = (M[:100] for M in data)
+    model = XRLinearClassifier(random_state=0)
+    lists = model.estimate_memory(X.toarray().tolist(), Y.toarray().tolist())
+    assert lists == model.estimate_memory(X.toarray(), Y.toarray())
+    assert model.estimate_memory(X, ["a", "b"] * 50).peak > 0
+    with pytest.raises(ValueError, match="inconsistent numbers"):
+        model.estimate_memory(X[:50], Y)
+    with pytest.raises(ValueError, match="infinity"):
+        model.estimate_memory(X * np.inf, Y)
+    other = XRLinearClassifier(label_tree=LabelHierarchy.from_parents([[0, 0]]))
+    with pytest.raises(ValueError, match="LabelHierarchy of 2 labels"):
+        other.estimate_memory(X, Y)
+    assert not hasattr(model, "n_features_in_")
 
 
 def test_a_fit_that_cannot_end_is_refused_with_what_to_change(data, monkeypatch):

@@ -335,6 +335,13 @@ def test_trees_that_would_be_equal_are_refused(data, tree):
         XRLinearClassifier(label_tree=[tree, copy.deepcopy(tree)], n_trees=2).fit(*data)
 
 
+def test_trees_that_overrides_make_equal_are_refused(data):
+    trees = [HierarchicalLabelTree(width, 20, random_state=0) for width in (2, 4)]
+    XRLinearClassifier(label_tree=trees, n_trees=2).fit(*data)
+    with pytest.raises(ValueError, match="n_trees=2 needs trees that differ"):
+        XRLinearClassifier(branching_factor=8, label_tree=trees, n_trees=2).fit(*data)
+
+
 def test_trees_take_the_shapes_of_a_sequence_in_turn(data):
     flat = LabelHierarchy.from_parents([np.zeros(300, int)])
     shapes = [HierarchicalLabelTree(4, 20), flat, None]

@@ -1,5 +1,7 @@
 """An explanation as bars."""
 
+from numbers import Integral
+
 from skxmr.inspection._axes import FIRST, GREY, SECOND, axes_for, bare, plain
 from skxmr.inspection._explanation import explain
 from skxmr.inspection._text import contribution_rows, outcome, step_title
@@ -93,10 +95,15 @@ class ExplanationDisplay:
 
         Raises
         ------
+        ValueError
+            If there is no such tree.
         ImportError
             If matplotlib is not installed.
         """
         explanation = self.explanation
+        n_trees = len(explanation.paths)
+        if not isinstance(tree, Integral) or not 0 <= tree < n_trees:
+            raise ValueError(f"tree must be from 0 to {n_trees - 1}; got {tree!r}.")
         path = explanation.paths[tree]
         titles, notes, names, widths, places, spans = [], [], [], [], [], []
         n_lines = 0

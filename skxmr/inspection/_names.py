@@ -72,7 +72,7 @@ class FeatureNames:
                 f"feature_names must have a name for each of the {n_features} features; got "
                 f"{len(given)}."
             )
-        self._names = given
+        self._names = _by_place(given)
 
     def of(self, features):
         """Return the names of features, a tuple of str."""
@@ -104,7 +104,7 @@ class LabelNames:
                 f"{len(given)}."
             )
         self._classes = classes
-        self._names = given
+        self._names = _by_place(given)
 
     def of(self, labels):
         """Return the names of columns, a tuple of str."""
@@ -140,6 +140,11 @@ class LabelNames:
         else:
             where = f"not in classes_, of which there are {n}"
         raise ValueError(f"label={label!r} is {where}.")
+
+
+def _by_place(names):
+    # A Series looks names up by its index.
+    return names if names is None or isinstance(names, (list, tuple)) else np.asarray(names)
 
 
 def _places(names, label):

@@ -70,31 +70,3 @@ class LevelWeights:
             a["entry_weights"][entries].astype(np.float64),
             a["intercepts"][slice(*a["child_indptr"][parent : parent + 2])].astype(np.float64),
         )
-
-    def of_child(self, child):
-        """Return (features, weights, intercept) of a child, by its place in the level."""
-        indptr = self.level.arrays["child_indptr"]
-        parent = int(np.searchsorted(indptr, child, side="right")) - 1
-        return self.of_chunk(parent).of_child(child - indptr[parent])
-
-
-def weights_of(level, child):
-    """Return the linear model of one child of a level.
-
-    Parameters
-    ----------
-    level : LevelModel
-        The level.
-    child : int
-        Place of the child in the level.
-
-    Returns
-    -------
-    features : ndarray of int32
-        Features of weight, rising.
-    weights : ndarray of float64
-        Their weights.
-    intercept : float
-        What the margin is of a row that has none of them.
-    """
-    return LevelWeights(level).of_child(child)

@@ -16,7 +16,7 @@ from skxmr.model_selection.validation import splits_for
 
 
 @validate_params(
-    {"k": [Interval(Integral, 1, 2**31 - 1, closed="both")]},
+    {"beams": ["array-like"], "k": [Interval(Integral, 1, 2**31 - 1, closed="both")]},
     prefer_skip_nested_validation=False,
 )
 def beam_width_curve(
@@ -44,7 +44,8 @@ def beam_width_curve(
         One metric or several, as in `cross_validate`; None is precision at 1.
     cv : int, splitter, iterable, "prefit" or None, default=None
         As in `cross_validate`. "prefit": the estimator is fitted, `X` and `y` are rows that it has
-        not seen, and its `beam_width` stands afterwards as before.
+        not seen, and its `beam_width` stands afterwards as before; `groups` and `params`, which
+        are for splits and fits, must be None.
     params : dict or None, default=None
         Arguments of fit, cut to the rows of the split.
     k : int, default=10
@@ -61,7 +62,8 @@ def beam_width_curve(
     Raises
     ------
     ValueError
-        If a width or another parameter is out of range, or the estimator has no `beam_width`.
+        If a width or another parameter is out of range or would not be used, or the estimator has
+        no `beam_width`.
 
     See Also
     --------
@@ -94,6 +96,9 @@ def beam_width_curve(
     scorer = topk_scorer("precision", k=1) if scoring is None else scoring
     scorer = check_scoring(estimator, scoring=scorer)
     if isinstance(cv, str) and cv == "prefit":
+        for name, value in (("groups", groups), ("params", params)):
+            if value is not None:
+                raise ValueError(f'{name} would not be used: cv="prefit" makes no splits or fits.')
         check_is_fitted(_beam_owner(estimator)[0])
         tried = [_try_beams(estimator, X, y, beams, scorer, k)]
     else:

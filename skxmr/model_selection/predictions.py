@@ -105,7 +105,7 @@ def cross_val_predict(
     if not sp.issparse(y) and method != "predict_topk":
         return model_selection.cross_val_predict(estimator, X, y, method=method, **settings)
     classes = None
-    if y is not None and not sp.issparse(y) and np.ndim(y) == 1:
+    if y is not None and not sp.issparse(y) and np.size(y) == len(y):  # 1-D, or one column
         classes = np.unique(y)
     answering = _Answering(estimator, method, k, classes)
     answers = model_selection.cross_val_predict(answering, X, y, **settings)

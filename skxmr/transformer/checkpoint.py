@@ -23,14 +23,23 @@ class Checkpoint:
     Raises
     ------
     ValueError
-        If the folder holds the checkpoint of another fit, or a file that is none.
+        If the folder holds the checkpoint of another fit, or a file that is none, or cannot be
+        made.
     """
 
     def __init__(self, folder, fingerprint):
         self.path = None if folder is None else Path(folder) / FILE
         self.fingerprint = fingerprint
         self.state = None
-        if self.path is None or not self.path.exists():
+        if self.path is None:
+            return
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise ValueError(
+                f"checkpoint_dir={str(folder)!r} must be a folder, or a place for one: {error}."
+            ) from error
+        if not self.path.exists():
             return
         try:
             kept = torch.load(self.path, map_location="cpu", weights_only=True)
@@ -51,7 +60,6 @@ class Checkpoint:
         """Write what `make_state()` returns, tensors and plain values."""
         if self.path is None:
             return
-        self.path.parent.mkdir(parents=True, exist_ok=True)
         beside = self.path.with_name(f"{FILE}.{os.getpid()}.part")
         try:
             torch.save({"fingerprint": self.fingerprint, "state": make_state()}, beside)

@@ -1,9 +1,11 @@
 """Where torch computes, in which precision, with which random numbers."""
 
+import threading
 from contextlib import contextmanager, nullcontext
 
 import torch
 
+_RANDOM_NUMBERS = threading.RLock()
 PRECISIONS = ("auto", "float32", "bfloat16", "float16")
 
 
@@ -85,18 +87,22 @@ def set_random_states(states, device):
 
 @contextmanager
 def own_random_numbers(device, seed):
-    """Seed torch inside the context; the caller's random numbers go on afterwards untouched."""
-    before = random_states(device)
-    try:
-        torch.default_generator.manual_seed(seed)
-        if device.type == "cuda":
-            with torch.cuda.device(device):
-                torch.cuda.manual_seed(seed)
-        if device.type == "mps":
-            torch.mps.manual_seed(seed)
-        yield
-    finally:
-        set_random_states(before, device)
+    """Seed torch inside the context; the caller's random numbers go on afterwards untouched.
+
+    One thread at a time: all draw from the same generator.
+    """
+    with _RANDOM_NUMBERS:
+        before = random_states(device)
+        try:
+            torch.default_generator.manual_seed(seed)
+            if device.type == "cuda":
+                with torch.cuda.device(device):
+                    torch.cuda.manual_seed(seed)
+            if device.type == "mps":
+                torch.mps.manual_seed(seed)
+            yield
+        finally:
+            set_random_states(before, device)
 
 
 @contextmanager

@@ -148,11 +148,12 @@ class TransformerEmbedder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Bas
         Raises
         ------
         ValueError
-            If `texts` holds anything else than strings.
+            If `texts` holds anything else than strings, or a parameter is out of range.
         MemoryError
             If the device has too little memory: says what to lower.
         """
         check_is_fitted(self)
+        self._validate_params()
         texts = check_texts(texts)
         device = choose_device(self.device)
         return self.encoder_.embed(

@@ -1,13 +1,51 @@
 """Recursive fine-tuning: down the tree, level after level, from coarse to fine."""
 
 import time
+from numbers import Integral
 
 import numpy as np
 import torch
 
+from skxmr._core.levels import by_level
 from skxmr.transformer.candidates import LevelCandidates, join_parents
 from skxmr.transformer.level_training import LevelTraining
 from skxmr.transformer.linear_heads import fit_linear_heads, upper_levels
+
+
+def make_schedule(n_epochs, max_steps, n_levels):
+    """Return (n_epochs, max_steps) of each level.
+
+    Parameters
+    ----------
+    n_epochs, max_steps : int, None or sequence of these
+        Parameters of `TransformerMatcher`.
+    n_levels : int
+        Levels of the tree.
+
+    Returns
+    -------
+    list of tuple
+
+    Raises
+    ------
+    ValueError
+        If a sequence holds anything else than numbers in range, or nothing.
+    """
+    schedule = []
+    for name, values, least in (("n_epochs", n_epochs, 0), ("max_steps", max_steps, 1)):
+        if isinstance(values, (list, tuple)):
+            wrong = [
+                v
+                for v in values
+                if not ((isinstance(v, Integral) and v >= least) or (v is None and least))
+            ]
+            if wrong or not values:
+                raise ValueError(
+                    f"{name} must be made of whole numbers, {least} or more, one at least; "
+                    f"got {values!r}."
+                )
+        schedule.append([None if v is None else int(v) for v in by_level(values, n_levels)])
+    return list(zip(*schedule, strict=True))
 
 
 def fine_tune(encoder, tokens, M, hierarchy, schedule, beam_width, held_out, options, checkpoint):
@@ -40,6 +78,8 @@ def fine_tune(encoder, tokens, M, hierarchy, schedule, beam_width, held_out, opt
         Fitted on the embeddings of all rows by the trained encoder.
     n_steps : list of int
         Steps of the optimizer on each level.
+    E : ndarray of shape (n_rows, n_dimensions), float32
+        These embeddings.
     """
     targets = [target.tocsr() for target in hierarchy.node_targets(M)]
     rows = np.setdiff1d(np.arange(len(tokens)), held_out)
@@ -80,7 +120,7 @@ def fine_tune(encoder, tokens, M, hierarchy, schedule, beam_width, held_out, opt
         if options.verbose:
             _report(training, hierarchy, time.perf_counter() - begun)
     E = _embed(encoder, tokens, options)
-    return fit_linear_heads(E, M, hierarchy, options.loss, options.seed), n_steps
+    return fit_linear_heads(E, M, hierarchy, options.loss, options.seed), n_steps, E
 
 
 def _begin(encoder, tokens, targets, hierarchy, level, rows, held_out, beam_width, options):

@@ -15,13 +15,12 @@ from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_consistent_length, check_is_fitted
 
-from skxmr._core.levels import by_level
 from skxmr._core.validation import MAX_CHILDREN, MAX_SEED, check_indicator
 from skxmr.indexing import LabelHierarchy
 from skxmr.transformer.checkpoint import Checkpoint, fingerprint_of
 from skxmr.transformer.device import PRECISIONS, choose_device, choose_dtype, own_random_numbers
 from skxmr.transformer.encoding import load_encoder
-from skxmr.transformer.fine_tuning import fine_tune
+from skxmr.transformer.fine_tuning import fine_tune, make_schedule
 from skxmr.transformer.heads import SCORES
 from skxmr.transformer.level_training import TrainingOptions
 from skxmr.transformer.linear_heads import flat_hierarchy
@@ -99,7 +98,7 @@ class TransformerMatcher(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Base
         and "float32" elsewhere. "float16" scales the loss.
     random_state : int, RandomState instance or None, default=None
         Seeds the order of rows, those held out, dropout and the solver of the heads; the random
-        numbers of torch outside are left as they are.
+        numbers of torch outside are left as they are. Fits in threads of a process take turns.
     verbose : int, default=0
         1 prints a line a level; 2 also shows bars.
 
@@ -242,11 +241,80 @@ class TransformerMatcher(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Base
         FloatingPointError
             If the loss is no number any more: says what to lower.
         """
+        self._fit(texts, M)
+        return self
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def fit_transform(self, texts, M):
+        """Fit, and return the embeddings of the training rows, which the fit ends with.
+
+        Parameters
+        ----------
+        texts : sequence of str
+            As for `fit`.
+        M : {sparse matrix, array-like} of shape (n_texts, n_clusters)
+            As for `fit`.
+
+        Returns
+        -------
+        ndarray of shape (n_texts, `n_dimensions_`), float32
+            As `transform` gives them, without another pass through the encoder.
+        """
+        return self._fit(texts, M)
+
+    def transform(self, texts):
+        """Embed texts with the trained encoder.
+
+        Parameters
+        ----------
+        texts : sequence of str
+            One a row; the empty string is a text.
+
+        Returns
+        -------
+        ndarray of shape (n_texts, `n_dimensions_`), float32
+            Rows of unit length.
+
+        Raises
+        ------
+        ValueError
+            If `texts` holds anything else than strings, or a parameter is out of range.
+        MemoryError
+            If the device has too little memory: says what to lower.
+        """
+        return self._embed(texts)
+
+    def predict_proba(self, texts):
+        """Score clusters by a beam search through the heads; see `ClusterHeads`.
+
+        Parameters
+        ----------
+        texts : sequence of str
+            One a row; the empty string is a text.
+
+        Returns
+        -------
+        sparse matrix of shape (n_texts, n_clusters), float32
+            CSR, indices sorted, at most `beam_width` a row, values in (0, 1].
+
+        Raises
+        ------
+        ValueError
+            If `texts` holds anything else than strings, or a parameter is out of range.
+        """
+        E = self._embed(texts)
+        return self.heads_.predict_proba(E, self.beam_width)
+
+    @property
+    def _n_features_out(self):
+        return self.n_dimensions_
+
+    def _fit(self, texts, M):
         texts = check_texts(texts)
         M = check_indicator(M if sp.issparse(M) else np.asarray(M), "M")
         check_consistent_length(texts, M)
         hierarchy = self._check_hierarchy(M.shape[1])
-        schedule = self._check_schedule(hierarchy.n_levels)
+        schedule = make_schedule(self.n_epochs, self.max_steps, hierarchy.n_levels)
         n_held_out = int(self.validation_fraction * len(texts))
         if self.validation_fraction and not n_held_out:
             raise ValueError(
@@ -276,7 +344,7 @@ class TransformerMatcher(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Base
         shuffled = np.random.default_rng(seed).permutation(len(texts))
         held_out = np.sort(shuffled[:n_held_out])
         with own_random_numbers(device, seed):
-            heads, n_steps = fine_tune(
+            heads, n_steps, E = fine_tune(
                 encoder,
                 tokens,
                 M,
@@ -293,29 +361,11 @@ class TransformerMatcher(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Base
         self.classes_ = np.arange(M.shape[1])
         self.n_iter_ = sum(n_steps)
         self.n_dimensions_ = encoder.n_dimensions
-        return self
+        return E
 
-    def transform(self, texts):
-        """Embed texts with the trained encoder.
-
-        Parameters
-        ----------
-        texts : sequence of str
-            One a row; the empty string is a text.
-
-        Returns
-        -------
-        ndarray of shape (n_texts, `n_dimensions_`), float32
-            Rows of unit length.
-
-        Raises
-        ------
-        ValueError
-            If `texts` holds anything else than strings.
-        MemoryError
-            If the device has too little memory: says what to lower.
-        """
+    def _embed(self, texts):
         check_is_fitted(self)
+        self._validate_params()
         texts = check_texts(texts)
         device = choose_device(self.device)
         return self.encoder_.embed(
@@ -326,31 +376,6 @@ class TransformerMatcher(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Base
             choose_dtype(self.precision, device),
             progress=self.verbose > 1,
         )
-
-    def predict_proba(self, texts):
-        """Score clusters by a beam search through the heads; see `ClusterHeads`.
-
-        Parameters
-        ----------
-        texts : sequence of str
-            One a row; the empty string is a text.
-
-        Returns
-        -------
-        sparse matrix of shape (n_texts, n_clusters), float32
-            CSR, indices sorted, at most `beam_width` a row, values in (0, 1].
-
-        Raises
-        ------
-        ValueError
-            If `texts` holds anything else than strings.
-        """
-        E = self.transform(texts)
-        return self.heads_.predict_proba(E, self.beam_width)
-
-    @property
-    def _n_features_out(self):
-        return self.n_dimensions_
 
     def _check_hierarchy(self, n_clusters):
         hierarchy = self.hierarchy
@@ -367,22 +392,3 @@ class TransformerMatcher(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Base
                 f"{hierarchy.n_labels}."
             )
         return hierarchy
-
-    def _check_schedule(self, n_levels):
-        schedule = []
-        for name in ("n_epochs", "max_steps"):
-            values = getattr(self, name)
-            if isinstance(values, (list, tuple)):
-                least = 0 if name == "n_epochs" else 1
-                wrong = [
-                    v
-                    for v in values
-                    if not ((isinstance(v, Integral) and v >= least) or (v is None and least))
-                ]
-                if wrong or not values:
-                    raise ValueError(
-                        f"{name} must be made of whole numbers, {least} or more, one at least; "
-                        f"got {values!r}."
-                    )
-            schedule.append([None if v is None else int(v) for v in by_level(values, n_levels)])
-        return list(zip(*schedule, strict=True))

@@ -21,13 +21,19 @@ def check_texts(texts, name="texts"):
     Raises
     ------
     ValueError
-        If it is one lone string, has not exactly one dimension, is empty, or holds anything else
-        than strings: bytes, numbers, None and what else stands for a missing value.
+        If it is one lone string, has no order or not exactly one dimension, is empty, or holds
+        anything else than strings: bytes, numbers, None and what else stands for a missing value,
+        half of a surrogate pair.
     """
     if isinstance(texts, (str, bytes)):
         raise ValueError(
             f"{name} must be a sequence of strings, one a row; got a lone {type(texts).__name__}: "
             f"{_short(texts)}. Put it in a list."
+        )
+    if isinstance(texts, (set, frozenset, dict)):
+        raise ValueError(
+            f"{name} must be a sequence of strings, one a row; got a {type(texts).__name__}, whose "
+            "rows have no order."
         )
     ndim = getattr(texts, "ndim", 1)
     if ndim != 1:
@@ -46,6 +52,13 @@ def check_texts(texts, name="texts"):
                 f"{name} must hold strings, the empty one allowed; {name}[{row}] is "
                 f"{_short(text)} of type {type(text).__name__}."
             )
+        try:
+            text.encode()
+        except UnicodeEncodeError as error:
+            raise ValueError(
+                f"{name} must hold strings of Unicode characters; {name}[{row}] has half of a "
+                f"surrogate pair at place {error.start}."
+            ) from None
     # numpy's strings are str, but tokenizers ask for the plain ones.
     return [str(text) for text in rows] if isinstance(texts, np.ndarray) else rows
 

@@ -4,7 +4,6 @@ import os
 from numbers import Integral, Real
 
 import numpy as np
-import scipy.sparse as sp
 from sklearn.base import BaseEstimator, ClassifierMixin, _fit_context, clone
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.utils import check_random_state
@@ -12,7 +11,13 @@ from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils.validation import _check_y, check_consistent_length
 
 from skxmr._core.estimators import seeded_clone
-from skxmr._core.validation import MAX_CHILDREN, MAX_SEED, check_targets, keep_weighted_rows
+from skxmr._core.validation import (
+    MAX_CHILDREN,
+    MAX_SEED,
+    check_targets,
+    keep_weighted_rows,
+    refuse_label_collections,
+)
 from skxmr.classifier import XRLinearClassifier
 from skxmr.indexing.label_index import (
     check_features_are_used,
@@ -24,7 +29,7 @@ from skxmr.matching.negative_sampling import check_negatives
 from skxmr.option_checks import check_combination
 from skxmr.transformer.cluster_scores import group_labels, score_clusters
 from skxmr.transformer.embedder import TransformerEmbedder
-from skxmr.transformer.joint_features import join_features
+from skxmr.transformer.joint_features import join_features, spread_rows
 from skxmr.transformer.matcher import TransformerMatcher
 from skxmr.transformer.text_prediction import TextPredictionMixin, side_by_side
 from skxmr.transformer.texts import check_texts
@@ -177,8 +182,8 @@ default="fine-tuned"
         y : {array-like, sparse matrix} of shape (n_samples, n_labels) or (n_samples,)
             Indicator of 0 and 1, or one class a row.
         sample_weight : array-like of shape (n_samples,), default=None
-            Weights of the rows in the linear models; rows of weight 0 are left out of everything.
-            Encoders are trained on all others alike.
+            Weights of the rows in the linear models; rows of weight 0 are left out of everything,
+            but for their classes. Encoders are trained on all others alike.
         relevance : {array-like, sparse matrix} of shape (n_samples, n_labels), default=None
             Costs of the positives in the linear models; see `XRLinearClassifier`. Encoders are
             trained on all positives alike.
@@ -194,19 +199,16 @@ default="fine-tuned"
             If a parameter is out of range, `model` is no encoder, a text is none, `y` holds values
             that it must not, or their rows differ in number. Nothing fitted before is lost.
         """
-        texts, y, Y = check_texts(texts), *self._targets(texts, y)
+        texts = check_texts(texts)
+        y, Y, kind = self._targets(texts, y)
         random_state = check_random_state(self.random_state)
         classifier = self._new_classifier(random_state)
         encoders = self._new_encoders(random_state)
-        self._check_combination(classifier, encoders, Y, sample_weight, relevance)
+        self._check_combination(classifier, encoders, Y, kind, sample_weight, relevance)
+        kept = np.arange(len(texts))
         if sample_weight is not None:
-            rows = np.array(texts, dtype=object)
-            rows, Y, relevance, negatives, weights = keep_weighted_rows(
-                sample_weight, rows, Y, relevance, classifier.negatives
-            )
-            y = y[np.flatnonzero(np.asarray(sample_weight, dtype=np.float32))]
-            texts, sample_weight = list(rows), weights
-            classifier.set_params(negatives=negatives)
+            kept, Y, *_ = keep_weighted_rows(sample_weight, kept, Y, None, "tfn")
+            texts = [texts[row] for row in kept]
         vectorizer = self.vectorizer
         if vectorizer is None:
             vectorizer = TfidfVectorizer(sublinear_tf=True, dtype=np.float32)
@@ -223,6 +225,8 @@ default="fine-tuned"
         del E
         if self.cluster_scores != "linear" and clusters.tree.n_levels > 1:
             score_clusters(classifier, X, clusters, encoders, self.cluster_scores == "mean")
+        # The classifier is given all rows, and itself leaves out those of weight 0.
+        X = spread_rows(X, kept, y.shape[0])
         classifier.fit(X, y, sample_weight=sample_weight, relevance=relevance)
         self.vectorizer_ = vectorizer
         self.encoders_ = encoders
@@ -234,16 +238,19 @@ default="fine-tuned"
         return self
 
     def _targets(self, texts, y):
+        refuse_label_collections(y)
         y = _check_y(y, multi_output=True, estimator=self)
         check_consistent_length(texts, y)
-        Y, *_ = check_targets(y)
+        Y, _, kind, _ = check_targets(y)
         # One dense column is classes: said once is enough.
-        is_column = not sp.issparse(y) and y.ndim == 2 and y.shape[1] == 1
-        return y.ravel() if is_column else y, Y
+        return y.ravel() if kind == "classes" else y, Y, kind
 
     def _new_classifier(self, random_state):
-        given = XRLinearClassifier() if self.classifier is None else self.classifier
-        classifier = seeded_clone(given, random_state.randint(MAX_SEED))
+        classifier = XRLinearClassifier() if self.classifier is None else clone(self.classifier)
+        seed = random_state.randint(MAX_SEED)
+        if classifier.random_state is None:
+            # It seeds its parts, and each tree by another number.
+            classifier.set_params(random_state=seed)
         shape = {name: getattr(self, name) for name in ("branching_factor", "max_leaf_size")}
         return classifier.set_params(**{k: v for k, v in shape.items() if v is not None})
 
@@ -269,14 +276,15 @@ default="fine-tuned"
             encoders.append(encoder)
         return encoders
 
-    def _check_combination(self, classifier, encoders, Y, sample_weight, relevance):
+    def _check_combination(self, classifier, encoders, Y, kind, sample_weight, relevance):
         # What the linear classifier would refuse, before the encoders are at work for hours.
         classifier._validate_params()
+        classifier._scoring()
         shape = {name: getattr(classifier, name) for name in ("branching_factor", "max_leaf_size")}
         label_tree, n_trees = classifier.label_tree, classifier.n_trees
         check_label_trees(label_tree, n_trees, Y.shape[1], **shape)
         check_features_are_used(trees_in_turn(label_tree, n_trees), classifier.label_features)
-        check_combination(classifier, sample_weight, relevance)
+        check_combination(classifier, kind, sample_weight, relevance)
         classifier.set_params(negatives=check_negatives(classifier.negatives, Y.shape))
         if relevance is not None:
             check_relevance(relevance, Y)

@@ -81,6 +81,9 @@ def test_an_explanation_without_weights_has_no_bars(xmc_data, plt):
     display = ExplanationDisplay.from_estimator(model.fit(X, Y), X[0], 1, tree=1)
     assert len(display.bars_) == 0
     assert sum("score" in text.get_text() for text in display.ax_.texts) == 2
+    for tree in (2, -1):
+        with pytest.raises(ValueError, match=f"tree must be from 0 to 1; got {tree}"):
+            display.plot(tree=tree)
 
 
 def test_lines_of_a_tree(model, plt):

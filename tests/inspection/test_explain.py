@@ -17,7 +17,7 @@ import naive
 from skxmr import XRLinearClassifier
 from skxmr._core._transforms import SHAPES
 from skxmr.datasets import make_extreme_multilabel
-from skxmr.inspection import explain
+from skxmr.inspection import describe_tree, explain
 from skxmr.metrics import topk_scorer
 
 DATA = make_extreme_multilabel(
@@ -209,6 +209,20 @@ def test_label_names_and_columns_name_the_same_label():
     html = by_name._repr_html_()
     assert "&lt;topic&gt; 5" in html
     assert "<topic>" not in html
+
+
+def test_names_in_a_series_are_taken_by_place():
+    pd = pytest.importorskip("pandas")
+    X, _ = DATA
+    labels = [f"topic {label}" for label in range(120)]
+    features = [f"word {feature}" for feature in range(X.shape[1])]
+    mixed = {
+        "label_names": pd.Series(labels, index=range(119, -1, -1)),
+        "feature_names": pd.Series(features, index=range(len(features) - 1, -1, -1)),
+    }
+    plain = explain(MODELS[0], X[0], "topic 5", label_names=labels, feature_names=features)
+    assert str(explain(MODELS[0], X[0], "topic 5", **mixed)) == str(plain)
+    assert str(describe_tree(MODELS[0], **mixed)) == str(describe_tree(MODELS[0], labels, features))
 
 
 def test_a_search_stands_for_its_best_estimator():

@@ -3,7 +3,7 @@ import pytest
 
 import naive
 from skxmr import XRLinearClassifier
-from skxmr.linear.level_weights import weights_of
+from skxmr.linear.level_weights import LevelWeights
 
 
 @pytest.mark.parametrize("shape", [(3, 5), (60, 150)], ids=["8 bits", "one leaf"])
@@ -12,8 +12,11 @@ def test_weights_of_every_child_are_those_stored(xmc_data, shape):
     model = XRLinearClassifier(*shape, random_state=0).fit(X, Y)
     for level in model._model.levels:
         W, intercepts = naive.dense_weights(level)
+        level_weights, indptr = LevelWeights(level), level.arrays["child_indptr"]
         for child in range(W.shape[1]):
-            features, weights, intercept = weights_of(level, child)
+            parent = np.searchsorted(indptr, child, side="right") - 1
+            chunk = level_weights.of_chunk(parent)
+            features, weights, intercept = chunk.of_child(child - indptr[parent])
             assert np.array_equal(features, np.flatnonzero(W[:, child]))
             assert np.array_equal(weights, W[features, child])
             assert intercept == intercepts[child]

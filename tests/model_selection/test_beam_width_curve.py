@@ -95,6 +95,9 @@ def test_arguments_of_fit_are_cut_to_the_rows(xmc_data):
         ({"scoring": "nothing"}, "nothing"),
         ({"cv": "later"}, "cv"),
         ({"k": 0}, "'k'"),
+        ({"beams": 5}, "'beams'"),
+        ({"cv": "prefit", "params": {"sample_weight": [1.0]}}, "params would not be used"),
+        ({"cv": "prefit", "groups": [1]}, "groups would not be used"),
     ],
 )
 def test_what_is_wrong_is_refused_before_any_fit(wrong, message, xmc_data, fits):

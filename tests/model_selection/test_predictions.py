@@ -45,12 +45,19 @@ def test_rankings(dense, xmc_data):
         np.testing.assert_array_equal(scores[test], want[1])
 
 
-def test_rankings_of_classes_are_places_in_all_classes():
+@pytest.mark.filterwarnings("ignore:A column-vector y")
+@pytest.mark.parametrize("column", [False, True])
+def test_rankings_of_classes_are_places_in_all_classes(column):
     X, y = load_iris(return_X_y=True)
     names = np.array(["a", "b", "c"])[y]
     in_order = KFold(3)  # each fold lacks the class that it is asked for
     labels, scores = cross_val_predict(
-        classifier(), X, names, cv=in_order, method="predict_topk", k=3
+        classifier(),
+        X,
+        names[:, None] if column else names,
+        cv=in_order,
+        method="predict_topk",
+        k=3,
     )
     assert not np.any(labels == y[:, None])
     np.testing.assert_array_equal(labels[:, 2], -1)

@@ -1,5 +1,6 @@
 """Embeddings of a frozen encoder."""
 
+import copy
 import pickle
 import shutil
 import socket
@@ -154,6 +155,12 @@ def test_half_precision_is_close(embedder, topic_texts):
     E = embedder.transform(topic_texts[0])
     half = clone(embedder).set_params(device="cpu", precision="bfloat16")
     np.testing.assert_allclose(half.fit_transform(topic_texts[0]), E, atol=0.05)
+
+
+def test_parameters_changed_after_the_fit_are_checked(embedder, topic_texts):
+    changed = copy.copy(embedder).set_params(batch_size=0)
+    with pytest.raises(InvalidParameterError, match="batch_size"):
+        changed.transform(topic_texts[0])
 
 
 @pytest.mark.parametrize(

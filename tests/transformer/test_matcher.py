@@ -3,6 +3,7 @@
 import pickle
 import shutil
 import socket
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -129,6 +130,14 @@ def test_same_seed_same_model_and_the_callers_random_numbers_stay(matcher, topic
     assert not equal(other.predict_proba(texts), first)
 
 
+def test_fits_in_threads_are_the_same_as_alone(matcher, topic_texts):
+    texts, M = topic_texts
+    alone = clone(matcher).fit(texts, M).predict_proba(texts)
+    with ThreadPoolExecutor(2) as pool:
+        for fitted in pool.map(lambda _: clone(matcher).fit(texts, M), range(2)):
+            assert equal(fitted.predict_proba(texts), alone)
+
+
 class Stopped(Exception):
     pass
 
@@ -227,6 +236,49 @@ def test_scikit_learn_conventions(matcher, fitted, topic_texts):
     fitted.predict_proba(texts)
     assert set(vars(fitted)) == before
     assert "TransformerMatcher(" in repr(fitted)
+
+
+def test_fit_transform_embeds_the_training_rows_no_second_time(matcher, topic_texts, monkeypatch):
+    texts, M = topic_texts
+    calls = []
+    real = Encoder.embed
+
+    def counting(*args, **kwargs):
+        calls.append(1)
+        return real(*args, **kwargs)
+
+    monkeypatch.setattr(Encoder, "embed", counting)
+    E = clone(matcher).fit_transform(texts, M)
+    n_calls = len(calls)
+    fitted = matcher.fit(texts, M)
+    assert len(calls) == 2 * n_calls
+    np.testing.assert_array_equal(E, fitted.transform(texts))
+
+
+def test_data_frames_out_leave_the_scores_as_they_are(fitted, topic_texts):
+    pytest.importorskip("pandas")
+    texts = topic_texts[0]
+    before = fitted.predict_proba(texts)
+    framed = pickle.loads(pickle.dumps(fitted)).set_output(transform="pandas")
+    assert list(framed.transform(texts).columns) == list(fitted.get_feature_names_out())
+    assert equal(framed.predict_proba(texts), before)
+
+
+@pytest.mark.parametrize("wrong", [{"beam_width": 0}, {"batch_size": 0}], ids=str)
+def test_parameters_changed_after_the_fit_are_checked(fitted, topic_texts, wrong):
+    twin = pickle.loads(pickle.dumps(fitted)).set_params(**wrong)
+    with pytest.raises(InvalidParameterError, match=next(iter(wrong))):
+        twin.predict_proba(topic_texts[0])
+
+
+def test_a_checkpoint_that_cannot_be_written_is_found_before_work(
+    matcher, tmp_path, topic_texts, monkeypatch
+):
+    (tmp_path / "file").write_text("in the way")
+    matcher.set_params(checkpoint_dir=tmp_path / "file")
+    monkeypatch.setattr(Encoder, "embed", None)
+    with pytest.raises(ValueError, match="checkpoint_dir=.*must be a folder"):
+        matcher.fit(*topic_texts)
 
 
 @pytest.mark.parametrize(

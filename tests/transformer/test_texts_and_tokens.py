@@ -41,6 +41,9 @@ def test_anything_else_is_named(wrong):
         (pd.DataFrame({"text": ["a"]}), "1-D"),
         (3, "sequence of strings"),
         ([], "at least 1"),
+        ({"a", "b"}, "no order"),
+        ({"a": 1}, "no order"),
+        (["a", "b \ud800"], r"texts\[1\] has half of a surrogate pair at place 2"),
     ],
 )
 def test_what_is_no_column_of_strings(texts, why):

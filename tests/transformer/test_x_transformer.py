@@ -13,7 +13,7 @@ pytest.importorskip("torch")
 pytest.importorskip("transformers")
 
 from sklearn.base import clone
-from sklearn.feature_extraction.text import CountVectorizer
+from sklearn.feature_extraction.text import CountVectorizer, TfidfVectorizer
 from sklearn.model_selection import GridSearchCV
 from sklearn.preprocessing import normalize
 
@@ -79,6 +79,13 @@ def test_join_features_is_hstack_of_unit_rows(dense):
     assert joined.dtype == np.float32
 
 
+def test_join_features_adds_duplicates_up_before_it_scales():
+    X = sp.csr_matrix((np.ones(3), [0, 0, 1], [0, 3]), shape=(1, 2))
+    joined = join_features(X, np.ones((1, 1), dtype=np.float32), 1)
+    np.testing.assert_allclose(joined.toarray(), [[2 / 5**0.5, 1 / 5**0.5, 1]], rtol=1e-6)
+    assert X.nnz == 3
+
+
 def test_is_the_linear_classifier_on_these_features(tiny_bert, topics):
     texts, Y = topics
     model = frozen(tiny_bert, classifier=XRLinearClassifier(C=2.0, random_state=1))
@@ -99,6 +106,15 @@ def test_is_the_linear_classifier_on_these_features(tiny_bert, topics):
     assert model.hierarchy_ == linear.hierarchy_
     assert model.n_iter_ == linear.n_iter_
     assert model.score(texts, Y) == linear.score(model.transform(texts), Y)
+
+
+def test_trees_of_an_estimator_given_differ(tiny_bert, topics):
+    texts, Y = topics
+    linear = XRLinearClassifier(n_trees=2, label_tree=HierarchicalLabelTree(4, 4))
+    model = frozen(tiny_bert, classifier=linear).fit(texts, Y)
+    first, second = model.classifier_._model.models
+    assert first.hierarchy != second.hierarchy
+    same(clone(model).fit(texts, Y).predict_proba(texts), model.predict_proba(texts))
 
 
 @pytest.mark.parametrize("matcher", ["frozen", "tuned"])
@@ -246,6 +262,30 @@ def test_weights(tiny_bert, topics):
     same(model.predict_proba(texts), less.predict_proba(texts))
 
 
+def test_one_weight_for_all_rows(tiny_bert, topics):
+    texts, Y = topics
+    linear = {"classifier": XRLinearClassifier(random_state=0)}
+    one = frozen(tiny_bert, **linear).fit(texts, Y, sample_weight=2.0)
+    each = frozen(tiny_bert, **linear).fit(texts, Y, sample_weight=np.full(len(texts), 2.0))
+    same(one.predict_proba(texts), each.predict_proba(texts))
+
+
+@pytest.mark.parametrize("matcher", ["frozen", "tuned"])
+def test_a_class_of_rows_of_no_weight_keeps_its_column(tiny_bert, topic_texts, matcher):
+    # As for the linear classifier; a hierarchy given is over all classes.
+    texts, M = topic_texts
+    classes = np.array([f"c{topic:02}" for topic in M.indices])
+    weights = (M.indices != 3).astype(float)
+    linear = XRLinearClassifier(label_tree=LabelHierarchy.from_memberships(np.arange(16) % 4))
+    make = frozen if matcher == "frozen" else tuned
+    model = make(tiny_bert, classifier=linear).set_params(max_leaf_size=None)
+    model.fit(texts, classes, sample_weight=weights)
+    np.testing.assert_array_equal(model.classes_, np.unique(classes))
+    assert "c03" not in model.predict(texts)
+    kept = weights > 0
+    np.testing.assert_array_equal(model.predict(np.array(texts)[kept]), classes[kept])
+
+
 def test_own_vectorizer_and_empty_texts(tiny_bert, topics):
     texts, Y = topics
     texts = ["", *texts[1:]]
@@ -269,15 +309,18 @@ def test_own_vectorizer_and_empty_texts(tiny_bert, topics):
         ({"max_leaf_size": 0}, "max_leaf_size"),
         ({"classifier": XRLinearClassifier(C=-1)}, "'C'"),
         ({"classifier": XRLinearClassifier(negatives="none")}, "negatives"),
+        ({"classifier": XRLinearClassifier(score_transform=["l9"])}, "score_transform"),
     ],
 )
-def test_bad_parameters_are_refused_before_work(tiny_bert, topics, change, message):
+def test_bad_parameters_are_refused_before_work(tiny_bert, topics, change, message, monkeypatch):
     texts, Y = topics
     model = frozen(tiny_bert).fit(texts, Y)
     before = model.predict_proba(texts)
     model.set_params(**change)
-    with pytest.raises(ValueError, match=message):
-        model.fit(texts, Y)
+    with monkeypatch.context() as patch:
+        patch.setattr(TfidfVectorizer, "fit_transform", None)
+        with pytest.raises(ValueError, match=message):
+            model.fit(texts, Y)
     if "classifier" not in change:
         same(model.predict_proba(texts), before)
 
@@ -295,9 +338,14 @@ def test_what_cannot_stand_beside_cluster_scores(tiny_bert, topics, change, give
         model.fit(*topics, **given)
 
 
-def test_bad_data(tiny_bert, topics):
+def test_bad_data(tiny_bert, topics, monkeypatch):
     texts, Y = topics
     model = frozen(tiny_bert)
+    with monkeypatch.context() as patch:
+        patch.setattr(TfidfVectorizer, "fit_transform", None)
+        wants_sparse = frozen(tiny_bert, classifier=XRLinearClassifier(sparse_output=True))
+        with pytest.raises(ValueError, match="sparse_output=True"):
+            wants_sparse.fit(texts, np.arange(len(texts)) % 5)
     with pytest.raises(ValueError, match="inconsistent numbers"):
         model.fit(texts[:-1], Y)
     with pytest.raises(ValueError, match=r"texts\[1\]"):
@@ -306,6 +354,8 @@ def test_bad_data(tiny_bert, topics):
         model.fit(texts, Y).predict("one text")
     with pytest.raises(ValueError, match="0 and 1"):
         model.fit(texts, Y * 2)
+    with pytest.raises(ValueError, match="list or set of labels for each row"):
+        model.fit(texts[:2], [["wolf"], ["otter", "lute"]])
     with pytest.raises(ValueError, match="model"):
         frozen(str(Path(tiny_bert).parent)).fit(texts, Y)
 
@@ -314,9 +364,11 @@ def test_bad_data(tiny_bert, topics):
     "estimator", [TransformerEmbedder, TransformerMatcher, XTransformerClassifier]
 )
 def test_every_parameter_is_explained(estimator):
-    page = Path(__file__).parents[2] / "doc" / "guide" / "transformer.md"
-    if not page.exists():
+    guide = Path(__file__).parents[2] / "doc" / "guide"
+    if not guide.exists():
         pytest.skip("no source checkout around the tests")
-    code = " ".join(re.findall(r"`([^`\n]+)`", page.read_text(encoding="utf-8")))
+    pages = [guide / name for name in ("transformer.md", "fine_tuning.md")]
+    text = "".join(page.read_text(encoding="utf-8") for page in pages)
+    code = " ".join(re.findall(r"`([^`\n]+)`", text))
     constraints = estimator._parameter_constraints
     assert not [name for name in constraints if not re.search(rf"\b{name}\b", code)]
