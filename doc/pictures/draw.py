@@ -1,6 +1,7 @@
 """Draw the pictures of the guide as SVG beside this file: ``python doc/pictures/draw.py``.
 
-The figures of ``settings.svg`` are read from the tables of ``doc/benchmarks/quality.md``.
+The figures of ``settings.svg`` are read from the tables of ``doc/benchmarks/quality.md``, those of
+``transformer.svg`` from ``doc/guide/transformer.md``.
 """
 
 import re
@@ -56,6 +57,33 @@ def draw_settings():
         axes[0].scatter([], [], color=color, marker=marker, label=library)
     axes[0].legend(loc="lower right", fontsize=8)
     save(fig, "settings.svg")
+
+
+def draw_transformer():
+    """Precision against time of the fit: without an encoder, with a frozen and a trained one."""
+    page = (HERE.parent / "guide" / "transformer.md").read_text()
+    tables = re.findall(r"^\| \| P@1 .*\n\|[-:|]+\|\n((?:\|.*\n)+)", page, re.MULTILINE)
+    titles = "WordNet, 20,000 rows to train", "Debian, 10,000 rows to train"
+    fig, axes = plt.subplots(1, 2, figsize=(9, 3.9), layout="constrained")
+    for ax, table, title in zip(axes, tables, titles, strict=True):
+        rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in table.splitlines()]
+        chosen = [row for row in rows if not re.search("alone|mean", row[0])]
+        seconds = [float(row[7]) for row in chosen]
+        looks = [(BLUE, "o"), (ORANGE, "s"), (GREEN, "^")]
+        for column, (k, (color, marker)) in enumerate(zip((1, 3, 5), looks, strict=True), start=1):
+            values = [float(row[column]) for row in chosen]
+            ax.plot(seconds, values, color=color, marker=marker, label=f"P@{k}")
+        for name, x, row in zip(["TF-IDF", "frozen", "fine-tuned"], seconds, chosen, strict=True):
+            ax.annotate(
+                name, (x, float(row[1])), xytext=(0, 7), textcoords="offset points", ha="center"
+            )
+        ax.set(title=title, xscale="log", xlabel="CPU seconds of the fit")
+        ax.margins(x=0.15, y=0.15)
+        ax.grid(alpha=0.3)
+        ax.spines[["top", "right"]].set_visible(False)
+    axes[0].set_ylabel("precision on test rows, %")
+    axes[1].legend(loc="center right", fontsize=8)
+    save(fig, "transformer.svg")
 
 
 def draw_beam():
@@ -142,5 +170,6 @@ if __name__ == "__main__":
     # Text as text, and ids that do not change from run to run.
     mpl.rcParams.update({"svg.hashsalt": "skxmr", "font.size": 10})
     draw_settings()
+    draw_transformer()
     draw_beam()
     draw_lanes()
