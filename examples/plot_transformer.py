@@ -145,3 +145,5 @@ if plt is not None:
     # Backends that draw to files have nothing to show, and say so in a warning.
     elif fig.canvas.required_interactive_framework:
         plt.show()
+
+# sphinx_gallery_thumbnail_path = 'pictures/transformer.svg'
