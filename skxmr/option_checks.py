@@ -45,7 +45,7 @@ def check_combination(classifier, kind, sample_weight, relevance):
         raise ValueError(
             f"voting={classifier.voting!r} joins several trees; n_trees=1 leaves nothing to join."
         )
-    if classifier.max_negatives is not None and not any(map(needs_beam, _each(classifier))):
+    if classifier.max_negatives is not None and not needs_beam(classifier.negatives):
         raise ValueError(
             f"max_negatives={classifier.max_negatives} bounds what the beam passes in training; "
             "negatives must ask for 'man' on some level."
@@ -69,8 +69,3 @@ def check_combination(classifier, kind, sample_weight, relevance):
                 f"relevance is what the linear models go by; {name}={estimator!r} takes none. "
                 f"Leave relevance=None beside a {name}."
             )
-
-
-def _each(classifier):
-    negatives = classifier.negatives
-    return negatives if isinstance(negatives, (list, tuple)) else [negatives]

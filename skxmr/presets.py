@@ -18,6 +18,9 @@ _PRESETS = {
 }
 
 
+PRESET_NAMES = tuple(_PRESETS)
+
+
 def preset(name):
     """Return parameters for `XRLinearClassifier` to start from.
 
@@ -52,6 +55,6 @@ def preset(name):
     4
     """
     if name not in _PRESETS:
-        raise ValueError(f"name must be one of {', '.join(_PRESETS)}; got {name!r}.")
+        raise ValueError(f"name must be one of {', '.join(PRESET_NAMES)}; got {name!r}.")
     # A tree of its own: parameters set on one model must not reach another.
     return {key: clone(value, safe=False) for key, value in _PRESETS[name].items()}

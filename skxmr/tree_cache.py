@@ -67,9 +67,7 @@ def train_trees(X, Y, indexing, options, random_state, memory=None, progress=NO_
         If an object of the user's own cannot be pickled, and so not be part of a key.
     """
     n_jobs, options = options.n_jobs, options._replace(n_jobs=None)
-    negatives = options.negatives
-    each = negatives if isinstance(negatives, (list, tuple)) else [negatives]
-    if not any(map(needs_beam, each)):
+    if not needs_beam(options.negatives):
         options = options._replace(beam_width=None, scoring=Scoring())
     train = _train
     if memory is not None and (random_state is None or isinstance(random_state, Integral)):

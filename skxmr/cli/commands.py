@@ -13,7 +13,7 @@ from skxmr.metrics import label_propensities, ndcg_at_k, precision_at_k, pspreci
 from skxmr.persistence import load_extras, load_model, save_model
 from skxmr.persistence._folder import check_replaceable
 from skxmr.persistence.model_files import FORMAT
-from skxmr.presets import preset
+from skxmr.presets import PRESET_NAMES, preset
 
 DESCRIPTION = """\
 Extreme multilabel classification from files.
@@ -55,7 +55,7 @@ def make_parser():
     train = commands.add_parser("train", help="train a model on a file and save it as a folder")
     train.add_argument("data", help="file to train on")
     train.add_argument("model", help="folder to write; a model that is there is replaced")
-    train.add_argument("--preset", choices=["fast", "balanced", "best"], help="where to start from")
+    train.add_argument("--preset", choices=PRESET_NAMES, help="where to start from")
     train.add_argument(
         "--normalize",
         action="store_true",

@@ -6,7 +6,6 @@ from typing import NamedTuple
 import numpy as np
 
 from skxmr._core.arrays import offsets_of
-from skxmr.linear._chunk import locate_entries
 from skxmr.linear.feature_sets import unpack_features
 
 # The intercept of a model that was never trained; see _dual_solver.pyx.
@@ -45,7 +44,7 @@ class LevelWeights:
     Parameters
     ----------
     level : LevelModel
-        Left as it is. Where its chunks begin is counted once, so keep this for more than one.
+        Left as it is.
     """
 
     def __init__(self, level):
@@ -53,11 +52,11 @@ class LevelWeights:
 
     @cached_property
     def _starts(self):
-        a = self.level.arrays
-        words = offsets_of(np.bitwise_count(a["summaries"]).sum(axis=1))
-        features = offsets_of(np.bitwise_count(a["words"][:-1]))[words]
-        _, entries = locate_entries(a["entry_counts"], features)
-        return words, features, entries
+        tables = self.level.tables
+        features, entries = tables["feature_indptr"], tables.get("entry_indptr")
+        if entries is None:  # a level that is scored from dense vectors
+            entries = offsets_of(self.level.arrays["entry_counts"])[features]
+        return tables["word_indptr"], features, entries
 
     def of_chunk(self, parent):
         """Return the `ChunkWeights` of the children of a parent."""

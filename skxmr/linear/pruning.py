@@ -27,7 +27,7 @@ def prune_level(level, weight_threshold=0.0, max_weights=None):
     """
     a = level.arrays
     widths = np.diff(a["child_indptr"])
-    word_indptr = offsets_of(np.bitwise_count(a["summaries"]).sum(axis=1))
+    word_indptr = level.tables["word_indptr"]
     intercepts = np.split(a["intercepts"], a["child_indptr"][1:-1])
     chunks = []
     feature = entry = 0

@@ -67,7 +67,9 @@ def _check_entry(entry, shape):
 
 
 def needs_beam(negatives):
-    """Whether the levels above must be trained first."""
+    """Whether, on some level, the levels above must be trained first; takes the parameter too."""
+    if isinstance(negatives, (list, tuple)):
+        return any(map(needs_beam, negatives))
     return isinstance(negatives, str) and "man" in negatives
 
 
