@@ -1,9 +1,7 @@
 """The commands ``train``, ``predict`` and ``evaluate``."""
 
 import argparse
-import os
 import sys
-from pathlib import Path
 
 from skxmr._core.version import __version__
 from skxmr.classifier import XRLinearClassifier
@@ -11,7 +9,7 @@ from skxmr.cli.data_files import Preparation, read_training_file
 from skxmr.indexing import HierarchicalLabelTree
 from skxmr.metrics import label_propensities, ndcg_at_k, precision_at_k, psprecision_at_k
 from skxmr.persistence import load_extras, load_model, save_model
-from skxmr.persistence._folder import check_replaceable
+from skxmr.persistence._folder import check_place
 from skxmr.persistence.model_files import FORMAT
 from skxmr.presets import PRESET_NAMES, preset
 
@@ -129,7 +127,7 @@ def train(parser, options):
     parameters |= {name: value for name, value in chosen.items() if value is not None}
     model = XRLinearClassifier(**parameters, verbose=options.verbose)
     _check_parameters(parser, model)
-    _check_destination(options.model)
+    check_place(options.model, FORMAT)  # before it is trained
     X, Y, preparation = read_training_file(options.data, options.normalize)
     model.fit(X, Y).set_params(verbose=0)
     extras = {"preparation": preparation._asdict()}
@@ -184,14 +182,6 @@ def _load(parser, options):
     model.set_params(**{name: value for name, value in given.items() if value is not None})
     _check_parameters(parser, model)
     return model, Preparation(**extras["preparation"]), extras.get("propensities")
-
-
-def _check_destination(path):
-    """Refuse a place where a model cannot be saved, before it is trained."""
-    target = Path(os.path.realpath(path))
-    if not target.parent.is_dir():
-        raise FileNotFoundError(f"{path}: there is no folder {target.parent} to write it in.")
-    check_replaceable(path, target, FORMAT)
 
 
 def _check_parameters(parser, model):

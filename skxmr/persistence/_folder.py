@@ -46,10 +46,7 @@ def write_folder(path, header, arrays):
     OSError
         If writing fails: what was at `path` is still there, and nothing else is.
     """
-    target = Path(os.path.realpath(path))
-    if not target.parent.is_dir():
-        raise FileNotFoundError(f"{path}: there is no folder {target.parent} to write it in.")
-    check_replaceable(path, target, header["format"])
+    target = check_place(path, header["format"])
     token = secrets.token_hex(6)
     # Beside the target: a rename must not cross file systems.
     fresh, old = (target.with_name(f".{target.name}.{token}.{end}") for end in ("new", "old"))
@@ -79,25 +76,38 @@ def write_folder(path, header, arrays):
             shutil.rmtree(old, ignore_errors=True)
 
 
-def check_replaceable(path, target, format_name):
-    """Refuse to write over what is not a folder of this format, whole and with nothing else in it.
+def check_place(path, format_name):
+    """Return where a folder goes; refuse to write where nothing can be, or what is there is lost.
 
     Parameters
     ----------
     path : path-like
         As the user named it.
-    target : Path
-        Where that leads to.
     format_name : str
-        The ``format`` that the header of an old folder must have.
+        The ``format`` that the header of an old folder must have: one that is whole and has
+        nothing else in it may be replaced.
+
+    Returns
+    -------
+    Path
+        Where `path` leads to.
 
     Raises
     ------
+    FileNotFoundError
+        If there is no folder to write it in.
     FileExistsError
         If something else would be lost.
     """
-    if not target.exists():
-        return
+    target = Path(os.path.realpath(path))
+    if not target.parent.is_dir():
+        raise FileNotFoundError(f"{path}: there is no folder {target.parent} to write it in.")
+    if target.exists():
+        _check_replaceable(path, target, format_name)
+    return target
+
+
+def _check_replaceable(path, target, format_name):
     if not target.is_dir():
         raise FileExistsError(f"{path} is a file; a model is a folder. Nothing was written.")
     found = {entry.name for entry in target.iterdir()}
