@@ -5,7 +5,7 @@ import numpy as np
 from skxmr._core.arrays import offsets_of
 from skxmr.linear._chunk import pack_features
 from skxmr.linear.feature_sets import unpack_features
-from skxmr.linear.level_model import LevelModel
+from skxmr.linear.level_model import LevelModel, join_chunks
 
 
 def prune_level(level, weight_threshold=0.0, max_weights=None):
@@ -55,7 +55,8 @@ def prune_level(level, weight_threshold=0.0, max_weights=None):
                 level.n_unsolved if parent == 0 else 0,
             )
         )
-    return LevelModel.from_chunks(chunks, a["child_indptr"], a["child_ids"], level.n_features)
+    blocks = [join_chunks(chunks)]
+    return LevelModel.from_blocks(blocks, a["child_indptr"], a["child_ids"], level.n_features)
 
 
 def _largest(children, weights, n_children, max_weights):
