@@ -375,7 +375,7 @@ class XRLinearClassifier(
             self.matcher,
             self.matcher_level,
             self.ranker,
-            self.n_jobs,
+            n_jobs=self.n_jobs,
         )
         labels = LabelIndexing(label_trees, label_features, **shape)
         with report_progress(self, X, y) as progress:

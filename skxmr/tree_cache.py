@@ -99,7 +99,7 @@ def _train(X, Y, indexing, options, random_state, n_jobs, progress):
     trees = []
     for number, hierarchy in enumerate(hierarchies, start=1):
         with progress.tree(number, len(hierarchies), hierarchy.n_levels):
-            trees.append(train_tree(X, Y, hierarchy, random_state, options, progress))
+            trees.append(train_tree(X, Y, hierarchy, random_state, options, None, progress))
     return trees
 
 

@@ -50,15 +50,16 @@ def cut_out(problem, start, stop):
     Returns
     -------
     tuple
-        (rows, targets, child_indptr, target_costs, seed) as a `LevelProblem` has them: views, and
-        offsets from the first.
+        (rows, targets, child_indptr, target_costs, seed, max_weights) as a `LevelProblem` has
+        them: views, and offsets from the first.
     """
     children = problem.child_indptr[start : stop + 1]
     row_indptr, rows = _part(*problem.rows, start, stop)
-    first, last = problem.targets[0][children[[0, -1]]]
+    first, stop_at = problem.targets[0][children[[0, -1]]]
     targets = _part(*problem.targets, children[0], children[-1])
-    costs = None if problem.target_costs is None else problem.target_costs[first:last]
-    return (row_indptr, rows), targets, children - children[0], costs, problem.seed + start
+    costs = None if problem.target_costs is None else problem.target_costs[first:stop_at]
+    last = (costs, problem.seed + start, problem.max_weights)
+    return (row_indptr, rows), targets, children - children[0], *last
 
 
 def _part(indptr, values, start, stop):

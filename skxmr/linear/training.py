@@ -11,6 +11,7 @@ from skxmr._core.threads import run_tasks
 from skxmr.linear._dual_solver import solve_cluster
 from skxmr.linear.level_blocks import cut_levels, cut_out
 from skxmr.linear.level_model import join_chunks
+from skxmr.linear.pruning import prune_chunk
 from skxmr.linear.weight_stores import MemoryStore
 
 # Their numbers in _lanes.h.
@@ -35,6 +36,8 @@ class LevelProblem(NamedTuple):
         on which worker takes it.
     target_costs : ndarray of float32 or None
         Times what an error costs on each of the positive rows, as `targets` lists them.
+    max_weights : int or None
+        Most weights that are kept of each child; see `prune_level`.
     """
 
     rows: tuple
@@ -43,6 +46,7 @@ class LevelProblem(NamedTuple):
     child_ids: np.ndarray
     seed: int
     target_costs: np.ndarray | None = None
+    max_weights: int | None = None
 
 
 class Solver(NamedTuple):
@@ -169,7 +173,7 @@ def count_sweeps(levels, max_iter):
 
 def _solve_block(indptr, indices, data, n_features, row_costs, block, solver):
     # One task: it sees arrays only, so that any joblib backend can run it.
-    (row_indptr, rows), (target_indptr, target_rows), child_indptr, costs, seed = block
+    (row_indptr, rows), (target_indptr, target_rows), child_indptr, costs, seed, most = block
     scratch = np.zeros(n_features, dtype=np.int32)
     chunks = []
     for parent in range(len(child_indptr) - 1):
@@ -181,7 +185,6 @@ def _solve_block(indptr, indices, data, n_features, row_costs, block, solver):
             costs,
             row_costs,
         )
-        chunks.append(
-            solver.solve(indptr, indices, data, *cluster, seed=seed + parent, scratch=scratch)
-        )
+        chunk = solver.solve(indptr, indices, data, *cluster, seed=seed + parent, scratch=scratch)
+        chunks.append(chunk if most is None else prune_chunk(chunk, n_features, max_weights=most))
     return join_chunks(chunks)
