@@ -67,6 +67,20 @@ class TrainingOptions(NamedTuple):
     n_jobs: int | None = None
 
 
+def training_options(classifier, scoring, negatives, relevance, row_costs):
+    """Return the options of a classifier's parameters; the others as checked."""
+    same = ("max_negatives", "beam_width", "relevance_norm", "matcher", "matcher_level", "ranker")
+    return TrainingOptions(
+        Solver(**{name: getattr(classifier, name) for name in Solver._fields}),
+        negatives,
+        scoring=scoring,
+        relevance=relevance,
+        row_costs=row_costs,
+        n_jobs=classifier.n_jobs,
+        **{name: getattr(classifier, name) for name in same},
+    )
+
+
 def train_tree(X, Y, hierarchy, random_state, options, store=None, progress=NO_PROGRESS):
     """Train the models of a tree's clusters and labels.
 

@@ -24,7 +24,7 @@ class ArrayFile:
     def __init__(self, path, like, dtype=None):
         self.dtype = like.dtype if dtype is None else dtype
         self.shape = [0, *like.shape[1:]]
-        self._file = open(path, "wb")
+        self._file = open(path, "wb")  # noqa: SIM115 - closed by __exit__
         self._start = self._write_header()
 
     def append(self, values):
@@ -32,13 +32,18 @@ class ArrayFile:
         np.ascontiguousarray(values, dtype=self.dtype).tofile(self._file)
         self.shape[0] += len(values)
 
-    def close(self):
-        """Finish the file and bring it to the disk."""
+    def __enter__(self):
+        """Return the file, to append to."""
+        return self
+
+    def __exit__(self, *error):
+        """Finish the file and bring it to the disk, or leave it if an error came."""
         with self._file:
-            self._file.seek(0)
-            if self._write_header() != self._start:
-                raise AssertionError("the header of an array file has grown")
-            sync(self._file)
+            if error[0] is None:
+                self._file.seek(0)
+                if self._write_header() != self._start:
+                    raise AssertionError("the header of an array file has grown")
+                sync(self._file)
 
     def _write_header(self):
         header = {

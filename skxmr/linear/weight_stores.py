@@ -4,7 +4,7 @@ import json
 import os
 import shutil
 import zipfile
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 import numpy as np
@@ -157,6 +157,19 @@ def _join(folder, blocks, child_indptr, child_ids, n_features):
     np.save(folder / "child_indptr.npy", child_indptr)
     np.save(folder / "child_ids.npy", child_ids)
     widths = _widths(blocks)
+    with ExitStack() as opened:
+        files, counts = _join_blocks(folder, blocks, dense, widths, opened)
+    n_iter, n_unsolved = count_iterations(counts)
+    return {
+        "arrays": ["child_indptr", "child_ids", *JOINED],
+        "tables": [name for name in files if name not in JOINED],
+        "n_features": int(n_features),
+        "n_iter": n_iter,
+        "n_unsolved": n_unsolved,
+    }
+
+
+def _join_blocks(folder, blocks, dense, widths, opened):
     files, counts, ends = {}, [], dict.fromkeys(RUNNING, 0)
     for number, file in enumerate(blocks):
         with np.load(file) as block:
@@ -169,20 +182,12 @@ def _join(folder, blocks, child_indptr, child_ids, n_features):
         part["word_ranks"] = part["word_ranks"][:-1]
         for name, values in part.items():
             if name not in files:
-                files[name] = ArrayFile(folder / f"{name}.npy", values, widths.get(name))
+                file = ArrayFile(folder / f"{name}.npy", values, widths.get(name))
+                files[name] = opened.enter_context(file)
             files[name].append(values)
     for name in ("words", "word_ranks"):
         files[name].append(np.zeros(1))
-    for each in files.values():
-        each.close()
-    n_iter, n_unsolved = count_iterations(counts)
-    return {
-        "arrays": ["child_indptr", "child_ids", *JOINED],
-        "tables": [name for name in files if name not in JOINED],
-        "n_features": int(n_features),
-        "n_iter": n_iter,
-        "n_unsolved": n_unsolved,
-    }
+    return files, counts
 
 
 def _widths(blocks):
