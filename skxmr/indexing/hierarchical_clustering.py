@@ -100,10 +100,12 @@ def balanced_hierarchy(n_labels, branching_factor, max_leaf_size, *, bisector, s
     if n_workers > 1:
         # One by one until there is a piece for every worker, and some to even out.
         while len(pieces) < 4 * n_workers and any(len(sizes) > 1 for _, _, sizes, _ in pieces):
-            cuts = run_tasks(_cut, [(bisector, piece, seed) for piece in pieces], n_jobs)
+            tasks = [(bisector, piece, seed) for piece in pieces]
+            cuts = run_tasks(_cut, tasks, n_jobs, shared=True)
             pieces = [half for halves, _ in cuts for half in halves]
             n_iter = max(n_iter, *(rounds for _, rounds in cuts))
-    done = run_tasks(_cut_up, [(bisector, piece, seed) for piece in pieces], n_jobs)
+    tasks = [(bisector, piece, seed) for piece in pieces]
+    done = run_tasks(_cut_up, tasks, n_jobs, shared=True)
     order = np.concatenate([rows for parts, _ in done for rows in parts])
     n_iter = max(n_iter, *(rounds for _, rounds in done))
     return LabelHierarchy(_child_indptrs(n_labels, counts), order), n_iter

@@ -1,0 +1,165 @@
+"""The same fit in other processes: equal to the byte, whatever happens to the workers."""
+
+import logging
+import os
+import signal
+
+import numpy as np
+import pytest
+import remote_functions
+from joblib import parallel_config
+
+from skxmr import XRLinearClassifier
+from skxmr._core import remote_tasks
+from skxmr._core.dask_client import results_of_client
+from skxmr._core.threads import run_tasks
+from skxmr.linear.weight_stores import FolderStore
+
+SMALL = np.arange(10.0)
+LARGE = np.arange(300_000.0)  # what backends map into memory or place on workers
+
+
+@pytest.fixture
+def dask_client():
+    """Two workers, which a test may kill."""
+    distributed = pytest.importorskip("distributed")
+    logging.getLogger("distributed").setLevel(logging.CRITICAL)
+    with (
+        distributed.LocalCluster(
+            n_workers=2, threads_per_worker=1, host="127.0.0.1", dashboard_address=":0"
+        ) as cluster,
+        distributed.Client(cluster) as client,
+    ):
+        yield client
+
+
+@pytest.fixture(params=["loky", "dask"])
+def backend(request):
+    """A context in which tasks run in two processes."""
+    if request.param == "dask":
+        request.getfixturevalue("dask_client")
+    return lambda: parallel_config(backend=request.param, n_jobs=2)
+
+
+def classifier(**params):
+    settings = {"max_leaf_size": 20, "n_trees": 2, "negatives": "tfn+man", "random_state": 0}
+    return XRLinearClassifier(**{**settings, **params})
+
+
+def assert_same_model(model, other):
+    for name in ("arrays", "tables"):
+        for level, want in zip(model._model.levels, other._model.levels, strict=True):
+            level, want = getattr(level, name), getattr(want, name)
+            assert level.keys() == want.keys()
+            for key in want:
+                assert level[key].dtype == want[key].dtype
+                np.testing.assert_array_equal(level[key], want[key])
+    assert model.hierarchy_ == other.hierarchy_
+
+
+@pytest.mark.parametrize("in_folder", [False, True])
+def test_fit_is_the_same(in_folder, backend, xmc_data, tmp_path):
+    weights = np.random.RandomState(0).uniform(0.5, 2, len(xmc_data[0].indptr) - 1)
+    want = classifier().fit(*xmc_data, sample_weight=weights)
+    with backend():
+        model = classifier(model_dir=tmp_path / "model" if in_folder else None)
+        model.fit(*xmc_data, sample_weight=weights)
+    assert_same_model(model, want)
+
+
+def test_rows_of_a_size_that_is_mapped_are_read_only_there(backend, xmc_data):
+    # Many small rows: the kernels meet arrays that they cannot write to.
+    X, Y = (np.repeat(np.arange(600), 40), np.repeat(np.arange(600), 40))
+    X, Y = xmc_data[0][X], xmc_data[1][Y]
+    assert X.data.nbytes > 2**20
+    want = classifier(n_trees=1, negatives="tfn").fit(X, Y)
+    with backend():
+        assert_same_model(classifier(n_trees=1, negatives="tfn").fit(X, Y), want)
+
+
+@pytest.mark.filterwarnings("ignore:Workers were lost")  # dask sends small tasks again by itself
+@pytest.mark.parametrize("values", [SMALL, LARGE], ids=["small", "large"])
+def test_a_worker_that_dies_costs_no_result(values, backend, tmp_path):
+    taken = []
+    tasks = [(values, factor, str(tmp_path)) for factor in range(20)]
+    with backend():
+        results = run_tasks(
+            remote_functions.multiply_once_without_worker,
+            tasks,
+            2,
+            on_result=lambda number, result: taken.append(number) or result,
+        )
+    assert (tmp_path / "died").exists()
+    assert sorted(taken) == list(range(20))
+    for factor, result in enumerate(results):
+        np.testing.assert_array_equal(result, values * factor)
+
+
+def test_a_fit_outlives_all_its_workers(dask_client, xmc_data, tmp_path, monkeypatch):
+    kept = []
+    keep = FolderStore.keep
+
+    def keep_and_kill(self, level, block, solved):
+        kept.append((self.path.name, level, block))
+        if len(kept) == 5:
+            for worker in dask_client.run(os.getpid).values():
+                os.kill(worker, signal.SIGKILL)
+        return keep(self, level, block, solved)
+
+    monkeypatch.setattr(FolderStore, "keep", keep_and_kill)
+    with parallel_config(backend="dask"), pytest.warns(UserWarning, match="Workers were lost"):
+        model = classifier(negatives="tfn", model_dir=tmp_path / "model").fit(*xmc_data)
+    assert len(kept) == len(set(kept)) > 5  # what had come was not asked for again
+    monkeypatch.undo()
+    assert_same_model(model, classifier(negatives="tfn").fit(*xmc_data))
+
+
+@pytest.mark.filterwarnings("ignore:.*tasks which were still being processed")
+@pytest.mark.filterwarnings("ignore:.*have been successfully executed")
+def test_what_a_task_raises_is_raised_here_at_once(backend):
+    tasks = [(SMALL, factor, KeyError) for factor in range(20)]
+    with backend(), pytest.raises(KeyError, match="factor 5") as raised:
+        run_tasks(remote_functions.refuse_five, tasks, 2)
+    assert "in refuse_five" in str(raised.value.__cause__)
+    with backend(), pytest.raises(Exception, match="factor 0"):
+        run_tasks(remote_functions.refuse_in_two_parts, [(0,), (0,)], 2)
+    with backend(), pytest.raises(OSError, match="disk is full"):
+        run_tasks(np.multiply, [(SMALL, 2), (SMALL, 3)], 2, on_result=refuse)
+
+
+def refuse(number, result):
+    raise OSError("the disk is full")
+
+
+def test_what_no_worker_can_run_is_raised_after_some_tries(backend, monkeypatch):
+    monkeypatch.setattr(remote_tasks, "MAX_VAIN", 1)
+    tasks = [(SMALL, factor) for factor in range(4, 8)]
+    with backend(), pytest.raises(Exception, match="died|terminated"):
+        run_tasks(remote_functions.multiply_unless_five, tasks[1:2] * 2, 2)
+
+
+def test_a_cluster_without_workers_is_given_up(monkeypatch):
+    distributed = pytest.importorskip("distributed")
+    monkeypatch.setattr("skxmr._core.dask_client.MOST_WITHOUT", 2)
+    with (
+        distributed.LocalCluster(n_workers=0, host="127.0.0.1", dashboard_address=":0") as cluster,
+        distributed.Client(cluster) as client,
+        pytest.raises(TimeoutError, match="no worker for 2 seconds"),
+    ):
+        list(results_of_client(client, iter([(np.add, 1, 2)]), raise_it))
+
+
+def raise_it(error):
+    raise error
+
+
+def test_rows_are_sent_to_each_worker_once(dask_client):
+    # What a task gets is where it stands on the worker: the same place for all tasks of a worker.
+    tasks = [(LARGE, (np.full(100_000, factor),)) for factor in range(40)]
+    with parallel_config(backend="dask"):
+        places = run_tasks(remote_functions.place_of, tasks, 2)
+    by_worker = {}
+    for number, (worker, place, own) in enumerate(places):
+        by_worker.setdefault(worker, set()).add(place)
+        assert own == number
+    assert all(len(places) == 1 for places in by_worker.values())
