@@ -44,6 +44,5 @@ def refuse_in_two_parts(factor):
     raise TwoPartError("factor", factor)
 
 
-def place_of(values, own):
-    time.sleep(0.01)
-    return os.getpid(), values.ctypes.data, int(own[0][0])
+def scale_sum(factor, arrays):
+    return factor * sum(array.sum() for array in arrays)

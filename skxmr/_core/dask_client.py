@@ -5,11 +5,13 @@ that ran it died or could not import it (seen in joblib 1.6 with distributed 202
 arguments of a task inside the graph. The client that it holds can do better.
 """
 
+import sys
 from contextlib import suppress
 from itertools import islice
 from queue import Empty, SimpleQueue
 
 import numpy as np
+import scipy.sparse as sp
 
 # Arrays that stand by themselves among the arguments are kept on the workers from this size up, and
 # other arguments travel as data and not inside the graph, of which dask wants only a few megabytes.
@@ -88,7 +90,9 @@ def results_of_client(client, calls, lost, **options):
 
 
 def _size(argument):
-    # Bytes of the arrays of a task.
-    if isinstance(argument, tuple):
+    # About the bytes that its arrays, or its texts, take.
+    if isinstance(argument, (tuple, list)):
         return sum(_size(part) for part in argument)
-    return getattr(argument, "nbytes", 0)
+    if sp.issparse(argument):
+        return sum(_size(part) for part in vars(argument).values())
+    return max(getattr(argument, "nbytes", 0), sys.getsizeof(argument))

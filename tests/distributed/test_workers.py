@@ -14,6 +14,8 @@ from skxmr._core import remote_tasks
 from skxmr._core.dask_client import results_of_client
 from skxmr._core.threads import run_tasks
 from skxmr.linear.weight_stores import FolderStore
+from skxmr.persistence import predict_saved
+from skxmr.persistence.saved_prediction import _predict_block
 
 SMALL = np.arange(10.0)
 LARGE = np.arange(300_000.0)  # what backends map into memory or place on workers
@@ -95,6 +97,34 @@ def test_a_worker_that_dies_costs_no_result(values, backend, tmp_path):
         np.testing.assert_array_equal(result, values * factor)
 
 
+@pytest.mark.parametrize("method", ["predict_topk", "predict_proba", "predict"])
+def test_predictions_of_a_saved_model_are_the_same(method, backend, xmc_data, tmp_path):
+    X, Y = xmc_data
+    model = classifier(model_dir=tmp_path / "model").fit(X, Y)
+    want = getattr(model, method)(X)
+    with backend():
+        got = predict_saved(tmp_path / "model", X, method)
+        with pytest.raises(FileNotFoundError, match="no such folder"):
+            predict_saved(tmp_path / "other", X)
+    assert type(got) is type(want)
+    if method == "predict_topk":
+        for part, wanted in zip(got, want, strict=True):
+            assert part.dtype == wanted.dtype
+            np.testing.assert_array_equal(part, wanted)
+    else:
+        assert got.dtype == want.dtype
+        assert got.shape == want.shape
+        assert (got != want).nnz == 0
+
+
+def test_a_worker_with_another_model_says_so(xmc_data, tmp_path):
+    classifier(model_dir=tmp_path / "model").fit(*xmc_data)
+    with pytest.raises(ValueError, match="another model"):
+        _predict_block(tmp_path / "model", "0", "predict", {}, xmc_data[0])
+    with pytest.raises(ValueError, match="method must be one of .* got 'fit'"):
+        predict_saved(tmp_path / "model", xmc_data[0], "fit")
+
+
 def test_a_fit_outlives_all_its_workers(dask_client, xmc_data, tmp_path, monkeypatch):
     kept = []
     keep = FolderStore.keep
@@ -153,13 +183,25 @@ def raise_it(error):
     raise error
 
 
-def test_rows_are_sent_to_each_worker_once(dask_client):
-    # What a task gets is where it stands on the worker: the same place for all tasks of a worker.
-    tasks = [(LARGE, (np.full(100_000, factor),)) for factor in range(40)]
+def test_rows_are_sent_to_each_worker_once(dask_client, monkeypatch):
+    sent = []
+    scatter = dask_client.scatter
+
+    def counting(arguments, **options):
+        sent.extend(id(argument) for argument in arguments)
+        return scatter(arguments, **options)
+
+    monkeypatch.setattr(dask_client, "scatter", counting)
     with parallel_config(backend="dask"):
-        places = run_tasks(remote_functions.place_of, tasks, 2)
-    by_worker = {}
-    for number, (worker, place, own) in enumerate(places):
-        by_worker.setdefault(worker, set()).add(place)
-        assert own == number
-    assert all(len(places) == 1 for places in by_worker.values())
+        run_tasks(remote_functions.multiply, [(LARGE, factor) for factor in range(40)], 2)
+    assert sent == [id(LARGE)]
+    moved = dask_client.run(lambda dask_worker: dask_worker.transfer_outgoing_bytes_total)
+    results = 40 * LARGE.nbytes  # which went to the client
+    assert sum(moved.values()) < results + 1.5 * LARGE.nbytes
+
+
+def test_large_arguments_of_one_task_stay_out_of_the_graph(dask_client):
+    # Else dask warns, and all warnings are errors here.
+    tasks = [(factor, (np.ones(2_000_000),)) for factor in range(4)]
+    with parallel_config(backend="dask"):
+        assert run_tasks(remote_functions.scale_sum, tasks, 2) == [0, 2e6, 4e6, 6e6]
