@@ -13,10 +13,6 @@ class TwoPartError(Exception):
         super().__init__(f"{first} {second}")
 
 
-def multiply(values, factor):
-    return values * factor
-
-
 def multiply_once_without_worker(values, factor, folder):
     """Kill the worker of the task with factor 5 the first time."""
     died = Path(folder) / "died"
@@ -42,6 +38,10 @@ def refuse_five(values, factor, error):
 
 def refuse_in_two_parts(factor):
     raise TwoPartError("factor", factor)
+
+
+def size_of(values, number):
+    return values.nbytes
 
 
 def scale_sum(factor, arrays):

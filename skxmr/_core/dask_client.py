@@ -5,13 +5,13 @@ that ran it died or could not import it (seen in joblib 1.6 with distributed 202
 arguments of a task inside the graph. The client that it holds can do better.
 """
 
+import math
 import sys
 from contextlib import suppress
 from itertools import islice
 from queue import Empty, SimpleQueue
 
 import numpy as np
-import scipy.sparse as sp
 
 # Arrays that stand by themselves among the arguments are kept on the workers from this size up, and
 # other arguments travel as data and not inside the graph, of which dask wants only a few megabytes.
@@ -90,9 +90,9 @@ def results_of_client(client, calls, lost, **options):
 
 
 def _size(argument):
-    # About the bytes that its arrays, or its texts, take.
+    # About the bytes that its arrays, or its texts, take; objects may be of any size.
     if isinstance(argument, (tuple, list)):
         return sum(_size(part) for part in argument)
-    if sp.issparse(argument):
-        return sum(_size(part) for part in vars(argument).values())
+    if hasattr(argument, "__dict__") and not callable(argument):
+        return math.inf
     return max(getattr(argument, "nbytes", 0), sys.getsizeof(argument))
