@@ -1,8 +1,8 @@
 """A ``.npy`` file written a part at a time."""
 
-import os
-
 import numpy as np
+
+from skxmr._core.files import sync
 
 
 class ArrayFile:
@@ -53,9 +53,3 @@ class ArrayFile:
         }
         np.lib.format.write_array_header_1_0(self._file, header)
         return self._file.tell()
-
-
-def sync(file):
-    """Bring what was written to the disk."""
-    file.flush()
-    os.fsync(file.fileno())
