@@ -29,7 +29,8 @@ class ArrayFile:
 
     def append(self, values):
         """Write the next rows."""
-        np.ascontiguousarray(values, dtype=self.dtype).tofile(self._file)
+        # Not by tofile, whose error at a full disk does not say that it is one.
+        self._file.write(np.ascontiguousarray(values, dtype=self.dtype).data)
         self.shape[0] += len(values)
 
     def __enter__(self):
