@@ -239,9 +239,22 @@ def take_turn(runner, entry, Y_test):
     return {"status": "measured", "total_wall_s": time.perf_counter() - start, "turn": turn}
 
 
+def chosen_entries(args, n_labels):
+    """Return what is measured with so many labels."""
+    most = dict(args.up_to)
+    return {
+        name: Entry(*LINES[name], [SEED] * args.repeat)
+        for name in args.lines
+        if n_labels <= most.get(name, n_labels)
+    }
+
+
 def measure_size(source, args):
     """Measure all lines on one data set; yield what is found, turn by turn."""
-    entries = {name: Entry(*LINES[name], [SEED] * args.repeat) for name in args.lines}
+    # How many labels a folder has is known when it has been read.
+    entries = chosen_entries(args, source.n_labels if isinstance(source, Shape) else 0)
+    if not entries:
+        return
     with tempfile.TemporaryDirectory(prefix="skxmr-benchmark-") as folder:
         runner = Runner(
             dict(args.python),
@@ -256,10 +269,9 @@ def measure_size(source, args):
         sizes = elsewhere(write_data, source, folder)
         runner.job["stream"] = sizes["n_labels"] >= STREAM_FROM
         Y_test = sp.load_npz(os.path.join(folder, "Y_test.npz"))
+        entries = chosen_entries(args, sizes["n_labels"])
         for _ in range(args.repeat):
             for name, entry in entries.items():
-                if sizes["n_labels"] > dict(args.up_to).get(name, sizes["n_labels"]):
-                    continue
                 circumstances = {"line": name, "data": sizes, **report.describe_run(args.threads)}
                 if args.memory_limit is not None:
                     circumstances["memory_limit_gb"] = args.memory_limit / 1e9
