@@ -1,6 +1,7 @@
 """Options of the classifier that cannot work together."""
 
 from skxmr._core.estimators import check_takes_weights
+from skxmr._core.model_saver import model_saver
 from skxmr.indexing import LabelHierarchy
 from skxmr.indexing.label_index import trees_in_turn
 from skxmr.matching.negative_sampling import needs_beam
@@ -22,6 +23,8 @@ def check_combination(classifier, kind, sample_weight, relevance):
     ------
     ValueError
         For the first such combination.
+    TypeError, OSError
+        If a parameter cannot be written to `model_dir`, or nothing can be written there.
     """
     if kind == "classes" and classifier.sparse_output is True:
         raise ValueError("sparse_output=True needs y to be an indicator; got classes.")
@@ -59,6 +62,15 @@ def check_combination(classifier, kind, sample_weight, relevance):
             f"max_weights_per_label={classifier.max_weights_per_label} is for the built-in ranker; "
             f"what ranker={classifier.ranker!r} learns is its own."
         )
+    if classifier.model_dir is not None:
+        for name in ("memory", "matcher", "ranker"):
+            if getattr(classifier, name) is not None:
+                raise ValueError(
+                    f"model_dir={classifier.model_dir!r} cannot stand beside {name}="
+                    f"{getattr(classifier, name)!r}: it keeps the linear models of all levels, and "
+                    "nothing else."
+                )
+        model_saver().check(classifier, classifier.model_dir)
     for name in ("matcher", "ranker"):
         estimator = getattr(classifier, name)
         if estimator is None:

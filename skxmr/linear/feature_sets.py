@@ -29,7 +29,7 @@ def rank_features(summaries, words):
     summary_ranks : ndarray of shape (n_chunks, n_summary), uint32
         Words of the chunk before each entry of the summary.
     word_ranks : ndarray of shape (n_words + 1,), uint32
-        Features of the chunk before each word.
+        Features of the chunk before each word; 0 for the last.
     feature_indptr : ndarray of shape (n_chunks + 1,), int64
         The features of each chunk.
     """
@@ -38,7 +38,9 @@ def rank_features(summaries, words):
     summary_ranks = (np.cumsum(counts, axis=1) - counts).astype(np.uint32)
     before = offsets_of(np.bitwise_count(words[:-1]))
     feature_indptr = before[word_indptr]
-    in_chunk = before - np.append(np.repeat(feature_indptr[:-1], np.diff(word_indptr)), 0)
+    in_chunk = before
+    in_chunk[:-1] -= np.repeat(feature_indptr[:-1], np.diff(word_indptr))
+    in_chunk[-1] = 0
     word_ranks = in_chunk.astype(np.uint32)
     return word_indptr, summary_ranks, word_ranks, feature_indptr
 

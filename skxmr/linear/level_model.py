@@ -12,6 +12,10 @@ DENSE_CHILDREN = 16
 # As `rank_features` returns them; then, of each level, either the first or the other two.
 RANKS = ("word_indptr", "summary_ranks", "word_ranks", "feature_indptr")
 TABLES = (*RANKS, "table", "entry_offsets", "entry_indptr")
+# Of the arrays, those that blocks of parents have a part of each.
+JOINED = ("intercepts", "summaries", "words", "entry_counts", "entry_children", "entry_weights")
+# Of these, those of 8 bits where that is enough for the level.
+NARROWED = ("entry_counts", "entry_children")
 
 
 class LevelModel:
@@ -46,7 +50,7 @@ class LevelModel:
         self.n_features = n_features
         self.n_iter = n_iter
         self.n_unsolved = n_unsolved
-        self.tables = _make_tables(arrays) if tables is None else tables
+        self.tables = tables or make_tables(arrays, is_dense(arrays["child_indptr"]))
         self._scorer = LevelScorer(
             *(arrays[name] for name in ("child_indptr", "child_ids", "intercepts", "summaries")),
             *(self.tables.get(name) for name in TABLES),
@@ -64,22 +68,17 @@ class LevelModel:
         self.__init__(**state)
 
     @classmethod
-    def from_chunks(cls, chunks, child_indptr, child_ids, n_features):
-        """Join what `solve_cluster` returned for each parent, in order."""
-        summaries, words, counts, children, weights, intercepts, n_iter, n_unsolved = zip(
-            *chunks, strict=True
-        )
-        arrays = {
-            "child_indptr": child_indptr,
-            "child_ids": child_ids,
-            "intercepts": np.concatenate(intercepts),
-            "summaries": np.stack(summaries),
-            "words": np.concatenate([*words, np.zeros(1, dtype=np.uint64)]),
-            "entry_counts": _narrow(np.concatenate(counts)),
-            "entry_children": _narrow(np.concatenate(children)),
-            "entry_weights": np.concatenate(weights),
-        }
-        return cls(arrays, n_features, max(n_iter), sum(n_unsolved))
+    def from_blocks(cls, blocks, child_indptr, child_ids, n_features):
+        """Join what `join_chunks` made of neighbouring parents, in order; empties the blocks."""
+        arrays = {"child_indptr": child_indptr, "child_ids": child_ids}
+        for name in JOINED:
+            # One array of the blocks at a time is there twice.
+            parts = [block.pop(name) for block in blocks]
+            if name == "words":
+                parts.append(np.zeros(1, dtype=np.uint64))
+            arrays[name] = np.concatenate(parts)
+        n_iter, n_unsolved = count_iterations(blocks)
+        return cls(arrays, n_features, n_iter, n_unsolved)
 
     def expand(self, X, parents, keep, transform, best_first=False, offsets=None):
         """Score the children of each row's parents and keep the best.
@@ -129,15 +128,50 @@ class LevelModel:
         return self._scorer.score_children(*X[:3], *parents, *wanted, transform, offsets)
 
 
+def join_chunks(chunks):
+    """Join what `solve_cluster` returned for neighbouring parents, in order: a dict of arrays.
+
+    The arrays are those of a `LevelModel` from these parents on, without the 0 after the words;
+    ``n_iter`` and ``n_unsolved`` are of all their children.
+    """
+    summaries, words, counts, children, weights, intercepts, n_iter, n_unsolved = zip(
+        *chunks, strict=True
+    )
+    return {
+        "intercepts": np.concatenate(intercepts),
+        "summaries": np.stack(summaries),
+        "words": np.concatenate(words),
+        "entry_counts": _narrow(np.concatenate(counts)),
+        "entry_children": _narrow(np.concatenate(children)),
+        "entry_weights": np.concatenate(weights),
+        "n_iter": np.int64(max(n_iter)),
+        "n_unsolved": np.int64(sum(n_unsolved)),
+    }
+
+
+def count_iterations(blocks):
+    """Return (n_iter, n_unsolved) of the level that blocks make up."""
+    return (
+        max(int(block["n_iter"]) for block in blocks),
+        sum(int(block["n_unsolved"]) for block in blocks),
+    )
+
+
+def is_dense(child_indptr):
+    """Return whether a level is scored from dense vectors."""
+    return bool(np.diff(child_indptr).max() <= DENSE_CHILDREN)
+
+
 def _narrow(values):
     return values.astype(np.uint8 if values.max(initial=0) < 2**8 else np.uint16)
 
 
-def _make_tables(arrays):
+def make_tables(arrays, dense):
+    """Return the tables of a level; see `LevelModel`."""
     counts = arrays["entry_counts"]
     ranks = rank_features(arrays["summaries"], arrays["words"])
     tables = dict(zip(RANKS, ranks, strict=True))
-    if np.diff(arrays["child_indptr"]).max() <= DENSE_CHILDREN:
+    if dense:
         table = _aligned_zeros(len(counts), DENSE_CHILDREN)
         feature = np.repeat(np.arange(len(counts)), counts)
         table[feature, arrays["entry_children"]] = arrays["entry_weights"]
