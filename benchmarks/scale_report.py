@@ -57,7 +57,7 @@ def join(records):
     -------
     rows : list of dict
         With the data, the name of the line, its figures, and the last record if none was measured
-        to the end; by number of labels.
+        to the end; by number of labels, skxmr first.
     """
     groups = {}
     for record in records:
@@ -76,7 +76,15 @@ def join(records):
                 "unfinished": None if whole else last,
             }
         )
-    return sorted(rows, key=lambda row: (row["data"]["n_labels"], row["data"]["labels_per_row"]))
+    return sorted(
+        rows,
+        key=lambda row: (
+            row["data"]["n_labels"],
+            row["data"]["labels_per_row"],
+            not row["line"].startswith("skxmr"),
+            row["line"],
+        ),
+    )
 
 
 def pairs(row):
@@ -137,10 +145,11 @@ def notes(records):
             what = f"{record['phase']} {record['status']}, {record['reason']}"
             lines.append(f"{_place(record)}: {what}.")
     loads = [record["load_average"][0] for record in records if record["load_average"]]
-    if loads and max(loads) > 0.5:
+    # The line before has left a load of its threads.
+    if loads and max(loads) > max(record["threads"] for record in records) + 0.5:
         lines.append(
-            f"The load at the start of a line was {min(loads):.2f} to {max(loads):.2f}, in part of "
-            "the line before."
+            f"The load at the start of a line was {min(loads):.2f} to {max(loads):.2f}: something "
+            "else was running. Times by the clock and percentiles are not to be trusted."
         )
     dates = sorted(record["date"][:10] for record in records)
     lines.append("Measured on " + " to ".join(dict.fromkeys([dates[0], dates[-1]])) + ".")

@@ -8,7 +8,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
+
+from skxmr import XRLinearClassifier
+from skxmr.datasets import make_extreme_multilabel
 
 ROOT = Path(__file__).parents[2]
 BENCHMARKS = ROOT / "benchmarks"
@@ -61,6 +65,21 @@ def test_a_size_is_measured_and_added_to_the_file(tmp_path):
     assert all(turn[key] > 0 for key in positive)
     assert 0 < turn["single_p50_us"] <= turn["single_p99_us"]
     assert os.listdir(tmp_path) == ["scale.jsonl"]
+
+
+@pytest.mark.parametrize("stored", [{}, {"mapped": True}, {"mapped": True, "stream": True}])
+def test_a_model_is_the_same_however_it_is_stored(stored, load, tmp_path):
+    X, Y = make_extreme_multilabel(300, 200, 60, random_state=0)
+    peers = load("peers")
+    job = {"threads": 1, "settings": {"max_leaf_size": 20}, "seed": 0, "model": str(tmp_path)}
+    peer = peers.Skxmr({**job, **stored})
+    peer.fit(X, Y)
+    assert peer.fit_writes_model == ("stream" in stored)
+    peer.save()
+    loaded = peers.Skxmr({**job, **stored})
+    loaded.load()
+    expected = XRLinearClassifier(max_leaf_size=20, random_state=0).fit(X, Y).predict_topk(X, 10)
+    np.testing.assert_array_equal(loaded.ranking(loaded.predict(X)), expected[0])
 
 
 def test_a_line_is_left_out_beyond_its_most_labels(load):
