@@ -1,18 +1,15 @@
 """Measure a model that is served from memory maps: load, first query, load test, memory.
 
 The model is asked for single rows, in a process and through the server of examples/serving. Its
-rows are made texts, a word a feature, so that the server has a vectorizer to run; words count alike,
-so the rankings are not those of the rows. README.md, beside this file, says what the figures are.
+rows are made texts, a word a feature, so that the server has a vectorizer to run. Words count
+alike: rankings are not those of the rows. README.md, beside this file, tells what the figures are.
 """
 
 import argparse
 import contextlib
-import json
 import multiprocessing
 import os
 import re
-import selectors
-import socket
 import subprocess
 import sys
 import tempfile
@@ -20,6 +17,7 @@ import time
 from pathlib import Path
 
 import data
+import http_load
 import numpy as np
 import options
 import report
@@ -99,14 +97,16 @@ def in_process(function, *args):
 
 
 def memory(pid):
-    """Return the memory of a process in MB, or None where the system does not tell."""
+    """Return the memory of a process in MB, or None where the system does not tell.
+
+    Pages of files that n processes have count a whole in the rss, and an n-th in the pss, of each.
+    """
     try:
         lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()[1:]
     except OSError:
         return None
     kb = {line.split(":")[0]: int(line.split()[1]) for line in lines}
-    own = kb["Private_Clean"] + kb["Private_Dirty"]
-    return {"rss": kb["Rss"] / 1e3, "pss": kb["Pss"] / 1e3, "own": own / 1e3}
+    return {"rss": kb["Rss"] / 1e3, "pss": kb["Pss"] / 1e3, "own": kb["Anonymous"] / 1e3}
 
 
 # -- Without a server ------------------------------------------------------------------------------
@@ -139,6 +139,7 @@ def disk_faults():
 
 def open_and_ask(served, texts, mmap_mode):
     """Load and ask for single texts; return milliseconds, and memory when done."""
+    imported = memory("self")
     start = time.perf_counter()
     pipeline = load_model(served, mmap_mode=mmap_mode)
     load_extras(served, mmap_mode=mmap_mode)
@@ -156,6 +157,7 @@ def open_and_ask(served, texts, mmap_mode):
         "p50_ms": np.median(took[1:]),
         "p99_ms": np.quantile(took[1:], 0.99),
         "disk_faults": None if faults is None else disk_faults() - faults,
+        "imported_mb": imported,
         "memory_mb": memory("self"),
     }
 
@@ -163,6 +165,7 @@ def open_and_ask(served, texts, mmap_mode):
 def ask_alone(served, texts, batch, seconds):
     """Ask in this process for rows, for texts, and for batches of texts; texts a second each."""
     vectorizer, classifier = load_model(served, mmap_mode="r")
+    classifier.set_params(n_jobs=None)  # as in the workers
     rows = [vectorizer.transform([text]) for text in texts]
     asked = {
         "row": lambda i: classifier.predict_topk(rows[i % len(rows)], k=K),
@@ -183,17 +186,11 @@ def chosen(texts, i, batch):
 def timed(ask, seconds):
     for i in range(200):
         ask(i)
-    took, end = [], time.perf_counter() + seconds
+    took, end, cpu = [], time.perf_counter() + seconds, time.process_time()
     while (asked := time.perf_counter()) < end:
         ask(len(took))
         took.append(time.perf_counter() - asked)
-    return figures(np.array(took), np.sum(took))
-
-
-def figures(took, seconds):
-    """Return what is said of the times of requests, which took so long together."""
-    p50, p99 = np.quantile(took, (0.5, 0.99)) * 1e3
-    return {"per_s": len(took) / seconds, "p50_ms": p50, "p99_ms": p99}
+    return http_load.figures(np.array(took), np.sum(took), time.process_time() - cpu)
 
 
 # -- Through the server ----------------------------------------------------------------------------
@@ -209,82 +206,6 @@ def running(served, workers):
             yield int(said[1]), [int(pid) for pid in said[2].split(", ")]
         finally:
             server.terminate()
-
-
-def as_request(texts):
-    body = json.dumps({"texts": texts, "k": K}).encode()
-    head = "POST /predict HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
-    return f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body
-
-
-class Connection:
-    """A connection that is kept: one request at a time, the next when the answer is there.
-
-    It reads no more of HTTP than it must: the load is to be small beside what it loads.
-    """
-
-    def __init__(self, port, requests, first):
-        self.socket = socket.create_connection(("127.0.0.1", port))
-        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self.requests, self.place = requests, first
-
-    def ask(self):
-        self.place = (self.place + 1) % len(self.requests)
-        self.answer = b""
-        self.asked = time.perf_counter()
-        self.socket.sendall(self.requests[self.place])
-
-    def read(self):
-        """Return the seconds that the answer took, or None if it is not whole."""
-        self.answer += self.socket.recv(2**18)
-        head, _, body = self.answer.partition(b"\r\n\r\n")
-        length = re.search(rb"Content-Length: (\d+)", head)
-        if length is None or len(body) < int(length[1]):
-            return None
-        if not head.startswith(b"HTTP/1.1 200"):
-            raise RuntimeError(f"the server refused: {body.decode()}")
-        return time.perf_counter() - self.asked
-
-
-def keep_asking(port, requests, n_connections, seconds, barrier, results):
-    """Be a client: keep all connections busy; report times, and seconds by the clock and of CPU."""
-    connections = [
-        Connection(port, requests, len(requests) * i // n_connections) for i in range(n_connections)
-    ]
-    took = []
-    with selectors.DefaultSelector() as selector:
-        for connection in connections:
-            selector.register(connection.socket, selectors.EVENT_READ, connection)
-        barrier.wait()
-        start, cpu = time.perf_counter(), time.process_time()
-        for connection in connections:
-            connection.ask()
-        while time.perf_counter() < start + seconds:
-            for key, _ in selector.select(1):
-                if (one := key.data.read()) is not None:
-                    took.append(one)
-                    key.data.ask()
-        results.put((took, time.perf_counter() - start, time.process_time() - cpu))
-
-
-def load_test(port, requests, n_connections, n_clients, seconds):
-    """Load the server from several processes, each with its share of the connections."""
-    context = multiprocessing.get_context("spawn")
-    n_clients = min(n_clients, n_connections)
-    barrier, results = context.Barrier(n_clients), context.Queue()
-    shares = [
-        n_connections // n_clients + (i < n_connections % n_clients) for i in range(n_clients)
-    ]
-    clients = [
-        context.Process(target=keep_asking, args=(port, requests, share, seconds, barrier, results))
-        for share in shares
-    ]
-    for client in clients:
-        client.start()
-    took, wall, cpu = zip(*[results.get(timeout=60 + seconds) for _ in clients], strict=True)
-    for client in clients:
-        client.join()
-    return {**figures(np.concatenate(took), max(wall)), "client_cpus": sum(cpu) / max(wall)}
 
 
 # -- The report ------------------------------------------------------------------------------------
@@ -306,15 +227,15 @@ def opened(served, texts):
 
 def served_lines(served, texts, args):
     """Load the server with each number of workers."""
-    single = [as_request([text]) for text in texts]
-    large = [as_request(chosen(texts, i, args.batch)) for i in range(200)]
+    single = [http_load.as_request([text], K) for text in texts]
+    large = [http_load.as_request(chosen(texts, i, args.batch), K) for i in range(200)]
     lines, memories = [], {}
     for workers in args.workers:
         with running(served, workers) as (port, pids):
-            load_test(port, single, 8 * workers, 1, 2)  # each worker has seen some
+            http_load.load_test(port, pids, single, 8 * workers, 1, 2)  # each worker has seen some
             cases = [(n, single, 1) for n in args.connections]
             for n, requests, size in [*cases, (max(args.connections), large, args.batch)]:
-                line = load_test(port, requests, n, args.clients, args.seconds)
+                line = http_load.load_test(port, pids, requests, n, args.clients, args.seconds)
                 lines.append({"workers": workers, "connections": n, "texts": size, **line})
             memories[workers] = [memory(pid) for pid in pids]
     return lines, memories
@@ -325,26 +246,27 @@ def show(facts, lines, alone, load, memories, batch):
         f"{facts['name']}: {facts['n_labels']} labels, {facts['n_features']} features, "
         f"{facts['words_per_text']:.0f} words a text, folder {facts['folder_mb']:.0f} MB\n"
     )
-    rows = [
-        ["", "load, ms", "first, ms", "then p50, ms", "p99, ms", "faults", "Rss, MB", "own, MB"]
-    ]
+    rows = [["", "load, ms", "first text, ms", "then p50, ms", "p99, ms", "disk faults", "own, MB"]]
     for name, line in lines.items():
         cells = [report.short(line[key]) for key in ("load_ms", "first_ms", "p50_ms", "p99_ms")]
-        used = line["memory_mb"] or {}
-        used = [f"{used[key]:.0f}" if used else "-" for key in ("rss", "own")]
-        rows.append([name, *cells, str(line["disk_faults"]), *used])
+        after, before = line["memory_mb"], line["imported_mb"]
+        own = f"{after['own'] - before['own']:.0f}" if after else "-"
+        rows.append([name, *cells, str(line["disk_faults"]), own])
     print(report.align(rows), "\n")
-    rows = [["workers, connections, texts a request", "texts/s", "p50, ms", "p99, ms", "client"]]
-    sizes = {"row": 1, "text": 1, "batch": batch}
+
+    head = ["server", "connections", "texts a request", "texts/s", "CPU ms a text"]
+    rows = [[*head, "request p50, ms", "p99, ms"]]
     for what, line in alone.items():
-        cells = [line["per_s"] * sizes[what], line["p50_ms"], line["p99_ms"]]
-        title = {"row": "no server, a row", "text": "no server, a text"}.get(what)
-        rows.append([title or f"no server, {batch} texts", *map(report.short, cells), ""])
+        size = batch if what == "batch" else 1
+        rows.append(
+            ["none, a row" if what == "row" else "none", "-", str(size), *_cells(line, size)]
+        )
     for line in load:
-        title = f"{line['workers']}, {line['connections']}, {line['texts']}"
-        cells = [line["per_s"] * line["texts"], line["p50_ms"], line["p99_ms"], line["client_cpus"]]
-        rows.append([title, *map(report.short, cells)])
+        size, workers = line["texts"], line["workers"]
+        name = f"{workers} worker{'s' * (workers > 1)}"
+        rows.append([name, str(line["connections"]), str(size), *_cells(line, size)])
     print(report.align(rows), "\n")
+
     if any(one is None for used in memories.values() for one in used):
         print("This system does not tell how memory is shared.")
         return
@@ -353,6 +275,11 @@ def show(facts, lines, alone, load, memories, batch):
         each = [", ".join(f"{one[key]:.0f}" for one in used) for key in ("rss", "pss", "own")]
         rows.append([str(workers), *each, f"{sum(one['pss'] for one in used):.0f}"])
     print(report.align(rows))
+
+
+def _cells(line, size):
+    values = line["per_s"] * size, line["cpu_ms"] / size, line["p50_ms"], line["p99_ms"]
+    return [report.short(value) for value in values]
 
 
 def main():

@@ -183,14 +183,38 @@ class Handler(BaseHTTPRequestHandler):
 class Worker(ThreadingHTTPServer):
     """The server of one process; a thread for each connection."""
 
-    def __init__(self, listener, model):
+    def __init__(self, model, listener, n_open, place):
         super().__init__(listener.getsockname(), Handler, bind_and_activate=False)
         self.socket.close()
         # All workers wake for a connection, one gets it: the others must not wait for the next.
         listener.setblocking(False)
         self.socket, self.model = listener, model
+        self.n_open, self.place = n_open, place  # connections of all workers, and which is this
         self.in_work, self.ending = 0, False
         self.changed = threading.Condition()
+
+    def get_request(self):
+        """Accept a connection, but leave it to a worker that has fewer, if there is one awake."""
+        if self.n_open[self.place] > min(self.n_open):
+            time.sleep(0.005)
+        return super().get_request()
+
+    def process_request(self, *connection):
+        self.count_open(1)
+        super().process_request(*connection)
+
+    def shutdown_request(self, connection):
+        super().shutdown_request(connection)
+        self.count_open(-1)
+
+    def count_open(self, more):
+        with self.changed:
+            self.n_open[self.place] += more
+
+    def handle_error(self, *connection):
+        """Say what went wrong, unless it is that the client went away."""
+        if not isinstance(sys.exception(), ConnectionError):
+            super().handle_error(*connection)
 
     @contextmanager
     def request_in_work(self):
@@ -211,11 +235,11 @@ class Worker(ThreadingHTTPServer):
             self.changed.wait_for(lambda: not self.in_work, GRACE_SECONDS)
 
 
-def work(path, listener, line):
+def work(path, listener, n_open, place, line):
     """Be a worker: serve until the other end of the line is closed, by the pool or by its death."""
     for name in (signal.SIGINT, signal.SIGTERM):  # may reach all; the pool ends its workers
         signal.signal(name, signal.SIG_IGN)
-    worker = Worker(listener, ServedModel(path))
+    worker = Worker(ServedModel(path), listener, n_open, place)
     thread = threading.Thread(target=worker.serve_forever)
     thread.start()
     try:
@@ -231,10 +255,11 @@ class Pool:
     def __init__(self, path, n_workers, listener):
         self.path, self.listener = path, listener
         self.context = multiprocessing.get_context("spawn")  # the same on every system
+        self.n_open = self.context.RawArray("q", n_workers)
         self.workers = []
         try:
-            for _ in range(n_workers):
-                self.workers.append(self.start())
+            for place in range(n_workers):
+                self.workers.append(self.start(place))
             for _, line in self.workers:
                 line.recv()
         except EOFError:
@@ -244,9 +269,11 @@ class Pool:
             self.end()
             raise
 
-    def start(self):
+    def start(self, place):
+        self.n_open[place] = 0
         ours, theirs = self.context.Pipe()
-        process = self.context.Process(target=work, args=(self.path, self.listener, theirs))
+        args = self.path, self.listener, self.n_open, place, theirs
+        process = self.context.Process(target=work, args=args)
         process.start()
         theirs.close()
         return process, ours
@@ -258,7 +285,7 @@ class Pool:
             if not process.is_alive():
                 print(f"worker {process.pid} died", file=sys.stderr, flush=True)
                 line.close()
-                self.workers[place] = self.start()
+                self.workers[place] = self.start(place)
                 time.sleep(1)  # should it die again at once
 
     def end(self):
