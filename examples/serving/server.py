@@ -231,6 +231,7 @@ class Worker(ThreadingHTTPServer):
         """Take no more connections, and wait for the answers to what is in work."""
         self.ending = True
         self.shutdown()
+        self.server_close()
         with self.changed:
             self.changed.wait_for(lambda: not self.in_work, GRACE_SECONDS)
 
@@ -313,16 +314,18 @@ def main():
     except (OSError, ValueError) as error:
         parser.error(str(error))
     signal.signal(signal.SIGTERM, lambda *_: sys.exit())
-    pool = Pool(options.model, options.workers, listener)
-    try:
-        pids = ", ".join(str(process.pid) for process, _ in pool.workers)
-        print(f"http://{options.host}:{listener.getsockname()[1]} by processes {pids}", flush=True)
-        while True:
-            pool.replace_the_dead()
-    except KeyboardInterrupt:
-        pass
-    finally:
-        pool.end()
+    with listener:
+        pool = Pool(options.model, options.workers, listener)
+        try:
+            pids = ", ".join(str(process.pid) for process, _ in pool.workers)
+            port = listener.getsockname()[1]
+            print(f"http://{options.host}:{port} by processes {pids}", flush=True)
+            while True:
+                pool.replace_the_dead()
+        except KeyboardInterrupt:
+            pass
+        finally:
+            pool.end()
 
 
 if __name__ == "__main__":
