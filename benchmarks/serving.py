@@ -68,15 +68,14 @@ def make_served(folder, model, served):
     else:
         fitted = load_model(model, mmap_mode="r")
     n_features, n_labels = fitted.n_features_in_, len(fitted.classes_)
-    vectorizer = TfidfVectorizer(
-        vocabulary=[f"w{j}" for j in range(n_features)], use_idf=False, dtype=np.float32
-    ).fit([""])
+    words = [f"w{j:07}" for j in range(n_features)]  # in the order that fit sorts them to
+    vectorizer = TfidfVectorizer(use_idf=False, dtype=np.float32).fit([" ".join(words)])
     names = np.array([f"label{i}" for i in range(n_labels)])
     save_model(Pipeline([("v", vectorizer), ("c", fitted)]), served, extras={"names": names})
     rows = test_rows(folder)
     rows = rows[: min(TEXTS, rows.shape[0])]
     texts = [
-        " ".join(f"w{j}" for j in rows.indices[start:stop])
+        " ".join(words[j] for j in rows.indices[start:stop])
         for start, stop in zip(rows.indptr[:-1], rows.indptr[1:], strict=True)
     ]
     size = sum(file.stat().st_size for file in Path(served).iterdir())
