@@ -52,7 +52,7 @@ print(f"{len(docs.data)} texts, {len(docs.target_names)} labels")
 # The server says where it listens once both have mapped the model. Connections are spread over
 # them; each is kept open for as many requests as its client has.
 
-program = Path(__file__).parent / "serving" / "server.py"
+program = Path(sys.argv[0]).parent / "serving" / "server.py"
 command = [sys.executable, program, saved, "--workers", "2", "--port", "0"]
 server = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
 atexit.register(server.terminate)  # should this script fail
