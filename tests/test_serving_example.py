@@ -25,7 +25,7 @@ TIMEOUT = 120  # seconds: to fail in place of waiting for ever
 pytestmark = pytest.mark.skipif(not SERVER.exists(), reason="the examples are not beside the tests")
 
 
-def save_tagger(path, seed):
+def save_tagger(path, seed, n_names=20):
     """Save a model of 30 words and 20 labels."""
     rng = np.random.default_rng(seed)
     words = np.array([f"word{i}" for i in range(30)])
@@ -37,7 +37,7 @@ def save_tagger(path, seed):
         # The server must not start threads for it.
         XRLinearClassifier(max_leaf_size=5, n_jobs=2, random_state=seed),
     ).fit(texts, Y)
-    save_model(model, path, extras={"names": np.array([f"tag{i}" for i in range(20)])})
+    save_model(model, path, extras={"names": np.array([f"tag{i}" for i in range(n_names)])})
 
 
 @contextmanager
@@ -230,8 +230,9 @@ def test_a_worker_that_dies_is_replaced_and_a_pool_that_dies_leaves_none(tagger)
             ),
             'must hold a Pipeline from texts to labels, saved with extras={"names"',
         ),
+        (lambda path: save_tagger(path, 0, n_names=19), "each of 20 labels; it has 19"),
     ],
-    ids=["none", "no texts"],
+    ids=["none", "no texts", "names"],
 )
 def test_a_folder_that_cannot_be_served_is_refused_at_the_start(
     tmp_path, make, says, monkeypatch, capsys

@@ -73,6 +73,11 @@ class ServedModel:
         names = getattr(names, "classes_", names)
         # The work is spread over processes; threads would be in each other's way.
         classifier = pipeline[-1].set_params(n_jobs=None)
+        if len(names) != len(classifier.classes_):
+            raise ValueError(
+                f"{self.path} must have a name for each of {len(classifier.classes_)} labels; "
+                f"it has {len(names)}."
+            )
         if version != self.version_on_disk():
             raise ValueError(f"{self.path} was replaced while it was loaded.")
         self.parts, self.version = (pipeline[:-1], classifier, names), version
