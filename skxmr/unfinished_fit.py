@@ -11,6 +11,7 @@ import joblib
 import numpy as np
 from sklearn.utils import check_random_state
 
+from skxmr._core.files import to_go_on, write_whole
 from skxmr._core.model_saver import model_saver
 from skxmr._core.validation import MAX_SEED
 from skxmr._core.version import __version__
@@ -37,6 +38,8 @@ class UnfinishedFit:
     def __init__(self, model_dir):
         self.model_dir = Path(os.path.realpath(model_dir))
         self.path = self.model_dir.with_name(self.model_dir.name + SUFFIX)
+        # What is being made or removed has this name.
+        self._part = self.path.with_name(f".{self.path.name}.part")
 
     def begin(self, random_state, *key):
         """Make the folder, or go on with the one that is there.
@@ -75,8 +78,10 @@ class UnfinishedFit:
             if random_state is None:
                 seed = int(check_random_state(None).randint(MAX_SEED))
             kept = {"key": key, "seed": seed}
-            self.path.mkdir()
-            self._write(FIT, lambda file: file.write(json.dumps(kept).encode()))
+            shutil.rmtree(self._part, ignore_errors=True)
+            self._part.mkdir()
+            (self._part / FIT).write_text(json.dumps(kept), encoding="utf-8")
+            os.rename(self._part, self.path)
         return check_random_state(random_state if kept["seed"] is None else kept["seed"])
 
     def hierarchies(self, make):
@@ -94,7 +99,10 @@ class UnfinishedFit:
         for i, tree in enumerate(trees):
             arrays[f"{i}-order"] = tree.label_order
             arrays |= {f"{i}-{level}": indptr for level, indptr in enumerate(tree.child_indptrs)}
-        self._write(TREES, lambda file: np.savez(file, **arrays))
+        try:
+            write_whole(file, lambda opened: np.savez(opened, **arrays))
+        except OSError as error:
+            raise to_go_on(error, self.path) from error
         return trees
 
     def store(self, tree):
@@ -119,11 +127,14 @@ class UnfinishedFit:
         fitted = copy.copy(classifier)
         vars(fitted).update(attributes)
         saver = model_saver()
-        saver.save(fitted, self.model_dir, self.path)
+        try:
+            saver.save(fitted, self.model_dir, self.path)
+        except OSError as error:
+            raise to_go_on(error, self.path) from error
         loaded = saver.load(self.model_dir)
         with suppress(OSError):  # a file that is mapped cannot be removed on Windows
-            (self.path / FIT).unlink()
-            shutil.rmtree(self.path)
+            os.rename(self.path, self._part)
+            shutil.rmtree(self._part)
         return attributes | {"_model": loaded._model, "hierarchy_": loaded.hierarchy_}
 
     def _read(self):
@@ -135,11 +146,3 @@ class UnfinishedFit:
                 f"has finished, is there and has no readable {FIT}. Remove it, or choose another "
                 "model_dir."
             ) from None
-
-    def _write(self, name, write):
-        part = self.path / f"{name}.part"
-        with open(part, "wb") as file:
-            write(file)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(part, self.path / name)

@@ -1,8 +1,8 @@
 """A ``.npy`` file written a part at a time."""
 
-import os
-
 import numpy as np
+
+from skxmr._core.files import sync
 
 
 class ArrayFile:
@@ -29,7 +29,8 @@ class ArrayFile:
 
     def append(self, values):
         """Write the next rows."""
-        np.ascontiguousarray(values, dtype=self.dtype).tofile(self._file)
+        # Not by tofile, whose error at a full disk does not say that it is one.
+        self._file.write(np.ascontiguousarray(values, dtype=self.dtype).data)
         self.shape[0] += len(values)
 
     def __enter__(self):
@@ -53,9 +54,3 @@ class ArrayFile:
         }
         np.lib.format.write_array_header_1_0(self._file, header)
         return self._file.tell()
-
-
-def sync(file):
-    """Bring what was written to the disk."""
-    file.flush()
-    os.fsync(file.fileno())

@@ -4,13 +4,14 @@ import json
 import os
 import shutil
 import zipfile
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from pathlib import Path
 
 import numpy as np
 from joblib import effective_n_jobs
 
-from skxmr.linear.array_files import ArrayFile, sync
+from skxmr._core.files import to_go_on, write_whole
+from skxmr.linear.array_files import ArrayFile
 from skxmr.linear.level_model import (
     JOINED,
     NARROWED,
@@ -106,16 +107,10 @@ class FolderStore:
     def keep(self, level, block, solved):
         """Write a block; return its file."""
         file = self._file(level, block)
-        part = file.with_suffix(".part")
         try:
-            with open(part, "wb") as opened:
-                np.savez(opened, **solved)
-                sync(opened)
-            os.replace(part, file)
+            write_whole(file, lambda opened: np.savez(opened, **solved))
         except OSError as error:
-            with suppress(OSError):
-                part.unlink()
-            raise self._explained(error) from error
+            raise to_go_on(error, self.path) from error
         return file
 
     def join(self, level, blocks, child_indptr, child_ids, n_features):
@@ -126,13 +121,11 @@ class FolderStore:
             shutil.rmtree(part, ignore_errors=True)
             part.mkdir()
             made = _join(part, blocks, child_indptr, child_ids, n_features)
-            with open(part / "level.json", "w", encoding="utf-8") as opened:
-                json.dump(made, opened)
-                sync(opened)
+            (part / "level.json").write_text(json.dumps(made), encoding="utf-8")
             os.rename(part, folder)
         except OSError as error:
             shutil.rmtree(part, ignore_errors=True)
-            raise self._explained(error) from error
+            raise to_go_on(error, self.path) from error
         for file in blocks:
             file.unlink()
         return self.level(level)
@@ -140,15 +133,6 @@ class FolderStore:
     def _file(self, level, block):
         _, start, stop = block
         return self.path / f"level-{level}-{start}-{stop}.npz"
-
-    def _explained(self, error):
-        # Of the same kind, so that it can be told apart: a full disk, a folder that is read-only.
-        return OSError(
-            error.errno,
-            f"{error.strerror}: blocks that were finished are kept in {self.path}; fit again, with "
-            "the same data and parameters, to go on from there",
-            error.filename,
-        )
 
 
 def _join(folder, blocks, child_indptr, child_ids, n_features):

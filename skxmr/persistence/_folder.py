@@ -17,6 +17,8 @@ from pathlib import Path
 
 import numpy as np
 
+from skxmr._core.files import sync
+
 HEADER = "header.json"
 ARRAY_FILE = re.compile(r"[\w-][\w.-]*\.npy", re.ASCII)
 MAPPED_BYTES = 2**16  # smaller files are read: each map holds a file open
@@ -64,7 +66,7 @@ def write_folder(path, header, arrays, own=None):
         header["checksum"] = checksum_of(header)
         with open(fresh / HEADER, "w", encoding="utf-8") as file:
             json.dump(header, file, allow_nan=False)
-            _sync(file)
+            sync(file)
         _sync_folder(fresh)
         if target.exists():
             os.rename(target, old)
@@ -250,7 +252,7 @@ def _write_array(file, array):
     with open(file, "wb") as opened:
         checked = _CheckedFile(opened)
         np.lib.format.write_array(checked, np.asarray(array, order="C"), allow_pickle=False)
-        _sync(opened)
+        sync(opened)
         size = opened.tell()
     return _entry(array, size, checked.crc32)
 
@@ -299,11 +301,6 @@ def checksum_of(header):
     """Return the checksum of a header, and so of the sizes and checksums of all arrays."""
     text = json.dumps(header, sort_keys=True, allow_nan=False)
     return f"{zlib.crc32(text.encode()):08x}"
-
-
-def _sync(file):
-    file.flush()
-    os.fsync(file.fileno())
 
 
 def _sync_folder(folder):
