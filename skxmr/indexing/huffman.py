@@ -42,7 +42,8 @@ def huffman_hierarchy(frequencies, branching_factor, max_leaf_size):
     n_groups = -(-n_labels // max_leaf_size)
     order = np.argsort(frequencies, kind="stable")
     group = np.empty(n_labels, dtype=np.int64)
-    group[order] = np.repeat(np.arange(n_groups), part_sizes(n_labels, n_groups))
+    # The larger groups last, so that groups of more frequent labels weigh no less.
+    group[order] = np.repeat(np.arange(n_groups), np.sort(part_sizes(n_labels, n_groups)))
     parent = _code(np.bincount(group, weights=frequencies).tolist(), branching_factor)
     depth = np.zeros(len(parent), dtype=np.int64)
     for node in range(len(parent) - 2, -1, -1):
