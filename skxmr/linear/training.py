@@ -10,6 +10,7 @@ from skxmr._core.progress import NO_PROGRESS
 from skxmr._core.threads import balanced_blocks, run_tasks
 from skxmr.linear._dual_solver import solve_cluster
 from skxmr.linear.level_model import LevelModel
+from skxmr.linear.weight_precision import quantise
 
 # Their numbers in _lanes.h.
 LOSSES = {"squared_hinge": 0, "hinge": 1, "log_loss": 2}
@@ -58,6 +59,8 @@ class Solver(NamedTuple):
         Tolerance and most sweeps.
     weight_threshold : float
         Smaller weights are dropped.
+    weight_dtype : {"float32", "float16", "int8"}
+        How weights are kept; see `weight_precision`.
     """
 
     loss: str = "squared_hinge"
@@ -66,10 +69,18 @@ class Solver(NamedTuple):
     tol: float = 0.1
     max_iter: int = 100
     weight_threshold: float = 0.1
+    weight_dtype: str = "float32"
 
     def solve(self, *cluster, seed, scratch):
-        """Train the children of one cluster; see `solve_cluster` for arguments and result."""
-        return solve_cluster(*cluster, LOSSES[self.loss], *self[1:], seed, scratch)
+        """Train the children of one cluster; see `solve_cluster` for arguments and result.
+
+        Beside the weights, rounded to their dtype, stands their scale.
+        """
+        loss, *how, weight_dtype = self
+        chunk = solve_cluster(*cluster, LOSSES[loss], *how, seed, scratch)
+        *before, weights, intercepts, n_iter, n_unsolved = chunk
+        rounded = quantise(weights, weight_dtype)
+        return (*before, *rounded, intercepts, n_iter, n_unsolved)
 
 
 def fit_levels(X, problems, solver, *, row_costs=None, n_jobs=None, progress=NO_PROGRESS):
