@@ -1,9 +1,42 @@
-"""Options of the classifier that cannot work together."""
+"""Options of the classifier: what the tree is made from, and what cannot work together."""
 
 from skxmr._core.estimators import check_takes_weights
 from skxmr.indexing import LabelHierarchy
-from skxmr.indexing.label_index import trees_in_turn
+from skxmr.indexing.label_index import (
+    check_features_are_used,
+    check_label_trees,
+    trees_in_turn,
+)
+from skxmr.indexing.label_representations import check_label_features
 from skxmr.matching.negative_sampling import needs_beam
+
+
+def check_indexing(classifier, n_labels, n_features):
+    """Return how the labels are to be grouped; refuse what cannot be.
+
+    Parameters
+    ----------
+    classifier : XRLinearClassifier
+        Its parameters, each valid by itself.
+    n_labels, n_features : int
+        Columns of y and of X.
+
+    Returns
+    -------
+    dict
+        What `LabelIndexing` takes.
+
+    Raises
+    ------
+    ValueError
+        If the label trees or label features do not fit the data, or each other.
+    """
+    shape = {name: getattr(classifier, name) for name in ("branching_factor", "max_leaf_size")}
+    check_label_trees(classifier.label_tree, classifier.n_trees, n_labels, **shape)
+    trees = trees_in_turn(classifier.label_tree, classifier.n_trees)
+    check_features_are_used(trees, classifier.label_features)
+    features = check_label_features(classifier.label_features, n_labels, n_features)
+    return {"label_trees": trees, "label_features": features, **shape}
 
 
 def check_combination(classifier, kind, sample_weight, relevance):
