@@ -75,7 +75,7 @@ def summarize(results):
 def main():
     args = parse_arguments()
     circumstances = {
-        **report.describe_run(args, args.threads),
+        **report.describe_run(args.threads, not args.no_normalize),
         "repeat": args.repeat,
         "settings": SETTINGS,
     }

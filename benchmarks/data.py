@@ -44,9 +44,10 @@ def read(folder):
     return matrices
 
 
-def generate(n_train, n_test, n_features, n_labels):
+def generate(n_train, n_test, n_features, n_labels, **options):
     """Make data with the library's generator, the same at every call."""
-    X, Y = make_extreme_multilabel(n_train + n_test, n_features, n_labels, random_state=0)
+    n_rows = n_train + n_test
+    X, Y = make_extreme_multilabel(n_rows, n_features, n_labels, **options, random_state=0)
     return X[:n_train], Y[:n_train], X[n_train:], Y[n_train:]
 
 

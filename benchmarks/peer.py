@@ -45,6 +45,7 @@ class Peer:
     packages = ()  # whose versions are reported
     equal_settings = {}  # like those of all others, in the peer's own names
     scale = 1.0  # all labels to those that were fitted
+    fit_writes_model = False  # so that the time of the fit includes it
 
     def __init__(self, job):
         self.threads = job["threads"]
@@ -52,6 +53,9 @@ class Peer:
         self.settings = job["settings"]
         self.seed = job["seed"]
         self.max_labels = job.get("max_labels")
+        # Of skxmr: whether its model is read from files in place, and written while it trains.
+        self.mapped = job.get("mapped", False)
+        self.stream = job.get("stream", False)
 
     def read(self, folder):
         """Return the training data, the arguments of `fit`."""

@@ -27,12 +27,21 @@ class Skxmr(Peer):
         "beam_width": BEAM,
     }
 
+    @property
+    def folder(self):
+        return os.path.join(self.path, "model")
+
     def fit(self, X, Y):
+        from inspect import signature
+
         from skxmr import XRLinearClassifier, preset
 
         settings = dict(self.settings)
         if "preset" in settings:
             settings = {**preset(settings.pop("preset")), **settings}
+        if self.stream and "model_dir" in signature(XRLinearClassifier).parameters:
+            settings["model_dir"] = self.folder
+            self.fit_writes_model = True
         self.model = XRLinearClassifier(
             **settings, n_jobs=self.threads, random_state=self.seed
         ).fit(X, Y)
@@ -44,12 +53,25 @@ class Skxmr(Peer):
     def save(self):
         import joblib
 
-        joblib.dump(self.model, os.path.join(self.path, "model.joblib"))
+        from skxmr import save_model
+
+        if self.fit_writes_model:
+            return
+        if self.mapped:
+            save_model(self.model, self.folder)
+        else:
+            joblib.dump(self.model, os.path.join(self.path, "model.joblib"))
 
     def load(self):
         import joblib
 
-        self.model = joblib.load(os.path.join(self.path, "model.joblib"))
+        from skxmr import load_model
+
+        if self.mapped:
+            self.model = load_model(self.folder, mmap_mode="r")
+        else:
+            self.model = joblib.load(os.path.join(self.path, "model.joblib"))
+        self.model.set_params(n_jobs=self.threads)
 
     def predict(self, X):
         return self.model.predict_topk(X, K)
@@ -216,6 +238,7 @@ class Omikuji(Peer):
 
 
 class Napkinxc(Peer):
+    fit_writes_model = True
     modules = ("napkinxc.models",)
     packages = ("napkinxc", "numpy", "scipy")
     equal_settings = {

@@ -168,7 +168,7 @@ def notes(results, load):
 def main():
     args = parse_arguments()
     turns = {"seeds": args.seeds, "repeat": args.repeat}
-    circumstances = {**report.describe_run(args, threads=1), **turns}
+    circumstances = {**report.describe_run(1, not args.no_normalize), **turns}
     entries = {}
     for name in args.only:
         peer, setting = NAMES[name]

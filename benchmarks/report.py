@@ -51,14 +51,14 @@ def load_average():
     return list(os.getloadavg()) if hasattr(os, "getloadavg") else None
 
 
-def describe_run(args, threads):
+def describe_run(threads, normalized=True):
     """Describe where and how a benchmark starts."""
     return {
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
         "machine": machine(),
         "load_average": load_average(),
         "threads": threads,
-        "normalized": not args.no_normalize,
+        "normalized": normalized,
     }
 
 

@@ -9,6 +9,7 @@ import tempfile
 from typing import NamedTuple
 
 import data
+import memory_limit
 import numpy as np
 
 from skxmr.metrics import label_propensities, precision_at_k, psprecision_at_k
@@ -52,16 +53,31 @@ class Runner:
         Folder of the data and of what the processes exchange.
     threads : int
         Threads of a peer.
+    predict_threads : int or None
+        The same for prediction, if it is another number.
     n_queries : int
         Most rows that are predicted one by one.
+    most_bytes : int or None
+        Resident memory at which a child is ended; None for no limit.
     **options
         More for the job, see `Peer`.
     """
 
-    def __init__(self, interpreters, folder, *, threads, n_queries, **options):
+    def __init__(
+        self,
+        interpreters,
+        folder,
+        *,
+        threads,
+        n_queries,
+        predict_threads=None,
+        most_bytes=None,
+        **options,
+    ):
         self.folder = folder
+        self.most_bytes = most_bytes
         self.interpreters = interpreters
-        self.environment = {**os.environ, **dict.fromkeys(THREAD_VARIABLES, str(threads))}
+        self.threads = {"predict": predict_threads or threads}
         self.job = {
             "threads": threads,
             "n_queries": n_queries,
@@ -73,7 +89,10 @@ class Runner:
         }
 
     def run(self, peer, phase, settings, seed):
-        """Return the result of a phase; RuntimeError with a line of the child's if it fails."""
+        """Return the result of a phase; RuntimeError with a line of the child's if it fails.
+
+        MemoryLimitExceeded, a RuntimeError, if it took more memory than it may.
+        """
         if phase == "fit":
             shutil.rmtree(self.job["model"], ignore_errors=True)
             os.mkdir(self.job["model"])
@@ -81,21 +100,23 @@ class Runner:
             os.remove(self.job["result"])
         path = os.path.join(self.folder, "job.json")
         with open(path, "w", encoding="utf-8") as file:
+            threads = self.threads.get(phase, self.job["threads"])
             job = {"peer": peer, "phase": phase, "settings": settings, "seed": seed}
-            json.dump({**self.job, **job}, file)
-        child = subprocess.run(
+            json.dump({**self.job, **job, "threads": threads}, file)
+        status, output = memory_limit.run(
             [self.interpreters.get(peer, sys.executable), WORKER, path],
-            env=self.environment,
+            self.most_bytes,
+            env={**os.environ, **dict.fromkeys(THREAD_VARIABLES, str(threads))},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             encoding="utf-8",
             errors="replace",
         )
-        if child.returncode != 0 or not os.path.exists(self.job["result"]):
-            lines = child.stdout.split("\n")
+        if status != 0 or not os.path.exists(self.job["result"]):
+            lines = output.split("\n")
             last = next((line.strip() for line in reversed(lines) if line.strip()), "no message")
-            raise RuntimeError(f"{phase}, exit status {child.returncode}: {last}")
+            raise RuntimeError(f"{phase}, exit status {status}: {last}")
         with open(self.job["result"], encoding="utf-8") as file:
             return json.load(file)
 
@@ -103,17 +124,22 @@ class Runner:
         """Fit and predict once."""
         turn = self.run(entry.peer, "fit", entry.settings, seed)
         if turn["scale"] == 1:  # with a part of the labels there is nothing to rank
-            turn.update(self.run(entry.peer, "predict", entry.settings, seed))
-            ids = np.load(self.job["ids"])
-            # Only the order counts; made-up scores keep it as the peer gave it.
-            scores = np.broadcast_to(-np.arange(ids.shape[1], dtype=np.float32), ids.shape)
-            for k in (1, 3, 5):
-                turn[f"p_at_{k}"] = 100 * precision_at_k(Y_test, (ids, scores), k=k)
-            if propensities is not None:
-                turn["psp_at_5"] = 100 * psprecision_at_k(
-                    Y_test, (ids, scores), k=5, propensities=propensities
-                )
+            turn.update(self.predict(entry, seed, Y_test, propensities))
         return turn
+
+    def predict(self, entry, seed, Y_test, propensities=None):
+        """Predict with the model that was fitted last, and score what is found."""
+        found = self.run(entry.peer, "predict", entry.settings, seed)
+        ids = np.load(self.job["ids"])
+        # Only the order counts; made-up scores keep it as the peer gave it.
+        scores = np.broadcast_to(-np.arange(ids.shape[1], dtype=np.float32), ids.shape)
+        for k in (1, 3, 5):
+            found[f"p_at_{k}"] = 100 * precision_at_k(Y_test, (ids, scores), k=k)
+        if propensities is not None:
+            found["psp_at_5"] = 100 * psprecision_at_k(
+                Y_test, (ids, scores), k=5, propensities=propensities
+            )
+        return found
 
     def probe(self, entries):
         """Start the result of each entry: find out which of their peers there are."""

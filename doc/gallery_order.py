@@ -11,6 +11,7 @@ ORDER = [
     "plot_tree_from_taxonomy.py",
     "plot_own_matcher.py",
     "plot_own_stages.py",
+    "plot_serving.py",
     "plot_transformer.py",
 ]
 

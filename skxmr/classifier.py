@@ -1,6 +1,7 @@
 """The estimator that joins the three stages."""
 
 from numbers import Integral, Real
+from os import PathLike
 
 from sklearn.base import BaseEstimator, ClassifierMixin, _fit_context
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
@@ -19,17 +20,19 @@ from skxmr._core.validation import (
 )
 from skxmr.html_caption import SizeCaptionMixin
 from skxmr.indexing import HierarchicalLabelTree, LabelFeatureUnion, LabelHierarchy
+from skxmr.indexing.label_index import label_indexing
 from skxmr.indexing.label_representations import REPRESENTATIONS
-from skxmr.linear import LOSSES, WEIGHT_TYPES, Solver, count_sweeps
+from skxmr.linear import LOSSES, WEIGHT_TYPES, count_sweeps
 from skxmr.linear.relevance import NORMS, check_relevance
 from skxmr.matching.negative_sampling import check_negatives
 from skxmr.memory_estimate import MemoryEstimationMixin, refuse_if_too_large
-from skxmr.option_checks import check_combination, check_indexing
+from skxmr.option_checks import check_combination
 from skxmr.prediction import RankingPredictionMixin
 from skxmr.pruning import WeightPruningMixin
-from skxmr.tree_cache import LabelIndexing, train_trees
+from skxmr.tree_cache import train_trees
 from skxmr.tree_ensemble import TreeEnsemble
-from skxmr.tree_training import TrainingOptions
+from skxmr.tree_training import training_options
+from skxmr.unfinished_fit import UnfinishedFit
 
 
 class XRLinearClassifier(
@@ -153,6 +156,11 @@ class XRLinearClassifier(
         seen before loads them. What acts at prediction only is left out of account, so a grid over
         `beam_width` and `score_transform` fits once for each fold. Functions and classes of one's
         own are known by their names only: clear it after a change in one. None keeps nothing.
+    model_dir : str, path-like or None, default=None
+        Folder where `fit` leaves the model, as `save_model` does, and holds it as a memory map, as
+        `load_model` does with ``mmap_mode="r"``. Weights go to files as they are made, so they need
+        no memory; a fit that was killed goes on where it was when it is repeated, from
+        ``model_dir + ".unfinished"``. None keeps the model in memory, for `save_model`.
     n_jobs : int or None, default=None
         Threads for training and prediction, as in joblib. Results do not depend on it.
     random_state : int, RandomState instance or None, default=None
@@ -237,6 +245,7 @@ class XRLinearClassifier(
         "propensity_weight": [Interval(Real, 0, None, closed="left")],
         "sparse_output": ["boolean", StrOptions({"auto"})],
         "memory": [None, str, HasMethods("cache")],
+        "model_dir": [None, str, PathLike],
         "n_jobs": [None, Integral],
         "random_state": ["random_state"],
         "verbose": ["verbose"],
@@ -271,6 +280,7 @@ class XRLinearClassifier(
         propensity_weight=0.0,
         sparse_output="auto",
         memory=None,
+        model_dir=None,
         n_jobs=None,
         random_state=None,
         verbose=0,
@@ -301,6 +311,7 @@ class XRLinearClassifier(
         self.propensity_weight = propensity_weight
         self.sparse_output = sparse_output
         self.memory = memory
+        self.model_dir = model_dir
         self.n_jobs = n_jobs
         self.random_state = random_state
         self.verbose = verbose
@@ -344,13 +355,15 @@ class XRLinearClassifier(
             before is lost.
         MemoryError
             If `estimate_memory` is more than twice what the machine has.
+        OSError
+            If `model_dir` cannot be written. What was finished is kept.
         """
         scoring = self._scoring()
         (X, y), seen = validate_fit_data(
             self, X, y, accept_sparse="csr", dtype=FLOATS, multi_output=True
         )
         Y, classes, kind, dtype = check_targets(y)
-        labels = LabelIndexing(**check_indexing(self, Y.shape[1], X.shape[1]))
+        labels = label_indexing(self, Y.shape[1], X.shape[1])
         check_combination(self, kind, sample_weight, relevance)
         negatives = check_negatives(self.negatives, Y.shape)
         X, Y, relevance, negatives, weights = keep_weighted_rows(
@@ -360,33 +373,27 @@ class XRLinearClassifier(
             relevance = check_relevance(relevance, Y)
         rows = as_row_arrays(X, drop_zeros=True)
         refuse_if_too_large(self, rows, Y)
-        options = TrainingOptions(
-            Solver(**{name: getattr(self, name) for name in Solver._fields}),
-            negatives,
-            self.max_negatives,
-            self.beam_width,
-            scoring,
-            relevance,
-            self.relevance_norm,
-            weights,
-            self.matcher,
-            self.matcher_level,
-            self.ranker,
-            self.n_jobs,
-        )
+        options = training_options(self, scoring, negatives, relevance, weights)
+        unfinished = None if self.model_dir is None else UnfinishedFit(self.model_dir)
         with report_progress(self, X, y) as progress:
+            keep = {"memory": self.memory, "unfinished": unfinished}
             trees = train_trees(
-                rows, Y, labels, options, self.random_state, memory=self.memory, progress=progress
+                rows, Y, labels, options, self.random_state, **keep, progress=progress
             )
             model = trees[0] if self.n_trees == 1 else TreeEnsemble(trees, self.voting)
-            if self.max_weights_per_label is not None:
+            if self.max_weights_per_label is not None and unfinished is None:
                 model = model.pruned(max_weights_per_label=self.max_weights_per_label)
-            n_iter = count_sweeps(model.levels, self.max_iter)
+            fitted = seen | {
+                "classes_": classes,
+                "hierarchy_": trees[0].hierarchy,
+                "n_iter_": count_sweeps(model.levels, self.max_iter),
+                "_target_kind": kind,
+                "_target_dtype": dtype,
+                "_model": model,
+            }
+            if unfinished is not None:
+                del trees, model
+                fitted = unfinished.finish(self, fitted)
             set_seen(self, seen)
-            self.classes_ = classes
-            self.hierarchy_ = trees[0].hierarchy
-            self.n_iter_ = n_iter
-            self._target_kind = kind
-            self._target_dtype = dtype
-            self._model = model
+            vars(self).update(fitted)
         return self

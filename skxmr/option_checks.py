@@ -1,42 +1,10 @@
-"""Options of the classifier: what the tree is made from, and what cannot work together."""
+"""Options of the classifier that cannot work together."""
 
 from skxmr._core.estimators import check_takes_weights
+from skxmr._core.model_saver import model_saver
 from skxmr.indexing import LabelHierarchy
-from skxmr.indexing.label_index import (
-    check_features_are_used,
-    check_label_trees,
-    trees_in_turn,
-)
-from skxmr.indexing.label_representations import check_label_features
+from skxmr.indexing.label_index import trees_in_turn
 from skxmr.matching.negative_sampling import needs_beam
-
-
-def check_indexing(classifier, n_labels, n_features):
-    """Return how the labels are to be grouped; refuse what cannot be.
-
-    Parameters
-    ----------
-    classifier : XRLinearClassifier
-        Its parameters, each valid by itself.
-    n_labels, n_features : int
-        Columns of y and of X.
-
-    Returns
-    -------
-    dict
-        What `LabelIndexing` takes.
-
-    Raises
-    ------
-    ValueError
-        If the label trees or label features do not fit the data, or each other.
-    """
-    shape = {name: getattr(classifier, name) for name in ("branching_factor", "max_leaf_size")}
-    check_label_trees(classifier.label_tree, classifier.n_trees, n_labels, **shape)
-    trees = trees_in_turn(classifier.label_tree, classifier.n_trees)
-    check_features_are_used(trees, classifier.label_features)
-    features = check_label_features(classifier.label_features, n_labels, n_features)
-    return {"label_trees": trees, "label_features": features, **shape}
 
 
 def check_combination(classifier, kind, sample_weight, relevance):
@@ -55,6 +23,8 @@ def check_combination(classifier, kind, sample_weight, relevance):
     ------
     ValueError
         For the first such combination.
+    TypeError, OSError
+        If a parameter cannot be written to `model_dir`, or nothing can be written there.
     """
     if kind == "classes" and classifier.sparse_output is True:
         raise ValueError("sparse_output=True needs y to be an indicator; got classes.")
@@ -92,6 +62,15 @@ def check_combination(classifier, kind, sample_weight, relevance):
             f"max_weights_per_label={classifier.max_weights_per_label} is for the built-in ranker; "
             f"what ranker={classifier.ranker!r} learns is its own."
         )
+    if classifier.model_dir is not None:
+        for name in ("memory", "matcher", "ranker"):
+            if getattr(classifier, name) is not None:
+                raise ValueError(
+                    f"model_dir={classifier.model_dir!r} cannot stand beside {name}="
+                    f"{getattr(classifier, name)!r}: it keeps the linear models of all levels, and "
+                    "nothing else."
+                )
+        model_saver().check(classifier, classifier.model_dir)
     for name in ("matcher", "ranker"):
         estimator = getattr(classifier, name)
         if estimator is None:

@@ -46,6 +46,8 @@ class TrainingOptions(NamedTuple):
         A matcher of the user's own, and the level of clusters that it tells.
     ranker : estimator or None
         A ranker of the user's own.
+    max_weights_per_label : int or None
+        Most weights that are kept of each label's model.
     n_jobs : int or None
         As in joblib.
     """
@@ -61,10 +63,28 @@ class TrainingOptions(NamedTuple):
     matcher: Any = None
     matcher_level: int = -1
     ranker: Any = None
+    max_weights_per_label: int | None = None
     n_jobs: int | None = None
 
 
-def train_tree(X, Y, hierarchy, random_state, options, progress=NO_PROGRESS):
+def training_options(classifier, scoring, negatives, relevance, row_costs):
+    """Return the options of a classifier's parameters; the others as checked."""
+    same = ("max_negatives", "beam_width", "relevance_norm", "matcher", "matcher_level", "ranker")
+    # With a folder a level's weights are never all in memory: they are bounded as they are made.
+    streamed = classifier.model_dir is not None
+    return TrainingOptions(
+        Solver(**{name: getattr(classifier, name) for name in Solver._fields}),
+        negatives,
+        scoring=scoring,
+        relevance=relevance,
+        row_costs=row_costs,
+        max_weights_per_label=classifier.max_weights_per_label if streamed else None,
+        n_jobs=classifier.n_jobs,
+        **{name: getattr(classifier, name) for name in same},
+    )
+
+
+def train_tree(X, Y, hierarchy, random_state, options, store=None, progress=NO_PROGRESS):
     """Train the models of a tree's clusters and labels.
 
     Parameters
@@ -79,6 +99,8 @@ def train_tree(X, Y, hierarchy, random_state, options, progress=NO_PROGRESS):
         Seeds the solver.
     options : TrainingOptions
         How.
+    store : FolderStore or None
+        Where weights go as they are made; None keeps them in memory.
     progress : Progress
         Told of stages and levels.
 
@@ -100,9 +122,10 @@ def train_tree(X, Y, hierarchy, random_state, options, progress=NO_PROGRESS):
             said.append(f"matcher: {M.shape[1]:,} clusters")
         progress.skip_levels(n_matched)
 
-    def fit(problems):
+    def fit(problems, first_level):
+        settings = {"row_costs": weights, "n_jobs": n_jobs, "progress": progress}
         return fit_levels(
-            X, problems, options.solver, row_costs=weights, n_jobs=n_jobs, progress=progress
+            X, problems, options.solver, first_level=first_level, store=store, **settings
         )
 
     # Only the clusters of the beam are scored in training, so it does not matter what labels are.
@@ -115,7 +138,7 @@ def train_tree(X, Y, hierarchy, random_state, options, progress=NO_PROGRESS):
     for level in range(n_matched, hierarchy.n_levels):
         beam = None
         if level and needs_beam(wanted[level]):
-            levels += fit(waiting)
+            levels += fit(waiting, level - len(waiting))
             waiting = []
             with progress.stage() as said:
                 beam = beam_rows(
@@ -137,7 +160,9 @@ def train_tree(X, Y, hierarchy, random_state, options, progress=NO_PROGRESS):
             costs = target_costs(targets[level], options.relevance_norm)
         children = hierarchy.child_indptrs[level]
         positives = pattern_arrays(targets[level])
-        waiting.append(LevelProblem(rows, positives, children, names[level], seeds[level], costs))
+        most = options.max_weights_per_label if level == hierarchy.n_levels - 1 else None
+        problem = LevelProblem(rows, positives, children, names[level], seeds[level], costs, most)
+        waiting.append(problem)
     offsets = rarity_offsets(Y, hierarchy.label_order)
     if options.ranker is not None:
         with progress.stage() as said:
@@ -145,8 +170,9 @@ def train_tree(X, Y, hierarchy, random_state, options, progress=NO_PROGRESS):
                 options.ranker, X, waiting.pop(), offsets, n_jobs=n_jobs, sample_weight=weights
             )
             said.append(f"ranker: {Y.shape[1]:,} labels")
-        return TreeModel(first.with_levels(levels + fit(waiting)), ranker, hierarchy)
-    *clusters, labels = levels + fit(waiting)
+        levels += fit(waiting, hierarchy.n_levels - 1 - len(waiting))
+        return TreeModel(first.with_levels(levels), ranker, hierarchy)
+    *clusters, labels = levels + fit(waiting, hierarchy.n_levels - len(waiting))
     return TreeModel(first.with_levels(clusters), OneVsAllRanker(labels, offsets), hierarchy)
 
 

@@ -28,6 +28,7 @@ FLOORS = {
     "skxmr.memory_estimate": 4,
     "skxmr.presets": 4,
     "skxmr.tree_training": 5,
+    "skxmr.unfinished_fit": 5,
     "skxmr.tree_cache": 6,
     "skxmr.classifier": 7,
     "skxmr.inspection": 7,

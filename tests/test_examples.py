@@ -198,3 +198,15 @@ def test_explanation(tmp_path):
         assert figure.read_bytes().startswith(b"\x89PNG")
     else:
         assert "Install matplotlib" in printed
+
+
+@draws
+def test_serving(tmp_path):
+    printed = run_example("plot_serving.py", folder=tmp_path)
+    found = answers(printed)
+    assert list(found) == ["solve a sparse linear system", "histogram of an array"]
+    assert "numpy.histogram" in found["histogram of an array"]
+    assert "k must be an integer from 1 to 100; got 1000" in printed
+    loads = re.findall(r"^(\d) connections: \d+ requests a second, ", printed, re.MULTILINE)
+    assert loads == ["1", "2", "8"]
+    assert not list(tmp_path.iterdir())

@@ -1,10 +1,14 @@
 """Draw the pictures of the guide as SVG beside this file: ``python doc/pictures/draw.py``.
 
+Names as arguments draw these only: ``python doc/pictures/draw.py beam lanes``.
+
 The figures of ``settings.svg`` are read from the tables of ``doc/benchmarks/quality.md``, those of
-``transformer.svg`` from ``doc/guide/transformer.md``.
+``transformer.svg`` from ``doc/guide/transformer.md``, those of ``scale.svg`` from
+``doc/benchmarks/scale.md``.
 """
 
 import re
+import sys
 from pathlib import Path
 
 import matplotlib as mpl
@@ -84,6 +88,76 @@ def draw_transformer():
     axes[0].set_ylabel("precision on test rows, %")
     axes[1].legend(loc="center right", fontsize=8)
     save(fig, "transformer.svg")
+
+
+def read_table(page, title):
+    """Return the rows of the first table that has a column of that title, as dicts of text."""
+    tables = re.findall(r"^((?:\|.*\n){3,})", page, re.MULTILINE)
+    for table in tables:
+        lines = [[cell.strip() for cell in line.split("|")[1:-1]] for line in table.splitlines()]
+        if title in lines[0]:
+            return [dict(zip(lines[0], line, strict=True)) for line in lines[2:]]
+    raise ValueError(f"no table with a column {title!r}")
+
+
+def draw_scale():
+    """Time, memory and model size of a fit against the number of labels."""
+    rows = read_table((HERE.parent / "benchmarks" / "scale.md").read_text(), "fit, wall s")
+    for row in rows:
+        row["x"] = int(row["labels"].replace(",", ""))
+    usual = rows[0]["labels a row"]
+    panels = [
+        ("fit, wall s", "fit, seconds by the clock"),
+        ("memory, GB", "largest memory of the fit, GB"),
+        ("model, GB", "saved model, GB"),
+    ]
+    fig, axes = plt.subplots(1, 3, figsize=(11, 3.9), layout="constrained")
+    for ax, (column, title) in zip(axes, panels, strict=True):
+        for line in dict.fromkeys(row["line"] for row in rows):
+            color, marker = STYLES[line.partition("-")[0]]
+            own = [row for row in rows if row["line"] == line]
+            whole = [row for row in own if re.match(r"\d", row[column])]
+            places = [(row["x"], float(row[column])) for row in whole]
+            # Another number of labels a row is another problem: beside the line, not of it.
+            same = [row["labels a row"] == usual for row in whole]
+            for i in range(1, len(whole)):
+                style = "--" if not (same[i - 1] and same[i]) else ":" if "-" in line else "-"
+                ax.plot(*zip(*places[i - 1 : i + 1], strict=True), color=color, ls=style, lw=1.5)
+            for place, is_same in zip(places, same, strict=True):
+                face = color if is_same else "white"
+                ax.scatter(*place, s=42, marker=marker, facecolor=face, edgecolor=color, zorder=3)
+            for row in own:
+                if row[column].startswith(">"):
+                    place = row["x"], float(row[column][1:])
+                    ax.scatter(*place, s=42, marker="x", color=color, zorder=3)
+                    ax.annotate(
+                        "stopped",
+                        place,
+                        xytext=(0, -14),
+                        textcoords="offset points",
+                        color=color,
+                        ha="center",
+                    )
+            if line == rows[0]["line"]:
+                x, y = [place for place, is_same in zip(places, same, strict=True) if is_same][-1]
+                ends = [rows[0]["x"], rows[-1]["x"]]
+                ax.plot(ends, [y * end / x for end in ends], color=GREY, lw=1, ls=":", zorder=0)
+        ax.set(title=title, xscale="log", yscale="log", xlabel="labels")
+        ax.xaxis.set_major_formatter("{x:,.0f}")
+        ax.yaxis.set_major_formatter("{x:g}")
+        ax.margins(0.1, 0.12)
+        ax.grid(alpha=0.3)
+        ax.spines[["top", "right"]].set_visible(False)
+    for line in dict.fromkeys(row["line"] for row in rows):
+        color, marker = STYLES[line.partition("-")[0]]
+        axes[0].plot([], [], color=color, marker=marker, ls=":" if "-" in line else "-", label=line)
+    axes[0].plot([], [], color=GREY, lw=1, ls=":", label="in proportion to labels")
+    others = dict.fromkeys(row["labels a row"] for row in rows if row["labels a row"] != usual)
+    for number in others:
+        label = f"{float(number):.0f} labels a row, not {float(usual):.1f}"
+        axes[0].scatter([], [], s=42, facecolor="white", edgecolor="0.3", label=label)
+    axes[0].legend(fontsize=8)
+    save(fig, "scale.svg")
 
 
 def draw_beam():
@@ -169,7 +243,15 @@ if __name__ == "__main__":
     mpl.use("Agg")
     # Text as text, and ids that do not change from run to run.
     mpl.rcParams.update({"svg.hashsalt": "skxmr", "font.size": 10})
-    draw_settings()
-    draw_transformer()
-    draw_beam()
-    draw_lanes()
+    pictures = {
+        "settings": draw_settings,
+        "transformer": draw_transformer,
+        "beam": draw_beam,
+        "lanes": draw_lanes,
+        "scale": draw_scale,
+    }
+    unknown = set(sys.argv[1:]) - set(pictures)
+    if unknown:
+        sys.exit(f"draw.py: pictures are {', '.join(pictures)}; got {', '.join(sorted(unknown))}")
+    for name in sys.argv[1:] or pictures:
+        pictures[name]()

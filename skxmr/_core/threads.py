@@ -13,23 +13,22 @@ BLOCK_ROWS = 2**16
 BLOCK_SCORES = 2**22
 
 
-def run_tasks(function, tasks, n_jobs, shared=False, prefer="threads", on_done=None):
+def run_tasks(function, tasks, n_jobs, shared=False, prefer="threads", on_result=None):
     """Call ``function(*task)`` for every task and return the results in the order of the tasks.
 
     Kernels release the GIL, so threads are asked for; tasks that call estimators of the user's own
     prefer "processes". A `joblib.parallel_config` of the user's own wins, unless the tasks are
     `shared`: too small beside the model that all of them read to be sent elsewhere. Results must
-    not depend on which task runs where. `on_done` is called with the number of each task that has
-    ended, in this process and from any thread.
+    not depend on which task runs where. `on_result` is called with the number and the result of
+    each task that has ended, in this process and from any thread; what it returns takes the
+    result's place.
     """
     tasks = list(tasks)
     n_workers = min(effective_n_jobs(n_jobs), len(tasks))
-    on_done = on_done or _ignore
+    on_result = on_result or _unchanged
 
     def run_here(number, *task):
-        result = function(*task)
-        on_done(number)
-        return result
+        return on_result(number, function(*task))
 
     numbered = [(number, *task) for number, task in enumerate(tasks)]
     if n_workers < 2:
@@ -43,15 +42,12 @@ def run_tasks(function, tasks, n_jobs, shared=False, prefer="threads", on_done=N
     # A generator gives results as they come, in order; not all backends have it.
     streams = getattr(backend, "supports_return_generator", False)
     pool = Parallel(n_jobs, prefer=prefer, return_as="generator" if streams else "list")
-    results = []
-    for number, result in enumerate(pool(delayed(function)(*task) for task in tasks)):
-        results.append(result)
-        on_done(number)
-    return results
+    results = pool(delayed(function)(*task) for task in tasks)
+    return [on_result(number, result) for number, result in enumerate(results)]
 
 
-def _ignore(number):
-    pass
+def _unchanged(number, result):
+    return result
 
 
 def balanced_blocks(costs, n_jobs):

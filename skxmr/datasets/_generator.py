@@ -11,6 +11,8 @@ from skxmr._core.validation import as_public_csr
 
 # Rows are made this many words at a time: large enough for numpy, small beside the output.
 _WORDS_PER_BLOCK = 1_000_000
+# Labels are drawn about so many at a time.
+_DRAWS_PER_BLOCK = 8_000_000
 # Size of the vocabulary of a super-topic, a topic and a label, and how the words of a row that
 # are not background divide among them. Siblings share most of what tells them from others.
 _VOCABULARY = (60, 20, 5)
@@ -140,9 +142,7 @@ def make_extreme_multilabel(
     row_starts, labels = _draw_labels(tree, n_samples, n_labels_per_sample, rng)
     words = _Words(tree, n_features, background, rng)
     X = _draw_features(words, row_starts, labels, n_samples, n_features_per_sample, rng)
-    Y = as_public_csr(
-        row_starts, labels.astype(np.int32), np.ones(len(labels), np.int32), (n_samples, n_labels)
-    )
+    Y = as_public_csr(row_starts, labels, np.ones(len(labels), np.int32), (n_samples, n_labels))
     if not return_parents:
         return X, Y
     top = np.zeros(tree.n_super_topics, dtype=np.int32)
@@ -204,13 +204,36 @@ class _LabelTree:
 
 def _draw_labels(tree, n_samples, n_labels_per_sample, rng):
     """Draw the labels of all rows: offsets of the rows and the labels, sorted in each row."""
+    rows_at_once = max(1, int(_DRAWS_PER_BLOCK / (2.0 * n_labels_per_sample)))
+    firsts, companions, n_companions = [], [], 0
+    for start in range(0, n_samples, rows_at_once):
+        n_rows = min(rows_at_once, n_samples - start)
+        # What rows up to here still want: a block that falls short is made up for by the next.
+        n_so_far = start + n_rows
+        n_wanted = round(n_so_far * n_labels_per_sample) - n_so_far - n_companions
+        first, (row, label) = _draw_block(tree, n_rows, n_labels_per_sample, n_wanted, rng)
+        firsts.append(first)
+        companions.append((row + np.int32(start), label))
+        n_companions += len(row)
+    row = np.concatenate([np.arange(n_samples, dtype=np.int32), *(rows for rows, _ in companions)])
+    label = np.concatenate([*firsts, *(labels for _, labels in companions)])
+    del firsts, companions
+    _give_each_label_a_row(label, tree.topic_of_label, rng)
+    Y = sp.csr_array(
+        (np.ones(len(row), np.int8), (row, label)), shape=(n_samples, len(tree.label_at))
+    )
+    Y.sort_indices()
+    return Y.indptr, Y.indices
+
+
+def _draw_block(tree, n_rows, n_labels_per_sample, n_wanted, rng):
+    """Draw the first labels of some rows, and at most so many companions as (row, label)."""
     n_labels = len(tree.label_at)
-    everywhere = np.zeros(n_samples, np.int64), np.full(n_samples, n_labels)
-    first = tree.draw(*everywhere, rng)
+    first = tree.draw(np.zeros(n_rows, np.int64), np.full(n_rows, n_labels), rng)
     # More companions than wanted, since a row may draw the same label again; the surplus goes.
-    spread = rng.gamma(2.0, 0.5, n_samples)
+    spread = rng.gamma(2.0, 0.5, n_rows)
     n_companions = rng.poisson(2.0 * (n_labels_per_sample - 1) * spread)
-    row = np.repeat(np.arange(n_samples), n_companions)
+    row = np.repeat(np.arange(n_rows), n_companions)
     source = _draw(np.cumsum(_COMPANION), len(row), rng)
     companion = np.empty(len(row), dtype=np.int64)
     for number, (start, stop) in enumerate(tree.ranges_at):
@@ -218,34 +241,39 @@ def _draw_labels(tree, n_samples, n_labels_per_sample, rng):
         position = first[row[chosen]]
         companion[chosen] = tree.draw(start[position], stop[position], rng)
     # One number for each (row, label) makes set operations plain ones.
-    first = np.arange(n_samples) * n_labels + tree.label_at[first]
-    companion = np.setdiff1d(row * n_labels + tree.label_at[companion], first)
-    n_wanted = round(n_samples * n_labels_per_sample) - n_samples
-    companion = rng.permutation(companion)[:n_wanted]
-    row, label = np.divmod(np.concatenate([first, companion]), n_labels)
-    _give_each_label_a_row(label, tree.topic_of_label, rng)
-    order = np.lexsort((label, row))
-    row_starts = np.concatenate([[0], np.cumsum(np.bincount(row, minlength=n_samples))])
-    return row_starts, label[order]
+    first = tree.label_at[first]
+    drawn = np.setdiff1d(
+        row * n_labels + tree.label_at[companion], np.arange(n_rows) * n_labels + first
+    )
+    row, label = np.divmod(rng.permutation(drawn)[:n_wanted], n_labels)
+    return first, (row.astype(np.int32), label.astype(np.int32))
 
 
 def _give_each_label_a_row(label, topic_of_label, rng):
     """Let labels without a row replace, in place, labels that have others; siblings first."""
-    missing = np.setdiff1d(np.arange(len(topic_of_label)), label)
-    shuffled = rng.permutation(len(label))
-    _, kept = np.unique(label[shuffled], return_index=True)
-    spare = np.delete(shuffled, kept)
+    n_labels = len(topic_of_label)
+    shuffled = np.arange(len(label), dtype=np.int32 if len(label) < 2**31 else np.int64)
+    rng.shuffle(shuffled)
+    # The first place of each label stays its own; of places written twice the last one counts.
+    kept = np.full(n_labels, -1, dtype=shuffled.dtype)
+    kept[label[shuffled[::-1]]] = np.arange(len(label) - 1, -1, -1, dtype=shuffled.dtype)
+    missing = np.flatnonzero(kept < 0)
+    spare = np.delete(shuffled, kept[kept >= 0])
+    del shuffled
     if len(missing) > len(spare):
         return  # no tail and no head would be left, and some labels still have no row
     missing = missing[np.argsort(topic_of_label[missing], kind="stable")]
-    spare = spare[np.argsort(topic_of_label[label[spare]], kind="stable")]
+    topic_of_spare = topic_of_label[label[spare]]
+    spare = spare[np.argsort(topic_of_spare, kind="stable")]
     # The i-th missing label of a topic takes the i-th spare place of the topic, if there is one.
     topic = topic_of_label[missing]
-    in_topic = np.bincount(topic_of_label[label[spare]], minlength=topic_of_label.max() + 1)
+    in_topic = np.bincount(topic_of_spare, minlength=topic_of_label.max() + 1)
     place_in_topic = np.arange(len(missing)) - np.searchsorted(topic, topic)
     at_home = place_in_topic < in_topic[topic]
     place = (np.cumsum(in_topic) - in_topic)[topic] + place_in_topic
-    left_over = rng.permutation(np.setdiff1d(np.arange(len(spare)), place[at_home]))
+    free = np.ones(len(spare), dtype=bool)
+    free[place[at_home]] = False
+    left_over = rng.permutation(np.flatnonzero(free))
     place[~at_home] = left_over[: np.count_nonzero(~at_home)]
     label[spare[place]] = missing
 

@@ -84,7 +84,10 @@ def positive_instance_features(X, Y, *, max_entries=None, n_jobs=None):
     if len(blocks) == 1:
         counts, columns, values = blocks[0]
     else:
-        counts, columns, values = (np.concatenate(part) for part in zip(*blocks, strict=True))
+        parts = [list(part) for part in zip(*blocks, strict=True)]
+        del blocks
+        # One of the three arrays at a time is there twice.
+        counts, columns, values = (np.concatenate(parts.pop(0)) for _ in range(3))
     return csr_of(offsets_of(counts), columns, values, (Y.shape[1], n_features))
 
 

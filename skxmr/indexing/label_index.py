@@ -1,5 +1,7 @@
 """Stage 1 as the classifier asks for it: from rows and labels to a tree."""
 
+from typing import Any, NamedTuple
+
 import numpy as np
 import scipy.sparse as sp
 from sklearn.base import clone
@@ -9,8 +11,54 @@ from skxmr._core.progress import NO_PROGRESS
 from skxmr._core.validation import MAX_CHILDREN
 from skxmr.indexing.clustering import clustering_of
 from skxmr.indexing.label_hierarchy import LabelHierarchy
-from skxmr.indexing.label_representations import represent_labels
+from skxmr.indexing.label_representations import check_label_features, represent_labels
 from skxmr.indexing.label_tree import HierarchicalLabelTree
+
+
+class LabelIndexing(NamedTuple):
+    """How labels are grouped; see `index_labels`.
+
+    Attributes
+    ----------
+    label_trees : list of HierarchicalLabelTree, LabelHierarchy or None
+        What each tree is made from.
+    label_features : object
+        What they see of a label.
+    branching_factor, max_leaf_size : int or None
+        Override the tree's own.
+    """
+
+    label_trees: list
+    label_features: Any
+    branching_factor: int | None
+    max_leaf_size: int | None
+
+
+def label_indexing(classifier, n_labels, n_features):
+    """Check the parameters of a classifier that say how labels are grouped, before any work.
+
+    Parameters
+    ----------
+    classifier : XRLinearClassifier
+        Left as it is.
+    n_labels, n_features : int
+        Of y and X.
+
+    Returns
+    -------
+    LabelIndexing
+
+    Raises
+    ------
+    ValueError
+        As `check_label_trees`, `check_features_are_used` and `check_label_features` do.
+    """
+    shape = {name: getattr(classifier, name) for name in ("branching_factor", "max_leaf_size")}
+    check_label_trees(classifier.label_tree, classifier.n_trees, n_labels, **shape)
+    label_trees = trees_in_turn(classifier.label_tree, classifier.n_trees)
+    check_features_are_used(label_trees, classifier.label_features)
+    label_features = check_label_features(classifier.label_features, n_labels, n_features)
+    return LabelIndexing(label_trees, label_features, **shape)
 
 
 def trees_in_turn(label_tree, n_trees):

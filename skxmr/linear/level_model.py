@@ -16,6 +16,13 @@ MOST_DENSE = 2**22
 # What scoring takes of the arrays, and what `rank_features` makes.
 SCORED = ("child_indptr", "intercepts", "summaries", "entry_counts", "entry_children")
 RANKS = ("word_indptr", "summary_ranks", "ranked_words", "feature_indptr", "entry_indptr")
+# Of the arrays, those that blocks of parents have a part of each; scales are for int8 only.
+JOINED = (
+    *("intercepts", "summaries", "words", "entry_counts", "entry_children", "entry_weights"),
+    "weight_scales",
+)
+# Of these, those of 8 bits where that is enough for the level.
+NARROWED = ("entry_counts", "entry_children")
 
 
 class LevelModel:
@@ -51,18 +58,20 @@ class LevelModel:
         self.n_features = n_features
         self.n_iter = n_iter
         self.n_unsolved = n_unsolved
-        known = tables is not None and "ranked_words" in tables  # else of an older format
-        self.tables = tables if known else _make_tables(arrays)
+        if tables is None or "ranked_words" not in tables:  # as in an older format
+            dense = is_dense(arrays["child_indptr"], len(arrays["entry_counts"]))
+            tables = make_tables(arrays, dense)
+        self.tables = tables
         # The words lie beside their ranks, and are not held twice.
-        self.arrays = {**arrays, "words": self.tables["ranked_words"][:, 0]}
+        self.arrays = {**arrays, "words": tables["ranked_words"][:, 0]}
         weights = arrays["entry_weights"]
         chunks = ChunkMargins(
             *(arrays[name] for name in SCORED),
             weights,
             WEIGHT_TYPES.index(weights.dtype.name),
             arrays.get("weight_scales"),
-            *(self.tables[name] for name in RANKS),
-            self.tables.get("table"),
+            *(tables[name] for name in RANKS),
+            tables.get("table"),
         )
         self._scorer = LevelScorer(chunks, arrays["child_indptr"], arrays["child_ids"])
 
@@ -82,24 +91,17 @@ class LevelModel:
         return {**self.__getstate__(), "arrays": arrays, "tables": self.tables}
 
     @classmethod
-    def from_chunks(cls, chunks, child_indptr, child_ids, n_features):
-        """Join what `Solver.solve` returned for each parent, in order."""
-        summaries, words, counts, children, weights, scales, intercepts, n_iter, n_unsolved = zip(
-            *chunks, strict=True
-        )
-        arrays = {
-            "child_indptr": child_indptr,
-            "child_ids": child_ids,
-            "intercepts": np.concatenate(intercepts),
-            "summaries": np.stack(summaries),
-            "words": np.concatenate([*words, np.zeros(1, dtype=np.uint64)]),
-            "entry_counts": _narrow(np.concatenate(counts)),
-            "entry_children": _narrow(np.concatenate(children)),
-            "entry_weights": np.concatenate(weights),
-        }
-        if arrays["entry_weights"].dtype == np.int8:
-            arrays["weight_scales"] = np.array(scales, dtype=np.float32)
-        return cls(arrays, n_features, max(n_iter), sum(n_unsolved))
+    def from_blocks(cls, blocks, child_indptr, child_ids, n_features):
+        """Join what `join_chunks` made of neighbouring parents, in order; empties the blocks."""
+        arrays = {"child_indptr": child_indptr, "child_ids": child_ids}
+        for name in [name for name in JOINED if name in blocks[0]]:
+            # One array of the blocks at a time is there twice.
+            parts = [block.pop(name) for block in blocks]
+            if name == "words":
+                parts.append(np.zeros(1, dtype=np.uint64))
+            arrays[name] = np.concatenate(parts)
+        n_iter, n_unsolved = count_iterations(blocks)
+        return cls(arrays, n_features, n_iter, n_unsolved)
 
     def expand(self, X, parents, keep, transform, best_first=False, offsets=None):
         """Score the children of each row's parents and keep the best.
@@ -149,25 +151,59 @@ class LevelModel:
         return self._scorer.score_children(*X[:3], *parents, *wanted, transform, offsets)
 
 
+def join_chunks(chunks):
+    """Join what `Solver.solve` returned for neighbouring parents, in order: a dict of arrays.
+
+    The arrays are those of a `LevelModel` from these parents on, without the 0 after the words;
+    ``n_iter`` and ``n_unsolved`` are of all their children.
+    """
+    summaries, words, counts, children, weights, scales, intercepts, n_iter, n_unsolved = zip(
+        *chunks, strict=True
+    )
+    joined = {
+        "intercepts": np.concatenate(intercepts),
+        "summaries": np.stack(summaries),
+        "words": np.concatenate(words),
+        "entry_counts": _narrow(np.concatenate(counts)),
+        "entry_children": _narrow(np.concatenate(children)),
+        "entry_weights": np.concatenate(weights),
+        "n_iter": np.int64(max(n_iter)),
+        "n_unsolved": np.int64(sum(n_unsolved)),
+    }
+    if joined["entry_weights"].dtype == np.int8:
+        joined["weight_scales"] = np.array(scales, dtype=np.float32)
+    return joined
+
+
+def count_iterations(blocks):
+    """Return (n_iter, n_unsolved) of the level that blocks make up."""
+    return (
+        max(int(block["n_iter"]) for block in blocks),
+        sum(int(block["n_unsolved"]) for block in blocks),
+    )
+
+
+def is_dense(child_indptr, n_chunk_features):
+    """Return whether a level, of so many features of its chunks in all, has dense vectors."""
+    widest = np.diff(child_indptr).max()
+    return bool(widest <= DENSE_CHILDREN and n_chunk_features <= MOST_DENSE)
+
+
 def _narrow(values):
     return values.astype(np.uint8 if values.max(initial=0) < 2**8 else np.uint16)
 
 
-def _make_tables(arrays):
+def make_tables(arrays, dense):
+    """Return the tables of a level; see `LevelModel`."""
     counts = arrays["entry_counts"]
     ranks = rank_features(arrays["summaries"], arrays["words"], counts)
     tables = dict(zip(RANKS, ranks, strict=True))
-    if not _is_dense(arrays):
-        return tables
-    weights = arrays["entry_weights"]
-    table = _aligned_zeros(len(counts), DENSE_CHILDREN, weights.dtype)
-    table[np.repeat(np.arange(len(counts)), counts), arrays["entry_children"]] = weights
-    return {**tables, "table": table}
-
-
-def _is_dense(arrays):
-    widest = np.diff(arrays["child_indptr"]).max()
-    return widest <= DENSE_CHILDREN and len(arrays["entry_counts"]) <= MOST_DENSE
+    if dense:
+        weights = arrays["entry_weights"]
+        table = _aligned_zeros(len(counts), DENSE_CHILDREN, weights.dtype)
+        table[np.repeat(np.arange(len(counts)), counts), arrays["entry_children"]] = weights
+        tables["table"] = table
+    return tables
 
 
 def _aligned_zeros(n_rows, n_columns, dtype):

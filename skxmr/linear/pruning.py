@@ -5,7 +5,7 @@ import numpy as np
 from skxmr._core.arrays import offsets_of
 from skxmr.linear._chunk import pack_features
 from skxmr.linear.feature_sets import unpack_features
-from skxmr.linear.level_model import LevelModel
+from skxmr.linear.level_model import LevelModel, join_chunks
 from skxmr.linear.weight_precision import dequantise
 
 
@@ -27,39 +27,44 @@ def prune_level(level, weight_threshold=0.0, max_weights=None):
     LevelModel
     """
     a = level.arrays
-    widths = np.diff(a["child_indptr"])
-    scales = a.get("weight_scales", np.ones(len(widths), dtype=np.float32))
+    scales = a.get("weight_scales", np.ones(len(a["summaries"]), dtype=np.float32))
     word_indptr = level.tables["word_indptr"]
     intercepts = np.split(a["intercepts"], a["child_indptr"][1:-1])
     chunks = []
     feature = entry = 0
-    for parent, width in enumerate(widths):
+    for parent in range(len(a["summaries"])):
         words = a["words"][word_indptr[parent] : word_indptr[parent + 1]]
-        features = unpack_features(a["summaries"][parent], words)
-        counts = a["entry_counts"][feature : feature + len(features)]
-        feature += len(features)
+        n_features = int(np.bitwise_count(words).sum())
+        counts = a["entry_counts"][feature : feature + n_features]
+        feature += n_features
         here = slice(entry, entry + int(counts.sum(dtype=np.int64)))
         entry = here.stop
-        children, weights = a["entry_children"][here], a["entry_weights"][here]
-        sizes = np.abs(dequantise(weights, scales[parent]))
-        keep = sizes >= np.float32(weight_threshold)
-        if max_weights is not None:
-            keep &= _largest(children, sizes, width, max_weights)
-        counts = np.add.reduceat(keep, offsets_of(counts)[:-1], dtype=np.int32)
-        used = counts > 0
-        chunks.append(
-            (
-                *pack_features(features[used], level.n_features),
-                counts[used],
-                children[keep],
-                weights[keep],
-                scales[parent],
-                intercepts[parent],
-                level.n_iter,
-                level.n_unsolved if parent == 0 else 0,
-            )
+        entries = a["entry_children"][here], a["entry_weights"][here], scales[parent]
+        n_unsolved = level.n_unsolved if parent == 0 else 0
+        chunk = (
+            *(a["summaries"][parent], words, counts, *entries),
+            *(intercepts[parent], level.n_iter, n_unsolved),
         )
-    return LevelModel.from_chunks(chunks, a["child_indptr"], a["child_ids"], level.n_features)
+        chunks.append(prune_chunk(chunk, level.n_features, weight_threshold, max_weights))
+    blocks = [join_chunks(chunks)]
+    return LevelModel.from_blocks(blocks, a["child_indptr"], a["child_ids"], level.n_features)
+
+
+def prune_chunk(chunk, n_features, weight_threshold=0.0, max_weights=None):
+    """Return a chunk, as `Solver.solve` returns it, with fewer weights; see `prune_level`."""
+    summary, words, counts, children, weights, scale, intercepts, *iterations = chunk
+    sizes = np.abs(dequantise(weights, scale))
+    keep = sizes >= np.float32(weight_threshold)
+    if max_weights is not None:
+        keep &= _largest(children, sizes, len(intercepts), max_weights)
+    counts = np.add.reduceat(keep, offsets_of(counts)[:-1], dtype=np.int32)
+    used = counts > 0
+    features = unpack_features(summary, words)[used]
+    return (
+        *pack_features(features, n_features),
+        *(counts[used], children[keep], weights[keep], scale, intercepts),
+        *iterations,
+    )
 
 
 def _largest(children, sizes, n_children, max_weights):

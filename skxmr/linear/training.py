@@ -7,10 +7,13 @@ import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
 from skxmr._core.progress import NO_PROGRESS
-from skxmr._core.threads import balanced_blocks, run_tasks
+from skxmr._core.threads import run_tasks
 from skxmr.linear._dual_solver import solve_cluster
-from skxmr.linear.level_model import LevelModel
+from skxmr.linear.level_blocks import cut_levels, cut_out
+from skxmr.linear.level_model import join_chunks
+from skxmr.linear.pruning import prune_chunk
 from skxmr.linear.weight_precision import quantise
+from skxmr.linear.weight_stores import MemoryStore
 
 # Their numbers in _lanes.h.
 LOSSES = {"squared_hinge": 0, "hinge": 1, "log_loss": 2}
@@ -34,6 +37,8 @@ class LevelProblem(NamedTuple):
         on which worker takes it.
     target_costs : ndarray of float32 or None
         Times what an error costs on each of the positive rows, as `targets` lists them.
+    max_weights : int or None
+        Most weights that are kept of each child; see `prune_level`.
     """
 
     rows: tuple
@@ -42,6 +47,7 @@ class LevelProblem(NamedTuple):
     child_ids: np.ndarray
     seed: int
     target_costs: np.ndarray | None = None
+    max_weights: int | None = None
 
 
 class Solver(NamedTuple):
@@ -83,11 +89,22 @@ class Solver(NamedTuple):
         return (*before, *rounded, intercepts, n_iter, n_unsolved)
 
 
-def fit_levels(X, problems, solver, *, row_costs=None, n_jobs=None, progress=NO_PROGRESS):
+def fit_levels(
+    X,
+    problems,
+    solver,
+    *,
+    first_level=0,
+    store=None,
+    row_costs=None,
+    n_jobs=None,
+    progress=NO_PROGRESS,
+):
     """Train every cluster of every level.
 
     Levels do not wait for each other: the root, one cluster over all rows, would keep other workers
-    idle.
+    idle. A task trains neighbouring clusters and is given no more than their part of the arrays, so
+    that it can run in another process.
 
     Parameters
     ----------
@@ -97,6 +114,10 @@ def fit_levels(X, problems, solver, *, row_costs=None, n_jobs=None, progress=NO_
         Levels, in any number.
     solver : Solver
         What each model minimises.
+    first_level : int
+        Number of the first of them in the tree, by which the store knows it.
+    store : MemoryStore, FolderStore or None
+        Where weights go as they are made; None keeps them in memory.
     row_costs : ndarray of shape (n_samples,), float32, or None
         Times what an error costs on each row.
     n_jobs : int or None
@@ -108,32 +129,43 @@ def fit_levels(X, problems, solver, *, row_costs=None, n_jobs=None, progress=NO_
     -------
     list of LevelModel
     """
-    # Each child sweeps over all rows of its cluster.
-    costs = [np.diff(p.rows[0]) * np.diff(p.child_indptr) for p in problems]
-    clusters = [(level, p) for level, cost in enumerate(costs) for p in range(len(cost))]
-    blocks = balanced_blocks(np.concatenate([np.empty(0), *costs]), n_jobs)
-    tasks = [
-        (X, row_costs, [_cluster(problems, *clusters[i]) for i in block], solver)
-        for block in blocks
-    ]
+    store = store or MemoryStore(n_jobs)
+    whole = [store.level(first_level + i) for i in range(len(problems))]
+    # Each child sweeps over all rows of its cluster; a cluster without rows is little work too.
+    costs = [np.diff(p.rows[0]) * np.diff(p.child_indptr) + 1.0 for p in problems]
+    blocks = cut_levels(costs, [p.child_indptr for p in problems], **store.sizes)
+    results = {block: store.find(first_level + block[0], block) for block in blocks}
+    waiting = [b for b in blocks if results[b] is None and whole[b[0]] is None]
+    # By level, the progress of the present tasks.
+    work = np.zeros((len(waiting), len(problems)))
+    for task, (level, start, stop) in enumerate(waiting):
+        work[task, level] = costs[level][start:stop].sum()
     on_done = progress.levels(
         [len(cost) for cost in costs],
         [len(p.child_ids) for p in problems],
         [len(p.rows[1]) for p in problems],
-        _work_by_level(blocks, costs),
+        work,
     )
-    solved_blocks = run_tasks(_solve_block, tasks, n_jobs, on_done=on_done)
-    chunks = [[None] * len(cost) for cost in costs]
-    for block, solved in zip(blocks, solved_blocks, strict=True):
-        for i, chunk in zip(block, solved, strict=True):
-            level, p = clusters[i]
-            chunks[level][p] = chunk
+
+    def on_result(task, solved):
+        level, *_ = block = waiting[task]
+        kept = store.keep(first_level + level, block, solved)
+        if on_done is not None:
+            on_done(task)
+        return kept
+
+    # Rows stand by themselves among the arguments: backends of several processes send an argument
+    # that many tasks share once.
+    tasks = [(*X, row_costs, cut_out(problems[b[0]], *b[1:]), solver) for b in waiting]
+    solved = run_tasks(_solve_block, tasks, n_jobs, on_result=on_result)
+    results.update(zip(waiting, solved, strict=True))
     levels = []
-    for problem in problems:
-        # A level's chunks are joined, and freed, before the next level's are touched.
-        levels.append(
-            LevelModel.from_chunks(chunks.pop(0), problem.child_indptr, problem.child_ids, X[3])
-        )
+    for i, problem in enumerate(problems):
+        if whole[i] is None:
+            # A level's blocks are joined, and freed, before the next level's are touched.
+            own = [results.pop(block) for block in sorted(results) if block[0] == i]
+            whole[i] = store.join(first_level + i, own, *problem[2:4], X[3])
+        levels.append(whole[i])
     return levels
 
 
@@ -150,31 +182,20 @@ def count_sweeps(levels, max_iter):
     return max((level.n_iter for level in levels), default=0)
 
 
-def _work_by_level(blocks, costs):
-    # Of each block; a cluster without rows is little work too, and not none.
-    levels = np.repeat(np.arange(len(costs)), [len(cost) for cost in costs])
-    each = np.concatenate([np.empty(0), *costs]) + 1.0
-    work = [np.bincount(levels[b], weights=each[b], minlength=len(costs)) for b in blocks]
-    return np.array(work).reshape(len(blocks), len(costs))
-
-
-def _cluster(problems, level, parent):
-    (row_indptr, rows), (target_indptr, target_rows), child_indptr, _, seed, costs = problems[level]
-    children = slice(child_indptr[parent], child_indptr[parent + 1] + 1)
-    return (
-        rows[row_indptr[parent] : row_indptr[parent + 1]],
-        target_indptr[children],
-        target_rows,
-        costs,
-        seed + parent,
-    )
-
-
-def _solve_block(X, row_costs, clusters, solver):
+def _solve_block(indptr, indices, data, n_features, row_costs, block, solver):
     # One task: it sees arrays only, so that any joblib backend can run it.
-    indptr, indices, data, n_features = X
+    (row_indptr, rows), (target_indptr, target_rows), child_indptr, costs, seed, most = block
     scratch = np.zeros(n_features, dtype=np.int32)
-    return [
-        solver.solve(indptr, indices, data, *targets, row_costs, seed=seed, scratch=scratch)
-        for *targets, seed in clusters
-    ]
+    chunks = []
+    for parent in range(len(child_indptr) - 1):
+        children = slice(child_indptr[parent], child_indptr[parent + 1] + 1)
+        cluster = (
+            rows[row_indptr[parent] : row_indptr[parent + 1]],
+            target_indptr[children],
+            target_rows,
+            costs,
+            row_costs,
+        )
+        chunk = solver.solve(indptr, indices, data, *cluster, seed=seed + parent, scratch=scratch)
+        chunks.append(chunk if most is None else prune_chunk(chunk, n_features, max_weights=most))
+    return join_chunks(chunks)

@@ -108,7 +108,7 @@ class Encoder:
             return {"random_state": self._items(value.get_state(legacy=False), place)}
         if type(value) in (np.ndarray, np.memmap):
             if value.dtype.kind in PLAIN_DTYPES and value.dtype.names is None:
-                return {"array": self._file(np.asarray(value), place)}
+                return {"array": self._file(value, place)}
             if value.dtype == object and all(isinstance(v, str) for v in value.flat):
                 return {"strings": self._strings(value, place), "shape": list(value.shape)}
         if sp.issparse(value):

@@ -5,7 +5,7 @@ from sklearn import config_context
 from skxmr.persistence._encoding import Kind, UnknownFormError
 
 # Of scikit-learn, and of one fit: they are not part of the model.
-LEFT_OUT = {"_skl_callbacks", "_parent_callback_ctx", "_metadata_request"}
+LEFT_OUT = {"_skl_callbacks", "_parent_callback_ctx", "_callback_fit_ctx", "_metadata_request"}
 
 
 def attributes(cls, *names):

@@ -17,6 +17,8 @@ from pathlib import Path
 
 import numpy as np
 
+from skxmr._core.files import sync
+
 HEADER = "header.json"
 ARRAY_FILE = re.compile(r"[\w-][\w.-]*\.npy", re.ASCII)
 MAPPED_BYTES = 2**16  # smaller files are read: each map holds a file open
@@ -25,7 +27,7 @@ ALIGNMENT = 64  # of array data in memory: a cache line, and the widest vector o
 MAP_OPTIONS = {"trackfd": False} if sys.version_info >= (3, 13) and os.name != "nt" else {}
 
 
-def write_folder(path, header, arrays):
+def write_folder(path, header, arrays, own=None):
     """Write arrays and their header beside `path`, then put them there at once.
 
     Parameters
@@ -38,6 +40,9 @@ def write_folder(path, header, arrays):
         added.
     arrays : dict of ndarray
         By file name.
+    own : path-like or None
+        A folder whose files nobody else will change: an array that is a map of a whole one is given
+        a second name, where the file system can.
 
     Raises
     ------
@@ -53,12 +58,15 @@ def write_folder(path, header, arrays):
     in_place = False
     try:
         fresh.mkdir()
-        entries = {name: _write_array(fresh / name, array) for name, array in arrays.items()}
+        entries = {
+            name: _link_array(fresh / name, array, own) or _write_array(fresh / name, array)
+            for name, array in arrays.items()
+        }
         header = {**header, "arrays": entries}
         header["checksum"] = _checksum_of(header)
         with open(fresh / HEADER, "w", encoding="utf-8") as file:
             json.dump(header, file, allow_nan=False)
-            _sync(file)
+            sync(file)
         _sync_folder(fresh)
         if target.exists():
             os.rename(target, old)
@@ -221,18 +229,41 @@ class ArrayFiles:
         return np.frombuffer(room, dtype, math.prod(shape), entry["offset"]).reshape(shape)
 
 
+def _link_array(file, array, own):
+    # Return the entry of the array, or None if it is not a whole file in the folder `own`.
+    if own is None or not isinstance(array, np.memmap) or not array.flags.c_contiguous:
+        return None
+    source = Path(array.filename)
+    size = source.stat().st_size
+    if Path(own) not in source.parents or array.offset + array.nbytes != size:
+        return None
+    try:
+        os.link(source, file)
+    except OSError:  # a file system without links
+        return None
+    with open(file, "rb") as opened:
+        crc32 = 0
+        while part := opened.read(2**20):
+            crc32 = zlib.crc32(part, crc32)
+    return _entry(array, size, crc32)
+
+
 def _write_array(file, array):
     with open(file, "wb") as opened:
         checked = _CheckedFile(opened)
         np.lib.format.write_array(checked, np.asarray(array, order="C"), allow_pickle=False)
-        _sync(opened)
+        sync(opened)
         size = opened.tell()
+    return _entry(array, size, checked.crc32)
+
+
+def _entry(array, size, crc32):
     return {
         "shape": list(array.shape),
         "dtype": array.dtype.str,
         "offset": size - array.nbytes,
         "bytes": size,
-        "crc32": f"{checked.crc32:08x}",
+        "crc32": f"{crc32:08x}",
     }
 
 
@@ -269,11 +300,6 @@ def _read_checked(file, entry):
 def _checksum_of(header):
     text = json.dumps(header, sort_keys=True, allow_nan=False)
     return f"{zlib.crc32(text.encode()):08x}"
-
-
-def _sync(file):
-    file.flush()
-    os.fsync(file.fileno())
 
 
 def _sync_folder(folder):

@@ -6,7 +6,7 @@ from sklearn.utils.validation import check_is_fitted
 from skxmr._core.version import __version__
 from skxmr.indexing import LabelHierarchy
 from skxmr.persistence._encoding import Decoder, Encoder, UnknownFormError
-from skxmr.persistence._folder import ArrayFiles, read_header, write_folder
+from skxmr.persistence._folder import ArrayFiles, check_place, read_header, write_folder
 from skxmr.persistence._kinds import kind_named, kind_of
 
 FORMAT = "skxmr-model"
@@ -72,6 +72,45 @@ def save_model(model, path, *, extras=None):
         )
     if not isinstance(model, LabelHierarchy):
         check_is_fitted(model)
+    write(model, path, extras=extras)
+
+
+def check_savable(model, path):
+    """Refuse a fit that could not be saved.
+
+    Parameters
+    ----------
+    model : estimator
+        Not fitted: its parameters are looked at.
+    path : path-like
+        Where it is to go.
+
+    Raises
+    ------
+    TypeError
+        If a parameter cannot be written.
+    OSError
+        If there is no folder to write it in, or something else would be lost.
+    """
+    Encoder(kind_of).encode(model.get_params(deep=False), "model")
+    check_place(path, FORMAT)
+
+
+def write(model, path, own=None, extras=None):
+    """Write a fitted model as `save_model` does.
+
+    Parameters
+    ----------
+    model : object
+        Of a known kind.
+    path : path-like
+        The folder.
+    own : path-like or None
+        A folder of array files that nobody else will change: those that the model is a map of are
+        given a second name in place of a copy, where the file system can.
+    extras : dict or None
+        As for `save_model`.
+    """
     encoder = Encoder(kind_of)
     header = {
         "format": FORMAT,
@@ -81,7 +120,7 @@ def save_model(model, path, *, extras=None):
         "model": encoder.encode(model, "model"),
         "extras": encoder.encode(extras or {}, "extras"),
     }
-    write_folder(path, header, encoder.arrays)
+    write_folder(path, header, encoder.arrays, own)
 
 
 def load_model(path, mmap_mode=None):

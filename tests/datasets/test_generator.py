@@ -1,6 +1,7 @@
 """The generator keeps its promises: sizes, tail, planted hierarchy, learnable features."""
 
 import tracemalloc
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -143,16 +144,50 @@ def test_rows_of_all_blocks_fit_their_labels(monkeypatch):
     assert centroid_precision(X, Y, 2000) > 0.6
 
 
-def test_memory_stays_near_the_output(monkeypatch):
+@pytest.mark.parametrize("n_labels_per_sample", [1, 2.5, 8])
+def test_labels_of_all_blocks_keep_the_promises_of_one(n_labels_per_sample, monkeypatch):
+    monkeypatch.setattr(_generator, "_DRAWS_PER_BLOCK", 500)
+    _, Y, parents = make_extreme_multilabel(
+        2000,
+        500,
+        400,
+        labels_per_topic=20,
+        n_labels_per_sample=n_labels_per_sample,
+        return_parents=True,
+        random_state=0,
+    )
+    Y.check_format(full_check=True)
+    assert sp.csr_array((Y.data, Y.indices, Y.indptr), shape=Y.shape).has_canonical_format
+    assert Y.nnz == round(2000 * n_labels_per_sample)
+    assert np.bincount(Y.indices, minlength=400).min() >= 1
+    lengths = np.diff(Y.indptr)
+    assert lengths.min() == 1
+    # No part of the rows has more labels than the others.
+    assert lengths.reshape(4, 500).mean(axis=1) == pytest.approx(n_labels_per_sample, rel=0.1)
+    if n_labels_per_sample > 1:
+        # Companions belong to the first label of the same row: topics repeat inside a row.
+        def different_topics(topic):
+            return np.mean([len(set(topic[a:b])) / (b - a) for a, b in pairwise(Y.indptr)])
+
+        topic = parents[-1][Y.indices]
+        shuffled = np.random.default_rng(0).permutation(topic)
+        assert different_topics(topic) < 0.85 * different_topics(shuffled)
+
+
+@pytest.mark.parametrize("n_labels_per_sample", [4, 30])
+def test_memory_stays_near_the_output(n_labels_per_sample, monkeypatch):
     monkeypatch.setattr(_generator, "_WORDS_PER_BLOCK", 50_000)
+    monkeypatch.setattr(_generator, "_DRAWS_PER_BLOCK", 50_000)
     tracemalloc.start()
     try:
-        X, Y = make_extreme_multilabel(20_000, 30_000, 10_000, random_state=0)
+        X, Y = make_extreme_multilabel(
+            20_000, 30_000, 10_000, n_labels_per_sample=n_labels_per_sample, random_state=0
+        )
         _, peak = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
     stored = sum(m.data.nbytes + m.indices.nbytes + m.indptr.nbytes for m in (X, Y))
-    assert peak < 4 * stored + 20e6  # dense X: 2.4e9
+    assert peak < 3 * stored + 15e6  # dense X: 2.4e9
 
 
 def test_container_follows_the_configuration():

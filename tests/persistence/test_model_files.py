@@ -2,6 +2,8 @@
 
 import copy
 import pickle
+import sys
+from types import ModuleType
 
 import joblib
 import numpy as np
@@ -233,6 +235,14 @@ def test_only_fitted_models_of_these_classes(tmp_path):
     with pytest.raises(NotFittedError):
         save_model(XRLinearClassifier(), tmp_path / "model")
     assert not list(tmp_path.iterdir())
+
+
+def test_transformers_imported_without_torch_are_no_hindrance(plain, tmp_path, monkeypatch):
+    # As a build of the documentation does, which then runs examples that save models.
+    monkeypatch.setitem(sys.modules, "skxmr.transformer", ModuleType("skxmr.transformer"))
+    monkeypatch.delitem(sys.modules, "torch", raising=False)
+    save_model(plain, tmp_path / "model")
+    assert load_model(tmp_path / "model").get_params() == plain.get_params()
 
 
 def test_skops_keeps_a_model(xmc_data, plain, tmp_path):

@@ -1,0 +1,218 @@
+"""The benchmark against the number of labels measures, stops what is too large, and reports."""
+
+import importlib
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from skxmr import XRLinearClassifier
+from skxmr.datasets import make_extreme_multilabel
+
+ROOT = Path(__file__).parents[2]
+BENCHMARKS = ROOT / "benchmarks"
+
+pytestmark = pytest.mark.skipif(
+    not BENCHMARKS.is_dir(), reason="the benchmarks are not beside the tests"
+)
+
+
+@pytest.fixture
+def load(monkeypatch):
+    """Import a module of the folder, whose modules import each other by their bare names."""
+    known = set(sys.modules)
+    monkeypatch.syspath_prepend(str(BENCHMARKS))
+    yield importlib.import_module
+    for name in set(sys.modules) - known:
+        if str(BENCHMARKS) in str(getattr(sys.modules[name], "__file__", "")):
+            del sys.modules[name]
+
+
+def run(*arguments, folder):
+    return subprocess.run(
+        [sys.executable, BENCHMARKS / "scale.py", *arguments],
+        cwd=folder,
+        env={**os.environ, "TMPDIR": str(folder)},
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+
+
+def read(path):
+    return [json.loads(line) for line in path.read_text().splitlines()]
+
+
+def test_a_size_is_measured_and_added_to_the_file(tmp_path):
+    (tmp_path / "scale.jsonl").write_text('{"kept": true}\n')
+    done = run("--sizes", "300", "--lines", "skxmr", "--threads", "1", folder=tmp_path)
+    assert done.returncode == 0, done.stderr
+    kept, record = read(tmp_path / "scale.jsonl")
+    assert kept == {"kept": True}
+    assert record["status"] == "measured"
+    sizes = record["data"]
+    assert (sizes["n_labels"], sizes["n_train"], sizes["n_test"]) == (300, 220, 69)
+    assert sizes["labels_per_row"] == pytest.approx(5.4, rel=0.1)
+    turn = record["turn"]
+    assert turn["p_at_1"] > 20  # of 300 labels
+    assert turn["model_mb"] > 0.01
+    positive = ["fit_wall_s", "fit_cpu_s", "load_wall_s", "first_wall_s", "batch_cpu_us"]
+    assert all(turn[key] > 0 for key in positive)
+    assert 0 < turn["single_p50_us"] <= turn["single_p99_us"]
+    assert os.listdir(tmp_path) == ["scale.jsonl"]
+
+
+@pytest.mark.parametrize("stored", [{}, {"mapped": True}, {"mapped": True, "stream": True}])
+def test_a_model_is_the_same_however_it_is_stored(stored, load, tmp_path):
+    X, Y = make_extreme_multilabel(300, 200, 60, random_state=0)
+    peers = load("peers")
+    job = {"threads": 1, "settings": {"max_leaf_size": 20}, "seed": 0, "model": str(tmp_path)}
+    peer = peers.Skxmr({**job, **stored})
+    peer.fit(X, Y)
+    assert peer.fit_writes_model == ("stream" in stored)
+    peer.save()
+    loaded = peers.Skxmr({**job, **stored})
+    loaded.load()
+    expected = XRLinearClassifier(max_leaf_size=20, random_state=0).fit(X, Y).predict_topk(X, 10)
+    np.testing.assert_array_equal(loaded.ranking(loaded.predict(X)), expected[0])
+
+
+def test_a_line_is_left_out_beyond_its_most_labels(load):
+    scale = load("scale")
+    args = scale.parse_arguments(["--sizes", "300", "--lines", "skxmr", "--up-to", "skxmr=299"])
+    assert list(scale.measure_size(args.sizes[0], args)) == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "named"),
+    [
+        (["--sizes", "99"], "from 100 up.*'99'"),
+        (["--sizes", "300,amazon"], "amazon-670k, amazon-3m.*'amazon'"),
+        (["--lines", "skxmr,tree"], "'tree'"),
+        (["--up-to", "tree=3"], "'tree=3'"),
+        (["--memory-limit", "0.1"], "0.5 up.*'0.1'"),
+    ],
+)
+def test_errors_name_what_is_allowed(arguments, named, load, capsys):
+    if "--memory-limit" in arguments and not load("memory_limit").can_watch():
+        pytest.skip("the memory of a process cannot be watched here")
+    with pytest.raises(SystemExit):
+        load("scale").parse_arguments(arguments)
+    assert re.search(named, capsys.readouterr().err)
+
+
+def test_shapes_grow_to_the_one_that_they_are_made_of(load):
+    scale = load("scale")
+    assert scale.scaled_shape(670_091)[1:] == scale.NAMED_SHAPES["amazon-670k"][1:]
+    small, large = scale.scaled_shape(10_000), scale.scaled_shape(40_000)
+    assert large.n_train == pytest.approx(4 * small.n_train, abs=4)
+    assert large.n_features == pytest.approx(2 * small.n_features, abs=2)
+
+
+def test_a_process_is_ended_at_its_memory_limit(load):
+    memory_limit = load("memory_limit")
+    if not memory_limit.can_watch():
+        pytest.skip("the memory of a process cannot be watched here")
+    options = {"stdout": subprocess.PIPE, "text": True}
+    take = "b = bytearray({} * 2**20); import time; print(len(b), flush=True); time.sleep({})"
+    small = [sys.executable, "-c", take.format(1, 0)]
+    assert memory_limit.run(small, 200 * 2**20, **options) == (0, f"{2**20}\n")
+    large = [sys.executable, "-c", take.format(300, 60)]
+    with pytest.raises(
+        memory_limit.MemoryLimitExceeded, match=r"more than 0\.2 GB after"
+    ) as caught:
+        memory_limit.run(large, 200_000_000, **options)
+    assert caught.value.seconds < 60
+
+
+def record(n_labels, line="skxmr", factor=1.0, **changes):
+    """Return a record such as scale.py writes, all of whose figures are `factor` times as large."""
+    sizes = {"n_labels": n_labels, "n_train": 2 * n_labels, "labels_per_row": 5.0}
+    keys = ["fit_wall_s", "fit_cpu_s", "fit_peak_mb", "before_fit_mb", "model_mb", "n_weights"]
+    keys += ["load_wall_s", "first_wall_s", "batch_cpu_us", "single_p50_us", "single_p99_us"]
+    turn = dict.fromkeys(keys, factor * n_labels)
+    return {
+        "line": line,
+        "peer": line,
+        "data": sizes,
+        "date": "2030-01-02T03:04:05+00:00",
+        "machine": {"cpu": "a processor", "cores": 2, "os": "a system"},
+        "load_average": [0.1, 0.1, 0.1],
+        "threads": 2,
+        "versions": {line: "1.0"},
+        "status": "measured",
+        "turn": {**turn, "p_at_1": 60.0, "p_at_3": 50.0, "p_at_5": 40.0},
+        **changes,
+    }
+
+
+def tables(text):
+    """Return the tables of a page as lists of rows of cells."""
+    found = []
+    for block in text.split("\n\n"):
+        if block.startswith("|"):
+            lines = block.splitlines()
+            found.append([[cell.strip() for cell in line.split("|")[1:-1]] for line in lines])
+    return found
+
+
+def test_the_report_joins_turns_and_sizes(load):
+    stopped = {
+        "status": "stopped",
+        "phase": "fit",
+        "reason": "more than 3 GB after 9 s",
+        "memory_limit_gb": 3.0,
+        "turn": {},
+    }
+    records = [
+        record(40_000),
+        record(10_000, factor=2.0),
+        record(10_000, factor=1.0),
+        record(10_000, line="pecos", factor=3.0),
+        record(40_000, line="pecos", **stopped),
+    ]
+    text = load("scale_report").generated(records)
+    fit, prediction, growth = tables(text)
+    assert fit[0][:5] == ["labels", "rows", "labels a row", "line", "fit, wall s"]
+    assert [row[:5] for row in fit[2:]] == [
+        ["10,000", "20,000", "5.0", "skxmr", "10000"],
+        ["10,000", "20,000", "5.0", "pecos", "30000"],
+        ["40,000", "80,000", "5.0", "skxmr", "40000"],
+        ["40,000", "80,000", "5.0", "pecos", "-"],
+    ]
+    memory = fit[0].index("memory, GB")
+    assert [row[memory] for row in fit[2:]] == ["10.0", "30.0", "40.0", "> 3"]
+    assert prediction[2][-3:] == ["60.00", "50.00", "40.00"]
+    assert growth[2][:2] == ["10,000 to 40,000", "skxmr"]
+    assert set(growth[2][2:]) == {"4.00"}
+    assert len(growth) == 3  # nothing is said about the line that was stopped
+    assert "pecos at 40,000 labels: fit stopped, more than 3 GB after 9 s." in text
+
+
+def test_the_report_replaces_only_its_part_of_the_page(load, tmp_path, monkeypatch):
+    report = load("scale_report")
+    page, records = tmp_path / "scale.md", tmp_path / "scale.jsonl"
+    page.write_text(f"before\n\n{report.BEGIN}\n\nold\n\n{report.END}\n\nafter\n")
+    records.write_text(json.dumps(record(10_000)) + "\n")
+    monkeypatch.setattr(subprocess, "run", lambda command: subprocess.CompletedProcess(command, 0))
+    for _ in range(2):
+        assert report.write(records, page=page) == 0
+        text = page.read_text()
+        assert text.startswith(f"before\n\n{report.BEGIN}\n\n| labels ")
+        assert text.endswith(f"\n\n{report.END}\n\nafter\n")
+        assert "old" not in text
+
+
+def test_the_page_of_the_documentation_can_be_drawn(load):
+    text = (ROOT / "doc" / "benchmarks" / "scale.md").read_text()
+    report = load("scale_report")
+    between = text.partition(report.BEGIN)[2].partition(report.END)[0]
+    fit, prediction, growth = tables(between)
+    assert {row[3] for row in fit[2:]} >= {"skxmr", "pecos"}
+    assert len(fit) == len(prediction) > len(growth) > 2
+    assert (ROOT / "doc" / "pictures" / "scale.svg").exists()

@@ -1,0 +1,277 @@
+"""A fit into a folder: the same model, and one that can be killed, run out of disk and go on."""
+
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.testing import assert_array_equal
+from sklearn.base import clone
+from sklearn.cluster import MiniBatchKMeans
+from sklearn.linear_model import LogisticRegression
+from sklearn.naive_bayes import BernoulliNB
+
+from skxmr import HierarchicalLabelTree, XRLinearClassifier, load_model
+from skxmr.datasets import make_extreme_multilabel
+from skxmr.linear import level_model
+
+SIZES = {"n_samples": 1500, "n_features": 800, "n_labels": 900}
+
+
+@pytest.fixture(scope="module")
+def data():
+    return make_extreme_multilabel(**SIZES, random_state=0)
+
+
+def classifier(model_dir, **params):
+    return XRLinearClassifier(**{"max_leaf_size": 8, "random_state": 0, **params}).set_params(
+        model_dir=model_dir
+    )
+
+
+def content(folder):
+    return {file.name: file.read_bytes() for file in Path(folder).iterdir()}
+
+
+def unfinished(model_dir):
+    return Path(f"{model_dir}.unfinished")
+
+
+def assert_same_models(first, second):
+    assert len(first._model.levels) == len(second._model.levels)
+    for a, b in zip(first._model.levels, second._model.levels, strict=True):
+        for kind in ("arrays", "tables"):
+            a_kind, b_kind = getattr(a, kind), getattr(b, kind)
+            assert a_kind.keys() == b_kind.keys()
+            for name in a_kind:
+                assert a_kind[name].dtype == b_kind[name].dtype, name
+                assert_array_equal(a_kind[name], b_kind[name], err_msg=name)
+        assert (a.n_iter, a.n_unsolved, a.n_features) == (b.n_iter, b.n_unsolved, b.n_features)
+
+
+@pytest.mark.parametrize(
+    "params",
+    [
+        {},
+        {"max_leaf_size": 100},
+        {"max_leaf_size": 900},
+        {"branching_factor": 30, "max_leaf_size": 20, "n_trees": 2},
+        {"negatives": "tfn+man", "beam_width": 3},
+        {"max_weights_per_label": 5},
+        {"weight_dtype": "float16", "max_weights_per_label": 5},
+        {"weight_dtype": "int8"},
+        {"weight_dtype": "int8", "max_leaf_size": 100, "max_weights_per_label": 5},
+        {"relevance_norm": None, "loss": "log_loss"},
+    ],
+    ids=str,
+)
+def test_the_model_of_a_fit_in_memory(params, data, tmp_path):
+    X, Y = data
+    wanted = classifier(None, **params).fit(X, Y)
+    model = classifier(tmp_path / "model", n_jobs=2, **params).fit(X, Y)
+    assert_same_models(model, wanted)
+    loaded = load_model(tmp_path / "model")
+    assert_same_models(loaded, wanted)
+    assert (loaded.predict_proba(X) != wanted.predict_proba(X)).nnz == 0
+    assert [entry.name for entry in tmp_path.iterdir()] == ["model"]
+    assert model.n_iter_ == wanted.n_iter_
+    assert loaded.get_params() == model.get_params()
+
+
+def test_large_levels_have_no_dense_vectors(data, tmp_path, monkeypatch):
+    X, Y = data
+    monkeypatch.setattr(level_model, "MOST_DENSE", 3000)
+    wanted = classifier(None).fit(X, Y)
+    assert {"table" in level.tables for level in wanted._model.levels} == {True, False}
+    assert_same_models(classifier(tmp_path / "model").fit(X, Y), wanted)
+
+
+def test_classes_and_weights_of_rows(data, tmp_path):
+    X, Y = data
+    y = np.asarray(Y.argmax(axis=1)).ravel().astype(str)
+    weights = np.linspace(0, 2, len(y))
+    model = classifier(tmp_path / "model").fit(X, y, sample_weight=weights)
+    wanted = classifier(None).fit(X, y, sample_weight=weights)
+    assert_same_models(model, wanted)
+    assert_array_equal(model.predict(X), wanted.predict(X))
+
+
+def test_the_arrays_of_the_estimator_are_maps_of_the_folder(data, tmp_path):
+    model = classifier(tmp_path / "model").fit(*data)
+    large = model._model.levels[-1].arrays["summaries"]
+    assert not large.flags.owndata
+    assert not large.flags.writeable
+
+
+def test_a_second_fit_replaces_the_first(data, tmp_path):
+    X, Y = data
+    first = classifier(tmp_path / "model").fit(X, Y)
+    before = first.predict_proba(X)
+    second = classifier(tmp_path / "model", random_state=1).fit(X, Y)
+    assert (before != second.predict_proba(X)).nnz > 0
+    loaded = load_model(tmp_path / "model")
+    assert (loaded.predict_proba(X) != second.predict_proba(X)).nnz == 0
+
+
+def run(model_dir, *, limit=None, **params):
+    """Begin a fit in a process of its own."""
+    code = f"""
+    import sys
+    if {limit!r}:
+        import resource
+        resource.setrlimit(resource.RLIMIT_FSIZE, ({limit!r}, {limit!r}))
+    from skxmr import XRLinearClassifier
+    from skxmr.datasets import make_extreme_multilabel
+    X, Y = make_extreme_multilabel(**{SIZES!r}, random_state=0)
+    model = XRLinearClassifier(max_leaf_size=8, model_dir={str(model_dir)!r}, **{params!r})
+    model.fit(X, Y)
+    """
+    return subprocess.Popen(
+        [sys.executable, "-c", textwrap.dedent(code)],
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def kill_after(process, folder, n_files):
+    """Kill a fit when there are so many files; return whether it was still at work."""
+    while process.poll() is None:
+        if folder.exists() and len(list(folder.rglob("*.np*"))) >= n_files:
+            process.kill()
+            break
+        time.sleep(0.001)
+    process.communicate()
+    return process.returncode == (-signal.SIGKILL if os.name != "nt" else 1)
+
+
+@pytest.mark.parametrize("random_state", [0, None])
+def test_a_fit_that_was_killed_goes_on(random_state, data, tmp_path):
+    X, Y = data
+    model_dir = tmp_path / "model"
+    # The trees, then blocks of levels.
+    for n_files in (0, 1, 15, 40, 70):
+        process = run(model_dir, random_state=random_state)
+        assert kill_after(process, unfinished(model_dir), n_files)
+        assert not model_dir.exists()
+    assert len(list(unfinished(model_dir).rglob("*.npz"))) >= 70
+    # While levels are joined; it may be done before it is killed.
+    kill_after(run(model_dir, random_state=random_state), unfinished(model_dir), 96)
+    model = classifier(model_dir, random_state=random_state, n_jobs=2).fit(X, Y)
+    killed = content(model_dir)
+    if random_state is None:
+        return  # the seed was drawn by the first process
+    model_dir.rename(tmp_path / "killed")
+    classifier(model_dir, n_jobs=2).fit(X, Y)
+    assert killed == content(model_dir)
+    assert_same_models(model, classifier(None).fit(X, Y))
+
+
+def test_what_is_finished_is_not_done_again(data, tmp_path, monkeypatch):
+    X, Y = data
+    model_dir = tmp_path / "model"
+    assert kill_after(run(model_dir, random_state=0), unfinished(model_dir), 60)
+    finished = {f.name for f in unfinished(model_dir).rglob("level-*.npz")}
+    import skxmr.linear.weight_stores as weight_stores
+
+    kept = []
+    keep = weight_stores.FolderStore.keep
+
+    def spy(self, level, block, solved):
+        file = keep(self, level, block, solved)
+        kept.append(file.name)
+        return file
+
+    monkeypatch.setattr(weight_stores.FolderStore, "keep", spy)
+    monkeypatch.setattr("skxmr.tree_cache.index_labels", None)
+    classifier(model_dir).fit(X, Y)
+    assert len(finished) >= 59
+    assert kept
+    assert not finished & set(kept)
+
+
+def test_another_fit_is_refused(data, tmp_path):
+    X, Y = data
+    model_dir = tmp_path / "model"
+    assert kill_after(run(model_dir, random_state=0), unfinished(model_dir), 10)
+    before = {f: f.read_bytes() for f in unfinished(model_dir).rglob("*") if f.is_file()}
+    for params in ({"C": 2.0}, {"random_state": 1}, {"branching_factor": 3}):
+        with pytest.raises(ValueError, match="finished part of another fit"):
+            classifier(model_dir, **params).fit(X, Y)
+    with pytest.raises(ValueError, match="finished part of another fit"):
+        classifier(model_dir).fit(X[1:], Y[1:])
+    assert before == {f: f.read_bytes() for f in unfinished(model_dir).rglob("*") if f.is_file()}
+    # What acts at prediction alone may be another.
+    classifier(model_dir, beam_width=3, n_jobs=2).fit(X, Y)
+
+
+def test_a_damaged_block(data, tmp_path):
+    X, Y = data
+    model_dir = tmp_path / "model"
+    assert kill_after(run(model_dir, random_state=0), unfinished(model_dir), 50)
+    block = max(unfinished(model_dir).rglob("level-*.npz"), key=lambda f: f.stat().st_size)
+    whole = block.read_bytes()
+    for damaged in (whole[:-100], whole[:600] + bytes([whole[600] ^ 1]) + whole[601:], b""):
+        block.write_bytes(damaged)
+        with pytest.raises(ValueError, match=f"{block.name} is damaged.*Remove this file"):
+            classifier(model_dir).fit(X, Y)
+    block.unlink()
+    assert_same_models(classifier(model_dir).fit(X, Y), classifier(None).fit(X, Y))
+
+
+@pytest.mark.skipif(os.name == "nt", reason="no limit of the size of files")
+@pytest.mark.parametrize("limit", [1000, 30_000, 150_000])
+def test_a_full_disk(limit, data, tmp_path):
+    X, Y = data
+    model_dir = tmp_path / "model"
+    process = run(model_dir, limit=limit, random_state=0)
+    message = process.communicate()[1]
+    assert process.returncode == 1
+    assert "OSError: [Errno 27] File too large" in message
+    if limit > 1000:
+        assert "what was finished is kept in" in message
+        assert len(list(unfinished(model_dir).rglob("level-*"))) >= 1
+    assert not list(unfinished(model_dir).rglob("*.part"))
+    assert not model_dir.exists()
+    assert_same_models(classifier(model_dir).fit(X, Y), classifier(None).fit(X, Y))
+
+
+def test_errors_come_before_any_work(data, tmp_path):
+    X, Y = data
+    (tmp_path / "file").write_text("mine")
+    (tmp_path / "foreign").mkdir()
+    (tmp_path / "foreign" / "mine.txt").write_text("mine")
+    cases = [
+        ({"model_dir": tmp_path / "no" / "model"}, FileNotFoundError, "there is no folder"),
+        ({"model_dir": tmp_path / "file"}, FileExistsError, "is a file"),
+        ({"model_dir": tmp_path / "foreign"}, FileExistsError, "not a model to be replaced"),
+        ({"model_dir": 3}, ValueError, "'model_dir' parameter"),
+        ({"matcher": LogisticRegression()}, ValueError, "cannot stand beside matcher="),
+        ({"ranker": BernoulliNB()}, ValueError, "cannot stand beside ranker="),
+        ({"memory": str(tmp_path / "cache")}, ValueError, "cannot stand beside memory="),
+        (
+            {"label_tree": HierarchicalLabelTree(clustering=MiniBatchKMeans())},
+            TypeError,
+            "clustering is of type",
+        ),
+        ({"label_features": lambda X, Y: X}, TypeError, "label_features is of type"),
+    ]
+    for params, error, match in cases:
+        model = clone(classifier(tmp_path / "model")).set_params(**params)
+        with pytest.raises(error, match=match):
+            model.fit(X, Y)
+        assert not hasattr(model, "classes_")
+    assert sorted(entry.name for entry in tmp_path.iterdir()) == ["file", "foreign"]
+
+
+def test_a_folder_that_is_not_of_a_fit_is_left_alone(data, tmp_path):
+    folder = unfinished(tmp_path / "model")
+    folder.mkdir()
+    (folder / "mine.txt").write_text("mine")
+    with pytest.raises(ValueError, match=r"has no readable fit\.json"):
+        classifier(tmp_path / "model").fit(*data)
+    assert (folder / "mine.txt").read_text() == "mine"
