@@ -3,8 +3,10 @@
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
-from joblib import Parallel, delayed, effective_n_jobs
+from joblib import cpu_count, effective_n_jobs
 from joblib.parallel import get_active_backend
+
+from skxmr._core.remote_tasks import run_remotely
 
 # Rows of a block are scored sorted by cluster: the more of them visit a cluster while it is in
 # cache, the better (on 50,000 labels 52 microseconds a row at 2,048 rows, 32 at 65,536). Scores
@@ -17,11 +19,11 @@ def run_tasks(function, tasks, n_jobs, shared=False, prefer="threads", on_result
     """Call ``function(*task)`` for every task and return the results in the order of the tasks.
 
     Kernels release the GIL, so threads are asked for; tasks that call estimators of the user's own
-    prefer "processes". A `joblib.parallel_config` of the user's own wins, unless the tasks are
-    `shared`: too small beside the model that all of them read to be sent elsewhere. Results must
-    not depend on which task runs where. `on_result` is called with the number and the result of
-    each task that has ended, in this process and from any thread; what it returns takes the
-    result's place.
+    prefer "processes". A `joblib.parallel_config` of the user's own wins, see `run_remotely`,
+    unless the tasks are `shared`: too cheap beside the arrays that all of them read to be sent
+    elsewhere. Results must not depend on which task runs where. `on_result` is called with the
+    number and the result of each task that has ended, in this process, from any thread and in any
+    order; what it returns takes the result's place.
     """
     tasks = list(tasks)
     n_workers = min(effective_n_jobs(n_jobs), len(tasks))
@@ -31,19 +33,18 @@ def run_tasks(function, tasks, n_jobs, shared=False, prefer="threads", on_result
         return on_result(number, function(*task))
 
     numbered = [(number, *task) for number, task in enumerate(tasks)]
-    if n_workers < 2:
-        return [run_here(*task) for task in numbered]
     backend, _ = get_active_backend(prefer="threads")
-    threads = prefer == "threads" and getattr(backend, "supports_sharedmem", False)
-    if shared or threads:
+    local = getattr(backend, "supports_sharedmem", False)
+    # Of a cluster there may be one worker at the moment, and more to come.
+    if n_workers < 2 and (shared or not hasattr(backend, "client")):
+        return [run_here(*task) for task in numbered]
+    if shared or (local and prefer == "threads"):
+        # A cluster may have more workers than this machine has cores.
+        n_threads = n_workers if local else min(n_workers, cpu_count())
         # joblib looks for results every 10 milliseconds, a tenth of what a batch may take.
-        with ThreadPoolExecutor(n_workers) as pool:
+        with ThreadPoolExecutor(n_threads) as pool:
             return list(pool.map(run_here, *zip(*numbered, strict=True)))
-    # A generator gives results as they come, in order; not all backends have it.
-    streams = getattr(backend, "supports_return_generator", False)
-    pool = Parallel(n_jobs, prefer=prefer, return_as="generator" if streams else "list")
-    results = pool(delayed(function)(*task) for task in tasks)
-    return [on_result(number, result) for number, result in enumerate(results)]
+    return run_remotely(function, tasks, n_jobs, prefer, on_result)
 
 
 def _unchanged(number, result):

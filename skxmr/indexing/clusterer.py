@@ -42,6 +42,10 @@ class ClustererSplitter(NamedTuple):
             )
         return clusters, 1
 
+    def part(self, rows):
+        """Return a splitter that knows these rows only, by their places among them."""
+        return self._replace(Z=self.Z[rows])
+
     def scratch(self):
         """Return nothing: a clusterer needs no room of ours."""
 

@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 from joblib import effective_n_jobs
 
-from skxmr._core.arrays import offsets_of
+from skxmr._core.arrays import csr_of, offsets_of
 from skxmr._core.threads import run_tasks
 from skxmr._core.validation import as_row_arrays
 from skxmr.indexing._balanced_kmeans import bisect
@@ -34,6 +34,12 @@ class KMeansBisector(NamedTuple):
         """Make a bisector of a matrix; dense rows are cut as sparse ones: the same tree."""
         arrays = (*as_row_arrays(Z, "Z", drop_zeros=True)[:3], Z.shape[1])
         return cls(arrays, spherical, max_iter)
+
+    def part(self, rows):
+        """Return a bisector that knows these rows only, by their places among them."""
+        *arrays, n_features = self.arrays
+        Z = csr_of(*arrays, (len(arrays[0]) - 1, n_features))[rows]
+        return self._replace(arrays=(*as_row_arrays(Z, "Z")[:3], n_features))
 
     def scratch(self):
         """Return room that cuts of one worker can share."""
@@ -100,10 +106,12 @@ def balanced_hierarchy(n_labels, branching_factor, max_leaf_size, *, bisector, s
     if n_workers > 1:
         # One by one until there is a piece for every worker, and some to even out.
         while len(pieces) < 4 * n_workers and any(len(sizes) > 1 for _, _, sizes, _ in pieces):
-            cuts = run_tasks(_cut, [(bisector, piece, seed) for piece in pieces], n_jobs)
+            # Wide cuts are few and go over all rows: they stay on this machine.
+            tasks = [(bisector, piece, seed) for piece in pieces]
+            cuts = run_tasks(_cut, tasks, n_jobs, shared=True)
             pieces = [half for halves, _ in cuts for half in halves]
             n_iter = max(n_iter, *(rounds for _, rounds in cuts))
-    done = run_tasks(_cut_up, [(bisector, piece, seed) for piece in pieces], n_jobs)
+    done = run_tasks(_Work.cut_up, [(_Work(bisector, piece), seed) for piece in pieces], n_jobs)
     order = np.concatenate([rows for parts, _ in done for rows in parts])
     n_iter = max(n_iter, *(rounds for _, rounds in done))
     return LabelHierarchy(_child_indptrs(n_labels, counts), order), n_iter
@@ -124,6 +132,30 @@ def cut_evenly(rows, n_parts, *, bisector, seed):
 def part_sizes(n, n_parts):
     """Return sizes of `n_parts` that differ by at most one and sum to n."""
     return np.diff(np.arange(n_parts + 1) * n // n_parts)
+
+
+class _Work:
+    """A piece to be cut into leaves: it goes to another process with its own rows only.
+
+    They are copied when it is sent, so no more than a few pieces are there twice.
+    """
+
+    def __init__(self, bisector, piece, names=None):
+        self.bisector = bisector
+        self.piece = piece
+        self.names = names
+
+    def __reduce__(self):
+        rows, *sizes = self.piece
+        places = np.arange(len(rows), dtype=rows.dtype)
+        return _Work, (self.bisector.part(rows), (places, *sizes), rows)
+
+    def cut_up(self, seed):
+        """Return the rows of the leaves in order, and the most rounds."""
+        leaves, n_iter = _cut_up(self.bisector, self.piece, seed)
+        if self.names is not None:
+            leaves = [self.names[places] for places in leaves]
+        return leaves, n_iter
 
 
 def _child_indptrs(n_labels, counts):

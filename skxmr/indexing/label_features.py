@@ -80,6 +80,7 @@ def positive_instance_features(X, Y, *, max_entries=None, n_jobs=None):
             if a < b
         ],
         n_jobs,
+        shared=True,
     )
     if len(blocks) == 1:
         counts, columns, values = blocks[0]

@@ -69,7 +69,7 @@ def unbalanced_hierarchy(
             n_parts = min(branching_factor, len(rows)) if in_time else counts[0]
             place = ((seed * len(rows) + int(starts[i])) * 1_000_003 + len(indptrs)) % 2**32
             tasks.append((splitter if in_time else None, bisector, rows, n_parts, place))
-        results = dict(zip(wide, run_tasks(_split, tasks, n_jobs), strict=True))
+        results = dict(zip(wide, run_tasks(_split, tasks, n_jobs, shared=True), strict=True))
         n_iter = max(n_iter, *(rounds for _, rounds in results.values()))
         parts = [results[i][0] if i in results else [rows] for i, rows in enumerate(clusters)]
         indptrs.append(offsets_of([len(children) for children in parts]))

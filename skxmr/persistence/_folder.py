@@ -63,7 +63,7 @@ def write_folder(path, header, arrays, own=None):
             for name, array in arrays.items()
         }
         header = {**header, "arrays": entries}
-        header["checksum"] = _checksum_of(header)
+        header["checksum"] = checksum_of(header)
         with open(fresh / HEADER, "w", encoding="utf-8") as file:
             json.dump(header, file, allow_nan=False)
             sync(file)
@@ -176,7 +176,7 @@ def read_header(path, format_name, version=None):
             "skxmr."
         )
     checksum = header.pop("checksum", None)
-    if checksum != _checksum_of(header):
+    if checksum != checksum_of(header):
         raise ValueError(f"{path / HEADER} is damaged: its checksum is wrong.")
     return header
 
@@ -297,7 +297,8 @@ def _read_checked(file, entry):
     return content
 
 
-def _checksum_of(header):
+def checksum_of(header):
+    """Return the checksum of a header, and so of the sizes and checksums of all arrays."""
     text = json.dumps(header, sort_keys=True, allow_nan=False)
     return f"{zlib.crc32(text.encode()):08x}"
 

@@ -130,8 +130,10 @@ def fit_ranker(estimator, X, problem, offsets, *, n_jobs, sample_weight=None):
     """
     row_indptr, child_indptr = problem.rows[0], problem.child_indptr
     blocks = balanced_blocks(np.diff(row_indptr) * np.diff(child_indptr), n_jobs)
+    # Rows stand by themselves: see `run_remotely`.
     tasks = [
-        (estimator, X, [_cluster(problem, p) for p in block], sample_weight) for block in blocks
+        (estimator, *X, tuple(_cluster(problem, p) for p in block), sample_weight)
+        for block in blocks
     ]
     models = [None] * int(child_indptr[-1])
     # Most of the time is Python's, and liblinear's random numbers are one stream for all threads.
@@ -151,9 +153,9 @@ def _cluster(problem, parent):
     return rows[row_indptr[parent] : row_indptr[parent + 1]], positives, problem.seed + int(first)
 
 
-def _fit_block(estimator, X, clusters, sample_weight):
+def _fit_block(estimator, indptr, indices, data, n_features, clusters, sample_weight):
     # One task: it sees arrays and the estimator, so that any joblib backend can run it.
-    rows_of_all = as_public_csr(*X[:3], (len(X[0]) - 1, X[3]))
+    rows_of_all = as_public_csr(indptr, indices, data, (len(indptr) - 1, n_features))
     return [_fit_cluster(estimator, rows_of_all, *cluster, sample_weight) for cluster in clusters]
 
 
