@@ -17,6 +17,7 @@ EXTENSIONS = [
     "skxmr.linear._compact_rows",
     "skxmr.linear._dual_solver",
     "skxmr.linear._lanes",
+    "skxmr.linear._margins",
     "skxmr.linear._refine",
     "skxmr.linear._scoring",
     "skxmr.linear._solution",

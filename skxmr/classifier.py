@@ -22,7 +22,7 @@ from skxmr.html_caption import SizeCaptionMixin
 from skxmr.indexing import HierarchicalLabelTree, LabelFeatureUnion, LabelHierarchy
 from skxmr.indexing.label_index import label_indexing
 from skxmr.indexing.label_representations import REPRESENTATIONS
-from skxmr.linear import LOSSES, count_sweeps
+from skxmr.linear import LOSSES, WEIGHT_TYPES, count_sweeps
 from skxmr.linear.relevance import NORMS, check_relevance
 from skxmr.matching.negative_sampling import check_negatives
 from skxmr.memory_estimate import MemoryEstimationMixin, refuse_if_too_large
@@ -115,6 +115,10 @@ class XRLinearClassifier(
     weight_threshold : float, default=0.1
         Weights smaller in size are dropped after training, 0 keeps all. Larger makes a smaller,
         faster model that sees less.
+    weight_dtype : {"float32", "float16", "int8"}, default="float32"
+        How weights are kept, in memory and in files. "float16" takes 3 bytes for 5, and ranks as
+        well; "int8", which has a scale for each parent's children, takes 2 and loses a little.
+        Scores are computed in float32.
     max_weights_per_label : int or None, default=None
         Most weights kept of each label's model, the largest in size; clusters' models are not
         bounded. Smaller makes a smaller, faster model; None keeps all that reach
@@ -231,6 +235,7 @@ class XRLinearClassifier(
         "tol": [Interval(Real, 0, None, closed="neither")],
         "max_iter": [Interval(Integral, 1, 2**31 - 1, closed="both")],
         "weight_threshold": [Interval(Real, 0, None, closed="left")],
+        "weight_dtype": [StrOptions(set(WEIGHT_TYPES))],
         "max_weights_per_label": [None, Interval(Integral, 1, None, closed="left")],
         "n_trees": [Interval(Integral, 1, None, closed="left")],
         "voting": [StrOptions({"mean", "rank"})],
@@ -265,6 +270,7 @@ class XRLinearClassifier(
         tol=0.1,
         max_iter=100,
         weight_threshold=0.1,
+        weight_dtype="float32",
         max_weights_per_label=None,
         n_trees=1,
         voting="mean",
@@ -295,6 +301,7 @@ class XRLinearClassifier(
         self.tol = tol
         self.max_iter = max_iter
         self.weight_threshold = weight_threshold
+        self.weight_dtype = weight_dtype
         self.max_weights_per_label = max_weights_per_label
         self.n_trees = n_trees
         self.voting = voting
@@ -367,11 +374,7 @@ class XRLinearClassifier(
         rows = as_row_arrays(X, drop_zeros=True)
         refuse_if_too_large(self, rows, Y)
         options = training_options(self, scoring, negatives, relevance, weights)
-        unfinished = None
-        if self.model_dir is not None:
-            # A level's weights are never all in memory: they are bounded as they are made.
-            options = options._replace(max_weights_per_label=self.max_weights_per_label)
-            unfinished = UnfinishedFit(self.model_dir)
+        unfinished = None if self.model_dir is None else UnfinishedFit(self.model_dir)
         with report_progress(self, X, y) as progress:
             keep = {"memory": self.memory, "unfinished": unfinished}
             trees = train_trees(

@@ -16,6 +16,7 @@ import scipy.sparse as sp
 from skxmr._core.validation import FLOATS, check_targets, validate_fit_data
 from skxmr.indexing import LabelHierarchy
 from skxmr.indexing.label_index import check_label_trees, trees_in_turn
+from skxmr.linear.level_model import DENSE_CHILDREN, MOST_DENSE
 
 SAMPLED_LABELS = 2000
 # Rows: weight_threshold; weights of the labels for each feature of a label; weights of the clusters
@@ -32,7 +33,7 @@ _OF_THRESHOLD = np.array(
 )
 # What an estimate may be wrong by: a fit is refused only beyond this many times the memory.
 UNCERTAINTY = 2.0
-DENSE_BYTES = 64  # a feature of a chunk of up to 16 children, in scoring tables
+WORD_BYTES = 16  # 64 features of a chunk's bitmap, with ranks
 
 
 class MemoryEstimate(NamedTuple):
@@ -226,7 +227,13 @@ def _of_tree(classifier, tree, n_labels, n_features, label_features):
     of_clusters = of_labels * above
     n_weights = left + of_clusters
     features, features_above = left * chunk_features, of_clusters * chunk_features
-    tables = features * (DENSE_BYTES if leaf <= 16 else 4)
-    tables += features_above * (DENSE_BYTES if width <= 16 else 4)
-    training = 6 * (of_labels + of_clusters) + 4 * (features + features_above)
-    return n_levels, training, 5 * n_weights + features + features_above, tables
+    bytes_each = np.dtype(classifier.weight_dtype).itemsize
+    clusters = max(1.0, n_labels / leaf)
+    tables = WORD_BYTES * min(features, clusters * n_features / 64)
+    tables += WORD_BYTES * min(features_above, (1 + clusters / width) * n_features / 64)
+    if leaf <= DENSE_CHILDREN and features <= MOST_DENSE:
+        tables += DENSE_CHILDREN * bytes_each * features
+    if width <= DENSE_CHILDREN:  # of all levels above, counted as one
+        tables += DENSE_CHILDREN * bytes_each * min(features_above, MOST_DENSE)
+    training = (2 + bytes_each) * (of_labels + of_clusters) + 4 * (features + features_above)
+    return n_levels, training, (1 + bytes_each) * n_weights + features + features_above, tables

@@ -70,12 +70,15 @@ class TrainingOptions(NamedTuple):
 def training_options(classifier, scoring, negatives, relevance, row_costs):
     """Return the options of a classifier's parameters; the others as checked."""
     same = ("max_negatives", "beam_width", "relevance_norm", "matcher", "matcher_level", "ranker")
+    # With a folder a level's weights are never all in memory: they are bounded as they are made.
+    streamed = classifier.model_dir is not None
     return TrainingOptions(
         Solver(**{name: getattr(classifier, name) for name in Solver._fields}),
         negatives,
         scoring=scoring,
         relevance=relevance,
         row_costs=row_costs,
+        max_weights_per_label=classifier.max_weights_per_label if streamed else None,
         n_jobs=classifier.n_jobs,
         **{name: getattr(classifier, name) for name in same},
     )

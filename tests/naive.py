@@ -16,7 +16,9 @@ def dense_weights(level):
             for _ in range(a["entry_counts"][at]):
                 child = a["child_indptr"][parent] + a["entry_children"][entry]
                 assert child < a["child_indptr"][parent + 1]
-                W[feature, child] = a["entry_weights"][entry]
+                W[feature, child] = np.float32(a["entry_weights"][entry])
+                if "weight_scales" in a:
+                    W[feature, child] = np.float32(W[feature, child]) * a["weight_scales"][parent]
                 entry += 1
             at += 1
     assert at == len(a["entry_counts"])

@@ -23,7 +23,7 @@ def solve(X, Y, rows=None, costs=None, row_costs=None, seed=0, **settings):
     rows = np.arange(X.shape[0]) if rows is None else rows
     targets = sp.csc_array(Y.astype(np.int8))
     scratch = np.zeros(X.shape[1], dtype=np.int32)
-    summary, words, counts, children, values, intercepts, n_iter, _ = solver.solve(
+    summary, words, counts, children, values, _, intercepts, n_iter, _ = solver.solve(
         X.indptr.astype(np.int64),
         X.indices.astype(np.int32),
         X.data,

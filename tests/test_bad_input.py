@@ -34,6 +34,7 @@ def spoiled(M, value):
         ("tol", 0, r"\(0.0, inf\)"),
         ("max_iter", 0, r"\[1, 2147483647\]"),
         ("weight_threshold", -0.1, r"\[0.0, inf\)"),
+        ("weight_dtype", "float64", "'float16'"),
         ("max_weights_per_label", 0, r"\[1, inf\)"),
         ("score_transform", "l5-hinge", "'l3-hinge'"),
         ("score_combination", "mean", "'product'"),

@@ -21,6 +21,8 @@ def data():
         {"weight_threshold": 0.2},
         {"weight_threshold": 0.05},
         {"max_leaf_size": 16},
+        {"weight_dtype": "float16"},
+        {"weight_dtype": "int8"},
         {"branching_factor": 64},
         {"n_trees": 2},
         {"C": 4.0},
@@ -38,7 +40,7 @@ def test_the_model_is_of_the_size_that_was_estimated(data, options):
         array.nbytes
         for level in model._model.levels
         for name, array in level.tables.items()
-        if name in ("table", "entry_offsets")
+        if name in ("table", "ranked_words")
     )
     assert weights / 2 < estimate.weights < 2 * weights
     assert tables / 4 < estimate.tables < 4 * tables

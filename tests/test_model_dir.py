@@ -18,6 +18,7 @@ from sklearn.naive_bayes import BernoulliNB
 
 from skxmr import HierarchicalLabelTree, XRLinearClassifier, load_model
 from skxmr.datasets import make_extreme_multilabel
+from skxmr.linear import level_model
 
 SIZES = {"n_samples": 1500, "n_features": 800, "n_labels": 900}
 
@@ -62,6 +63,9 @@ def assert_same_models(first, second):
         {"branching_factor": 30, "max_leaf_size": 20, "n_trees": 2},
         {"negatives": "tfn+man", "beam_width": 3},
         {"max_weights_per_label": 5},
+        {"weight_dtype": "float16", "max_weights_per_label": 5},
+        {"weight_dtype": "int8"},
+        {"weight_dtype": "int8", "max_leaf_size": 100, "max_weights_per_label": 5},
         {"relevance_norm": None, "loss": "log_loss"},
     ],
     ids=str,
@@ -77,6 +81,14 @@ def test_the_model_of_a_fit_in_memory(params, data, tmp_path):
     assert [entry.name for entry in tmp_path.iterdir()] == ["model"]
     assert model.n_iter_ == wanted.n_iter_
     assert loaded.get_params() == model.get_params()
+
+
+def test_large_levels_have_no_dense_vectors(data, tmp_path, monkeypatch):
+    X, Y = data
+    monkeypatch.setattr(level_model, "MOST_DENSE", 3000)
+    wanted = classifier(None).fit(X, Y)
+    assert {"table" in level.tables for level in wanted._model.levels} == {True, False}
+    assert_same_models(classifier(tmp_path / "model").fit(X, Y), wanted)
 
 
 def test_classes_and_weights_of_rows(data, tmp_path):

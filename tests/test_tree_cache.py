@@ -93,6 +93,7 @@ def test_the_vote_of_trees_is_taken_after_loading(xmc_data, tmp_path, fits):
         {"tol": 0.01},
         {"max_iter": 50},
         {"weight_threshold": 0.2},
+        {"weight_dtype": "float16"},
         {"negatives": "man"},
         {"branching_factor": 3},
         {"max_leaf_size": 30},

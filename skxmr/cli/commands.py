@@ -32,6 +32,7 @@ PARAMETERS = {
     "positive_weight": float,
     "tol": float,
     "weight_threshold": float,
+    "weight_dtype": str,
     "n_trees": int,
     "beam_width": int,
     "score_transform": str,

@@ -4,7 +4,7 @@ import numpy as np
 
 from libc.stdlib cimport calloc, free, realloc
 
-from skxmr._core.types cimport index_t, offset_t, uint8_t, uint16_t, uint32_t, uint64_t
+from skxmr._core.types cimport index_t, offset_t, uint8_t, uint16_t, uint64_t
 
 ctypedef fused count_t:
     uint8_t
@@ -122,23 +122,31 @@ def pack_features(const index_t[::1] features, index_t n_features):
     return summary, words
 
 
-def locate_entries(const count_t[::1] counts, const offset_t[::1] feature_indptr):
-    """Return (offsets, indptr): where each feature's entries lie in its chunk, and each chunk's.
+def rank_words(const uint64_t[::1] words, const uint8_t[::1] sizes,
+               const offset_t[::1] word_indptr, const count_t[::1] counts):
+    """Return (ranked_words, feature_indptr, entry_indptr); see feature_sets.py.
 
-    A chunk of n features has n + 1 offsets, counted from its own first entry.
+    `sizes` are the features of each word, `counts` the entries of each feature.
     """
-    cdef offset_t n_chunks = feature_indptr.shape[0] - 1, chunk, feature
-    offsets = np.empty(counts.shape[0] + n_chunks, dtype=np.uint32)
-    indptr = np.zeros(n_chunks + 1, dtype=np.int64)
-    cdef uint32_t[::1] offset = offsets
-    cdef offset_t[::1] start = indptr
-    cdef uint32_t size
+    cdef offset_t n_chunks = word_indptr.shape[0] - 1, chunk, word, feature = 0, last = 0
+    cdef uint64_t n_features, n_entries
+    ranked_words = np.zeros((words.shape[0], 2), dtype=np.uint64)
+    feature_indptr = np.zeros(n_chunks + 1, dtype=np.int64)
+    entry_indptr = np.zeros(n_chunks + 1, dtype=np.int64)
+    cdef uint64_t[:, ::1] ranked = ranked_words
+    cdef offset_t[::1] feature_start = feature_indptr, entry_start = entry_indptr
     with nogil:
         for chunk in range(n_chunks):
-            size = 0
-            for feature in range(feature_indptr[chunk], feature_indptr[chunk + 1]):
-                offset[feature + chunk] = size
-                size += counts[feature]
-            offset[feature_indptr[chunk + 1] + chunk] = size
-            start[chunk + 1] = start[chunk] + size
-    return offsets, indptr
+            n_features = 0
+            n_entries = 0
+            for word in range(word_indptr[chunk], word_indptr[chunk + 1]):
+                ranked[word, 0] = words[word]
+                ranked[word, 1] = n_features | n_entries << 32
+                n_features += sizes[word]
+                last += sizes[word]
+                while feature < last:
+                    n_entries += counts[feature]
+                    feature += 1
+            feature_start[chunk + 1] = feature
+            entry_start[chunk + 1] = entry_start[chunk] + <offset_t>n_entries
+    return ranked_words, feature_indptr, entry_indptr

@@ -14,6 +14,7 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "_entries.h"
 #include "_lanes.h"
 
 #define PARTS (COUNT / WIDTH)
@@ -28,8 +29,15 @@ typedef float f4 __attribute__((vector_size(16), may_alias, aligned(4)));
 typedef int32_t i16 __attribute__((vector_size(64), may_alias, aligned(4)));
 typedef int32_t i8 __attribute__((vector_size(32), may_alias, aligned(4)));
 typedef int32_t i4 __attribute__((vector_size(16), may_alias, aligned(4)));
+typedef uint16_t h16 __attribute__((vector_size(32), may_alias, aligned(2)));
+typedef uint16_t h8 __attribute__((vector_size(16), may_alias, aligned(2)));
+typedef uint16_t h4 __attribute__((vector_size(8), may_alias, aligned(2)));
+typedef int8_t b16 __attribute__((vector_size(16), may_alias, aligned(1)));
+typedef int8_t b8 __attribute__((vector_size(8), may_alias, aligned(1)));
+typedef int8_t b4 __attribute__((vector_size(4), may_alias, aligned(1)));
 
 #define ALL(x) ((VEC_F){0} + (x))
+#define TO_FLOATS(x) __builtin_convertvector(x, VEC_F)
 #define NOT(m) (~(m))
 #define SELECT(m, a, b) ((VEC_F)(((VEC_I)(a) & (m)) | ((VEC_I)(b) & ~(m))))
 #define FROM_BITS(b) ((((VEC_I){0} + (int32_t)(b)) & BIT_OF_LANE) != 0)
@@ -44,6 +52,8 @@ typedef int32_t i4 __attribute__((vector_size(16), may_alias, aligned(4)));
 #define LANE_NAME(function) function##_avx512
 #define VEC_F f16
 #define VEC_I i16
+#define VEC_H h16
+#define VEC_B b16
 #define WIDTH 16
 #define ACROSS 4
 #define BIT_OF_LANE \
@@ -58,6 +68,8 @@ typedef int32_t i4 __attribute__((vector_size(16), may_alias, aligned(4)));
 #define LANE_NAME(function) function##_avx2
 #define VEC_F f8
 #define VEC_I i8
+#define VEC_H h8
+#define VEC_B b8
 #define WIDTH 8
 #define ACROSS 2
 #define BIT_OF_LANE ((i8){1, 2, 4, 8, 16, 32, 64, 128})
@@ -71,6 +83,8 @@ typedef int32_t i4 __attribute__((vector_size(16), may_alias, aligned(4)));
 #define LANE_NAME(function) function##_avx2_few
 #define VEC_F f4
 #define VEC_I i4
+#define VEC_H h4
+#define VEC_B b4
 #define WIDTH 4
 #define ACROSS 4
 #define BIT_OF_LANE ((i4){1, 2, 4, 8})
@@ -81,6 +95,8 @@ typedef int32_t i4 __attribute__((vector_size(16), may_alias, aligned(4)));
 
 #define VEC_F f4
 #define VEC_I i4
+#define VEC_H h4
+#define VEC_B b4
 #define WIDTH 4
 #define ACROSS 1
 #define BIT_OF_LANE ((i4){1, 2, 4, 8})
@@ -98,9 +114,11 @@ static inline uint32_t four_bits(i4 m) {
 
 #define VEC_F float
 #define VEC_I int32_t
+#define VEC_B int8_t
 #define WIDTH 1
 #define ACROSS 1
 #define ALL(x) (x)
+#define TO_FLOATS(x) ((float)(x))
 #define NOT(m) (!(m))
 #define SELECT(m, a, b) ((m) ? (a) : (b))
 #define FROM_BITS(b) ((int32_t)(b) & 1)
@@ -141,13 +159,23 @@ static uint32_t count_bits(uint64_t x) {
             kept_##suffix                                                                 \
     }
 
+#define SCORE(suffix, locate)                                                             \
+    approach_##suffix, find_##suffix,                                                     \
+        {margins_float32_##suffix, margins_float16_##suffix, margins_int8_##suffix},      \
+        {locate, locate_16},                                                              \
+        {{add_8_float32, add_8_float16, add_8_int8},                                      \
+            {add_16_float32, add_16_float16, add_16_int8}},                               \
+    {                                                                                     \
+        add_few_float32_##suffix, add_few_float16_##suffix, add_few_int8_##suffix         \
+    }
+
 /* Best first. */
 static const lane_kernels LANE_KERNELS[] = {
 #if defined(__x86_64__) && defined(__GNUC__)
-    {"avx512", SOLVE(avx512), SOLVE(avx2_few), find_avx512, margins_avx512},
-    {"avx2", SOLVE(avx2), SOLVE(avx2_few), find_avx2, margins_avx2},
+    {"avx512", SOLVE(avx512), SOLVE(avx2_few), SCORE(avx512, locate_8_avx2)},
+    {"avx2", SOLVE(avx2), SOLVE(avx2_few), SCORE(avx2, locate_8_avx2)},
 #endif
-    {"baseline", SOLVE(baseline), SOLVE(baseline_few), find_baseline, margins_baseline},
+    {"baseline", SOLVE(baseline), SOLVE(baseline_few), SCORE(baseline, locate_8)},
 };
 
 static int has_instructions(const char *name) {

@@ -28,13 +28,36 @@ typedef struct {
     float new_bottom[LANES]; /* smallest of this sweep so far */
 } sweep_bounds;
 
+/* Types of weights, in the order of WEIGHT_TYPES in weight_precision.py. */
+#define FLOAT32_WEIGHTS 0
+#define FLOAT16_WEIGHTS 1
+#define INT8_WEIGHTS 2
+#define N_WEIGHT_TYPES 3
+
 /* The features of a chunk; see _lane_score.h. */
 typedef struct {
     const uint64_t *summary;
     const uint32_t *summary_rank;
-    const uint64_t *words;
-    const uint32_t *word_rank;
+    const uint64_t *words; /* pairs: the bits, and what stands before them */
 } feature_set;
+
+/* The weights of a chunk as entries, from its first feature and its first entry on; see _entries.h.
+ * Counts and children have 8 or 16 bits, weights one of the types above. */
+typedef struct {
+    const void *counts;
+    int64_t n_counts; /* to the end of the level's, for reads beyond the chunk */
+    const char *children;
+    int64_t child_bytes;
+    const char *weights;
+    int64_t weight_bytes;
+    float scale; /* of 8-bit weights */
+} chunk_entries;
+
+/* The entries of a feature, counted inside the chunk. */
+typedef struct {
+    uint32_t start;
+    uint32_t end;
+} entry_run;
 
 typedef uint32_t (*lane_visit)(float *weights, float *duals, sweep_bounds *bounds,
                                const int32_t *indices, const float *data, int64_t size,
@@ -48,24 +71,34 @@ typedef struct {
     lane_kept kept;
 } lane_steps;
 
+typedef void (*lane_approach)(const feature_set *set, const int32_t *indices, int64_t size);
 typedef int64_t (*lane_find)(const feature_set *set, const int32_t *indices, const float *data,
-                             int64_t size, int32_t *places, float *values);
-typedef void (*lane_margins)(const float *table, const int32_t *places, const float *values,
-                             int64_t size, float *margins);
+                             int64_t size, int32_t *places, uint64_t *before, float *values);
+typedef void (*lane_margins)(const void *table, float scale, const int32_t *places,
+                             const float *values, int64_t size, float *margins);
+
+typedef void (*locate_entries)(const chunk_entries *chunk, const int32_t *places,
+                               const uint64_t *before, int64_t size, entry_run *runs);
+typedef void (*add_entries)(const chunk_entries *chunk, const entry_run *runs,
+                            const float *values, int64_t size, float *margins);
 
 /* What is compiled for one instruction set. */
 typedef struct {
     const char *name;
     lane_steps solve;     /* LANES side by side */
     lane_steps solve_few; /* FEW_LANES */
+    lane_approach approach;
     lane_find find;
-    lane_margins margins;
+    lane_margins margins[N_WEIGHT_TYPES];
+    locate_entries locate[2]; /* by counts of 8 and of 16 bits */
+    add_entries add[2][N_WEIGHT_TYPES]; /* by children of 8 and of 16 bits */
+    add_entries add_few[N_WEIGHT_TYPES]; /* to LANES children at most, of 8 bits */
 } lane_kernels;
 
 #if defined(__GNUC__)
 #define PREFETCH(p) __builtin_prefetch(p)
 #else
-#define PREFETCH(p) ((void)0)
+#define PREFETCH(p) ((void)(p))
 #endif
 
 /* Ask for n numbers of 32 bits, a cache line at a time. */

@@ -4,6 +4,8 @@
 #undef LANE_NAME
 #undef VEC_F
 #undef VEC_I
+#undef VEC_H
+#undef VEC_B
 #undef WIDTH
 #undef ACROSS
 #undef BIT_OF_LANE

@@ -1,13 +1,7 @@
 """Score the children of given parents: one level of a beam search.
 
-A level's weights lie in chunks, one for each parent: the features that any of its children knows,
-and for each of them the children's weights (Etter, Zhong, Yu, Ying, Dhillon 2022, "Accelerating
-inference for sparse extreme multi-label ranking trees", WWW). For a row and one of its parents the
-margins of all children are the chunk's intercepts plus, for each feature that row and chunk share,
-the feature's value times its weights. Where chunks have at most LANES children, weights lie dense,
-a vector for each feature; elsewhere as (child, weight) entries.
-
-Margins become scores, and join the parent's, in `_transforms`.
+The margins of a parent's children come from `_margins`. They become scores, and join the parent's,
+in `_transforms`.
 
 A batch visits its (row, parent) pairs sorted by parent, so that the chunk stays in cache. The order
 of visits changes no result: each pair is scored by itself, and the best are kept by a total order.
@@ -19,12 +13,9 @@ from libc.stdlib cimport calloc, free, malloc
 
 from skxmr._core._topk cimport keep_best, sort_best_first, sort_by_id
 from skxmr._core._transforms cimport Transform, transform_margins
-from skxmr._core.types cimport index_t, offset_t, uint8_t, uint16_t, uint32_t, uint64_t
-from skxmr.linear._lanes cimport LANES, feature_set, lane_kernels, selected_lanes
-
-ctypedef fused child_t:
-    uint8_t
-    uint16_t
+from skxmr._core.types cimport index_t, offset_t
+from skxmr.linear._lanes cimport lane_kernels, selected_lanes
+from skxmr.linear._margins cimport AHEAD, ChunkMargins, Scratch, make_scratch, release_scratch
 
 
 cdef struct Batch:             # rows of X and the pairs (row, parent) to score: two CSR matrices
@@ -37,111 +28,60 @@ cdef struct Batch:             # rows of X and the pairs (row, parent) to score:
     index_t n_rows
 
 
-cdef struct Scratch:
-    index_t* places            # features of a row that a chunk knows
-    float* values              # and their values
-    float* margins             # margins, then scores, of the children; room for whole vectors
+cdef struct Visits:            # the order in which pairs are scored; NULL for those of one row
+    offset_t* order
+    index_t* rows              # of each pair
 
 
-cdef bint make_scratch(Scratch* s, offset_t longest_row, offset_t most_children) noexcept nogil:
-    s.places = <index_t*>malloc((longest_row + 1) * sizeof(index_t))
-    s.values = <float*>malloc((longest_row + 1) * sizeof(float))
-    s.margins = <float*>malloc((most_children + LANES) * sizeof(float))
-    return s.places != NULL and s.values != NULL and s.margins != NULL
+cdef inline offset_t pair_of(const Visits* v, offset_t at) noexcept nogil:
+    return v.order[at] if v.order != NULL else at
 
 
-cdef void release_scratch(Scratch* s) noexcept nogil:
-    free(s.places)
-    free(s.values)
-    free(s.margins)
-
-
-cdef inline void add_entries(const uint32_t* offsets, const child_t* children,
-                             const float* weights, const index_t* places, const float* values,
-                             offset_t size, float* margins) noexcept nogil:
-    # Offsets count from the first entry of the chunk.
-    cdef offset_t at
-    cdef uint32_t e
-    cdef float value
-    for at in range(size):
-        value = values[at]
-        for e in range(offsets[places[at]], offsets[places[at] + 1]):
-            margins[children[e]] += value * weights[e]
+cdef inline index_t row_of(const Visits* v, offset_t pair) noexcept nogil:
+    return v.rows[pair] if v.rows != NULL else 0
 
 
 cdef class LevelScorer:
     """The chunks of one level, ready to score; see `LevelModel` for the arrays."""
 
+    cdef ChunkMargins chunks
     cdef const offset_t[::1] child_indptr      # (n_parents + 1) children of each parent
     cdef const index_t[::1] child_ids          # (n_children) name of each child in the result
-    cdef const float[::1] intercepts           # (n_children)
-    cdef const uint64_t[:, ::1] summaries      # features of each chunk: see feature_sets.py
-    cdef const uint32_t[:, ::1] summary_ranks
-    cdef const offset_t[::1] word_indptr
-    cdef const uint64_t[::1] words
-    cdef const uint32_t[::1] word_ranks
-    cdef const offset_t[::1] feature_indptr    # (n_parents + 1)
-    cdef const float[:, ::1] table             # (n chunk features, LANES) weights, or None and
-    cdef const uint32_t[::1] entry_offsets     # (n chunk features + n_parents) in the chunk
-    cdef const offset_t[::1] entry_indptr      # (n_parents + 1) entries of each chunk
-    cdef const uint8_t[::1] narrow_children    # child of each entry: 8 bits, or None and
-    cdef const uint16_t[::1] wide_children     # 16
-    cdef const float[::1] weights              # weight of each entry
     cdef index_t most_children
 
-    def __init__(self, child_indptr, child_ids, intercepts, summaries, word_indptr, summary_ranks,
-                 word_ranks, feature_indptr, table, entry_offsets, entry_indptr, words, children,
-                 weights):
+    def __init__(self, ChunkMargins chunks, child_indptr, child_ids):
+        self.chunks = chunks
         self.child_indptr = child_indptr
         self.child_ids = child_ids
-        self.intercepts = intercepts
-        self.summaries = summaries
-        self.summary_ranks = summary_ranks
-        self.word_indptr = word_indptr
-        self.words = words
-        self.word_ranks = word_ranks
-        self.feature_indptr = feature_indptr
         self.most_children = np.diff(child_indptr).max(initial=0)
-        self.table = table
-        self.entry_offsets = entry_offsets
-        self.entry_indptr = entry_indptr
-        self.weights = weights
-        # A memoryview that was never assigned would not be None.
-        self.narrow_children = children if children.dtype == np.uint8 else None
-        self.wide_children = children if children.dtype == np.uint16 else None
 
-    cdef void score_pair(self, const lane_kernels* lanes, const Batch* b, index_t row,
-                         offset_t pair, const Transform* transform, Scratch* s) noexcept nogil:
-        # Leave the scores of the children of the pair's parent in s.margins.
-        cdef index_t parent = b.parents[pair]
-        cdef const index_t* indices = &b.x_indices[b.x_indptr[row]]
-        cdef const float* data = &b.x_data[b.x_indptr[row]]
-        cdef offset_t size = b.x_indptr[row + 1] - b.x_indptr[row]
-        cdef offset_t first = self.child_indptr[parent], child
-        cdef index_t n_children = <index_t>(self.child_indptr[parent + 1] - first)
-        cdef offset_t entry, word = self.word_indptr[parent]
-        cdef const uint32_t* offsets
-        cdef feature_set features
-        for child in range(n_children):
-            s.margins[child] = self.intercepts[first + child]
-        features.summary = &self.summaries[parent, 0]
-        features.summary_rank = &self.summary_ranks[parent, 0]
-        features.words = &self.words[word]
-        features.word_rank = &self.word_ranks[word]
-        size = lanes.find(&features, indices, data, size, s.places, s.values)
-        if self.table is not None:
-            lanes.margins(&self.table[self.feature_indptr[parent], 0], s.places, s.values, size,
-                          s.margins)
-        else:
-            entry = self.entry_indptr[parent]
-            offsets = &self.entry_offsets[self.feature_indptr[parent] + parent]
-            if self.narrow_children is not None:
-                add_entries(offsets, &self.narrow_children[entry], &self.weights[entry], s.places,
-                            s.values, size, s.margins)
-            else:
-                add_entries(offsets, &self.wide_children[entry], &self.weights[entry], s.places,
-                            s.values, size, s.margins)
-        transform_margins(transform, b.scores[pair], first, s.margins, n_children)
+    cdef void score_pair(self, const lane_kernels* lanes, const Batch* b, const Visits* v,
+                         offset_t at, const Transform* transform, Scratch* s) noexcept nogil:
+        # Leave the scores of the children of a visited parent in s.margins. To be called for each
+        # visit in turn: the next ones are under way, each a step behind the one before it.
+        cdef offset_t now, next, pair, start
+        cdef index_t parent, row, n_children
+        for now in range(-AHEAD if at == 0 else at, at + 1):
+            for next in range(max(now + 1, 0), min(now + AHEAD + 1, b.indptr[b.n_rows])):
+                pair = pair_of(v, next)
+                parent = b.parents[pair]
+                if next == now + 1:
+                    self.chunks.locate(lanes, parent, &s.hits[next % AHEAD])
+                    continue
+                row = row_of(v, pair)
+                start = b.x_indptr[row]
+                if next == now + 2:
+                    self.chunks.find(lanes, parent, &b.x_indices[start], &b.x_data[start],
+                                     b.x_indptr[row + 1] - start, &s.hits[next % AHEAD])
+                elif next == 0 or parent != b.parents[pair_of(v, next - 1)]:
+                    # The words of a chunk just visited are mostly in cache.
+                    self.chunks.approach(lanes, parent, &b.x_indices[start],
+                                         b.x_indptr[row + 1] - start)
+        pair = pair_of(v, at)
+        parent = b.parents[pair]
+        n_children = self.chunks.add(lanes, parent, &s.hits[at % AHEAD], s.margins)
+        transform_margins(transform, b.scores[pair], self.child_indptr[parent], s.margins,
+                          n_children)
 
     cdef void keep_children(self, index_t parent, const float* scored, float* scores,
                             index_t* ids, index_t* size, index_t capacity) noexcept nogil:
@@ -178,17 +118,16 @@ cdef class LevelScorer:
         cdef const lane_kernels* lanes = selected_lanes()
         cdef offset_t pair, at
         cdef index_t row, n_kept
-        cdef offset_t* order = self.by_parent(b.parents, b.indptr[b.n_rows])
-        cdef index_t* pair_row = rows_of_pairs(b)
+        cdef Visits v = Visits(self.by_parent(b.parents, b.indptr[b.n_rows]), rows_of_pairs(b))
         cdef index_t* sizes = <index_t*>calloc(b.n_rows + 1, sizeof(index_t))
         cdef Scratch s
-        cdef bint good = (make_scratch(&s, longest_row(b), self.most_children) and order != NULL
-                          and pair_row != NULL and sizes != NULL)
+        cdef bint good = (make_scratch(&s, longest_row(b), self.most_children) and v.order != NULL
+                          and v.rows != NULL and sizes != NULL)
         if good:
             for at in range(b.indptr[b.n_rows]):
-                pair = order[at]
-                row = pair_row[pair]
-                self.score_pair(lanes, b, row, pair, transform, &s)
+                pair = v.order[at]
+                row = v.rows[pair]
+                self.score_pair(lanes, b, &v, at, transform, &s)
                 n_kept = <index_t>(out_indptr[row + 1] - out_indptr[row])
                 # Where all are kept, a place more than needed saves making a heap.
                 self.keep_children(b.parents[pair], s.margins, &scores[out_indptr[row]],
@@ -196,8 +135,8 @@ cdef class LevelScorer:
             for row in range(b.n_rows):
                 in_order(&scores[out_indptr[row]], &ids[out_indptr[row]], sizes[row], best_first)
         release_scratch(&s)
-        free(order)
-        free(pair_row)
+        free(v.order)
+        free(v.rows)
         free(sizes)
         return good
 
@@ -250,6 +189,7 @@ cdef class LevelScorer:
                              &parent_ids[0], &parent_scores[0], 1)
         cdef Transform t = transform_of(transform, offsets)
         cdef index_t size = 0, at, capacity
+        cdef Visits v = Visits(NULL, NULL)
         cdef Scratch s
         cdef bint good
         capacity = <index_t>self.n_kept(&parent_ids[0], parent_ids.shape[0], keep)
@@ -261,7 +201,7 @@ cdef class LevelScorer:
             good = make_scratch(&s, indices.shape[0], self.most_children)
             if good:
                 for at in range(<index_t>parent_ids.shape[0]):
-                    self.score_pair(lanes, &b, 0, at, &t, &s)
+                    self.score_pair(lanes, &b, &v, at, &t, &s)
                     self.keep_children(parent_ids[at], s.margins, &scores[0], &ids[0], &size,
                                        capacity + (keep == 0))
                 in_order(&scores[0], &ids[0], size, best_first)
@@ -285,28 +225,24 @@ cdef class LevelScorer:
                              &parent_scores[0], <index_t>(indptr.shape[0] - 1))
         cdef Transform t = transform_of(transform, offsets)
         cdef offset_t pair, at, e
-        cdef index_t row
-        cdef offset_t* order
-        cdef index_t* pair_row
+        cdef Visits v
         cdef Scratch s
         cdef bint good
         out_scores = np.empty(wanted.shape[0], dtype=np.float32)
         cdef float[::1] scores = out_scores
         with nogil:
-            order = self.by_parent(b.parents, b.indptr[b.n_rows])
-            pair_row = rows_of_pairs(&b)
-            good = (make_scratch(&s, longest_row(&b), self.most_children) and order != NULL
-                    and pair_row != NULL)
+            v = Visits(self.by_parent(b.parents, b.indptr[b.n_rows]), rows_of_pairs(&b))
+            good = (make_scratch(&s, longest_row(&b), self.most_children) and v.order != NULL
+                    and v.rows != NULL)
             if good:
                 for at in range(b.indptr[b.n_rows]):
-                    pair = order[at]
-                    row = pair_row[pair]
-                    self.score_pair(lanes, &b, row, pair, &t, &s)
+                    pair = v.order[at]
+                    self.score_pair(lanes, &b, &v, at, &t, &s)
                     for e in range(wanted_indptr[pair], wanted_indptr[pair + 1]):
                         scores[e] = s.margins[wanted[e] - self.child_indptr[b.parents[pair]]]
             release_scratch(&s)
-            free(order)
-            free(pair_row)
+            free(v.order)
+            free(v.rows)
         if not good:
             raise MemoryError()
         return out_scores

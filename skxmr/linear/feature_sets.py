@@ -3,17 +3,19 @@
 A chunk knows a few hundred to some ten thousand of all features. The bitmap finds the place of a
 feature among them in a few instructions, for one row as for a batch, and takes less room than the
 sorted ids: a bit for each feature in words of 64, of which only those that are not empty are
-stored, and a summary with a bit for each word. `pack_features` makes both. Ranks, the numbers of
-words and of features before, follow from the bits and are not saved.
+stored, and a summary with a bit for each word. `pack_features` makes both. Numbers of words, of
+features and of weights before follow from the bits and counts, and are not pickled. Those of
+features and weights stand beside the word: one access to memory finds all three.
 """
 
 import numpy as np
 
 from skxmr._core.arrays import offsets_of
+from skxmr.linear._chunk import rank_words
 
 
-def rank_features(summaries, words):
-    """Return what a search needs beside the bits.
+def rank_features(summaries, words, counts):
+    """Return what a search needs beside the summary.
 
     Parameters
     ----------
@@ -21,6 +23,8 @@ def rank_features(summaries, words):
         A bit for each word that is not empty.
     words : ndarray of shape (n_words + 1,), uint64
         These words, chunk after chunk, and a 0: the search reads a word beyond the last.
+    counts : ndarray of shape (n chunk features,), uint8 or uint16
+        Number of weights of each feature.
 
     Returns
     -------
@@ -28,21 +32,23 @@ def rank_features(summaries, words):
         The words of each chunk.
     summary_ranks : ndarray of shape (n_chunks, n_summary), uint32
         Words of the chunk before each entry of the summary.
-    word_ranks : ndarray of shape (n_words + 1,), uint32
-        Features of the chunk before each word; 0 for the last.
+    ranked_words : ndarray of shape (n_words + 1, 2), uint64
+        Each word, and numbers of the chunk before it: features in the lower 32 bits, weights in the
+        upper.
     feature_indptr : ndarray of shape (n_chunks + 1,), int64
         The features of each chunk.
+    entry_indptr : ndarray of shape (n_chunks + 1,), int64
+        The weights of each chunk.
     """
-    counts = np.bitwise_count(summaries).astype(np.int64)
-    word_indptr = offsets_of(counts.sum(axis=1))
-    summary_ranks = (np.cumsum(counts, axis=1) - counts).astype(np.uint32)
-    before = offsets_of(np.bitwise_count(words[:-1]))
-    feature_indptr = before[word_indptr]
-    in_chunk = before
-    in_chunk[:-1] -= np.repeat(feature_indptr[:-1], np.diff(word_indptr))
-    in_chunk[-1] = 0
-    word_ranks = in_chunk.astype(np.uint32)
-    return word_indptr, summary_ranks, word_ranks, feature_indptr
+    n_words = np.bitwise_count(summaries).astype(np.int64)
+    word_indptr = offsets_of(n_words.sum(axis=1))
+    summary_ranks = (np.cumsum(n_words, axis=1) - n_words).astype(np.uint32)
+    words = np.ascontiguousarray(words)
+    return (
+        word_indptr,
+        summary_ranks,
+        *rank_words(words, np.bitwise_count(words), word_indptr, counts),
+    )
 
 
 def unpack_features(summary, words):
@@ -65,5 +71,5 @@ def unpack_features(summary, words):
 
 def set_bits(words):
     """Return the places of the bits that are set, least significant first."""
-    as_bytes = words.astype("<u8", copy=False).view(np.uint8)
+    as_bytes = np.ascontiguousarray(words, dtype="<u8").view(np.uint8)
     return np.flatnonzero(np.unpackbits(as_bytes, bitorder="little"))

@@ -2,18 +2,25 @@
 
 import numpy as np
 
-from skxmr.linear._chunk import locate_entries
+from skxmr.linear._margins import ChunkMargins
 from skxmr.linear._scoring import LevelScorer
 from skxmr.linear.feature_sets import rank_features
+from skxmr.linear.weight_precision import WEIGHT_TYPES
 
-# Where a level has no wider chunk, its weights are scored from dense vectors of this many children.
+# Where a level has no wider chunk, its weights may be scored from dense vectors of this many
+# children: two to three times as fast as entries. In large levels most of a vector is 0: a level
+# has vectors for this many chunk features at most, which take 256 MiB in float32.
 DENSE_CHILDREN = 16
+MOST_DENSE = 2**22
 
-# As `rank_features` returns them; then, of each level, either the first or the other two.
-RANKS = ("word_indptr", "summary_ranks", "word_ranks", "feature_indptr")
-TABLES = (*RANKS, "table", "entry_offsets", "entry_indptr")
-# Of the arrays, those that blocks of parents have a part of each.
-JOINED = ("intercepts", "summaries", "words", "entry_counts", "entry_children", "entry_weights")
+# What scoring takes of the arrays, and what `rank_features` makes.
+SCORED = ("child_indptr", "intercepts", "summaries", "entry_counts", "entry_children")
+RANKS = ("word_indptr", "summary_ranks", "ranked_words", "feature_indptr", "entry_indptr")
+# Of the arrays, those that blocks of parents have a part of each; scales are for int8 only.
+JOINED = (
+    *("intercepts", "summaries", "words", "entry_counts", "entry_children", "entry_weights"),
+    "weight_scales",
+)
 # Of these, those of 8 bits where that is enough for the level.
 NARROWED = ("entry_counts", "entry_children")
 
@@ -32,8 +39,9 @@ class LevelModel:
         ``summaries`` uint64 (n_parents, n_summary) and ``words`` uint64 (n_words + 1,), the
         features of each chunk, see `feature_sets`;
         ``entry_counts`` (n chunk features,), the number of weights of each; ``entry_children`` and
-        ``entry_weights`` float32, these weights and whose they are, counted inside the chunk.
-        Counts and children have 8 bits where these are enough, else 16.
+        ``entry_weights``, these weights and whose they are, counted inside the chunk.
+        Counts and children have 8 bits where these are enough, else 16. Weights are float32,
+        float16, or int8 beside ``weight_scales`` float32 (n_parents,), see `weight_precision`.
     n_features : int
         Number of columns of X.
     n_iter : int
@@ -42,20 +50,30 @@ class LevelModel:
         Number of children that did not reach the tolerance.
     tables : dict of ndarray or None
         What scoring needs beside the arrays, as a model of the same arrays has them in `tables`:
-        files keep them, so that a memory map is loaded without reading it. None makes them.
+        files keep them, so that a memory map is loaded without reading it, and ``words`` with
+        them, which the arrays need not have then. None makes them.
     """
 
     def __init__(self, arrays, n_features, n_iter, n_unsolved, tables=None):
-        self.arrays = arrays
         self.n_features = n_features
         self.n_iter = n_iter
         self.n_unsolved = n_unsolved
-        self.tables = tables or make_tables(arrays, is_dense(arrays["child_indptr"]))
-        self._scorer = LevelScorer(
-            *(arrays[name] for name in ("child_indptr", "child_ids", "intercepts", "summaries")),
-            *(self.tables.get(name) for name in TABLES),
-            *(arrays[name] for name in ("words", "entry_children", "entry_weights")),
+        if tables is None or "ranked_words" not in tables:  # as in an older format
+            dense = is_dense(arrays["child_indptr"], len(arrays["entry_counts"]))
+            tables = make_tables(arrays, dense)
+        self.tables = tables
+        # The words lie beside their ranks, and are not held twice.
+        self.arrays = {**arrays, "words": tables["ranked_words"][:, 0]}
+        weights = arrays["entry_weights"]
+        chunks = ChunkMargins(
+            *(arrays[name] for name in SCORED),
+            weights,
+            WEIGHT_TYPES.index(weights.dtype.name),
+            arrays.get("weight_scales"),
+            *(tables[name] for name in RANKS),
+            tables.get("table"),
         )
+        self._scorer = LevelScorer(chunks, arrays["child_indptr"], arrays["child_ids"])
 
     def __getstate__(self):
         """Leave the scorer and its tables, which follow from the arrays, out of pickles."""
@@ -67,11 +85,16 @@ class LevelModel:
         """Make the scorer anew."""
         self.__init__(**state)
 
+    def parts(self):
+        """Return what makes an equal model without work, nothing twice: all its arguments."""
+        arrays = {name: array for name, array in self.arrays.items() if name != "words"}
+        return {**self.__getstate__(), "arrays": arrays, "tables": self.tables}
+
     @classmethod
     def from_blocks(cls, blocks, child_indptr, child_ids, n_features):
         """Join what `join_chunks` made of neighbouring parents, in order; empties the blocks."""
         arrays = {"child_indptr": child_indptr, "child_ids": child_ids}
-        for name in JOINED:
+        for name in [name for name in JOINED if name in blocks[0]]:
             # One array of the blocks at a time is there twice.
             parts = [block.pop(name) for block in blocks]
             if name == "words":
@@ -129,15 +152,15 @@ class LevelModel:
 
 
 def join_chunks(chunks):
-    """Join what `solve_cluster` returned for neighbouring parents, in order: a dict of arrays.
+    """Join what `Solver.solve` returned for neighbouring parents, in order: a dict of arrays.
 
     The arrays are those of a `LevelModel` from these parents on, without the 0 after the words;
     ``n_iter`` and ``n_unsolved`` are of all their children.
     """
-    summaries, words, counts, children, weights, intercepts, n_iter, n_unsolved = zip(
+    summaries, words, counts, children, weights, scales, intercepts, n_iter, n_unsolved = zip(
         *chunks, strict=True
     )
-    return {
+    joined = {
         "intercepts": np.concatenate(intercepts),
         "summaries": np.stack(summaries),
         "words": np.concatenate(words),
@@ -147,6 +170,9 @@ def join_chunks(chunks):
         "n_iter": np.int64(max(n_iter)),
         "n_unsolved": np.int64(sum(n_unsolved)),
     }
+    if joined["entry_weights"].dtype == np.int8:
+        joined["weight_scales"] = np.array(scales, dtype=np.float32)
+    return joined
 
 
 def count_iterations(blocks):
@@ -157,9 +183,10 @@ def count_iterations(blocks):
     )
 
 
-def is_dense(child_indptr):
-    """Return whether a level is scored from dense vectors."""
-    return bool(np.diff(child_indptr).max() <= DENSE_CHILDREN)
+def is_dense(child_indptr, n_chunk_features):
+    """Return whether a level, of so many features of its chunks in all, has dense vectors."""
+    widest = np.diff(child_indptr).max()
+    return bool(widest <= DENSE_CHILDREN and n_chunk_features <= MOST_DENSE)
 
 
 def _narrow(values):
@@ -169,19 +196,19 @@ def _narrow(values):
 def make_tables(arrays, dense):
     """Return the tables of a level; see `LevelModel`."""
     counts = arrays["entry_counts"]
-    ranks = rank_features(arrays["summaries"], arrays["words"])
+    ranks = rank_features(arrays["summaries"], arrays["words"], counts)
     tables = dict(zip(RANKS, ranks, strict=True))
     if dense:
-        table = _aligned_zeros(len(counts), DENSE_CHILDREN)
-        feature = np.repeat(np.arange(len(counts)), counts)
-        table[feature, arrays["entry_children"]] = arrays["entry_weights"]
-        return {**tables, "table": table}
-    offsets, entry_indptr = locate_entries(counts, tables["feature_indptr"])
-    return {**tables, "entry_offsets": offsets, "entry_indptr": entry_indptr}
+        weights = arrays["entry_weights"]
+        table = _aligned_zeros(len(counts), DENSE_CHILDREN, weights.dtype)
+        table[np.repeat(np.arange(len(counts)), counts), arrays["entry_children"]] = weights
+        tables["table"] = table
+    return tables
 
 
-def _aligned_zeros(n_rows, n_columns):
-    # Rows of 64 bytes on cache lines of their own.
-    room = np.zeros(n_rows * n_columns + 16, dtype=np.float32)
-    start = -room.ctypes.data % 64 // 4
-    return room[start : start + n_rows * n_columns].reshape(n_rows, n_columns)
+def _aligned_zeros(n_rows, n_columns, dtype):
+    # From a cache line on, so that no row lies on more of them than it must.
+    size = n_rows * n_columns * dtype.itemsize
+    room = np.zeros(size + 64, dtype=np.uint8)
+    start = -room.ctypes.data % 64
+    return room[start : start + size].view(dtype).reshape(n_rows, n_columns)

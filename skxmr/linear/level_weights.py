@@ -1,12 +1,11 @@
 """Read the weights of single children out of a level model, to explain what it says."""
 
-from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
 
-from skxmr._core.arrays import offsets_of
 from skxmr.linear.feature_sets import unpack_features
+from skxmr.linear.weight_precision import dequantise
 
 # The intercept of a model that was never trained; see _dual_solver.pyx.
 NEVER = np.float32(-1000.0)
@@ -50,22 +49,19 @@ class LevelWeights:
     def __init__(self, level):
         self.level = level
 
-    @cached_property
-    def _starts(self):
-        tables = self.level.tables
-        features, entries = tables["feature_indptr"], tables.get("entry_indptr")
-        if entries is None:  # a level that is scored from dense vectors
-            entries = offsets_of(self.level.arrays["entry_counts"])[features]
-        return tables["word_indptr"], features, entries
+        self._starts = [
+            level.tables[name] for name in ("word_indptr", "feature_indptr", "entry_indptr")
+        ]
 
     def of_chunk(self, parent):
         """Return the `ChunkWeights` of the children of a parent."""
         a = self.level.arrays
         words, features, entries = (slice(*start[parent : parent + 2]) for start in self._starts)
         known = unpack_features(a["summaries"][parent], a["words"][words])
+        scale = a["weight_scales"][parent] if "weight_scales" in a else 1.0
         return ChunkWeights(
             np.repeat(known, a["entry_counts"][features]),
             a["entry_children"][entries].astype(np.int64),
-            a["entry_weights"][entries].astype(np.float64),
+            dequantise(a["entry_weights"][entries], scale).astype(np.float64),
             a["intercepts"][slice(*a["child_indptr"][parent : parent + 2])].astype(np.float64),
         )

@@ -6,6 +6,7 @@ from skxmr._core.arrays import offsets_of
 from skxmr.linear._chunk import pack_features
 from skxmr.linear.feature_sets import unpack_features
 from skxmr.linear.level_model import LevelModel, join_chunks
+from skxmr.linear.weight_precision import dequantise
 
 
 def prune_level(level, weight_threshold=0.0, max_weights=None):
@@ -17,7 +18,7 @@ def prune_level(level, weight_threshold=0.0, max_weights=None):
         Left as it is.
     weight_threshold : float
         Weights smaller in size are dropped: to the bit what training with a threshold leaves,
-        where it left more.
+        where it left more. Weights of fewer bits are taken as they were rounded.
     max_weights : int or None
         Most weights that a child keeps, its largest in size; of equal ones those of lower features.
 
@@ -26,6 +27,7 @@ def prune_level(level, weight_threshold=0.0, max_weights=None):
     LevelModel
     """
     a = level.arrays
+    scales = a.get("weight_scales", np.ones(len(a["summaries"]), dtype=np.float32))
     word_indptr = level.tables["word_indptr"]
     intercepts = np.split(a["intercepts"], a["child_indptr"][1:-1])
     chunks = []
@@ -37,7 +39,7 @@ def prune_level(level, weight_threshold=0.0, max_weights=None):
         feature += n_features
         here = slice(entry, entry + int(counts.sum(dtype=np.int64)))
         entry = here.stop
-        entries = a["entry_children"][here], a["entry_weights"][here]
+        entries = a["entry_children"][here], a["entry_weights"][here], scales[parent]
         n_unsolved = level.n_unsolved if parent == 0 else 0
         chunk = (
             *(a["summaries"][parent], words, counts, *entries),
@@ -49,26 +51,27 @@ def prune_level(level, weight_threshold=0.0, max_weights=None):
 
 
 def prune_chunk(chunk, n_features, weight_threshold=0.0, max_weights=None):
-    """Return a chunk, as `solve_cluster` returns it, with fewer weights; see `prune_level`."""
-    summary, words, counts, children, weights, intercepts, *iterations = chunk
-    keep = np.abs(weights) >= np.float32(weight_threshold)
+    """Return a chunk, as `Solver.solve` returns it, with fewer weights; see `prune_level`."""
+    summary, words, counts, children, weights, scale, intercepts, *iterations = chunk
+    sizes = np.abs(dequantise(weights, scale))
+    keep = sizes >= np.float32(weight_threshold)
     if max_weights is not None:
-        keep &= _largest(children, weights, len(intercepts), max_weights)
+        keep &= _largest(children, sizes, len(intercepts), max_weights)
     counts = np.add.reduceat(keep, offsets_of(counts)[:-1], dtype=np.int32)
     used = counts > 0
     features = unpack_features(summary, words)[used]
     return (
         *pack_features(features, n_features),
-        *(counts[used], children[keep], weights[keep], intercepts),
+        *(counts[used], children[keep], weights[keep], scale, intercepts),
         *iterations,
     )
 
 
-def _largest(children, weights, n_children, max_weights):
+def _largest(children, sizes, n_children, max_weights):
     # Whether each entry is among the largest of its child. Entries stand by rising feature.
-    if len(weights) <= max_weights:
-        return np.ones(len(weights), dtype=bool)
-    order = np.lexsort((-np.abs(weights), children))
+    if len(sizes) <= max_weights:
+        return np.ones(len(sizes), dtype=bool)
+    order = np.lexsort((-sizes, children))
     first = offsets_of(np.bincount(children, minlength=n_children))
     rank = np.arange(len(order)) - np.repeat(first[:-1], np.diff(first))
     keep = np.empty(len(order), dtype=bool)

@@ -12,6 +12,7 @@ from skxmr.linear._dual_solver import solve_cluster
 from skxmr.linear.level_blocks import cut_levels, cut_out
 from skxmr.linear.level_model import join_chunks
 from skxmr.linear.pruning import prune_chunk
+from skxmr.linear.weight_precision import quantise
 from skxmr.linear.weight_stores import MemoryStore
 
 # Their numbers in _lanes.h.
@@ -64,6 +65,8 @@ class Solver(NamedTuple):
         Tolerance and most sweeps.
     weight_threshold : float
         Smaller weights are dropped.
+    weight_dtype : {"float32", "float16", "int8"}
+        How weights are kept; see `weight_precision`.
     """
 
     loss: str = "squared_hinge"
@@ -72,10 +75,18 @@ class Solver(NamedTuple):
     tol: float = 0.1
     max_iter: int = 100
     weight_threshold: float = 0.1
+    weight_dtype: str = "float32"
 
     def solve(self, *cluster, seed, scratch):
-        """Train the children of one cluster; see `solve_cluster` for arguments and result."""
-        return solve_cluster(*cluster, LOSSES[self.loss], *self[1:], seed, scratch)
+        """Train the children of one cluster; see `solve_cluster` for arguments and result.
+
+        Beside the weights, rounded to their dtype, stands their scale.
+        """
+        loss, *how, weight_dtype = self
+        chunk = solve_cluster(*cluster, LOSSES[loss], *how, seed, scratch)
+        *before, weights, intercepts, n_iter, n_unsolved = chunk
+        rounded = quantise(weights, weight_dtype)
+        return (*before, *rounded, intercepts, n_iter, n_unsolved)
 
 
 def fit_levels(

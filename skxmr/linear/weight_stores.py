@@ -137,15 +137,15 @@ class FolderStore:
 
 def _join(folder, blocks, child_indptr, child_ids, n_features):
     # Write the arrays and tables of a level, and return what its LevelModel needs beside them.
-    dense = is_dense(child_indptr)
     np.save(folder / "child_indptr.npy", child_indptr)
     np.save(folder / "child_ids.npy", child_ids)
-    widths = _widths(blocks)
+    widths, n_chunk_features = _widths(blocks)
+    dense = is_dense(child_indptr, n_chunk_features)
     with ExitStack() as opened:
         files, counts = _join_blocks(folder, blocks, dense, widths, opened)
     n_iter, n_unsolved = count_iterations(counts)
     return {
-        "arrays": ["child_indptr", "child_ids", *JOINED],
+        "arrays": ["child_indptr", "child_ids", *(name for name in JOINED if name in files)],
         "tables": [name for name in files if name not in JOINED],
         "n_features": int(n_features),
         "n_iter": n_iter,
@@ -163,22 +163,25 @@ def _join_blocks(folder, blocks, dense, widths, opened):
         for name in ends.keys() & part.keys():
             part[name] = part[name][min(number, 1) :] + ends[name]
             ends[name] = part[name][-1]
-        part["word_ranks"] = part["word_ranks"][:-1]
+        del part["words"]  # they stand beside their ranks
+        part["ranked_words"] = part["ranked_words"][:-1]
         for name, values in part.items():
             if name not in files:
                 file = ArrayFile(folder / f"{name}.npy", values, widths.get(name))
                 files[name] = opened.enter_context(file)
             files[name].append(values)
-    for name in ("words", "word_ranks"):
-        files[name].append(np.zeros(1))
+    files["ranked_words"].append(np.zeros((1, 2)))
     return files, counts
 
 
 def _widths(blocks):
-    # Whether 8 bits are enough for a whole level.
+    # Whether 8 bits are enough for a whole level, and how many features its chunks have.
     dtypes = {name: [] for name in NARROWED}
+    n_chunk_features = 0
     for file in blocks:
         with np.load(file) as block:
             for name in NARROWED:
-                dtypes[name].append(block[name].dtype)
-    return {name: np.result_type(*found) for name, found in dtypes.items()}
+                values = block[name]
+                dtypes[name].append(values.dtype)
+                n_chunk_features += len(values) if name == "entry_counts" else 0
+    return {name: np.result_type(*found) for name, found in dtypes.items()}, n_chunk_features

@@ -23,7 +23,7 @@ KINDS = {
         },
         lambda fields: LabelHierarchy._of_checked(**fields),
     ),
-    "LevelModel": attributes(LevelModel, "arrays", "n_features", "n_iter", "n_unsolved", "tables"),
+    "LevelModel": Kind(LevelModel, LevelModel.parts, lambda fields: LevelModel(**fields)),
     "RecursiveLinearMatcher": attributes(RecursiveLinearMatcher, "levels"),
     # Its estimator must be of these kinds too: only those of skxmr.transformer are.
     "EstimatorMatcher": attributes(

@@ -10,7 +10,7 @@ from skxmr.persistence._folder import ArrayFiles, check_place, read_header, writ
 from skxmr.persistence._kinds import kind_named, kind_of
 
 FORMAT = "skxmr-model"
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2  # 1: other tables of levels; they are made anew
 
 
 def save_model(model, path, *, extras=None):

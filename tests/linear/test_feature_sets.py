@@ -3,12 +3,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from naive import set_bits
-from skxmr.linear._chunk import locate_entries, pack_features
+from skxmr.linear._chunk import pack_features
 from skxmr.linear.feature_sets import rank_features
 
 
-@given(data=st.data())
-def test_bitmaps_hold_the_features_and_their_places(data):
+@given(data=st.data(), dtype=st.sampled_from([np.uint8, np.uint16]))
+def test_bitmaps_hold_the_features_and_their_places(data, dtype):
     n_features = data.draw(st.sampled_from([1, 63, 64, 65, 4096, 4097, 10_000]))
     some = st.lists(st.integers(0, n_features - 1), max_size=30, unique=True)
     chunks = [
@@ -22,7 +22,12 @@ def test_bitmaps_hold_the_features_and_their_places(data):
         assert np.all(used != 0)
     summaries, words = np.stack(summaries), np.concatenate([*words, [np.uint64(0)]])
 
-    word_indptr, summary_ranks, word_ranks, feature_indptr = rank_features(summaries, words)
+    counts = [[data.draw(st.integers(1, 200)) for _ in chunk] for chunk in chunks]
+    word_indptr, summary_ranks, ranked_words, feature_indptr, entry_indptr = rank_features(
+        summaries, words, np.array([n for own in counts for n in own], dtype=dtype)
+    )
+    np.testing.assert_array_equal(ranked_words[:, 0], words)
+    np.testing.assert_array_equal(entry_indptr, np.cumsum([0, *map(sum, counts)]))
     np.testing.assert_array_equal(feature_indptr, indptr)
     for chunk, wanted in enumerate(chunks):
         assert word_indptr[chunk + 1] - word_indptr[chunk] == len(set(wanted // 64))
@@ -33,17 +38,6 @@ def test_bitmaps_hold_the_features_and_their_places(data):
             rank += (int(summaries[chunk, word // 64]) & before).bit_count()
             at = word_indptr[chunk] + rank
             assert int(words[at]) >> bit & 1
-            assert word_ranks[at] + (int(words[at]) & (1 << bit) - 1).bit_count() == place
-
-
-@given(data=st.data(), dtype=st.sampled_from([np.uint8, np.uint16]))
-def test_entries_are_located_in_their_chunk(data, dtype):
-    counts = st.lists(st.integers(1, 200), max_size=6)
-    chunks = data.draw(st.lists(counts, min_size=1, max_size=5))
-    feature_indptr = np.concatenate(([0], np.cumsum([len(chunk) for chunk in chunks])))
-    joined = np.array([count for chunk in chunks for count in chunk], dtype=dtype)
-    offsets, indptr = locate_entries(joined, feature_indptr)
-    np.testing.assert_array_equal(indptr, np.cumsum([0, *(sum(chunk) for chunk in chunks)]))
-    np.testing.assert_array_equal(
-        offsets, [sum(chunk[:n]) for chunk in chunks for n in range(len(chunk) + 1)]
-    )
+            n_features, n_entries = int(ranked_words[at, 1]) % 2**32, int(ranked_words[at, 1]) >> 32
+            assert n_features + (int(words[at]) & (1 << bit) - 1).bit_count() == place
+            assert n_entries == sum(counts[chunk][:n_features])

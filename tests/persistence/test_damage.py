@@ -89,8 +89,8 @@ def test_folders_of_something_else(folder, tmp_path):
 
 
 def test_a_newer_format_is_refused(folder):
-    rewrite_header(folder, lambda header: header.update(format_version=2, skxmr_version="9.0"))
-    with pytest.raises(ValueError, match=r"format 2, written by skxmr 9\.0.*Update"):
+    rewrite_header(folder, lambda header: header.update(format_version=3, skxmr_version="9.0"))
+    with pytest.raises(ValueError, match=r"format 3, written by skxmr 9\.0.*Update"):
         load_model(folder)
 
 
