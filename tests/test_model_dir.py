@@ -139,9 +139,9 @@ def run(model_dir, *, limit=None, **params):
 
 
 def kill_after(process, folder, n_files):
-    """Kill a fit when there are so many files; return whether it was still at work."""
+    """Kill a fit when there are so many whole files; return whether it was still at work."""
     while process.poll() is None:
-        if folder.exists() and len(list(folder.rglob("*.np*"))) >= n_files:
+        if len([f for f in folder.rglob("*") if f.suffix in (".npz", ".npy")]) >= n_files:
             process.kill()
             break
         time.sleep(0.001)
