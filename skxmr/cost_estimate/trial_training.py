@@ -1,0 +1,226 @@
+"""Train drawn clusters, or parts of them, to learn what all of a level take."""
+
+import time
+from typing import NamedTuple
+
+import numpy as np
+import scipy.sparse as sp
+
+from skxmr.linear.level_model import LevelModel, join_chunks
+from skxmr.linear.pruning import prune_chunk
+from skxmr.linear.relevance import target_costs
+
+# Children that are trained of a wide cluster, and visits of entries, once for 16 children, that a
+# trial may have in a sweep; a larger cluster is trained on a part of its rows.
+CHILDREN = 96
+VISITS = 4e6
+LANES = 16
+
+
+class ClusterTrial(NamedTuple):
+    """What one cluster takes.
+
+    Attributes
+    ----------
+    factor : float
+        How many clusters of its level it stands for.
+    labelled : float
+        Positives of its labels: known in all, so that ratios to them are.
+    rows, targets : float
+        Rows it trains on, and positives of its children.
+    weights, features, words : float
+        Weights, features that have some, and words of the bitmap of these.
+    kept_weights, kept_features, kept_words : float
+        The same where weights of each child are bounded.
+    seconds : float
+        Processor time.
+    workspace : float
+        Bytes while it is trained.
+    """
+
+    factor: float
+    labelled: float
+    rows: float
+    targets: float
+    weights: float = 0.0
+    features: float = 0.0
+    words: float = 0.0
+    kept_weights: float = 0.0
+    kept_features: float = 0.0
+    kept_words: float = 0.0
+    seconds: float = 0.0
+    workspace: float = 0.0
+
+
+MEASURED = ("weights", "features", "words", "kept_weights", "kept_features", "kept_words")
+
+
+class TrialTrainer:
+    """Trains clusters as a fit does.
+
+    Parameters
+    ----------
+    rows : LabelRows
+        Rows and labels.
+    solver : Solver
+        What models minimise.
+    relevance_norm : {"l1", "l2", "max"} or None
+        As in the classifier.
+    """
+
+    def __init__(self, rows, solver, relevance_norm):
+        self.rows = rows
+        self.solver = solver
+        self.norm = relevance_norm
+        self.scratch = np.zeros(rows.arrays[3], dtype=np.int32)
+        self.row_sizes = np.diff(rows.arrays[0])
+
+    def train(self, cluster, of_labels, max_weights=None):
+        """Train a cluster.
+
+        Parameters
+        ----------
+        cluster : SampledCluster
+            The cluster.
+        of_labels : bool
+            Whether its children are labels, not clusters.
+        max_weights : int or None
+            Most weights of a child.
+
+        Returns
+        -------
+        trial : ClusterTrial
+            What it takes.
+        chunk : tuple or None
+            As `solve_cluster` returns it; None where there was nothing to train.
+        """
+        positives = self._positives(cluster)
+        trained = np.unique(positives.indices)
+        labelled = float(np.diff(self.rows.matrix.indptr)[cluster.labels].sum())
+        trial = ClusterTrial(cluster.factor, labelled, len(trained), positives.nnz)
+        if not len(trained):
+            return trial, None
+        costs = self._costs(positives, of_labels)
+        n_children = positives.shape[1]
+        share = 1.0
+        if n_children > 4 * CHILDREN // 3:
+            chosen = np.sort(self.rows.random.permutation(n_children)[:CHILDREN])
+            share = n_children / CHILDREN
+            positives, costs = _columns(positives, costs, chosen)
+        visits = self.row_sizes[trained].sum() * -(-positives.shape[1] // LANES)
+        sizes = [len(trained)]
+        if visits > VISITS:
+            most = max(64, int(len(trained) * VISITS / visits))
+            if most < len(trained):
+                sizes = [most // 4, most]
+        measured, chunk = [], None
+        order = self.rows.random.permutation(trained)
+        for size in sizes:
+            part = trained if size == len(trained) else np.sort(order[:size])
+            values, chunk = self._solve(positives, costs, part, n_children, share, max_weights)
+            measured.append(values)
+        whole = dict(
+            zip(("seconds", *MEASURED), _extended(measured, sizes, len(trained)), strict=True)
+        )
+        bounds = {"features": self.rows.arrays[3], "words": self.rows.arrays[3] / 64 + 1}
+        for name, value in whole.items():
+            whole[name] = min(value, bounds.get(name.removeprefix("kept_"), np.inf))
+        entries = float(self.row_sizes[trained].sum())
+        known = min(self.rows.arrays[3], entries)
+        # Compacted rows; of a row duals and bookkeeping, of a feature weights in all lanes; and
+        # weights that are kept, in buffers that double.
+        workspace = 8 * entries + 170 * len(trained) + 80 * known + 20 * whole["weights"]
+        return trial._replace(**whole, workspace=workspace), chunk
+
+    def _positives(self, cluster):
+        # Rows of each child, as CSC; the values are the labels of the row in it.
+        own = self.rows.matrix[cluster.labels]
+        ones = np.ones(own.nnz, dtype=np.float32)
+        rows = sp.csr_array((ones, own.indices, own.indptr), shape=own.shape)
+        n_children = len(cluster.child_indptr) - 1
+        if n_children == len(cluster.labels):
+            found = rows
+        else:
+            child = np.repeat(np.arange(n_children), np.diff(cluster.child_indptr))
+            places = (child, np.arange(len(child)))
+            members = sp.csr_array(
+                (np.ones(len(child), dtype=np.float32), places), shape=(n_children, len(child))
+            )
+            found = members @ rows
+        found.sort_indices()
+        return found.T  # CSC without a copy
+
+    def _costs(self, positives, of_labels):
+        # Norms are of all children of the level. Labels in other clusters count as one each.
+        if self.norm is None:
+            return None
+        if of_labels:
+            ones = np.ones(len(self.rows.labels_of_row))
+            sizes = self.rows.labels_of_row if self.norm == "l1" else None
+            sizes = np.sqrt(self.rows.labels_of_row) if self.norm == "l2" else sizes
+            sizes = ones if sizes is None else sizes
+            return (positives.data / sizes[positives.indices]).astype(np.float32)
+        inside = np.bincount(
+            positives.indices, weights=positives.data, minlength=positives.shape[0]
+        )
+        outside = np.maximum(self.rows.labels_of_row - inside, 0.0)
+        padded = sp.csc_array(
+            (
+                np.append(positives.data, outside if self.norm == "l1" else np.sqrt(outside)),
+                np.append(positives.indices, np.arange(len(outside))),
+                np.append(positives.indptr, positives.nnz + len(outside)),
+            ),
+            shape=(positives.shape[0], positives.shape[1] + 1),
+        )
+        if self.norm == "max":
+            padded.data[positives.nnz :] = outside > 0
+        return target_costs(padded, self.norm)[: positives.nnz]
+
+    def _solve(self, positives, costs, part, n_children, share, max_weights):
+        targets = positives.indptr.astype(np.int64), positives.indices.astype(np.int32, copy=False)
+        begun = time.process_time()
+        cluster = (part.astype(np.int32), *targets, costs, None)
+        chunk = self.solver.solve(*self.rows.arrays[:3], *cluster, seed=0, scratch=self.scratch)
+        seconds = share * (time.process_time() - begun)
+        n_features = self.rows.arrays[3]
+        kept = chunk if max_weights is None else prune_chunk(chunk, n_features, 0.0, max_weights)
+        values = [seconds]
+        for made in (chunk, kept):
+            values.append(share * len(made[4]))
+            for number in (len(made[2]), len(made[1])):
+                # Children share features: twice as many have less than twice the features.
+                values.append(number * share**0.5)
+        return values, chunk
+
+
+def _columns(positives, costs, chosen):
+    # Some columns of CSC, and what stands beside its entries.
+    numbered = sp.csc_array(
+        (np.arange(positives.nnz), positives.indices, positives.indptr), shape=positives.shape
+    )[:, chosen]
+    data = positives.data[numbered.data]
+    columns = sp.csc_array((data, numbered.indices, numbered.indptr), shape=numbered.shape)
+    return columns, None if costs is None else costs[numbered.data]
+
+
+def _extended(measured, sizes, size):
+    # Values at a size beyond those measured, by the power that led from the first to the last.
+    last = np.array(measured[-1], dtype=np.float64)
+    if sizes[-1] == size:
+        return last
+    first = np.maximum(np.array(measured[0], dtype=np.float64), 1e-9)
+    power = np.log(np.maximum(last, 1e-9) / first) / np.log(sizes[-1] / sizes[0])
+    return last * (size / sizes[-1]) ** np.clip(power, 0.0, 1.2)
+
+
+def join_seconds(chunks, n_features):
+    """Return the processor time for each weight of joining chunks, and making their tables."""
+    chunks = [chunk for chunk in chunks if chunk is not None]
+    n_weights = sum(len(chunk[4]) for chunk in chunks)
+    if not n_weights:
+        return 0.0
+    indptr = np.append(0, np.cumsum([len(chunk[5]) for chunk in chunks]))
+    begun = time.process_time()
+    names = np.arange(indptr[-1], dtype=np.int32)
+    LevelModel.from_blocks([join_chunks(chunks)], indptr, names, n_features)
+    return (time.process_time() - begun) / n_weights
