@@ -63,7 +63,7 @@ class CostEstimationMixin:
         >>> 0 < wanted.weights < wanted.peak
         True
         """
-        return self._estimate_costs(X, y).memory
+        return self.estimate_costs(X, y).memory
 
     def estimate_time(self, X, y):
         """Estimate how long `fit` will take on this machine.
@@ -98,9 +98,37 @@ class CostEstimationMixin:
         >>> 0 < wanted.training < wanted.cpu < 60
         True
         """
-        return self._estimate_costs(X, y).time
+        return self.estimate_costs(X, y).time
 
-    def _estimate_costs(self, X, y):
+    def estimate_costs(self, X, y):
+        """Estimate memory and time, in the time of one of them.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Rows.
+        y : {array-like, sparse matrix} of shape (n_samples, n_labels) or (n_samples,)
+            Targets.
+
+        Returns
+        -------
+        CostEstimate
+            What `estimate_memory` and `estimate_time` return, as `memory` and `time`.
+
+        Raises
+        ------
+        ValueError
+            If `fit` would refuse the parameters of the tree, `X` or `y`.
+
+        Examples
+        --------
+        >>> from skxmr import XRLinearClassifier
+        >>> from skxmr.datasets import make_extreme_multilabel
+        >>> X, Y = make_extreme_multilabel(n_samples=500, n_labels=100, random_state=0)
+        >>> memory, time = XRLinearClassifier().estimate_costs(X, Y)
+        >>> memory == XRLinearClassifier().estimate_memory(X, Y)
+        True
+        """
         self._validate_params()
         given = X
         options = {"accept_sparse": "csr", "dtype": FLOATS, "multi_output": True}

@@ -140,9 +140,8 @@ def _train(trainer, drawn, max_weights):
     last = len(drawn.level_sizes) - 1
     for level, clusters in enumerate(drawn.clusters):
         most = max_weights if level == last else None
-        trials, chunks = zip(
-            *(trainer.train(c, level == last, most) for c in clusters), strict=True
-        )
+        trained = [trainer.train(cluster, most) for cluster in clusters]
+        trials, chunks = zip(*trained, strict=True)
         factors = np.array([trial.factor for trial in trials])
         # Clusters of a level have all labels between them.
         labelled = float(factors @ [trial.labelled for trial in trials])

@@ -100,7 +100,7 @@ def feature_bytes(costs, n_workers):
     """Return the bytes of label features, and of the work of making them and of clustering."""
     # Parts of several threads are joined: they are there once and a half, and not all of their
     # memory is given back.
-    each = 8 if n_workers == 1 else 16
+    each = 8 if n_workers == 1 else 14
     dense = 16 * costs.n_features * n_workers
     return each * costs.feature_entries + dense + 13 * costs.n_pairs + 45 * costs.n_labels
 

@@ -8,7 +8,6 @@ import scipy.sparse as sp
 
 from skxmr.linear.level_model import LevelModel, join_chunks
 from skxmr.linear.pruning import prune_chunk
-from skxmr.linear.relevance import target_costs
 
 # Children that are trained of a wide cluster, and visits of entries, once for 16 children, that a
 # trial may have in a sweep; a larger cluster is trained on a part of its rows.
@@ -75,15 +74,13 @@ class TrialTrainer:
         self.scratch = np.zeros(rows.arrays[3], dtype=np.int32)
         self.row_sizes = np.diff(rows.arrays[0])
 
-    def train(self, cluster, of_labels, max_weights=None):
+    def train(self, cluster, max_weights=None):
         """Train a cluster.
 
         Parameters
         ----------
         cluster : SampledCluster
             The cluster.
-        of_labels : bool
-            Whether its children are labels, not clusters.
         max_weights : int or None
             Most weights of a child.
 
@@ -100,7 +97,7 @@ class TrialTrainer:
         trial = ClusterTrial(cluster.factor, labelled, len(trained), positives.nnz)
         if not len(trained):
             return trial, None
-        costs = self._costs(positives, of_labels)
+        costs = self._costs(positives)
         n_children = positives.shape[1]
         share = 1.0
         if n_children > 4 * CHILDREN // 3:
@@ -150,31 +147,21 @@ class TrialTrainer:
         found.sort_indices()
         return found.T  # CSC without a copy
 
-    def _costs(self, positives, of_labels):
+    def _costs(self, positives):
         # Norms are of all children of the level. Labels in other clusters count as one each.
         if self.norm is None:
             return None
-        if of_labels:
-            ones = np.ones(len(self.rows.labels_of_row))
-            sizes = self.rows.labels_of_row if self.norm == "l1" else None
-            sizes = np.sqrt(self.rows.labels_of_row) if self.norm == "l2" else sizes
-            sizes = ones if sizes is None else sizes
-            return (positives.data / sizes[positives.indices]).astype(np.float32)
-        inside = np.bincount(
-            positives.indices, weights=positives.data, minlength=positives.shape[0]
-        )
-        outside = np.maximum(self.rows.labels_of_row - inside, 0.0)
-        padded = sp.csc_array(
-            (
-                np.append(positives.data, outside if self.norm == "l1" else np.sqrt(outside)),
-                np.append(positives.indices, np.arange(len(outside))),
-                np.append(positives.indptr, positives.nnz + len(outside)),
-            ),
-            shape=(positives.shape[0], positives.shape[1] + 1),
-        )
+        rows, values = positives.indices, positives.data.astype(np.float64)
+        sizes = np.zeros(positives.shape[0])
         if self.norm == "max":
-            padded.data[positives.nnz :] = outside > 0
-        return target_costs(padded, self.norm)[: positives.nnz]
+            np.maximum.at(sizes, rows, values)
+            return (values / sizes[rows]).astype(np.float32)
+        inside = np.bincount(rows, weights=values, minlength=len(sizes))
+        outside = np.maximum(self.rows.labels_of_row - inside, 0.0)
+        if self.norm == "l1":
+            return (values / (inside + outside)[rows]).astype(np.float32)
+        squares = np.bincount(rows, weights=values**2, minlength=len(sizes))
+        return (values / np.sqrt(squares + outside)[rows]).astype(np.float32)
 
     def _solve(self, positives, costs, part, n_children, share, max_weights):
         targets = positives.indptr.astype(np.int64), positives.indices.astype(np.int32, copy=False)
