@@ -58,6 +58,8 @@ class LabelRows:
         rows = columns.indices.astype(np.int32, copy=False)
         # A row for each label, its rows of X as columns.
         self.matrix = csr_of(columns.indptr, rows, self.row_weights[rows], Y.shape[::-1])
+        squares = np.append(0.0, np.cumsum(data.astype(np.float64) ** 2))
+        self.row_squares = np.diff(squares[indptr])
         sums = offsets_of(np.diff(indptr)[rows])[columns.indptr]
         self.work = np.diff(sums).astype(np.float64)
         self.aux = self.work**0.75 + 1e-3
@@ -148,9 +150,8 @@ class LabelRows:
     def _lengths(self, own, sample):
         # |sum of rows|^2 lies between the sum of squares and the square of the sum of lengths;
         # where, is about the same for all labels.
-        squares = np.asarray(self.X.multiply(self.X).sum(axis=1)).ravel()
-        alone = own.power(2) @ squares
-        aligned = (own @ np.sqrt(squares)) ** 2
+        alone = own.power(2) @ self.row_squares
+        aligned = (own @ np.sqrt(self.row_squares)) ** 2
         few = sample[:: max(1, len(sample) // NORM_LABELS)]
         sums = own[few] @ self.X
         found = np.asarray(sums.multiply(sums).sum(axis=1)).ravel()

@@ -109,7 +109,7 @@ class TrialTrainer:
         if visits > VISITS:
             most = max(64, int(len(trained) * VISITS / visits))
             if most < len(trained):
-                sizes = [most // 4, most]
+                sizes = [most // 4, most // 2, most]
         measured, chunk = [], None
         order = self.rows.random.permutation(trained)
         for size in sizes:
@@ -191,13 +191,24 @@ def _columns(positives, costs, chosen):
 
 
 def _extended(measured, sizes, size):
-    # Values at a size beyond those measured, by the power that led from the first to the last.
+    # Values at a size beyond those measured. Time follows a power of it, that of the first to the
+    # last; counts do so with a power that falls, as features are used up: by the same again for
+    # each doubling.
     last = np.array(measured[-1], dtype=np.float64)
     if sizes[-1] == size:
         return last
-    first = np.maximum(np.array(measured[0], dtype=np.float64), 1e-9)
-    power = np.log(np.maximum(last, 1e-9) / first) / np.log(sizes[-1] / sizes[0])
-    return last * (size / sizes[-1]) ** np.clip(power, 0.0, 1.2)
+    logs = np.log(np.maximum(np.array(measured, dtype=np.float64), 1e-9))
+    steps = np.log(np.array(sizes[1:]) / sizes[:-1])
+    powers = np.diff(logs, axis=0) / steps[:, None]
+    reach = np.log(size / sizes[-1])
+    bend = np.minimum(powers[1] - powers[0], 0.0) / steps[-1]
+    # The power at the largest size: what was found is that of the middle of a step.
+    power = np.maximum(powers[1] + bend * steps[-1] / 2, 0.0)
+    # It falls to 0, and not below.
+    until = np.minimum(reach, power / np.maximum(-bend, 1e-12))
+    growth = power * until + bend * until**2 / 2
+    growth[0] = reach * np.clip((logs[-1] - logs[0])[0] / steps.sum(), 0.9, 1.15)
+    return last * np.exp(growth)
 
 
 def join_seconds(chunks, n_features):

@@ -74,7 +74,15 @@ def test_bounded_weights_are_counted_too(trainer):
     assert trial.kept_features < trial.features
 
 
-def test_a_power_is_followed():
-    measured = [[10.0, 7.0], [20.0, 7.0]]
-    assert trial_training._extended(measured, [25, 100], 400) == pytest.approx([40.0, 7.0])
-    assert trial_training._extended(measured[1:], [100], 100) == pytest.approx([20.0, 7.0])
+def test_a_power_is_followed_as_it_falls():
+    sizes = np.array([25, 50, 100])
+    steps = np.log(sizes / 25.0)
+    straight, bent = 3.0 * sizes**0.8, np.exp(0.9 * steps - 0.1 * steps**2)
+    measured = np.column_stack([sizes / 5.0, straight, np.full(3, 7.0), bent])
+    found = trial_training._extended(measured, sizes, 400)
+    reach = np.log(400 / 25.0)
+    wanted = [80.0, 3.0 * 400**0.8, 7.0, np.exp(0.9 * reach - 0.1 * reach**2)]
+    assert found == pytest.approx(wanted)
+    # No number falls, however far.
+    assert np.all(trial_training._extended(measured, sizes, 10**6) >= measured[-1])
+    assert trial_training._extended(measured[:1], [25], 25) == pytest.approx(measured[0])
