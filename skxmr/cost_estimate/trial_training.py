@@ -6,6 +6,7 @@ from typing import NamedTuple
 import numpy as np
 import scipy.sparse as sp
 
+from skxmr._core.arrays import csr_of, offsets_of
 from skxmr.linear.level_model import LevelModel, join_chunks
 from skxmr.linear.pruning import prune_chunk
 
@@ -13,6 +14,7 @@ from skxmr.linear.pruning import prune_chunk
 # trial may have in a sweep; a larger cluster is trained on a part of its rows.
 CHILDREN = 96
 VISITS = 4e6
+LEAST_ROWS = 64
 LANES = 16
 
 
@@ -91,34 +93,33 @@ class TrialTrainer:
         chunk : tuple or None
             As `solve_cluster` returns it; None where there was nothing to train.
         """
-        positives = self._positives(cluster)
-        trained = np.unique(positives.indices)
-        labelled = float(np.diff(self.rows.matrix.indptr)[cluster.labels].sum())
-        trial = ClusterTrial(cluster.factor, labelled, len(trained), positives.nnz)
+        own = self.rows.matrix[cluster.labels]
+        used = np.zeros(own.shape[1], dtype=bool)
+        used[own.indices] = True
+        trained = np.flatnonzero(used)
+        trial = ClusterTrial(cluster.factor, own.nnz, len(trained), 0.0)
         if not len(trained):
             return trial, None
+        n_children = len(cluster.child_indptr) - 1
+        wide = n_children > 4 * CHILDREN // 3
+        order, sizes = self._draw(trained, CHILDREN if wide else n_children)
+        used[:] = False
+        used[order] = True
+        positives = self._positives(cluster, own, used)
+        trial = trial._replace(targets=positives.nnz * len(trained) / len(order))
         costs = self._costs(positives)
-        n_children = positives.shape[1]
         share = 1.0
-        if n_children > 4 * CHILDREN // 3:
+        if wide:
             chosen = np.sort(self.rows.random.permutation(n_children)[:CHILDREN])
             share = n_children / CHILDREN
             positives, costs = _columns(positives, costs, chosen)
-        visits = self.row_sizes[trained].sum() * -(-positives.shape[1] // LANES)
-        sizes = [len(trained)]
-        if visits > VISITS:
-            most = max(64, int(len(trained) * VISITS / visits))
-            if most < len(trained):
-                sizes = [most // 4, most // 2, most]
         measured, chunk = [], None
-        order = self.rows.random.permutation(trained)
         for size in sizes:
-            part = trained if size == len(trained) else np.sort(order[:size])
+            part = np.sort(order[:size])
             values, chunk = self._solve(positives, costs, part, n_children, share, max_weights)
             measured.append(values)
-        whole = dict(
-            zip(("seconds", *MEASURED), _extended(measured, sizes, len(trained)), strict=True)
-        )
+        extended = _extended(measured, sizes, len(trained))
+        whole = dict(zip(("seconds", *MEASURED), extended, strict=True))
         bounds = {"features": self.rows.arrays[3], "words": self.rows.arrays[3] / 64 + 1}
         for name, value in whole.items():
             whole[name] = min(value, bounds.get(name.removeprefix("kept_"), np.inf))
@@ -129,21 +130,28 @@ class TrialTrainer:
         workspace = 8 * entries + 170 * len(trained) + 80 * known + 20 * whole["weights"]
         return trial._replace(**whole, workspace=workspace), chunk
 
-    def _positives(self, cluster):
-        # Rows of each child, as CSC; the values are the labels of the row in it.
-        own = self.rows.matrix[cluster.labels]
-        ones = np.ones(own.nnz, dtype=np.float32)
-        rows = sp.csr_array((ones, own.indices, own.indptr), shape=own.shape)
+    def _draw(self, trained, n_children):
+        # Rows to train on, and how many of them: all, or growing parts of as many as there is time
+        # for.
+        visits = self.row_sizes[trained].sum() * -(-n_children // LANES)
+        if visits <= VISITS or len(trained) <= LEAST_ROWS:
+            return trained, [len(trained)]
+        most = max(LEAST_ROWS, int(len(trained) * VISITS / visits))
+        return self.rows.random.permutation(trained)[:most], [most // 4, most // 2, most]
+
+    def _positives(self, cluster, own, used):
+        # Of the rows that are used, those of each child, as CSC; the values are the labels of the
+        # row in it.
+        kept = used[own.indices]
+        indptr = offsets_of(kept)[own.indptr]
+        ones = np.ones(indptr[-1], dtype=np.float32)
+        found = csr_of(indptr, own.indices[kept], ones, own.shape)
         n_children = len(cluster.child_indptr) - 1
-        if n_children == len(cluster.labels):
-            found = rows
-        else:
-            child = np.repeat(np.arange(n_children), np.diff(cluster.child_indptr))
-            places = (child, np.arange(len(child)))
-            members = sp.csr_array(
-                (np.ones(len(child), dtype=np.float32), places), shape=(n_children, len(child))
-            )
-            found = members @ rows
+        if n_children < len(cluster.labels):
+            # A row for each child, its labels as columns.
+            labels = np.arange(len(cluster.labels))
+            ones = np.ones(len(labels), dtype=np.float32)
+            found = csr_of(cluster.child_indptr, labels, ones, (n_children, len(labels))) @ found
         found.sort_indices()
         return found.T  # CSC without a copy
 
