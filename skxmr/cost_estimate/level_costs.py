@@ -72,6 +72,8 @@ class FitCosts(NamedTuple):
     ----------
     n_rows, n_features, n_labels, n_pairs : int
         Shapes, and positives in all.
+    weight_bytes : int
+        Of one weight.
     trees : list of TreeCosts
         One for each tree.
     feature_entries : float
@@ -86,6 +88,7 @@ class FitCosts(NamedTuple):
     n_features: int
     n_labels: int
     n_pairs: int
+    weight_bytes: int
     trees: list
     feature_entries: float
     feature_seconds: float
@@ -127,6 +130,7 @@ def measure_costs(classifier, X, Y):
         n_features=X[3],
         n_labels=Y.shape[1],
         n_pairs=rows.n_pairs,
+        weight_bytes=np.dtype(classifier.weight_dtype).itemsize,
         trees=[found[id(kind)] for kind in kinds],
         feature_entries=entries,
         feature_seconds=seconds,

@@ -47,6 +47,8 @@ def refuse_if_too_large(classifier, X, Y):
     changes = []
     if classifier.model_dir is None:
         changes.append("give a model_dir, so that weights go to files")
+        if classifier.weight_dtype == "float32":
+            changes.append("keep weights as weight_dtype='float16'")
         changes.append(f"raise weight_threshold (now {classifier.weight_threshold})")
         if classifier.n_trees > 1:
             changes.append(f"lower n_trees (now {classifier.n_trees})")

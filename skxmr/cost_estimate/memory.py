@@ -5,7 +5,7 @@ from typing import NamedTuple
 from joblib import effective_n_jobs
 
 from skxmr.linear import FolderStore
-from skxmr.linear.level_model import DENSE_CHILDREN
+from skxmr.linear.level_model import DENSE_CHILDREN, MOST_DENSE
 
 # Bits of a summary stand for so many features; see `feature_sets`.
 SUMMARY_FEATURES = 64 * 64
@@ -110,38 +110,42 @@ def pair_bytes(targets, n_pairs):
     return 12 * targets + 12 * n_pairs
 
 
+def is_dense(level, kept):
+    """Return whether a level is scored from dense vectors."""
+    features = level.kept_features if kept else level.features
+    return level.width <= DENSE_CHILDREN and features <= MOST_DENSE
+
+
 def _of_tree(tree, costs, n_workers, to_files):
     # Bytes: what training needs beside the model, its weights, its tables.
     pairs = pair_bytes(sum(level.targets for level in tree.levels), costs.n_pairs)
     spaces = _workspaces(tree, n_workers)
-    solved = [_weight_bytes(level, costs.n_features, kept=to_files) for level in tree.levels]
-    kept = [_weight_bytes(level, costs.n_features, kept=True) for level in tree.levels]
-    tables = [_table_bytes(level, costs.n_features, kept=True) for level in tree.levels]
+    kept = [_weight_bytes(level, costs, kept=True) for level in tree.levels]
+    tables = [_table_bytes(level, costs, kept=True) for level in tree.levels]
     if to_files:
         # A block of weights a worker, in chunks and joined; or a block and its tables.
         share = 1 / FolderStore.sizes["n_blocks"]
         most = FolderStore.sizes["max_children"]
         blocks = [
             min(1.0, max(share, 1 / level.n_parents), most / level.n_children) * (size + table)
-            for level, size, table in zip(tree.levels, solved, tables, strict=True)
+            for level, size, table in zip(tree.levels, kept, tables, strict=True)
         ]
-        return (
-            pairs + max(spaces + n_workers * max(blocks), 2 * max(blocks)),
-            sum(kept),
-            sum(tables),
-        )
+        training = pairs + max(spaces + n_workers * max(blocks), 2 * max(blocks))
+        return training, sum(kept), sum(tables)
     # Memory of blocks is not given back as they are joined; to fill a dense table takes two
     # numbers of 64 bits for each weight.
-    before, most = 0.0, spaces
-    for level, size in zip(tree.levels, solved, strict=True):
-        table = _table_bytes(level, costs.n_features, kept=False)
-        filling = 16 * level.weights if level.width <= DENSE_CHILDREN else 0
-        most = max(most, before + size + table + filling)
+    solved, before, most = 0.0, 0.0, spaces
+    for level in tree.levels:
+        size = _weight_bytes(level, costs, kept=False)
+        table = _table_bytes(level, costs, kept=False)
+        filling = 16 * level.weights if is_dense(level, kept=False) else 0
+        solved += size + 8 * level.words
         before += size + table
-    if solved[-1] > kept[-1]:
+        most = max(most, before + filling)
+    last = tree.levels[-1]
+    if last.kept_weights < last.weights:
         most = max(most, before + kept[-1] + tables[-1])
-    peak = pairs + sum(solved) + most
-    return max(0.0, peak - sum(kept) - sum(tables)), sum(kept), sum(tables)
+    return max(0.0, pairs + solved + most - sum(kept) - sum(tables)), sum(kept), sum(tables)
 
 
 def _workspaces(tree, n_workers):
@@ -156,20 +160,19 @@ def _workspaces(tree, n_workers):
     return total
 
 
-def _counts(level, kept):
-    prefix = "kept_" if kept else ""
-    return [getattr(level, prefix + name) for name in ("weights", "features", "words")]
-
-
-def _weight_bytes(level, n_features, kept):
-    weights, features, words = _counts(level, kept)
+def _weight_bytes(level, costs, kept):
+    # Words of the bitmaps are in the tables, beside their ranks.
+    weights = level.kept_weights if kept else level.weights
+    features = level.kept_features if kept else level.features
     narrow = 1 if level.width < 2**8 else 2
-    summaries = 8 * level.n_parents * -(-n_features // SUMMARY_FEATURES)
-    return (4 + narrow) * weights + narrow * features + 8 * words + summaries + 8 * level.n_children
+    summaries = 8 * level.n_parents * -(-costs.n_features // SUMMARY_FEATURES)
+    each = costs.weight_bytes + narrow
+    return each * weights + narrow * features + summaries + 16 * level.n_children
 
 
-def _table_bytes(level, n_features, kept):
-    _, features, words = _counts(level, kept)
-    summaries = 4 * level.n_parents * -(-n_features // SUMMARY_FEATURES)
-    each = 4 * DENSE_CHILDREN if level.width <= DENSE_CHILDREN else 4
-    return each * features + 4 * words + summaries
+def _table_bytes(level, costs, kept):
+    features = level.kept_features if kept else level.features
+    words = level.kept_words if kept else level.words
+    summaries = 4 * level.n_parents * -(-costs.n_features // SUMMARY_FEATURES)
+    dense = DENSE_CHILDREN * costs.weight_bytes * features if is_dense(level, kept) else 0
+    return dense + 16 * words + summaries + 24 * level.n_parents

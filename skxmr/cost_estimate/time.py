@@ -7,6 +7,7 @@ import joblib
 import numpy as np
 from joblib import effective_n_jobs
 
+from skxmr.cost_estimate.memory import is_dense
 from skxmr.linear.level_model import DENSE_CHILDREN
 
 # Bytes that are written to learn what new memory takes.
@@ -76,8 +77,9 @@ def estimate_time(costs, n_jobs):
         trees += tree.seconds
         training += SORTS * costs.sort_seconds * len(tree.levels)
         for level in tree.levels:
-            dense = level.width <= DENSE_CHILDREN
-            written = 16 * level.weights + (64 if dense else 8) * level.features
+            written = 8 * level.weights + 2 * level.features + 40 * level.words
+            if is_dense(level, kept=True):
+                written += 16 * level.weights + DENSE_CHILDREN * costs.weight_bytes * level.features
             training += level.seconds + level.join_seconds + each * written
             longest = max(longest, level.longest)
     return TimeEstimate(

@@ -91,7 +91,7 @@ class TrialTrainer:
         trial : ClusterTrial
             What it takes.
         chunk : tuple or None
-            As `solve_cluster` returns it; None where there was nothing to train.
+            As `Solver.solve` returns it; None where there was nothing to train.
         """
         own = self.rows.matrix[cluster.labels]
         used = np.zeros(own.shape[1], dtype=bool)
@@ -225,7 +225,7 @@ def join_seconds(chunks, n_features):
     n_weights = sum(len(chunk[4]) for chunk in chunks)
     if not n_weights:
         return 0.0
-    indptr = np.append(0, np.cumsum([len(chunk[5]) for chunk in chunks]))
+    indptr = np.append(0, np.cumsum([len(chunk[-3]) for chunk in chunks]))
     begun = time.process_time()
     names = np.arange(indptr[-1], dtype=np.int32)
     LevelModel.from_blocks([join_chunks(chunks)], indptr, names, n_features)

@@ -15,6 +15,8 @@ from skxmr.cost_estimate import limits
         {"weight_threshold": 0.2},
         {"weight_threshold": 0.0},
         {"max_leaf_size": 16},
+        {"weight_dtype": "float16"},
+        {"weight_dtype": "int8"},
         {"max_leaf_size": 2000},
         {"branching_factor": 64, "max_leaf_size": 10},
         {"n_trees": 2},
@@ -30,7 +32,8 @@ def test_the_model_is_of_the_size_that_was_estimated(data, options):
     model.fit(*data)
     trees = getattr(model._model, "trees", [model._model])
     levels = [level for tree in trees for level in tree.levels]
-    weights = sum(array.nbytes for level in levels for array in level.arrays.values())
+    arrays = [array for level in levels for name, array in level.arrays.items() if name != "words"]
+    weights = sum(array.nbytes for array in arrays)
     tables = sum(array.nbytes for level in levels for array in level.tables.values())
     assert weights / 1.25 < estimate.weights < 1.25 * weights
     assert tables / 1.3 < estimate.tables < 1.3 * tables
@@ -62,6 +65,8 @@ def test_parts_follow_the_parameters(data):
     threads = XRLinearClassifier(n_jobs=8).estimate_memory(X, Y)
     assert threads.label_features > default.label_features
     assert threads.training > default.training
+    narrow = XRLinearClassifier(weight_dtype="float16").estimate_memory(X, Y)
+    assert narrow.weights < 0.7 * default.weights
     few = XRLinearClassifier(max_weights_per_label=5).estimate_memory(X, Y)
     assert few.weights < default.weights
     assert few.peak >= default.peak  # bounded once it is there
