@@ -18,6 +18,7 @@ from skxmr._core.validation import (
     set_seen,
     validate_fit_data,
 )
+from skxmr.cost_estimate import CostEstimationMixin, refuse_if_too_large
 from skxmr.html_caption import SizeCaptionMixin
 from skxmr.indexing import HierarchicalLabelTree, LabelFeatureUnion, LabelHierarchy
 from skxmr.indexing.label_index import label_indexing
@@ -25,7 +26,6 @@ from skxmr.indexing.label_representations import REPRESENTATIONS
 from skxmr.linear import LOSSES, WEIGHT_TYPES, count_sweeps
 from skxmr.linear.relevance import NORMS, check_relevance
 from skxmr.matching.negative_sampling import check_negatives
-from skxmr.memory_estimate import MemoryEstimationMixin, refuse_if_too_large
 from skxmr.option_checks import check_combination
 from skxmr.prediction import RankingPredictionMixin
 from skxmr.pruning import WeightPruningMixin
@@ -38,7 +38,7 @@ from skxmr.unfinished_fit import UnfinishedFit
 class XRLinearClassifier(
     RankingPredictionMixin,
     WeightPruningMixin,
-    MemoryEstimationMixin,
+    CostEstimationMixin,
     SizeCaptionMixin,
     CallbackSupportMixin,
     ClassifierMixin,
@@ -354,7 +354,7 @@ class XRLinearClassifier(
             differ in number, or a given hierarchy has another number of labels. Nothing fitted
             before is lost.
         MemoryError
-            If `estimate_memory` is more than twice what the machine has.
+            If `estimate_memory` is over half as much again as what the machine has.
         OSError
             If `model_dir` cannot be written. What was finished is kept.
         """

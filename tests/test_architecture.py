@@ -25,7 +25,7 @@ FLOORS = {
     "skxmr.tree_ensemble": 4,
     "skxmr.option_checks": 4,
     "skxmr.html_caption": 4,
-    "skxmr.memory_estimate": 4,
+    "skxmr.cost_estimate": 5,
     "skxmr.presets": 4,
     "skxmr.tree_training": 5,
     "skxmr.unfinished_fit": 5,

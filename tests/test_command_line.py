@@ -73,6 +73,16 @@ def test_repository_files(xmc_files, capsys, scaled):
         assert line.split() == [str(k), *(f"{100 * value:.2f}" for value in expected)]
 
 
+def test_an_estimate_trains_nothing(xmc_files, folder, capsys):
+    files = sorted(folder.iterdir())
+    assert main(["train", "train.txt", "model", "--estimate", "--n-trees", "2"]) == 0
+    memory, time = capsys.readouterr().out.splitlines()
+    (X, Y), _ = xmc_files
+    assert memory == f"memory: {XRLinearClassifier(n_trees=2).estimate_memory(X, Y)}"
+    assert re.fullmatch(r"time: [\d.]+ s \(of the processor: .*\)", time)
+    assert sorted(folder.iterdir()) == files
+
+
 def test_texts_keep_their_vectoriser_and_label_names(folder, capsys):
     assert main(["train", "texts.tsv", "model", "--random-state", "0"]) == 0
     shown = capsys.readouterr()

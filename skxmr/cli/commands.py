@@ -61,6 +61,11 @@ def make_parser():
         help="scale rows of the repository's format to unit length, as the parameters are meant "
         "for; texts always are",
     )
+    train.add_argument(
+        "--estimate",
+        action="store_true",
+        help="print what memory and time the fit would take, and end",
+    )
     train.add_argument("--verbose", type=int, default=1, help="0: silent, 1: lines, 2: a bar")
     defaults = XRLinearClassifier().get_params()
     tree = HierarchicalLabelTree()  # what None of the classifier's own stands for
@@ -130,6 +135,10 @@ def train(parser, options):
     _check_parameters(parser, model)
     check_place(options.model, FORMAT)  # before it is trained
     X, Y, preparation = read_training_file(options.data, options.normalize)
+    if options.estimate:
+        estimate = model.estimate_costs(X, Y)
+        print(f"memory: {estimate.memory}\ntime: {estimate.time}")
+        return
     model.fit(X, Y).set_params(verbose=0)
     extras = {"preparation": preparation._asdict()}
     if Y.shape[0] >= 3:

@@ -100,6 +100,28 @@ def balanced_hierarchy(n_labels, branching_factor, max_leaf_size, *, bisector, s
         Most rounds of a cut, at least 1.
     """
     counts = split_counts(n_labels, branching_factor, max_leaf_size)
+    return hierarchy_of_counts(n_labels, counts, bisector=bisector, seed=seed, n_jobs=n_jobs)
+
+
+def hierarchy_of_counts(n_labels, counts, *, bisector, seed, n_jobs):
+    """Group labels as `balanced_hierarchy` does, with given numbers of children.
+
+    Parameters
+    ----------
+    n_labels : int
+        Number of labels.
+    counts : list of int
+        Children of a node on each level above the labels, as `split_counts` returns them.
+    bisector, seed, n_jobs
+        As for `balanced_hierarchy`.
+
+    Returns
+    -------
+    hierarchy : LabelHierarchy
+        The tree.
+    n_iter : int
+        Most rounds of a cut, at least 1.
+    """
     n_workers = effective_n_jobs(n_jobs)
     pieces = [_descend(np.arange(n_labels, dtype=np.int32), 0, counts)]
     n_iter = 1

@@ -1,0 +1,13 @@
+"""What a fit takes, before it is begun: memory and time.
+
+The number of weights decides, and nothing but training tells it. So clusters of the tree are drawn
+(`sampled_tree`), trained as a fit does (`trial_training`), and scaled to their levels
+(`level_costs`); bytes and seconds of all arrays and stages follow (`memory`, `time`).
+"""
+
+from skxmr.cost_estimate.estimation import CostEstimationMixin
+from skxmr.cost_estimate.limits import refuse_if_too_large
+from skxmr.cost_estimate.memory import MemoryEstimate
+from skxmr.cost_estimate.time import TimeEstimate
+
+__all__ = ["CostEstimationMixin", "MemoryEstimate", "TimeEstimate", "refuse_if_too_large"]

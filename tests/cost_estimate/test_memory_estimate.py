@@ -1,0 +1,181 @@
+"""The memory that a fit will take is known before it is begun."""
+
+import numpy as np
+import pytest
+
+from skxmr import HierarchicalLabelTree, LabelHierarchy, XRLinearClassifier
+from skxmr._core.validation import as_row_arrays
+from skxmr.cost_estimate import limits
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"weight_threshold": 0.2},
+        {"weight_threshold": 0.0},
+        {"max_leaf_size": 16},
+        {"weight_dtype": "float16"},
+        {"weight_dtype": "int8"},
+        {"max_leaf_size": 2000},
+        {"branching_factor": 64, "max_leaf_size": 10},
+        {"n_trees": 2},
+        {"C": 4.0, "relevance_norm": "l1"},
+        {"loss": "log_loss", "relevance_norm": "max"},
+        {"max_weights_per_label": 20, "relevance_norm": None},
+    ],
+    ids=str,
+)
+def test_the_model_is_of_the_size_that_was_estimated(data, options):
+    model = XRLinearClassifier(random_state=0, **options)
+    estimate = model.estimate_memory(*data)
+    model.fit(*data)
+    trees = getattr(model._model, "trees", [model._model])
+    levels = [level for tree in trees for level in tree.levels]
+    arrays = [array for level in levels for name, array in level.arrays.items() if name != "words"]
+    weights = sum(array.nbytes for array in arrays)
+    tables = sum(array.nbytes for level in levels for array in level.tables.values())
+    assert weights / 1.25 < estimate.weights < 1.25 * weights
+    assert tables / 1.3 < estimate.tables < 1.3 * tables
+
+
+def test_the_files_of_a_model_are_of_the_size_that_was_estimated(data, tmp_path):
+    model = XRLinearClassifier(model_dir=tmp_path / "model", random_state=0)
+    estimate = model.estimate_memory(*data)
+    assert not list(tmp_path.iterdir())
+    model.fit(*data)
+    size = sum(file.stat().st_size for file in (tmp_path / "model").rglob("*"))
+    assert size / 1.3 < estimate.files < 1.3 * size
+    assert estimate.weights == estimate.tables == 0
+
+
+def test_parts_follow_the_parameters(data):
+    X, Y = data
+    default = XRLinearClassifier().estimate_memory(X, Y)
+    assert default.rows <= 8 * (X.shape[0] + 1)
+    assert default.peak > default.weights + default.tables
+    assert default.files == 0
+    assert XRLinearClassifier().estimate_memory(X.astype(np.float64), Y).rows >= 4 * X.nnz
+    assert XRLinearClassifier().estimate_memory(X.tocsc(), Y).rows >= 8 * X.nnz
+    more = XRLinearClassifier(weight_threshold=0.0).estimate_memory(X, Y)
+    assert more.weights > 5 * default.weights
+    assert more.peak > default.peak
+    trees = XRLinearClassifier(n_trees=3).estimate_memory(X, Y)
+    assert trees.weights == 3 * default.weights
+    threads = XRLinearClassifier(n_jobs=8).estimate_memory(X, Y)
+    assert threads.label_features > default.label_features
+    assert threads.training > default.training
+    narrow = XRLinearClassifier(weight_dtype="float16").estimate_memory(X, Y)
+    assert narrow.weights < 0.7 * default.weights
+    few = XRLinearClassifier(max_weights_per_label=5).estimate_memory(X, Y)
+    assert few.weights < default.weights
+    assert few.peak >= default.peak  # bounded once it is there
+    files = XRLinearClassifier(model_dir="model").estimate_memory(X, Y)
+    assert files.peak < default.peak
+    assert files.files == default.weights + default.tables
+    assert f"{default.peak / 1e6:,.0f} MB" in str(default)
+    assert ("files" in str(default), "files" in str(files)) == (False, True)
+
+
+def test_kinds_of_trees(data):
+    X, Y = data
+    model = XRLinearClassifier(random_state=0).fit(X, Y)
+    known = XRLinearClassifier(label_tree=model.hierarchy_).estimate_memory(X, Y)
+    found = XRLinearClassifier().estimate_memory(X, Y)
+    assert known.label_features == 0
+    assert known.weights / 1.2 < found.weights < 1.2 * known.weights
+    for clustering in ("random", "kmeans"):
+        tree = HierarchicalLabelTree(clustering=clustering, max_leaf_size=50)
+        assert XRLinearClassifier(label_tree=tree).estimate_memory(X, Y).weights > 0
+
+
+def test_it_takes_and_refuses_what_fit_does(data):
+    X, Y = (M[:100] for M in data)
+    model = XRLinearClassifier(random_state=0)
+    lists = model.estimate_memory(X.toarray().tolist(), Y.toarray().tolist())
+    dense = model.estimate_memory(X.toarray(), Y.toarray())
+    assert lists[1:] == dense[1:]
+    assert model.estimate_memory(X, ["a", "b"] * 50).peak > 0
+    assert model.estimate_memory(X, np.arange(100) % 3).peak < dense.peak
+    with pytest.raises(ValueError, match="inconsistent numbers"):
+        model.estimate_memory(X[:50], Y)
+    with pytest.raises(ValueError, match="infinity"):
+        model.estimate_memory(X * np.inf, Y)
+    other = XRLinearClassifier(label_tree=LabelHierarchy.from_parents([[0, 0]]))
+    with pytest.raises(ValueError, match="LabelHierarchy of 2 labels"):
+        other.estimate_memory(X, Y)
+
+
+@pytest.mark.parametrize("case", ["no positives", "no features", "one label", "one row"])
+def test_data_of_which_little_can_be_learnt(data, case):
+    X, Y = (M[:50] for M in data)
+    if case == "no positives":
+        Y = 0 * Y
+    elif case == "no features":
+        X = 0 * X
+    elif case == "one label":
+        Y = Y[:, [int(np.argmax(Y.sum(axis=0)))]]
+    else:
+        X, Y = X[:1], Y[:1]
+    model = XRLinearClassifier(max_leaf_size=20)
+    assert model.estimate_memory(X, Y).peak > 0
+    assert model.estimate_time(X, Y).cpu >= 0
+
+
+def test_nothing_is_changed(data):
+    X, Y = data
+    kept = X.copy(), Y.copy()
+    model = XRLinearClassifier(random_state=np.random.RandomState(3))
+    before = dict(vars(model))
+    own = model.random_state.get_state()[1].copy()
+    first, second = model.estimate_memory(X, Y), model.estimate_memory(X, Y)
+    assert first == second
+    assert vars(model) == before
+    assert np.array_equal(model.random_state.get_state()[1], own)
+    assert all((a != b).nnz == 0 for a, b in zip(kept, data, strict=True))
+
+
+def test_a_fit_that_cannot_end_is_refused_with_what_to_change(data, monkeypatch):
+    X, Y = data
+    model = XRLinearClassifier(n_trees=3, random_state=0)
+    peak = model.estimate_memory(X, Y).peak
+    monkeypatch.setattr(limits, "memory_limit", lambda: peak // 2)
+    changes = r"give a model_dir.*weight_threshold \(now 0\.1\).*n_trees \(now 3\)"
+    with pytest.raises(MemoryError, match=changes):
+        model.fit(X, Y)
+    assert not hasattr(model, "hierarchy_")
+    # An estimate is not a measurement: what may fit is tried.
+    monkeypatch.setattr(limits, "memory_limit", lambda: peak // 1.4)
+    model.fit(X, Y)
+    monkeypatch.setattr(limits, "memory_limit", lambda: None)
+    model.fit(X, Y)
+
+
+def test_a_fit_into_files_is_refused_for_its_own_reasons(data, monkeypatch, tmp_path):
+    X, Y = data
+    memory = XRLinearClassifier(n_trees=8, weight_threshold=0.0, random_state=0)
+    files = XRLinearClassifier(**memory.get_params()).set_params(model_dir=tmp_path / "model")
+    limit = files.estimate_memory(X, Y).peak
+    monkeypatch.setattr(limits, "memory_limit", lambda: limit)
+    with pytest.raises(MemoryError, match="give a model_dir"):
+        memory.fit(X, Y)
+    files.set_params(n_trees=1).fit(X, Y)
+    monkeypatch.setattr(limits, "memory_limit", lambda: limit // 100)
+    files.set_params(n_jobs=2, model_dir=tmp_path / "other")
+    with pytest.raises(MemoryError, match=r"lower n_jobs \(now 2\) or train on fewer rows"):
+        files.fit(X, Y)
+    assert not (tmp_path / "other").exists()
+
+
+def test_the_bound_that_spares_an_estimate_is_above_it(data):
+    X, Y = data
+    for threshold in (0.0, 0.05, 0.1, 0.4):
+        for n_jobs in (1, 4):
+            model = XRLinearClassifier(weight_threshold=threshold, n_jobs=n_jobs)
+            rows = as_row_arrays(X)
+            assert limits._most(model, rows, Y) > model.estimate_memory(X, Y).peak
+
+
+def test_the_limit_is_that_of_the_machine_or_less():
+    limit = limits.memory_limit()
+    assert limit is None or 2**20 < limit < 2**60
