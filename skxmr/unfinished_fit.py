@@ -13,7 +13,7 @@ from sklearn.utils import check_random_state
 
 from skxmr._core.files import to_go_on, write_whole
 from skxmr._core.model_saver import model_saver
-from skxmr._core.validation import MAX_SEED
+from skxmr._core.validation import MAX_SEED, set_seen
 from skxmr._core.version import __version__
 from skxmr.indexing import LabelHierarchy
 from skxmr.linear import FolderStore
@@ -80,7 +80,7 @@ class UnfinishedFit:
             kept = {"key": key, "seed": seed}
             shutil.rmtree(self._part, ignore_errors=True)
             self._part.mkdir()
-            (self._part / FIT).write_text(json.dumps(kept), encoding="utf-8")
+            write_whole(self._part / FIT, lambda file: file.write(json.dumps(kept).encode()))
             os.rename(self._part, self.path)
         return check_random_state(random_state if kept["seed"] is None else kept["seed"])
 
@@ -125,6 +125,7 @@ class UnfinishedFit:
             The same, the model a memory map.
         """
         fitted = copy.copy(classifier)
+        set_seen(fitted, {})  # of an earlier fit
         vars(fitted).update(attributes)
         saver = model_saver()
         try:

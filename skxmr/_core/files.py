@@ -37,11 +37,23 @@ def sync(file):
     os.fsync(file.fileno())
 
 
+def sync_folder(folder):
+    """Bring the names of the files in a folder to the disk."""
+    if os.name != "nt":  # where folders cannot be opened
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+
 def to_go_on(error, folder):
     """Return an error of the same kind that says how the work that stopped goes on."""
-    return OSError(
-        error.errno,
-        f"{error.strerror}: what was finished is kept in {folder}; fit again, with the same data "
-        "and parameters, to go on from there",
-        error.filename,
+    # Python's own errors of a file have a number; ours are a message alone.
+    message = (
+        f"{error.strerror or error}: what was finished is kept in {folder}; fit again, with the "
+        "same data and parameters, to go on from there"
     )
+    if error.errno is None:
+        return type(error)(message)
+    return OSError(error.errno, message, error.filename)
