@@ -11,7 +11,7 @@ import joblib
 import numpy as np
 from sklearn.utils import check_random_state
 
-from skxmr._core.files import to_go_on, write_whole
+from skxmr._core.files import held, to_go_on, write_whole
 from skxmr._core.model_saver import model_saver
 from skxmr._core.validation import MAX_SEED, set_seen
 from skxmr._core.version import __version__
@@ -40,6 +40,20 @@ class UnfinishedFit:
         self.path = self.model_dir.with_name(self.model_dir.name + SUFFIX)
         # What is being made or removed has this name.
         self._part = self.path.with_name(f".{self.path.name}.part")
+
+    def __enter__(self):
+        """Keep other fits out of the folder, or refuse to be the second there."""
+        self._held = held(
+            self.path.with_name(f".{self.path.name}.lock"),
+            f"model_dir={str(self.model_dir)!r}: another fit is at work in {self.path}. Wait for "
+            "its end, or choose another model_dir.",
+        )
+        self._held.__enter__()
+        return self
+
+    def __exit__(self, *error):
+        """Let others in."""
+        return self._held.__exit__(*error)
 
     def begin(self, random_state, *key):
         """Make the folder, or go on with the one that is there.

@@ -295,6 +295,33 @@ def test_a_place_that_is_taken_while_the_fit_goes_on(data, tmp_path, monkeypatch
     assert unfinished(tmp_path / "model").is_dir()
 
 
+def test_a_second_fit_at_the_same_time_is_refused(data, tmp_path, monkeypatch):
+    X, Y = data
+    model_dir = tmp_path / "model"
+    train = classifier_module.train_trees
+    refusals = []
+
+    def train_beside(*args, **kwargs):
+        monkeypatch.undo()
+        with pytest.raises(BlockingIOError, match="another fit is at work"):
+            classifier(model_dir).fit(X, Y)
+        other = run(model_dir, random_state=0)
+        refusals.append(other.communicate()[1])
+        return train(*args, **kwargs)
+
+    monkeypatch.setattr(classifier_module, "train_trees", train_beside)
+    classifier(model_dir).fit(X, Y)
+    assert "another fit is at work" in refusals[0]
+    assert [entry.name for entry in tmp_path.iterdir()] == ["model"]
+    # One that failed is at work no more, though its error is still known.
+    monkeypatch.setattr(classifier_module, "train_trees", None)
+    with pytest.raises(TypeError) as known:
+        classifier(model_dir).fit(X, Y)
+    monkeypatch.undo()
+    classifier(model_dir).fit(X, Y)
+    assert known
+
+
 def test_names_of_features_of_an_earlier_fit_are_not_written(data, tmp_path):
     X, Y = data
     model = classifier(tmp_path / "model").fit(X, Y)

@@ -1,7 +1,13 @@
 """Files that are whole or not there."""
 
 import os
-from contextlib import suppress
+from contextlib import contextmanager, suppress
+
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None
+    import msvcrt
 
 
 def write_whole(path, write):
@@ -45,6 +51,46 @@ def sync_folder(folder):
             os.fsync(descriptor)
         finally:
             os.close(descriptor)
+
+
+@contextmanager
+def held(path, refusal):
+    """Hold a file that one user at a time may hold; it is there as long as it is held.
+
+    A user that is killed holds it no more. Where the file system has no locks, nobody is kept out.
+
+    Parameters
+    ----------
+    path : Path
+        The file; made if it is not there.
+    refusal : str
+        What the error says.
+
+    Raises
+    ------
+    BlockingIOError
+        If somebody else holds it: another process, or another user in this one.
+    """
+    with open(path, "ab") as file:
+        try:
+            if fcntl:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            else:
+                msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
+        except (BlockingIOError, PermissionError):
+            raise BlockingIOError(refusal) from None
+        except OSError:
+            pass  # no locks
+        if fcntl and not (path.exists() and os.path.samestat(os.fstat(file.fileno()), path.stat())):
+            raise BlockingIOError(refusal)  # it was opened just before its last user removed it
+        try:
+            yield
+        finally:
+            if fcntl:  # while it is held: later it may be the next one's
+                path.unlink(missing_ok=True)
+    if not fcntl:
+        with suppress(OSError):  # the next one has it open
+            path.unlink()
 
 
 def to_go_on(error, folder):
