@@ -11,7 +11,7 @@ import joblib
 import numpy as np
 from sklearn.utils import check_random_state
 
-from skxmr._core.files import held, to_go_on, write_whole
+from skxmr._core.files import check_archive, held, to_go_on, write_whole
 from skxmr._core.model_saver import model_saver
 from skxmr._core.validation import MAX_SEED, set_seen
 from skxmr._core.version import __version__
@@ -96,12 +96,17 @@ class UnfinishedFit:
             self._part.mkdir()
             write_whole(self._part / FIT, lambda file: file.write(json.dumps(kept).encode()))
             os.rename(self._part, self.path)
-        return check_random_state(random_state if kept["seed"] is None else kept["seed"])
+        if kept["seed"] is not None:
+            return check_random_state(kept["seed"])
+        # An instance moves on when the fit has ended: one that stopped is to be the same again.
+        self._random_state = copy.deepcopy(check_random_state(random_state))
+        return self._random_state
 
     def hierarchies(self, make):
         """Return the trees of labels: from the folder, or made and kept there."""
         file = self.path / TREES
         if file.exists():
+            check_archive(file, "the same trees are made anew, their weights are kept")
             with np.load(file) as kept:
                 levels = [int(n) for n in kept["n_levels"]]
                 return [
@@ -139,6 +144,9 @@ class UnfinishedFit:
             The same, the model a memory map.
         """
         fitted = copy.copy(classifier)
+        moves_on = isinstance(classifier.random_state, np.random.RandomState)
+        if moves_on:
+            fitted.random_state = self._random_state
         set_seen(fitted, {})  # of an earlier fit
         vars(fitted).update(attributes)
         saver = model_saver()
@@ -146,6 +154,8 @@ class UnfinishedFit:
             saver.save(fitted, self.model_dir, self.path)
         except OSError as error:
             raise to_go_on(error, self.path) from error
+        if moves_on:
+            classifier.random_state.set_state(self._random_state.get_state())
         loaded = saver.load(self.model_dir)
         with suppress(OSError):  # a file that is mapped cannot be removed on Windows
             os.rename(self.path, self._part)

@@ -21,6 +21,7 @@ import skxmr.classifier as classifier_module
 from skxmr import HierarchicalLabelTree, XRLinearClassifier, load_model
 from skxmr.datasets import make_extreme_multilabel
 from skxmr.linear import level_model
+from skxmr.unfinished_fit import UnfinishedFit
 
 SIZES = {"n_samples": 1500, "n_features": 800, "n_labels": 900}
 
@@ -227,6 +228,40 @@ def test_a_damaged_block(data, tmp_path):
             classifier(model_dir).fit(X, Y)
     block.unlink()
     assert_same_models(classifier(model_dir).fit(X, Y), classifier(None).fit(X, Y))
+
+
+def test_damaged_trees(data, tmp_path, monkeypatch):
+    X, Y = data
+    monkeypatch.setattr(UnfinishedFit, "finish", refuse)
+    with pytest.raises(OSError, match="disk is full"):
+        classifier(tmp_path / "model").fit(X, Y)
+    monkeypatch.undo()
+    trees = unfinished(tmp_path / "model") / "trees.npz"
+    whole = trees.read_bytes()
+    for damaged in (whole[:-100], whole[:600] + bytes([whole[600] ^ 1]) + whole[601:], b""):
+        trees.write_bytes(damaged)
+        with pytest.raises(ValueError, match=r"trees\.npz is damaged.*Remove this file"):
+            classifier(tmp_path / "model").fit(X, Y)
+    trees.unlink()
+    assert_same_models(classifier(tmp_path / "model").fit(X, Y), classifier(None).fit(X, Y))
+
+
+def refuse(*args):
+    raise OSError("the disk is full")
+
+
+def test_an_instance_of_random_numbers_moves_on_when_the_fit_has_ended(data, tmp_path, monkeypatch):
+    X, Y = data
+    wanted = classifier(None, random_state=np.random.RandomState(0)).fit(X, Y)
+    model = classifier(tmp_path / "model", random_state=np.random.RandomState(0))
+    monkeypatch.setattr(UnfinishedFit, "finish", refuse)
+    with pytest.raises(OSError, match="disk is full"):
+        model.fit(X, Y)
+    monkeypatch.undo()
+    assert_same_models(model.fit(X, Y), wanted)
+    numbers = [each.random_state.randint(2**31) for each in (model, wanted)]
+    numbers.append(load_model(tmp_path / "model").random_state.randint(2**31))
+    assert len(set(numbers)) == 1
 
 
 @pytest.mark.skipif(os.name == "nt", reason="no limit of the size of files")

@@ -1,6 +1,7 @@
 """Files that are whole or not there."""
 
 import os
+import zipfile
 from contextlib import contextmanager, suppress
 
 try:
@@ -51,6 +52,19 @@ def sync_folder(folder):
             os.fsync(descriptor)
         finally:
             os.close(descriptor)
+
+
+def check_archive(file, consequence):
+    """Refuse an ``.npz`` file that is damaged; `consequence` says what its loss costs."""
+    try:
+        with zipfile.ZipFile(file) as archive:
+            damaged = archive.testzip()
+    except zipfile.BadZipFile as error:
+        damaged = str(error)
+    if damaged:
+        raise ValueError(
+            f"{file} is damaged ({damaged}). Remove this file and fit again: {consequence}."
+        )
 
 
 @contextmanager

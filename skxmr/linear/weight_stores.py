@@ -3,14 +3,13 @@
 import json
 import os
 import shutil
-import zipfile
 from contextlib import ExitStack
 from pathlib import Path
 
 import numpy as np
 from joblib import effective_n_jobs
 
-from skxmr._core.files import sync_folder, to_go_on, write_whole
+from skxmr._core.files import check_archive, sync_folder, to_go_on, write_whole
 from skxmr.linear.array_files import ArrayFile
 from skxmr.linear.level_model import (
     JOINED,
@@ -92,16 +91,7 @@ class FolderStore:
         file = self._file(level, block)
         if not file.exists():
             return None
-        try:
-            with zipfile.ZipFile(file) as archive:
-                damaged = archive.testzip()
-        except zipfile.BadZipFile as error:
-            damaged = str(error)
-        if damaged:
-            raise ValueError(
-                f"{file} is damaged ({damaged}). Remove this file and fit again: its clusters are "
-                "trained anew, all others are kept."
-            )
+        check_archive(file, "its clusters are trained anew, all others are kept")
         return file
 
     def keep(self, level, block, solved):
