@@ -74,7 +74,7 @@ def fit_once(folder, backend, empty):
             model.fit(X, Y)
         wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
         if not empty:
-            made = joblib.hash([np.asarray(level.arrays["words"]) for level in model._model.levels])
+            made = joblib.hash([level.arrays for level in model._model.levels])
     used = resource.getrusage(resource.RUSAGE_CHILDREN)
     return {"wall": wall, "cpu": cpu + used.ru_utime + used.ru_stime, "model": made}
 

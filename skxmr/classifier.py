@@ -1,5 +1,6 @@
 """The estimator that joins the three stages."""
 
+from contextlib import nullcontext
 from numbers import Integral, Real
 from os import PathLike
 
@@ -356,7 +357,7 @@ class XRLinearClassifier(
         MemoryError
             If `estimate_memory` is over half as much again as what the machine has.
         OSError
-            If `model_dir` cannot be written. What was finished is kept.
+            If `model_dir` cannot be written, or another fit is at it. What was finished is kept.
         """
         scoring = self._scoring()
         (X, y), seen = validate_fit_data(
@@ -375,7 +376,7 @@ class XRLinearClassifier(
         refuse_if_too_large(self, rows, Y)
         options = training_options(self, scoring, negatives, relevance, weights)
         unfinished = None if self.model_dir is None else UnfinishedFit(self.model_dir)
-        with report_progress(self, X, y) as progress:
+        with unfinished or nullcontext(), report_progress(self, X, y) as progress:
             keep = {"memory": self.memory, "unfinished": unfinished}
             trees = train_trees(
                 rows, Y, labels, options, self.random_state, **keep, progress=progress

@@ -65,7 +65,9 @@ def train_trees(
         options = options._replace(beam_width=None, scoring=Scoring())
     if unfinished is not None:
         _check_keys(indexing, options, "model_dir")
-        drawn_from = unfinished.begin(random_state, X, Y.indptr, Y.indices, indexing, options)
+        # The shape tells of labels without a row behind the last that has one.
+        targets = Y.shape, Y.indptr, Y.indices
+        drawn_from = unfinished.begin(random_state, X, targets, indexing, options)
         return _train(X, Y, indexing, options, drawn_from, n_jobs, progress, unfinished)
     train = _train
     if memory is not None and (random_state is None or isinstance(random_state, Integral)):

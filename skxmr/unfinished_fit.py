@@ -11,9 +11,9 @@ import joblib
 import numpy as np
 from sklearn.utils import check_random_state
 
-from skxmr._core.files import to_go_on, write_whole
+from skxmr._core.files import check_archive, held, to_go_on, write_whole
 from skxmr._core.model_saver import model_saver
-from skxmr._core.validation import MAX_SEED
+from skxmr._core.validation import MAX_SEED, set_seen
 from skxmr._core.version import __version__
 from skxmr.indexing import LabelHierarchy
 from skxmr.linear import FolderStore
@@ -40,6 +40,20 @@ class UnfinishedFit:
         self.path = self.model_dir.with_name(self.model_dir.name + SUFFIX)
         # What is being made or removed has this name.
         self._part = self.path.with_name(f".{self.path.name}.part")
+
+    def __enter__(self):
+        """Keep other fits out of the folder, or refuse to be the second there."""
+        self._held = held(
+            self.path.with_name(f".{self.path.name}.lock"),
+            f"model_dir={str(self.model_dir)!r}: another fit is at work in {self.path}. Wait for "
+            "its end, or choose another model_dir.",
+        )
+        self._held.__enter__()
+        return self
+
+    def __exit__(self, *error):
+        """Let others in."""
+        return self._held.__exit__(*error)
 
     def begin(self, random_state, *key):
         """Make the folder, or go on with the one that is there.
@@ -80,14 +94,19 @@ class UnfinishedFit:
             kept = {"key": key, "seed": seed}
             shutil.rmtree(self._part, ignore_errors=True)
             self._part.mkdir()
-            (self._part / FIT).write_text(json.dumps(kept), encoding="utf-8")
+            write_whole(self._part / FIT, lambda file: file.write(json.dumps(kept).encode()))
             os.rename(self._part, self.path)
-        return check_random_state(random_state if kept["seed"] is None else kept["seed"])
+        if kept["seed"] is not None:
+            return check_random_state(kept["seed"])
+        # An instance moves on when the fit has ended: one that stopped is to be the same again.
+        self._random_state = copy.deepcopy(check_random_state(random_state))
+        return self._random_state
 
     def hierarchies(self, make):
         """Return the trees of labels: from the folder, or made and kept there."""
         file = self.path / TREES
         if file.exists():
+            check_archive(file, "the same trees are made anew, their weights are kept")
             with np.load(file) as kept:
                 levels = [int(n) for n in kept["n_levels"]]
                 return [
@@ -125,12 +144,18 @@ class UnfinishedFit:
             The same, the model a memory map.
         """
         fitted = copy.copy(classifier)
+        moves_on = isinstance(classifier.random_state, np.random.RandomState)
+        if moves_on:
+            fitted.random_state = self._random_state
+        set_seen(fitted, {})  # of an earlier fit
         vars(fitted).update(attributes)
         saver = model_saver()
         try:
             saver.save(fitted, self.model_dir, self.path)
         except OSError as error:
             raise to_go_on(error, self.path) from error
+        if moves_on:
+            classifier.random_state.set_state(self._random_state.get_state())
         loaded = saver.load(self.model_dir)
         with suppress(OSError):  # a file that is mapped cannot be removed on Windows
             os.rename(self.path, self._part)

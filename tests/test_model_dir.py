@@ -10,15 +10,18 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import scipy.sparse as sp
 from numpy.testing import assert_array_equal
 from sklearn.base import clone
 from sklearn.cluster import MiniBatchKMeans
 from sklearn.linear_model import LogisticRegression
 from sklearn.naive_bayes import BernoulliNB
 
+import skxmr.classifier as classifier_module
 from skxmr import HierarchicalLabelTree, XRLinearClassifier, load_model
 from skxmr.datasets import make_extreme_multilabel
 from skxmr.linear import level_model
+from skxmr.unfinished_fit import UnfinishedFit
 
 SIZES = {"n_samples": 1500, "n_features": 800, "n_labels": 900}
 
@@ -205,6 +208,10 @@ def test_another_fit_is_refused(data, tmp_path):
     with pytest.raises(ValueError, match="finished part of another fit"):
         classifier(model_dir).fit(X[1:], Y[1:])
     assert before == {f: f.read_bytes() for f in unfinished(model_dir).rglob("*") if f.is_file()}
+    # A label more, of no row, changes no entry.
+    wider = sp.csr_array((Y.data, Y.indices, Y.indptr), shape=(Y.shape[0], Y.shape[1] + 1))
+    with pytest.raises(ValueError, match="finished part of another fit"):
+        classifier(model_dir).fit(X, wider)
     # What acts at prediction alone may be another.
     classifier(model_dir, beam_width=3, n_jobs=2).fit(X, Y)
 
@@ -221,6 +228,40 @@ def test_a_damaged_block(data, tmp_path):
             classifier(model_dir).fit(X, Y)
     block.unlink()
     assert_same_models(classifier(model_dir).fit(X, Y), classifier(None).fit(X, Y))
+
+
+def test_damaged_trees(data, tmp_path, monkeypatch):
+    X, Y = data
+    monkeypatch.setattr(UnfinishedFit, "finish", refuse)
+    with pytest.raises(OSError, match="disk is full"):
+        classifier(tmp_path / "model").fit(X, Y)
+    monkeypatch.undo()
+    trees = unfinished(tmp_path / "model") / "trees.npz"
+    whole = trees.read_bytes()
+    for damaged in (whole[:-100], whole[:600] + bytes([whole[600] ^ 1]) + whole[601:], b""):
+        trees.write_bytes(damaged)
+        with pytest.raises(ValueError, match=r"trees\.npz is damaged.*Remove this file"):
+            classifier(tmp_path / "model").fit(X, Y)
+    trees.unlink()
+    assert_same_models(classifier(tmp_path / "model").fit(X, Y), classifier(None).fit(X, Y))
+
+
+def refuse(*args):
+    raise OSError("the disk is full")
+
+
+def test_an_instance_of_random_numbers_moves_on_when_the_fit_has_ended(data, tmp_path, monkeypatch):
+    X, Y = data
+    wanted = classifier(None, random_state=np.random.RandomState(0)).fit(X, Y)
+    model = classifier(tmp_path / "model", random_state=np.random.RandomState(0))
+    monkeypatch.setattr(UnfinishedFit, "finish", refuse)
+    with pytest.raises(OSError, match="disk is full"):
+        model.fit(X, Y)
+    monkeypatch.undo()
+    assert_same_models(model.fit(X, Y), wanted)
+    numbers = [each.random_state.randint(2**31) for each in (model, wanted)]
+    numbers.append(load_model(tmp_path / "model").random_state.randint(2**31))
+    assert len(set(numbers)) == 1
 
 
 @pytest.mark.skipif(os.name == "nt", reason="no limit of the size of files")
@@ -265,7 +306,84 @@ def test_errors_come_before_any_work(data, tmp_path):
         with pytest.raises(error, match=match):
             model.fit(X, Y)
         assert not hasattr(model, "classes_")
+    with pytest.raises(TypeError, match="no subclasses; got OwnClassifier"):
+        OwnClassifier(model_dir=tmp_path / "model").fit(X, Y)
     assert sorted(entry.name for entry in tmp_path.iterdir()) == ["file", "foreign"]
+
+
+class OwnClassifier(XRLinearClassifier):
+    """Of a class that cannot be written."""
+
+
+def test_a_place_that_is_taken_while_the_fit_goes_on(data, tmp_path, monkeypatch):
+    X, Y = data
+    train = classifier_module.train_trees
+
+    def train_and_take(*args, **kwargs):
+        (tmp_path / "model").write_text("mine")
+        return train(*args, **kwargs)
+
+    monkeypatch.setattr(classifier_module, "train_trees", train_and_take)
+    with pytest.raises(FileExistsError, match="is a file.*what was finished is kept in"):
+        classifier(tmp_path / "model").fit(X, Y)
+    assert (tmp_path / "model").read_text() == "mine"
+    assert unfinished(tmp_path / "model").is_dir()
+
+
+def test_a_second_fit_at_the_same_time_is_refused(data, tmp_path, monkeypatch):
+    X, Y = data
+    model_dir = tmp_path / "model"
+    train = classifier_module.train_trees
+    refusals = []
+
+    def train_beside(*args, **kwargs):
+        monkeypatch.undo()
+        with pytest.raises(BlockingIOError, match="another fit is at work"):
+            classifier(model_dir).fit(X, Y)
+        other = run(model_dir, random_state=0)
+        refusals.append(other.communicate()[1])
+        return train(*args, **kwargs)
+
+    monkeypatch.setattr(classifier_module, "train_trees", train_beside)
+    classifier(model_dir).fit(X, Y)
+    assert "another fit is at work" in refusals[0]
+    assert [entry.name for entry in tmp_path.iterdir()] == ["model"]
+    # One that failed is at work no more, though its error is still known.
+    monkeypatch.setattr(classifier_module, "train_trees", None)
+    with pytest.raises(TypeError) as known:
+        classifier(model_dir).fit(X, Y)
+    monkeypatch.undo()
+    classifier(model_dir).fit(X, Y)
+    assert known
+
+
+def test_names_of_features_of_an_earlier_fit_are_not_written(data, tmp_path):
+    X, Y = data
+    model = classifier(tmp_path / "model").fit(X, Y)
+    model.feature_names_in_ = np.array([f"f{i}" for i in range(X.shape[1])], dtype=object)
+    model.fit(X, Y)
+    assert not hasattr(model, "feature_names_in_")
+    assert not hasattr(load_model(tmp_path / "model"), "feature_names_in_")
+
+
+def test_a_level_is_on_the_disk_before_its_blocks_go(data, tmp_path, monkeypatch):
+    synced, joined = set(), []
+    fsync, rename = os.fsync, os.rename
+
+    def note_sync(descriptor):
+        synced.add(os.fstat(descriptor).st_ino)
+        fsync(descriptor)
+
+    def check_rename(source, target):
+        if Path(source).name.startswith("level-"):
+            joined.append(target)
+            assert not [f for f in Path(source).iterdir() if f.stat().st_ino not in synced]
+        rename(source, target)
+
+    monkeypatch.setattr(os, "fsync", note_sync)
+    monkeypatch.setattr(os, "rename", check_rename)
+    classifier(tmp_path / "model").fit(*data)
+    assert len(joined) == 3
 
 
 def test_a_folder_that_is_not_of_a_fit_is_left_alone(data, tmp_path):

@@ -170,7 +170,9 @@ class _Work:
     def __reduce__(self):
         rows, *sizes = self.piece
         places = np.arange(len(rows), dtype=rows.dtype)
-        return _Work, (self.bisector.part(rows), (places, *sizes), rows)
+        # It may travel again, from worker to worker.
+        names = rows if self.names is None else self.names[rows]
+        return _Work, (self.bisector.part(rows), (places, *sizes), names)
 
     def cut_up(self, seed):
         """Return the rows of the leaves in order, and the most rounds."""

@@ -149,4 +149,11 @@ def rank_words(const uint64_t[::1] words, const uint8_t[::1] sizes,
                     feature += 1
             feature_start[chunk + 1] = feature
             entry_start[chunk + 1] = entry_start[chunk] + <offset_t>n_entries
+    most = np.diff(entry_indptr).max(initial=0)
+    if most >= 2**32:  # half a number counts them
+        raise ValueError(
+            f"The children of one parent have {most} weights in all, which must be less than 2**32;"
+            " a smaller max_leaf_size or branching_factor, or a larger weight_threshold, leaves"
+            " fewer."
+        )
     return ranked_words, feature_indptr, entry_indptr

@@ -3,14 +3,13 @@
 import json
 import os
 import shutil
-import zipfile
 from contextlib import ExitStack
 from pathlib import Path
 
 import numpy as np
 from joblib import effective_n_jobs
 
-from skxmr._core.files import to_go_on, write_whole
+from skxmr._core.files import check_archive, sync_folder, to_go_on, write_whole
 from skxmr.linear.array_files import ArrayFile
 from skxmr.linear.level_model import (
     JOINED,
@@ -92,16 +91,7 @@ class FolderStore:
         file = self._file(level, block)
         if not file.exists():
             return None
-        try:
-            with zipfile.ZipFile(file) as archive:
-                damaged = archive.testzip()
-        except zipfile.BadZipFile as error:
-            damaged = str(error)
-        if damaged:
-            raise ValueError(
-                f"{file} is damaged ({damaged}). Remove this file and fit again: its clusters are "
-                "trained anew, all others are kept."
-            )
+        check_archive(file, "its clusters are trained anew, all others are kept")
         return file
 
     def keep(self, level, block, solved):
@@ -121,8 +111,10 @@ class FolderStore:
             shutil.rmtree(part, ignore_errors=True)
             part.mkdir()
             made = _join(part, blocks, child_indptr, child_ids, n_features)
-            (part / "level.json").write_text(json.dumps(made), encoding="utf-8")
+            write_whole(part / "level.json", lambda file: file.write(json.dumps(made).encode()))
+            sync_folder(part)
             os.rename(part, folder)
+            sync_folder(self.path)  # before the blocks go
         except OSError as error:
             shutil.rmtree(part, ignore_errors=True)
             raise to_go_on(error, self.path) from error
@@ -137,8 +129,9 @@ class FolderStore:
 
 def _join(folder, blocks, child_indptr, child_ids, n_features):
     # Write the arrays and tables of a level, and return what its LevelModel needs beside them.
-    np.save(folder / "child_indptr.npy", child_indptr)
-    np.save(folder / "child_ids.npy", child_ids)
+    for name, values in (("child_indptr", child_indptr), ("child_ids", child_ids)):
+        with ArrayFile(folder / f"{name}.npy", values) as file:
+            file.append(values)
     widths, n_chunk_features = _widths(blocks)
     dense = is_dense(child_indptr, n_chunk_features)
     with ExitStack() as opened:

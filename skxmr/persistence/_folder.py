@@ -17,7 +17,7 @@ from pathlib import Path
 
 import numpy as np
 
-from skxmr._core.files import sync
+from skxmr._core.files import sync, sync_folder
 
 HEADER = "header.json"
 ARRAY_FILE = re.compile(r"[\w-][\w.-]*\.npy", re.ASCII)
@@ -67,7 +67,7 @@ def write_folder(path, header, arrays, own=None):
         with open(fresh / HEADER, "w", encoding="utf-8") as file:
             json.dump(header, file, allow_nan=False)
             sync(file)
-        _sync_folder(fresh)
+        sync_folder(fresh)
         if target.exists():
             os.rename(target, old)
         try:
@@ -77,7 +77,7 @@ def write_folder(path, header, arrays, own=None):
                 os.rename(old, target)
             raise
         in_place = True
-        _sync_folder(target.parent)
+        sync_folder(target.parent)
     finally:
         shutil.rmtree(fresh, ignore_errors=True)
         if in_place:  # else it may be the only one left
@@ -301,12 +301,3 @@ def checksum_of(header):
     """Return the checksum of a header, and so of the sizes and checksums of all arrays."""
     text = json.dumps(header, sort_keys=True, allow_nan=False)
     return f"{zlib.crc32(text.encode()):08x}"
-
-
-def _sync_folder(folder):
-    if os.name != "nt":  # where folders cannot be opened
-        descriptor = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)

@@ -64,12 +64,7 @@ def save_model(model, path, *, extras=None):
     >>> (again.predict_proba(X) != model.predict_proba(X)).nnz
     0
     """
-    if not kind_of(type(model)) or not isinstance(model, (BaseEstimator, LabelHierarchy)):
-        raise TypeError(
-            "save_model takes XRLinearClassifier, HierarchicalLabelTree, LabelHierarchy, what "
-            "skxmr.transformer has, and pipelines of these with vectorizers; no subclasses; got "
-            f"{type(model).__name__}. joblib.dump(model, file) takes everything."
-        )
+    _check_class(model)
     if not isinstance(model, LabelHierarchy):
         check_is_fitted(model)
     write(model, path, extras=extras)
@@ -88,12 +83,22 @@ def check_savable(model, path):
     Raises
     ------
     TypeError
-        If a parameter cannot be written.
+        If its class or a parameter cannot be written.
     OSError
         If there is no folder to write it in, or something else would be lost.
     """
+    _check_class(model)
     Encoder(kind_of).encode(model.get_params(deep=False), "model")
     check_place(path, FORMAT)
+
+
+def _check_class(model):
+    if not kind_of(type(model)) or not isinstance(model, (BaseEstimator, LabelHierarchy)):
+        raise TypeError(
+            "save_model takes XRLinearClassifier, HierarchicalLabelTree, LabelHierarchy, what "
+            "skxmr.transformer has, and pipelines of these with vectorizers; no subclasses; got "
+            f"{type(model).__name__}. joblib.dump(model, file) takes everything."
+        )
 
 
 def write(model, path, own=None, extras=None):

@@ -71,8 +71,9 @@ def predict_saved(path, X, method="predict_topk", *, n_jobs=None, **params):
     checksum = _checksum(path)
     X = X.tocsr() if sp.issparse(X) else X
     n_rows = X.shape[0] if hasattr(X, "shape") else len(X)
+    # In a tuple rows go to one worker; an array that stands by itself may go to all of them.
     tasks = (
-        (path, checksum, method, params, _safe_indexing(X, slice(start, stop)))
+        (path, checksum, method, params, (_safe_indexing(X, slice(start, stop)),))
         for start, stop in row_blocks(n_rows, 1, n_jobs) or [(0, 0)]
     )
     try:
@@ -81,12 +82,12 @@ def predict_saved(path, X, method="predict_topk", *, n_jobs=None, **params):
         _load_once.cache_clear()  # in this process, which may want to replace the folder
 
 
-def _predict_block(path, checksum, method, params, rows):
+def _predict_block(path, checksum, method, params, block):
     if _checksum(path) != checksum:
         raise ValueError(
             f"{path}: a worker finds another model there than the process that sent it the rows."
         )
-    return getattr(_load_once(path, checksum), method)(rows, **params)
+    return getattr(_load_once(path, checksum), method)(*block, **params)
 
 
 def _checksum(path):

@@ -1,4 +1,5 @@
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -41,3 +42,15 @@ def test_bitmaps_hold_the_features_and_their_places(data, dtype):
             n_features, n_entries = int(ranked_words[at, 1]) % 2**32, int(ranked_words[at, 1]) >> 32
             assert n_features + (int(words[at]) & (1 << bit) - 1).bit_count() == place
             assert n_entries == sum(counts[chunk][:n_features])
+
+
+def test_more_weights_of_one_parent_than_can_be_counted_are_refused():
+    n_words = 1025  # 65,600 features, of 65,535 weights each
+    summary = np.full((1, 17), np.uint64(2**64 - 1))
+    summary[0, 16] = 1
+    words = np.append(np.full(n_words, np.uint64(2**64 - 1)), np.uint64(0))
+    counts = np.full(64 * n_words, 2**16 - 1, dtype=np.uint16)
+    with pytest.raises(ValueError, match=r"have 4299096000 weights in all"):
+        rank_features(summary, words, counts)
+    *_, entry_indptr = rank_features(summary, words, counts - np.uint16(100))
+    assert entry_indptr[-1] == 65_435 * 65_600

@@ -2,6 +2,7 @@
 
 import logging
 import os
+import pickle
 import signal
 from contextlib import ExitStack
 
@@ -16,8 +17,9 @@ from skxmr import HierarchicalLabelTree, XRLinearClassifier
 from skxmr._core import remote_tasks
 from skxmr._core.dask_client import results_of_client
 from skxmr._core.threads import run_tasks
+from skxmr.indexing.hierarchical_clustering import KMeansBisector, _Work
 from skxmr.linear.weight_stores import FolderStore
-from skxmr.persistence import predict_saved
+from skxmr.persistence import predict_saved, saved_prediction
 from skxmr.persistence.saved_prediction import _predict_block
 
 SMALL = np.arange(10.0)
@@ -100,6 +102,19 @@ def test_a_clustering_is_the_same(clustering, backend, xmc_data):
         assert tree.fit(Z).hierarchy_ == want
 
 
+def test_a_piece_of_a_clustering_may_travel_twice(xmc_data):
+    bisector = KMeansBisector.of(xmc_data[0][:100], False, 5)
+    rows = np.arange(99, 9, -1, dtype=np.int32)
+    work = _Work(bisector, (rows, 0, np.array([30, 30, 30]), [3]))
+    leaves, n_iter = work.cut_up(0)
+    for _ in range(2):
+        work = pickle.loads(pickle.dumps(work))
+        got, got_iter = work.cut_up(0)
+        assert got_iter == n_iter
+        for leaf, wanted in zip(got, leaves, strict=True):
+            np.testing.assert_array_equal(leaf, wanted)
+
+
 def test_a_ranker_of_the_users_own_is_the_same(backend, xmc_data):
     model = classifier(n_trees=1, negatives="tfn", ranker=LinearSVC(random_state=0))
     want = model.fit(*xmc_data).predict_topk(xmc_data[0])
@@ -147,10 +162,28 @@ def test_predictions_of_a_saved_model_are_the_same(method, backend, xmc_data, tm
         assert (got != want).nnz == 0
 
 
+def test_rows_to_predict_do_not_stand_by_themselves(xmc_data, tmp_path, monkeypatch):
+    # The cluster's client gives all workers such an array.
+    model = classifier(model_dir=tmp_path / "model").fit(*xmc_data)
+    tasks = []
+
+    def run_and_note(function, those, n_jobs):
+        tasks.extend(those)
+        return run_tasks(function, tasks, n_jobs)
+
+    monkeypatch.setattr(saved_prediction, "run_tasks", run_and_note)
+    X = xmc_data[0].toarray()
+    got = predict_saved(tmp_path / "model", X, n_jobs=3)
+    assert len(tasks) == 3
+    assert not any(isinstance(part, np.ndarray) for task in tasks for part in task)
+    for part, wanted in zip(got, model.predict_topk(X), strict=True):
+        np.testing.assert_array_equal(part, wanted)
+
+
 def test_a_worker_with_another_model_says_so(xmc_data, tmp_path):
     classifier(model_dir=tmp_path / "model").fit(*xmc_data)
     with pytest.raises(ValueError, match="another model"):
-        _predict_block(tmp_path / "model", "0", "predict", {}, xmc_data[0])
+        _predict_block(tmp_path / "model", "0", "predict", {}, xmc_data[:1])
     with pytest.raises(ValueError, match="method must be one of .* got 'fit'"):
         predict_saved(tmp_path / "model", xmc_data[0], "fit")
 
