@@ -1,6 +1,7 @@
 """A fit into a folder: the same model, and one that can be killed, run out of disk and go on."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -262,6 +263,29 @@ def test_an_instance_of_random_numbers_moves_on_when_the_fit_has_ended(data, tmp
     numbers = [each.random_state.randint(2**31) for each in (model, wanted)]
     numbers.append(load_model(tmp_path / "model").random_state.randint(2**31))
     assert len(set(numbers)) == 1
+
+
+@pytest.mark.parametrize("name", ["entry_weights", "ranked_words", "child_ids"])
+def test_a_damaged_level(name, data, tmp_path, monkeypatch):
+    X, Y = data
+    model_dir = tmp_path / "model"
+
+    def stop(*args):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("skxmr.unfinished_fit.UnfinishedFit.finish", stop)
+        with pytest.raises(KeyboardInterrupt):
+            classifier(model_dir).fit(X, Y)
+    folder = unfinished(model_dir) / "tree-1" / "level-1"
+    array = folder / f"{name}.npy"
+    whole = array.read_bytes()
+    for damaged in (whole[:-3], whole[:-3] + bytes([whole[-3] ^ 1]) + whole[-2:], b""):
+        array.write_bytes(damaged)
+        with pytest.raises(ValueError, match=f"{name}.npy is damaged. Remove the folder"):
+            classifier(model_dir).fit(X, Y)
+    shutil.rmtree(folder)
+    assert_same_models(classifier(model_dir).fit(X, Y), classifier(None).fit(X, Y))
 
 
 @pytest.mark.skipif(os.name == "nt", reason="no limit of the size of files")

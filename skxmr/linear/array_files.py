@@ -1,5 +1,8 @@
 """A ``.npy`` file written a part at a time."""
 
+import zlib
+from contextlib import suppress
+
 import numpy as np
 
 from skxmr._core.files import sync
@@ -19,18 +22,26 @@ class ArrayFile:
         An array of the dtype and of the other axes.
     dtype : dtype or None
         Another dtype.
+
+    Attributes
+    ----------
+    crc32 : int
+        Checksum of the parts so far, without the header.
     """
 
     def __init__(self, path, like, dtype=None):
         self.dtype = like.dtype if dtype is None else dtype
         self.shape = [0, *like.shape[1:]]
+        self.crc32 = 0
         self._file = open(path, "wb")  # noqa: SIM115 - closed by __exit__
         self._start = self._write_header()
 
     def append(self, values):
         """Write the next rows."""
         # Not by tofile, whose error at a full disk does not say that it is one.
-        self._file.write(np.ascontiguousarray(values, dtype=self.dtype).data)
+        part = memoryview(np.ascontiguousarray(values, dtype=self.dtype)).cast("B")
+        self._file.write(part)
+        self.crc32 = zlib.crc32(part, self.crc32)
         self.shape[0] += len(values)
 
     def __enter__(self):
@@ -54,3 +65,39 @@ class ArrayFile:
         }
         np.lib.format.write_array_header_1_0(self._file, header)
         return self._file.tell()
+
+
+def map_checked(file, crc32):
+    """Return a read-only map of an array whose parts have this checksum.
+
+    Parameters
+    ----------
+    file : Path
+        What an `ArrayFile` wrote.
+    crc32 : int
+        Its checksum.
+
+    Returns
+    -------
+    memmap
+
+    Raises
+    ------
+    ValueError
+        If it is damaged.
+    """
+    with suppress(
+        ValueError, OSError, EOFError
+    ):  # a header that cannot be read, a file that is too short
+        values = np.load(file, mmap_mode="r")
+        found = 0
+        with open(file, "rb") as opened:
+            opened.seek(values.offset)
+            while part := opened.read(2**22):
+                found = zlib.crc32(part, found)
+        if found == crc32:
+            return values
+    raise ValueError(
+        f"{file} is damaged. Remove the folder {file.parent} and fit again: its level is trained "
+        "anew, all others are kept."
+    )

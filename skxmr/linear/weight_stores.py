@@ -10,7 +10,7 @@ import numpy as np
 from joblib import effective_n_jobs
 
 from skxmr._core.files import check_archive, sync_folder, to_go_on, write_whole
-from skxmr.linear.array_files import ArrayFile
+from skxmr.linear.array_files import ArrayFile, map_checked
 from skxmr.linear.level_model import (
     JOINED,
     NARROWED,
@@ -74,17 +74,12 @@ class FolderStore:
             shutil.rmtree(rest) if rest.is_dir() else rest.unlink()
 
     def level(self, level):
-        """Return a level that is finished, or None."""
+        """Return a level that is finished, checked, or None."""
         folder = self.path / f"level-{level}"
         if not folder.is_dir():
             return None
         made = json.loads((folder / "level.json").read_text(encoding="utf-8"))
-        arrays, tables = (
-            {name: np.load(folder / f"{name}.npy", mmap_mode="r") for name in made[kind]}
-            for kind in ("arrays", "tables")
-        )
-        counts = (made[name] for name in ("n_features", "n_iter", "n_unsolved"))
-        return LevelModel(arrays, *counts, tables)
+        return _map(folder, made, map_checked)
 
     def find(self, level, block):
         """Return the file of a block that is finished, checked, or None."""
@@ -120,26 +115,37 @@ class FolderStore:
             raise to_go_on(error, self.path) from error
         for file in blocks:
             file.unlink()
-        return self.level(level)
+        return _map(folder, made, lambda file, _: np.load(file, mmap_mode="r"))
 
     def _file(self, level, block):
         _, start, stop = block
         return self.path / f"level-{level}-{start}-{stop}.npz"
 
 
+def _map(folder, made, map_file):
+    arrays, tables = (
+        {name: map_file(folder / f"{name}.npy", crc32) for name, crc32 in made[kind].items()}
+        for kind in ("arrays", "tables")
+    )
+    counts = (made[name] for name in ("n_features", "n_iter", "n_unsolved"))
+    return LevelModel(arrays, *counts, tables)
+
+
 def _join(folder, blocks, child_indptr, child_ids, n_features):
     # Write the arrays and tables of a level, and return what its LevelModel needs beside them.
-    for name, values in (("child_indptr", child_indptr), ("child_ids", child_ids)):
-        with ArrayFile(folder / f"{name}.npy", values) as file:
-            file.append(values)
     widths, n_chunk_features = _widths(blocks)
     dense = is_dense(child_indptr, n_chunk_features)
     with ExitStack() as opened:
         files, counts = _join_blocks(folder, blocks, dense, widths, opened)
+        for name, values in (("child_indptr", child_indptr), ("child_ids", child_ids)):
+            file = ArrayFile(folder / f"{name}.npy", values)
+            files[name] = opened.enter_context(file)
+            file.append(values)
     n_iter, n_unsolved = count_iterations(counts)
+    in_arrays = {"child_indptr", "child_ids", *JOINED}
     return {
-        "arrays": ["child_indptr", "child_ids", *(name for name in JOINED if name in files)],
-        "tables": [name for name in files if name not in JOINED],
+        "arrays": {name: file.crc32 for name, file in files.items() if name in in_arrays},
+        "tables": {name: file.crc32 for name, file in files.items() if name not in in_arrays},
         "n_features": int(n_features),
         "n_iter": n_iter,
         "n_unsolved": n_unsolved,
