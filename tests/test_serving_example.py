@@ -164,6 +164,17 @@ def test_a_body_is_not_read_before_its_size_is_known(connection):
     assert (status, answer["error"]) == (411, "Content-Length must be a number of bytes; got '-1'")
 
 
+def test_the_body_of_a_get_is_not_taken_for_a_request(pool):
+    with socket.create_connection(("127.0.0.1", pool[0]), timeout=TIMEOUT) as raw:
+        raw.sendall(b"GET /health HTTP/1.1\r\nHost: a\r\nContent-Length: 7\r\n\r\nNONSENS")
+        answer = b""
+        while part := raw.recv(4096):
+            answer += part
+    assert answer.startswith(b"HTTP/1.1 200")
+    assert answer.count(b"HTTP/1.1") == 1
+    assert b"Connection: close" in answer
+
+
 def test_a_new_model_takes_the_place_of_the_old(tmp_path):
     path = tmp_path / "tags.model"
     save_tagger(path, 0)

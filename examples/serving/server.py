@@ -113,6 +113,8 @@ class Handler(BaseHTTPRequestHandler):
     timeout = IDLE_SECONDS
 
     def do_GET(self):
+        # A body, which nobody reads, would be taken for the next request.
+        self.close_connection |= bool({"Content-Length", "Transfer-Encoding"} & {*self.headers})
         self.respond(self.answer_get)
 
     def do_POST(self):
