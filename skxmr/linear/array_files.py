@@ -39,7 +39,7 @@ class ArrayFile:
     def append(self, values):
         """Write the next rows."""
         # Not by tofile, whose error at a full disk does not say that it is one.
-        part = memoryview(np.ascontiguousarray(values, dtype=self.dtype)).cast("B")
+        part = np.ascontiguousarray(values, dtype=self.dtype).reshape(-1).view(np.uint8).data
         self._file.write(part)
         self.crc32 = zlib.crc32(part, self.crc32)
         self.shape[0] += len(values)
