@@ -28,17 +28,12 @@ def prune_level(level, weight_threshold=0.0, max_weights=None):
     """
     a = level.arrays
     scales = a.get("weight_scales", np.ones(len(a["summaries"]), dtype=np.float32))
-    word_indptr = level.tables["word_indptr"]
+    starts = [level.tables[f"{part}_indptr"] for part in ("word", "feature", "entry")]
     intercepts = np.split(a["intercepts"], a["child_indptr"][1:-1])
     chunks = []
-    feature = entry = 0
     for parent in range(len(a["summaries"])):
-        words = a["words"][word_indptr[parent] : word_indptr[parent + 1]]
-        n_features = int(np.bitwise_count(words).sum())
-        counts = a["entry_counts"][feature : feature + n_features]
-        feature += n_features
-        here = slice(entry, entry + int(counts.sum(dtype=np.int64)))
-        entry = here.stop
+        own, features, here = (slice(*start[parent : parent + 2]) for start in starts)
+        words, counts = a["words"][own], a["entry_counts"][features]
         entries = a["entry_children"][here], a["entry_weights"][here], scales[parent]
         n_unsolved = level.n_unsolved if parent == 0 else 0
         chunk = (

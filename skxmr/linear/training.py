@@ -134,8 +134,9 @@ def fit_levels(
     # Each child sweeps over all rows of its cluster; a cluster without rows is little work too.
     costs = [np.diff(p.rows[0]) * np.diff(p.child_indptr) + 1.0 for p in problems]
     blocks = cut_levels(costs, [p.child_indptr for p in problems], **store.sizes)
+    blocks = [block for block in blocks if whole[block[0]] is None]
     results = {block: store.find(first_level + block[0], block) for block in blocks}
-    waiting = [b for b in blocks if results[b] is None and whole[b[0]] is None]
+    waiting = [block for block in blocks if results[block] is None]
     # By level, the progress of the present tasks.
     work = np.zeros((len(waiting), len(problems)))
     for task, (level, start, stop) in enumerate(waiting):
