@@ -5,7 +5,7 @@ from typing import NamedTuple
 from joblib import effective_n_jobs
 
 from skxmr.linear import FolderStore
-from skxmr.linear.level_model import DENSE_CHILDREN, MOST_DENSE
+from skxmr.linear.level_model import DENSE_CHILDREN, is_dense
 
 # Bits of a summary stand for so many features; see `feature_sets`.
 SUMMARY_FEATURES = 64 * 64
@@ -110,10 +110,9 @@ def pair_bytes(targets, n_pairs):
     return 12 * targets + 12 * n_pairs
 
 
-def is_dense(level, kept):
-    """Return whether a level is scored from dense vectors."""
-    features = level.kept_features if kept else level.features
-    return level.width <= DENSE_CHILDREN and features <= MOST_DENSE
+def has_vectors(level, kept):
+    """Return whether a level of these costs is scored from dense vectors."""
+    return is_dense(level.width, level.kept_features if kept else level.features)
 
 
 def _of_tree(tree, costs, n_workers, to_files):
@@ -138,7 +137,7 @@ def _of_tree(tree, costs, n_workers, to_files):
     for level in tree.levels:
         size = _weight_bytes(level, costs, kept=False)
         table = _table_bytes(level, costs, kept=False)
-        filling = 16 * level.weights if is_dense(level, kept=False) else 0
+        filling = 16 * level.weights if has_vectors(level, kept=False) else 0
         solved += size + 8 * level.words
         before += size + table
         most = max(most, before + filling)
@@ -174,5 +173,5 @@ def _table_bytes(level, costs, kept):
     features = level.kept_features if kept else level.features
     words = level.kept_words if kept else level.words
     summaries = 4 * level.n_parents * -(-costs.n_features // SUMMARY_FEATURES)
-    dense = DENSE_CHILDREN * costs.weight_bytes * features if is_dense(level, kept) else 0
+    dense = DENSE_CHILDREN * costs.weight_bytes * features if has_vectors(level, kept) else 0
     return dense + 16 * words + summaries + 24 * level.n_parents

@@ -7,7 +7,7 @@ import joblib
 import numpy as np
 from joblib import effective_n_jobs
 
-from skxmr.cost_estimate.memory import is_dense
+from skxmr.cost_estimate.memory import has_vectors
 from skxmr.linear.level_model import DENSE_CHILDREN
 
 # Bytes that are written to learn what new memory takes.
@@ -80,7 +80,7 @@ def estimate_time(costs, n_jobs):
         training += SORTS * costs.sort_seconds * len(tree.levels)
         for level in tree.levels:
             written = 8 * level.weights + 2 * level.features + 40 * level.words
-            if is_dense(level, kept=True):
+            if has_vectors(level, kept=True):
                 written += 16 * level.weights + DENSE_CHILDREN * costs.weight_bytes * level.features
             training += COLD * level.seconds + level.join_seconds + each * written
             longest = max(longest, COLD * level.longest)

@@ -59,7 +59,7 @@ class LevelModel:
         self.n_iter = n_iter
         self.n_unsolved = n_unsolved
         if tables is None or "ranked_words" not in tables:  # as in an older format
-            dense = is_dense(arrays["child_indptr"], len(arrays["entry_counts"]))
+            dense = is_dense(np.diff(arrays["child_indptr"]).max(), len(arrays["entry_counts"]))
             tables = make_tables(arrays, dense)
         self.tables = tables
         # The words lie beside their ranks, and are not held twice.
@@ -183,9 +183,11 @@ def count_iterations(blocks):
     )
 
 
-def is_dense(child_indptr, n_chunk_features):
-    """Return whether a level, of so many features of its chunks in all, has dense vectors."""
-    widest = np.diff(child_indptr).max()
+def is_dense(widest, n_chunk_features):
+    """Return whether a level has dense vectors.
+
+    `widest` is the most children of a chunk; the features of all chunks are counted together.
+    """
     return bool(widest <= DENSE_CHILDREN and n_chunk_features <= MOST_DENSE)
 
 

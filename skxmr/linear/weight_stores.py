@@ -134,7 +134,7 @@ def _map(folder, made, map_file):
 def _join(folder, blocks, child_indptr, child_ids, n_features):
     # Write the arrays and tables of a level, and return what its LevelModel needs beside them.
     widths, n_chunk_features = _widths(blocks)
-    dense = is_dense(child_indptr, n_chunk_features)
+    dense = is_dense(np.diff(child_indptr).max(), n_chunk_features)
     with ExitStack() as opened:
         files, counts = _join_blocks(folder, blocks, dense, widths, opened)
         for name, values in (("child_indptr", child_indptr), ("child_ids", child_ids)):
