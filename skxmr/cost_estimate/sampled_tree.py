@@ -14,7 +14,7 @@ import numpy as np
 
 from skxmr._core.arrays import offsets_of
 from skxmr.cost_estimate.cut_times import CutTimes
-from skxmr.indexing import LabelHierarchy
+from skxmr.indexing import HierarchicalLabelTree, LabelHierarchy
 from skxmr.indexing.hierarchical_clustering import (
     hierarchy_of_counts,
     random_hierarchy,
@@ -89,14 +89,12 @@ def sample_tree(rows, tree, *, branching_factor, max_leaf_size):
     n_labels = len(rows.work)
     if isinstance(tree, LabelHierarchy):
         return _of_hierarchy(rows, tree)
-    width = branching_factor or getattr(tree, "branching_factor", 16)
-    leaf = max_leaf_size or getattr(tree, "max_leaf_size", 100)
-    if getattr(tree, "clustering", None) == "random":
+    tree = HierarchicalLabelTree() if tree is None else tree
+    width = branching_factor or tree.branching_factor
+    leaf = max_leaf_size or tree.max_leaf_size
+    if tree.clustering == "random":
         return _of_hierarchy(rows, random_hierarchy(n_labels, width, leaf, seed=0))
-    kind = {
-        "spherical": getattr(tree, "clustering", None) != "kmeans",
-        "max_iter": getattr(tree, "max_iter", 20),
-    }
+    kind = {"spherical": tree.clustering != "kmeans", "max_iter": tree.max_iter}
     return _PathSampler(rows, split_counts(n_labels, width, leaf), kind).run()
 
 
