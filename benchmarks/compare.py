@@ -45,6 +45,12 @@ def parse_arguments(argv=None):
         help="threads of each (default: 1)",
     )
     parser.add_argument(
+        "--own-threads",
+        type=options.positive,
+        metavar="N",
+        help="measure skxmr on N threads too, in the same turns",
+    )
+    parser.add_argument(
         "--repeat",
         type=options.positive,
         default=1,
@@ -82,6 +88,10 @@ def main():
     entries = {
         name: Entry(name, PEERS[name].equal_settings, [SEED] * args.repeat) for name in args.peers
     }
+    if args.own_threads:
+        name = f"skxmr, {args.own_threads} threads"
+        settings = PEERS["skxmr"].equal_settings
+        entries[name] = Entry("skxmr", settings, [SEED] * args.repeat, args.own_threads)
     sizes, results = measure(
         args,
         entries,

@@ -35,11 +35,14 @@ class Entry(NamedTuple):
         In the library's own names; what is not named is the library's default.
     seeds : sequence of int
         The seed of each turn.
+    threads : int or None
+        Of this entry, if not as many as of the others.
     """
 
     peer: str
     settings: dict
     seeds: list
+    threads: int | None = None
 
 
 class Runner:
@@ -88,7 +91,7 @@ class Runner:
             **options,
         }
 
-    def run(self, peer, phase, settings, seed):
+    def run(self, entry, phase, seed):
         """Return the result of a phase; RuntimeError with a line of the child's if it fails.
 
         MemoryLimitExceeded, a RuntimeError, if it took more memory than it may.
@@ -100,11 +103,11 @@ class Runner:
             os.remove(self.job["result"])
         path = os.path.join(self.folder, "job.json")
         with open(path, "w", encoding="utf-8") as file:
-            threads = self.threads.get(phase, self.job["threads"])
-            job = {"peer": peer, "phase": phase, "settings": settings, "seed": seed}
+            threads = entry.threads or self.threads.get(phase, self.job["threads"])
+            job = {"peer": entry.peer, "settings": entry.settings, "phase": phase, "seed": seed}
             json.dump({**self.job, **job, "threads": threads}, file)
         status, output = memory_limit.run(
-            [self.interpreters.get(peer, sys.executable), WORKER, path],
+            [self.interpreters.get(entry.peer, sys.executable), WORKER, path],
             self.most_bytes,
             env={**os.environ, **dict.fromkeys(THREAD_VARIABLES, str(threads))},
             stdin=subprocess.DEVNULL,
@@ -122,14 +125,14 @@ class Runner:
 
     def take_turn(self, entry, seed, Y_test, propensities=None):
         """Fit and predict once."""
-        turn = self.run(entry.peer, "fit", entry.settings, seed)
+        turn = self.run(entry, "fit", seed)
         if turn["scale"] == 1:  # with a part of the labels there is nothing to rank
             turn.update(self.predict(entry, seed, Y_test, propensities))
         return turn
 
     def predict(self, entry, seed, Y_test, propensities=None):
         """Predict with the model that was fitted last, and score what is found."""
-        found = self.run(entry.peer, "predict", entry.settings, seed)
+        found = self.run(entry, "predict", seed)
         ids = np.load(self.job["ids"])
         # Only the order counts; made-up scores keep it as the peer gave it.
         scores = np.broadcast_to(-np.arange(ids.shape[1], dtype=np.float32), ids.shape)
@@ -144,16 +147,16 @@ class Runner:
     def probe(self, entries):
         """Start the result of each entry: find out which of their peers there are."""
         probes = {}
-        for peer, settings, _ in entries.values():
-            if peer not in probes:
+        for entry in entries.values():
+            if entry.peer not in probes:
                 try:
-                    versions = self.run(peer, "probe", settings, 0)
-                    probes[peer] = {"status": "measured", **versions}
+                    versions = self.run(entry, "probe", 0)
+                    probes[entry.peer] = {"status": "measured", **versions}
                 except (RuntimeError, OSError) as error:
-                    probes[peer] = {"status": "not installed", "reason": str(error)}
+                    probes[entry.peer] = {"status": "not installed", "reason": str(error)}
         results = {}
-        for name, (peer, settings, _) in entries.items():
-            results[name] = {"peer": peer, "settings": settings, **probes[peer]}
+        for name, entry in entries.items():
+            results[name] = {"peer": entry.peer, "settings": entry.settings, **probes[entry.peer]}
             if results[name]["status"] == "measured":
                 results[name]["turns"] = []
         return results

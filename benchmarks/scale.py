@@ -229,7 +229,7 @@ def take_turn(runner, entry, Y_test):
     """Fit and predict once; what was measured before something went wrong is kept."""
     turn, phase, start = {}, "fit", time.perf_counter()
     try:
-        turn.update(runner.run(entry.peer, "fit", entry.settings, SEED))
+        turn.update(runner.run(entry, "fit", SEED))
         phase = "prediction"
         turn.update(runner.predict(entry, SEED, Y_test))
     except memory_limit.MemoryLimitExceeded as error:

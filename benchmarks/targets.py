@@ -1,6 +1,6 @@
 """Make the table of targets from what compare.py has measured.
 
-Give pairs of files: skxmr and pecos on one thread, then skxmr on two, for each data set.
+Give the file of each data set, measured with --own-threads 2 and --peers skxmr,pecos at least.
 """
 
 import argparse
@@ -17,16 +17,17 @@ TARGETS = [
     ("saved model, skxmr / libpecos", 1, 0.5, False),
 ]
 
+NEEDED = ("skxmr", "pecos", "skxmr, 2 threads")
+
 
 def read(path):
     with open(path, encoding="utf-8") as file:
         return json.load(file)
 
 
-def figures(one, two):
+def figures(measured):
     """Return the ratios of the table for one data set, in its order."""
-    own, peer = (one["peers"][name]["summary"] for name in ("skxmr", "pecos"))
-    pair = two["peers"]["skxmr"]["summary"]
+    own, peer, pair = (measured["peers"][name]["summary"] for name in NEEDED)
     return [
         peer["fit_cpu_s"] / own["fit_cpu_s"],
         peer["batch_cpu_us"] / own["batch_cpu_us"],
@@ -53,23 +54,25 @@ def precision(summary):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.partition("\n\n")[0])
-    parser.add_argument("files", nargs="+", metavar="JSON", help="one.json two.json ...")
+    parser.add_argument("files", nargs="+", metavar="JSON", help="what compare.py has written")
     paths = parser.parse_args().files
-    if len(paths) % 2:
-        parser.error(f"files must come in pairs; got {len(paths)}")
-    runs = [(read(one), read(two)) for one, two in zip(paths[::2], paths[1::2], strict=True)]
-    for (one, two), path in zip(runs, paths[::2], strict=True):
-        if one["threads"] != 1 or two["threads"] != 2 or one["data"] != two["data"]:
-            parser.error(f"{path} and its pair must be one and two threads on the same data")
-    names = [one["data"]["name"] for one, _ in runs]
+    runs = [read(path) for path in paths]
+    for run, path in zip(runs, paths, strict=True):
+        missing = [name for name in NEEDED if "summary" not in run["peers"].get(name, {})]
+        if missing or run["threads"] != 1:
+            parser.error(
+                f"{path} must hold {'; '.join(NEEDED)}, all measured, the first two on one thread; "
+                f"got {'; '.join(run['peers'])}, on {run['threads']}"
+            )
+    names = [run["data"]["name"] for run in runs]
     print("| figure | floor | aim | " + " | ".join(names) + " |")
     print("|---|--:|--:|" + "--:|" * len(runs))
-    columns = [figures(*run) for run in runs]
+    columns = [figures(run) for run in runs]
     for target, *values in zip(TARGETS, *columns, strict=True):
         cells = [cell(value, *target[1:]) for value in values]
         print(f"| {target[0]} | {target[1]} | {target[2]} | " + " | ".join(cells) + " |")
     for name in ("skxmr", "pecos"):
-        cells = [precision(one["peers"][name]["summary"]) for one, _ in runs]
+        cells = [precision(run["peers"][name]["summary"]) for run in runs]
         print(f"| P@1 3 5, {name} | | | " + " | ".join(cells) + " |")
     print("\nBold: the aim is met; (!): the floor is not.")
 
