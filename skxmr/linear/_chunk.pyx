@@ -4,11 +4,16 @@ import numpy as np
 
 from libc.stdlib cimport calloc, free, realloc
 
-from skxmr._core.types cimport index_t, offset_t, uint8_t, uint16_t, uint64_t
+from skxmr._core.types cimport index_t, offset_t, uint8_t, uint16_t, uint32_t, uint64_t
 
 ctypedef fused count_t:
     uint8_t
     uint16_t
+
+ctypedef fused bits_t:
+    uint8_t
+    uint16_t
+    uint32_t
 
 
 cdef bint reserve(Weights* kept, offset_t more) noexcept nogil:
@@ -157,3 +162,22 @@ def rank_words(const uint64_t[::1] words, const uint8_t[::1] sizes,
             " fewer."
         )
     return ranked_words, feature_indptr, entry_indptr
+
+
+def spread_weights(const count_t[::1] counts, const count_t[::1] children,
+                   const bits_t[::1] weights, bits_t[:, ::1] table):
+    """Write the weights of each chunk feature into its row of `table`, at their children."""
+    cdef offset_t feature, entry = 0, stop = 0
+    cdef offset_t n_entries = min(children.shape[0], weights.shape[0])
+    with nogil:
+        for feature in range(counts.shape[0]):
+            stop += counts[feature]
+            if stop > n_entries:
+                break
+            while entry < stop and children[entry] < table.shape[1]:
+                table[feature, children[entry]] = weights[entry]
+                entry += 1
+            if entry < stop:
+                break
+    if not entry == stop == children.shape[0] == weights.shape[0]:
+        raise ValueError(f"The weights of a level are damaged, at number {entry}.")

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from skxmr.linear._chunk import spread_weights
 from skxmr.linear._margins import ChunkMargins
 from skxmr.linear._scoring import LevelScorer
 from skxmr.linear.feature_sets import rank_features
@@ -203,7 +204,9 @@ def make_tables(arrays, dense):
     if dense:
         weights = arrays["entry_weights"]
         table = _aligned_zeros(len(counts), DENSE_CHILDREN, weights.dtype)
-        table[np.repeat(np.arange(len(counts)), counts), arrays["entry_children"]] = weights
+        # Weights of any type are so many bits here.
+        bits = f"u{weights.itemsize}"
+        spread_weights(counts, arrays["entry_children"], weights.view(bits), table.view(bits))
         tables["table"] = table
     return tables
 
