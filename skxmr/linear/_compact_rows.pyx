@@ -21,16 +21,17 @@ cdef bint compact(Cluster* c, const offset_t[::1] indptr, const index_t[::1] ind
     # for every column of X on entry and again on return. False if memory ran out.
     cdef index_t n_rows = <index_t>rows.shape[0]
     cdef index_t i, f, n_features = 0
-    cdef offset_t at, n_entries = 0, n_shared_entries = 0, n_own_entries = 0
+    cdef offset_t at, n_entries = 0, n_shared_entries = 0, n_own_entries = 0, most
     cdef index_t* seen
     cdef index_t* count
     cdef offset_t* start
     for i in range(n_rows):
         n_entries += indptr[rows[i] + 1] - indptr[rows[i]]
     c.n_rows = n_rows
-    seen = <index_t*>malloc((n_entries + 1) * sizeof(index_t))
-    count = <index_t*>calloc(n_entries + 1, sizeof(index_t))
-    c.feature = <index_t*>malloc((n_entries + 1) * sizeof(index_t))
+    most = min(n_entries, scratch.shape[0])  # features
+    seen = <index_t*>malloc((most + 1) * sizeof(index_t))
+    count = <index_t*>calloc(most + 1, sizeof(index_t))
+    c.feature = <index_t*>malloc((most + 1) * sizeof(index_t))
     c.indptr = <offset_t*>malloc((n_rows + 1) * sizeof(offset_t))
     c.own_indptr = <offset_t*>malloc((n_rows + 1) * sizeof(offset_t))
     c.fold = <double*>calloc(n_rows + 1, sizeof(double))
