@@ -2,9 +2,13 @@
 
 import numpy as np
 
+# A block of more shares than this is a cluster that is dear by its rows; see `_order`. With 1 the
+# gain on WordNet was smaller by .04.
+DEAR = 2
+
 
 def cut_levels(costs, child_indptrs, n_blocks, max_children):
-    """Cut levels into blocks of about equal cost, the dearest first.
+    """Cut levels into blocks of about equal cost, in the order in which they should begin.
 
     Parameters
     ----------
@@ -34,7 +38,27 @@ def cut_levels(costs, child_indptrs, n_blocks, max_children):
             blocks.append((level, start, stop))
             spent.append(before[stop] - before[start])
             start = stop
-    return [blocks[i] for i in np.argsort(-np.array(spent), kind="stable")]
+    return [blocks[i] for i in _order(np.array(spent), DEAR * share)]
+
+
+def _order(costs, dear):
+    """Return the order in which blocks begin: of those dearer than `dear` one at a time.
+
+    A dear cluster has more rows than a processor's own cache has room for, and two of them side by
+    side wait for the cache that processors share. So as much other work begins after each as it
+    takes itself: the gain of a second thread rose from 1.69 to 1.80 on WordNet, from 1.85 to 1.88
+    on Debian's packages, and was 1.81 as before on 50,000 labels. Dear blocks and others begin with
+    the dearest; the cheapest, an eighth of all work, are left for the end, so that workers end
+    together.
+    """
+    falling = np.argsort(-costs, kind="stable")
+    n_dear = np.count_nonzero(costs > dear)
+    first, others = falling[:n_dear], falling[n_dear:]
+    before = np.cumsum(costs[others]) - costs[others]
+    last = np.searchsorted(before, costs[others].sum() - costs.sum() / 8)
+    # By how many of the others each dear block has before it.
+    places = np.searchsorted(before, np.cumsum(costs[first]) - costs[first])
+    return np.insert(others, np.minimum(places, last), first)
 
 
 def cut_out(problem, start, stop):

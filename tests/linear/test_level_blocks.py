@@ -37,16 +37,43 @@ def test_every_parent_is_in_one_block(levels, n_blocks, max_children):
 
 
 @given(levels, st.integers(1, 50))
-def test_blocks_are_of_about_equal_cost_the_dearest_first(levels, n_blocks):
+def test_blocks_are_of_about_equal_cost(levels, n_blocks):
     costs, indptrs = parts_of(levels)
     blocks = cut_levels(costs, indptrs, n_blocks, 2**31)
     spent = [costs[level][start:stop].sum() for level, start, stop in blocks]
-    assert spent == sorted(spent, reverse=True)
     share = sum(cost.sum() for cost in costs) / n_blocks
     for (_, start, stop), cost in zip(blocks, spent, strict=True):
         assert stop - start == 1 or cost <= share * (1 + 1e-9)
     # Two neighbours of a level are dearer than a share, or they would be one block.
     assert len(blocks) <= 2 * n_blocks + len(levels) + sum(len(level) > 1 for level in levels)
+
+
+@given(levels, st.integers(1, 50))
+def test_dear_blocks_begin_as_far_apart_as_other_work_allows(levels, n_blocks):
+    costs, indptrs = parts_of(levels)
+    blocks = cut_levels(costs, indptrs, n_blocks, 2**31)
+    spent = np.array([costs[level][start:stop].sum() for level, start, stop in blocks])
+    dear = spent > 2 * spent.sum() / n_blocks
+    for of_a_kind in (spent[dear], spent[~dear]):
+        assert_array_equal(of_a_kind, np.sort(of_a_kind)[::-1])
+    assert dear[0] or not dear.any()
+    at = np.flatnonzero(dear)
+    others = np.where(dear, 0.0, spent)
+    left_for_the_end = others[at[-1] :].sum() if len(at) else spent.sum()
+    for place in at[1:]:
+        # The work of others before it is that of the dear ones before it, or all there is.
+        begun = others[:place].sum()
+        enough = spent[:place][dear[:place]].sum()
+        assert begun >= enough or left_for_the_end <= spent.sum() / 8 + 1e-9
+        assert begun - others[:place][~dear[:place]][-1:].sum() < enough
+
+
+def test_order_of_blocks():
+    costs = [np.array([40.0, 1, 6, 9, 2, 30, 8, 5, 7, 4])]
+    indptrs = [np.arange(11)]
+    blocks = cut_levels(costs, indptrs, 11, 1)
+    # As much as the 40 takes is due between it and the 30, but 14, an eighth, stays for the end.
+    assert [int(costs[0][start]) for _, start, _ in blocks] == [40, 9, 8, 7, 6, 30, 5, 4, 2, 1]
 
 
 @pytest.mark.parametrize("with_costs", [False, True])
