@@ -3,7 +3,7 @@
 import numpy as np
 import scipy.sparse as sp
 
-from skxmr._core.arrays import csr_of, merge_copies
+from skxmr._core.arrays import csr_of
 from skxmr.indexing.taxonomy import taxonomy_parents
 
 _FIELDS = ("child_indptrs", "label_order")
@@ -365,7 +365,12 @@ class LabelHierarchy:
         for level in range(self.n_levels - 1, -1, -1):
             values = np.ones(len(nodes), dtype=np.int8) if weights is None else weights
             shape = (Y.shape[0], self.level_sizes[level])
-            targets.append(merge_copies(csr_of(Y.indptr, nodes, values, shape).tocsc()))
+            pattern = csr_of(Y.indptr, nodes, values, shape).tocsc()
+            # Copies of a node inside a row stand side by side in its column: nothing is sorted.
+            pattern.sum_duplicates()
+            if weights is None:
+                pattern.data[:] = 1  # sums of 8 bits wrap, at 256 to a stored zero
+            targets.append(pattern)
             indptr = self.child_indptrs[level]
             parent = np.repeat(np.arange(len(indptr) - 1, dtype=np.int32), np.diff(indptr))
             nodes = parent[nodes]

@@ -157,6 +157,20 @@ def test_node_targets_say_which_rows_have_a_label_below(parents, data):
     np.testing.assert_array_equal(targets[0].toarray() != 0, below)
 
 
+@given(parents=parent_arrays(), seed=st.integers(0, 99))
+def test_node_targets_sum_the_weights_of_labels_below(parents, seed):
+    tree = LabelHierarchy.from_parents(parents)
+    rng = np.random.default_rng(seed)
+    W = rng.integers(0, 4, (5, tree.n_labels)).astype(np.float32)
+    Y = sp.csr_array(W)
+    targets = tree.node_targets(Y, Y.data)
+    below = W[:, tree.label_order]
+    for indptr, got in zip(tree.child_indptrs[::-1], targets[::-1], strict=True):
+        assert got.has_canonical_format
+        np.testing.assert_array_equal(got.toarray(), below)
+        below = np.stack([below[:, a:b].sum(axis=1) for a, b in itertools.pairwise(indptr)], 1)
+
+
 def test_a_row_with_hundreds_of_labels_in_a_node_is_one_positive():
     tree = LabelHierarchy.from_parents([[0, 0], [0] * 300 + [1]])
     targets = tree.node_targets(sp.csr_array(np.ones((1, 301), dtype=np.int8)))

@@ -8,7 +8,7 @@ from numpy.testing import assert_array_equal
 
 from skxmr.linear import LevelProblem
 from skxmr.linear.array_files import ArrayFile
-from skxmr.linear.level_blocks import cut_levels, cut_out
+from skxmr.linear.level_blocks import DEAR, cut_levels, cut_out
 
 levels = st.lists(
     st.lists(st.tuples(st.integers(1, 1000), st.integers(1, 30)), min_size=1, max_size=40),
@@ -53,7 +53,7 @@ def test_dear_blocks_begin_as_far_apart_as_other_work_allows(levels, n_blocks):
     costs, indptrs = parts_of(levels)
     blocks = cut_levels(costs, indptrs, n_blocks, 2**31)
     spent = np.array([costs[level][start:stop].sum() for level, start, stop in blocks])
-    dear = spent > 2 * spent.sum() / n_blocks
+    dear = spent > DEAR * (spent.sum() / n_blocks)
     for of_a_kind in (spent[dear], spent[~dear]):
         assert_array_equal(of_a_kind, np.sort(of_a_kind)[::-1])
     assert dear[0] or not dear.any()
