@@ -69,7 +69,7 @@ def write_folder(path, header, arrays, own=None):
             sync(file)
         sync_folder(fresh)
         if target.exists():
-            os.rename(target, old)
+            _set_aside(target, old)
         try:
             os.rename(fresh, target)
         except BaseException:
@@ -82,6 +82,20 @@ def write_folder(path, header, arrays, own=None):
         shutil.rmtree(fresh, ignore_errors=True)
         if in_place:  # else it may be the only one left
             shutil.rmtree(old, ignore_errors=True)
+
+
+def _set_aside(target, old):
+    try:
+        os.rename(target, old)
+    except PermissionError as error:
+        # Windows does not rename a folder while a file in it is open or memory-mapped.
+        raise PermissionError(
+            error.errno,
+            "the model cannot be replaced, because this process may not rename its folder or a "
+            "process has loaded it with mmap_mode. The old model was kept. Delete the loaded model "
+            "first, or save to another path",
+            str(target),
+        ) from error
 
 
 def check_place(path, format_name):

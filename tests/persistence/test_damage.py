@@ -2,7 +2,9 @@
 
 import errno
 import json
+import os
 import zlib
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -178,3 +180,21 @@ def test_a_failure_at_any_step_loses_nothing(tmp_path, monkeypatch, existing, ca
     else:
         assert not path.exists() or load_model(path) == TREE
     assert [p.name for p in tmp_path.iterdir()] == (["model"] if path.exists() else [])
+
+
+def test_a_folder_that_windows_does_not_rename_is_kept(tmp_path, monkeypatch):
+    # There a folder cannot be renamed while a file in it is memory-mapped.
+    path = tmp_path / "model"
+    save_model(OTHER, path)
+    rename = os.rename
+
+    def refuse(source, target):
+        if Path(source) == path:
+            raise PermissionError(errno.EACCES, "Access is denied", str(source))
+        rename(source, target)
+
+    monkeypatch.setattr(_folder.os, "rename", refuse)
+    with pytest.raises(PermissionError, match=r"cannot be replaced.*old model was kept.*model"):
+        save_model(TREE, path)
+    assert load_model(path) == OTHER
+    assert [p.name for p in tmp_path.iterdir()] == ["model"]
