@@ -163,7 +163,7 @@ def train_tree(X, Y, hierarchy, random_state, options, store=None, progress=NO_P
         most = options.max_weights_per_label if level == hierarchy.n_levels - 1 else None
         problem = LevelProblem(rows, positives, children, names[level], seeds[level], costs, most)
         waiting.append(problem)
-    offsets = rarity_offsets(Y, hierarchy.label_order)
+    offsets = rarity_offsets(Y, hierarchy.label_order, weights)
     if options.ranker is not None:
         with progress.stage() as said:
             ranker = fit_ranker(

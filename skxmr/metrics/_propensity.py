@@ -13,7 +13,7 @@ from skxmr.metrics._candidates import check_indicator, csr_row_slices
 from skxmr.metrics._ranking import discounts, ideal_gains, rank, top_labels
 
 
-def label_propensities(Y, a=0.55, b=1.5):
+def label_propensities(Y, a=0.55, b=1.5, *, sample_weight=None):
     """Estimate from training labels how likely each label is marked where it is true.
 
     The model of [1]_: p = 1 / (1 + C * (f + b) ** -a) with C = (log(n_samples) - 1) * (b + 1) ** a,
@@ -30,6 +30,8 @@ def label_propensities(Y, a=0.55, b=1.5):
     b : float, default=1.5
         How far rare labels are lifted, above 0. [1]_ takes 0.4 for WikiLSHTC, 2.6 for Amazon and
         the default elsewhere.
+    sample_weight : array-like of shape (n_samples,), default=None
+        Number of times that each row counts. None counts each row once.
 
     Returns
     -------
@@ -42,7 +44,8 @@ def label_propensities(Y, a=0.55, b=1.5):
         If `a` or `b` is not a number, or `Y` does not hold real numbers.
     ValueError
         If `a` or `b` is not positive and finite, `Y` holds anything but 0 and 1, or has fewer than
-        3 rows (the model needs a C above 0).
+        3 rows (the model needs a C above 0); if `sample_weight` has another length, a negative
+        value, or a sum below 3.
 
     References
     ----------
@@ -66,7 +69,22 @@ def label_propensities(Y, a=0.55, b=1.5):
     n_rows = len(indicator.indptr) - 1
     if n_rows < 3:
         raise ValueError(f"Y must have at least 3 rows, got {n_rows}")
-    frequency = np.bincount(indicator.labels, minlength=indicator.n_labels)
+    weights = None
+    if sample_weight is not None:
+        sample_weight = np.asarray(sample_weight, dtype=np.float64)
+        if sample_weight.shape != (n_rows,):
+            raise ValueError(
+                f"sample_weight must have the shape ({n_rows},), one weight per row of Y; got "
+                f"{sample_weight.shape}"
+            )
+        weights = np.repeat(sample_weight, np.diff(indicator.indptr))
+        n_rows = sample_weight.sum()
+        if not (np.all(sample_weight >= 0) and 3 <= n_rows < np.inf):
+            raise ValueError(
+                "sample_weight must be finite and not negative, and sum to at least 3; got values "
+                f"from {sample_weight.min()} that sum to {n_rows}"
+            )
+    frequency = np.bincount(indicator.labels, weights, minlength=indicator.n_labels)
     c = (np.log(n_rows) - 1) * (b + 1) ** a
     return 1 / (1 + c * (frequency + b) ** -a)
 

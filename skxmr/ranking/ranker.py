@@ -75,7 +75,7 @@ class OneVsAllRanker:
         return self.offsets if offset_weight else None
 
 
-def rarity_offsets(Y, label_order):
+def rarity_offsets(Y, label_order, sample_weight=None):
     """Return log(least propensity / propensity): 0 for the rarest label, less for others.
 
     Parameters
@@ -84,6 +84,9 @@ def rarity_offsets(Y, label_order):
         Training labels.
     label_order : ndarray of shape (n_labels,)
         Label at each position of the result.
+    sample_weight : ndarray of shape (n_samples,) or None
+        Number of times that each row counts. Weights that sum to less than 3 cannot be counts of
+        rows; they are ignored.
 
     Returns
     -------
@@ -94,7 +97,9 @@ def rarity_offsets(Y, label_order):
     seen = np.bincount(Y.indices, minlength=Y.shape[1]) > 0
     if Y.shape[0] < 3 or not seen.any():
         return np.zeros(Y.shape[1], dtype=np.float32)
-    propensities = label_propensities(Y)
+    if sample_weight is not None and sample_weight.sum() < 3:
+        sample_weight = None
+    propensities = label_propensities(Y, sample_weight=sample_weight)
     offsets = np.log(propensities[seen].min() / propensities)
     offsets[~seen] = offsets[seen].min()
     return offsets[label_order].astype(np.float32)
