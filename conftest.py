@@ -1,6 +1,19 @@
-"""Keeps tests and doctests off the modules whose packages are not installed."""
+"""Settings of every test run: threads, random examples, slow tests, modules that need an extra."""
 
+import os
 from importlib.util import find_spec
+
+import pytest
+from hypothesis import settings
+
+# One process per core runs the tests, so the threads of BLAS and OpenMP would only wait for each
+# other: they took 100 of 850 CPU seconds. Set before numpy is imported; child processes inherit it.
+os.environ["OMP_NUM_THREADS"] = os.environ["OPENBLAS_NUM_THREADS"] = "1"
+
+# The time of an example depends on the machine. The quick profile always draws the same examples.
+settings.register_profile("quick", max_examples=10, deadline=None, derandomize=True)
+settings.register_profile("thorough", max_examples=100, deadline=None)
+settings.load_profile("quick")
 
 if find_spec("torch") is None or find_spec("transformers") is None:
     collect_ignore_glob = [
@@ -8,3 +21,18 @@ if find_spec("torch") is None or find_spec("transformers") is None:
         "skxmr/persistence/_transformer_kinds.py",
         "tests/transformer/*",
     ]
+
+
+# Doctests cannot carry a marker.
+SLOW_DOCTESTS = {"skxmr.datasets._api_docs.load_api_docs": "reads all docstrings"}
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items):
+    """Mark slow doctests, and require a reason for each slow test."""
+    for item in items:
+        if item.name in SLOW_DOCTESTS:
+            item.add_marker(pytest.mark.slow(reason=SLOW_DOCTESTS[item.name]))
+        for marker in item.iter_markers("slow"):
+            if not marker.kwargs.get("reason"):
+                raise pytest.UsageError(f"{item.nodeid}: the marker slow needs a reason")

@@ -1,14 +1,9 @@
 import numpy as np
 import pytest
 import scipy.sparse as sp
-from hypothesis import settings
 
 from skxmr.datasets import make_extreme_multilabel
 from skxmr.linear._lanes import simd_in_use, use_simd
-
-# How long a machine takes is not what a test is about.
-settings.register_profile("no-deadline", deadline=None)
-settings.load_profile("no-deadline")
 
 
 @pytest.fixture(scope="session")

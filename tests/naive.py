@@ -54,9 +54,10 @@ def expand(level, x, parents, keep, best_first=False, joined=None):
     indptr, names = level.arrays["child_indptr"], level.arrays["child_ids"]
     scored = []
     for parent, score in parents:
-        for child in range(indptr[parent], indptr[parent + 1]):
-            margin = x @ W[:, child] + intercepts[child]
-            scored.append((int(names[child]), joined(score, margin, int(names[child]))))
+        children = slice(indptr[parent], indptr[parent + 1])
+        margins = x @ W[:, children] + intercepts[children]
+        for margin, name in zip(margins, names[children].tolist(), strict=True):
+            scored.append((name, joined(score, margin, name)))
     scored.sort(key=lambda pair: (-pair[1], pair[0]))
     scored = scored[:keep] if keep else scored
     return scored if best_first else sorted(scored)

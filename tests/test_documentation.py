@@ -9,7 +9,12 @@ from documents import ROOT, run_code
 
 DOC = ROOT / "doc"
 PAGES = sorted(DOC.glob("*.md"))
-PROGRAMS = [page for page in PAGES if "```python" in page.read_text()]
+SLOW = {"getting_started": pytest.mark.slow(reason="trains on real data, several times")}
+PROGRAMS = [
+    pytest.param(page, id=page.stem, marks=SLOW.get(page.stem, ()))
+    for page in PAGES
+    if "```python" in page.read_text()
+]
 # Of these rooms some names are for the classifier's own use.
 INTERNAL = {
     "skxmr.matching": {
@@ -34,7 +39,7 @@ PUBLIC = [
 pytestmark = pytest.mark.skipif(not DOC.is_dir(), reason="no source checkout around the tests")
 
 
-@pytest.mark.parametrize("page", PROGRAMS, ids=lambda page: page.stem)
+@pytest.mark.parametrize("page", PROGRAMS)
 def test_the_code_runs_and_prints_what_it_promises(page, capsys, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     run_code(page, capsys)

@@ -12,9 +12,10 @@ import pytest
 EXAMPLES = Path(__file__).parents[1] / "examples"
 HAS_MATPLOTLIB = find_spec("matplotlib") is not None
 
-pytestmark = pytest.mark.skipif(
-    not EXAMPLES.is_dir(), reason="the examples are not beside the tests"
-)
+pytestmark = [
+    pytest.mark.skipif(not EXAMPLES.is_dir(), reason="the examples are not beside the tests"),
+    pytest.mark.slow(reason="each example is a process that trains on real data"),
+]
 
 draws = pytest.mark.skipif(not HAS_MATPLOTLIB, reason="the example draws with matplotlib")
 

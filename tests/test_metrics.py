@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 import sklearn
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.datasets import load_iris
@@ -113,7 +113,6 @@ def indicator(truth, n_labels):
     return y
 
 
-@settings(max_examples=300, deadline=None)
 @given(problem=problems(), block=st.integers(1, 12), sparse_truth=st.booleans())
 def test_metrics_equal_the_naive_ones(problem, block, sparse_truth):
     truth, candidates, y_score, k, propensities = problem

@@ -18,6 +18,7 @@ from sklearn.cluster import MiniBatchKMeans
 from sklearn.linear_model import LogisticRegression
 from sklearn.naive_bayes import BernoulliNB
 
+import quick
 import skxmr.classifier as classifier_module
 from skxmr import HierarchicalLabelTree, XRLinearClassifier, load_model
 from skxmr.datasets import make_extreme_multilabel
@@ -60,18 +61,21 @@ def assert_same_models(first, second):
 
 @pytest.mark.parametrize(
     "params",
-    [
-        {},
-        {"max_leaf_size": 100},
-        {"max_leaf_size": 900},
-        {"branching_factor": 30, "max_leaf_size": 20, "n_trees": 2},
-        {"negatives": "tfn+man", "beam_width": 3},
-        {"max_weights_per_label": 5},
-        {"weight_dtype": "float16", "max_weights_per_label": 5},
-        {"weight_dtype": "int8"},
-        {"weight_dtype": "int8", "max_leaf_size": 100, "max_weights_per_label": 5},
-        {"relevance_norm": None, "loss": "log_loss"},
-    ],
+    quick.first(
+        4,
+        [
+            {"max_leaf_size": 100},
+            {"negatives": "tfn+man", "beam_width": 3},
+            {"branching_factor": 30, "max_leaf_size": 20, "n_trees": 2},
+            {"weight_dtype": "int8", "max_leaf_size": 100, "max_weights_per_label": 5},
+            {},
+            {"max_leaf_size": 900},
+            {"max_weights_per_label": 5},
+            {"weight_dtype": "float16", "max_weights_per_label": 5},
+            {"weight_dtype": "int8"},
+            {"relevance_norm": None, "loss": "log_loss"},
+        ],
+    ),
     ids=str,
 )
 def test_the_model_of_a_fit_in_memory(params, data, tmp_path):
@@ -153,6 +157,7 @@ def kill_after(process, folder, n_files):
     return process.returncode == (-signal.SIGKILL if os.name != "nt" else 1)
 
 
+@pytest.mark.slow(reason="starts and kills six fits")
 @pytest.mark.parametrize("random_state", [0, None])
 def test_a_fit_that_was_killed_goes_on(random_state, data, tmp_path):
     X, Y = data
@@ -217,6 +222,7 @@ def test_another_fit_is_refused(data, tmp_path):
     classifier(model_dir, beam_width=3, n_jobs=2).fit(X, Y)
 
 
+@pytest.mark.slow(reason="starts a process")
 def test_a_damaged_block(data, tmp_path):
     X, Y = data
     model_dir = tmp_path / "model"
@@ -289,6 +295,7 @@ def test_a_damaged_level(name, data, tmp_path, monkeypatch):
 
 
 @pytest.mark.skipif(os.name == "nt", reason="no limit of the size of files")
+@pytest.mark.slow(reason="starts processes")
 @pytest.mark.parametrize("limit", [1000, 30_000, 150_000])
 def test_a_full_disk(limit, data, tmp_path):
     X, Y = data

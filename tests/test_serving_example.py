@@ -22,7 +22,10 @@ from skxmr import XRLinearClassifier, load_model, save_model
 SERVER = Path(__file__).parents[1] / "examples" / "serving" / "server.py"
 TIMEOUT = 120  # seconds: to fail in place of waiting for ever
 
-pytestmark = pytest.mark.skipif(not SERVER.exists(), reason="the examples are not beside the tests")
+pytestmark = [
+    pytest.mark.skipif(not SERVER.exists(), reason="the examples are not beside the tests"),
+    pytest.mark.slow(reason="starts servers"),
+]
 
 
 def save_tagger(path, seed, n_names=20):

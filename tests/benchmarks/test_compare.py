@@ -11,9 +11,10 @@ import pytest
 ROOT = Path(__file__).parents[2]
 BENCHMARKS = ROOT / "benchmarks"
 
-pytestmark = pytest.mark.skipif(
-    not BENCHMARKS.is_dir(), reason="the benchmarks are not beside the tests"
-)
+pytestmark = [
+    pytest.mark.skipif(not BENCHMARKS.is_dir(), reason="the benchmarks are not beside the tests"),
+    pytest.mark.slow(reason="a benchmark in several processes"),
+]
 
 
 def run(script, *arguments, folder):

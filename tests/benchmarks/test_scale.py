@@ -48,6 +48,7 @@ def read(path):
     return [json.loads(line) for line in path.read_text().splitlines()]
 
 
+@pytest.mark.slow(reason="a benchmark in several processes")
 def test_a_size_is_measured_and_added_to_the_file(tmp_path):
     (tmp_path / "scale.jsonl").write_text('{"kept": true}\n')
     done = run("--sizes", "300", "--lines", "skxmr", "--threads", "1", folder=tmp_path)

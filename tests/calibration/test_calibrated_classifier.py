@@ -208,7 +208,7 @@ def test_dense_targets_give_dense_results(method, extreme):
 
 def test_an_estimator_that_gives_dense_probabilities_for_sparse_targets(xmc_data):
     X, Y = xmc_data
-    Y = Y[:, np.asarray(Y.sum(axis=0)).ravel() >= 20]
+    Y = Y[:, np.asarray(Y.sum(axis=0)).ravel() >= 60]
     inner = OneVsRestClassifier(LogisticRegression(C=100, solver="newton-cholesky"))
     model = calibrated(inner, cv=2).fit(X[:400], Y[:400])
     proba = model.predict_proba(X[400:])

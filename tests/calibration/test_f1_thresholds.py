@@ -5,7 +5,7 @@ import itertools
 import numpy as np
 import pytest
 import scipy.sparse as sp
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.frozen import FrozenEstimator
@@ -56,7 +56,6 @@ def candidates(P):
 
 
 @pytest.mark.parametrize("average", ["micro", "macro", "samples"])
-@settings(max_examples=40, deadline=None)
 @given(seed=st.integers(0, 2**32 - 1))
 def test_no_single_threshold_is_better(average, seed):
     P, Y = random_problem(seed)
@@ -74,7 +73,6 @@ def test_no_single_threshold_is_better(average, seed):
 
 @pytest.mark.parametrize("average", ["micro", "macro"])
 @pytest.mark.parametrize("min_positives", [1, 4])
-@settings(max_examples=15, deadline=None)
 @given(seed=st.integers(0, 2**32 - 1))
 def test_no_thresholds_of_labels_are_better(average, min_positives, seed):
     P, Y = random_problem(seed, n_rows=10, n_labels=3, n_values=3)

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+import quick
 from skxmr import HierarchicalLabelTree, LabelHierarchy, XRLinearClassifier
 from skxmr._core.validation import as_row_arrays
 from skxmr.cost_estimate import limits
@@ -10,20 +11,23 @@ from skxmr.cost_estimate import limits
 
 @pytest.mark.parametrize(
     "options",
-    [
-        {},
-        {"weight_threshold": 0.2},
-        {"weight_threshold": 0.0},
-        {"max_leaf_size": 16},
-        {"weight_dtype": "float16"},
-        {"weight_dtype": "int8"},
-        {"max_leaf_size": 2000},
-        {"branching_factor": 64, "max_leaf_size": 10},
-        {"n_trees": 2},
-        {"C": 4.0, "relevance_norm": "l1"},
-        {"loss": "log_loss", "relevance_norm": "max"},
-        {"max_weights_per_label": 20, "relevance_norm": None},
-    ],
+    quick.first(
+        5,
+        [
+            {},
+            {"weight_threshold": 0.0},
+            {"weight_dtype": "int8"},
+            {"branching_factor": 64, "max_leaf_size": 10},
+            {"n_trees": 2},
+            {"weight_threshold": 0.2},
+            {"max_leaf_size": 16},
+            {"weight_dtype": "float16"},
+            {"max_leaf_size": 2000},
+            {"C": 4.0, "relevance_norm": "l1"},
+            {"loss": "log_loss", "relevance_norm": "max"},
+            {"max_weights_per_label": 20, "relevance_norm": None},
+        ],
+    ),
     ids=str,
 )
 def test_the_model_is_of_the_size_that_was_estimated(data, options):
@@ -77,6 +81,7 @@ def test_parts_follow_the_parameters(data):
     assert ("files" in str(default), "files" in str(files)) == (False, True)
 
 
+@pytest.mark.slow(reason="estimates many settings")
 def test_kinds_of_trees(data):
     X, Y = data
     model = XRLinearClassifier(random_state=0).fit(X, Y)
@@ -151,6 +156,7 @@ def test_a_fit_that_cannot_end_is_refused_with_what_to_change(data, monkeypatch)
     model.fit(X, Y)
 
 
+@pytest.mark.slow(reason="estimates many settings")
 def test_a_fit_into_files_is_refused_for_its_own_reasons(data, monkeypatch, tmp_path):
     X, Y = data
     memory = XRLinearClassifier(n_trees=8, weight_threshold=0.0, random_state=0)
@@ -167,6 +173,7 @@ def test_a_fit_into_files_is_refused_for_its_own_reasons(data, monkeypatch, tmp_
     assert not (tmp_path / "other").exists()
 
 
+@pytest.mark.slow(reason="estimates many settings")
 def test_the_bound_that_spares_an_estimate_is_above_it(data):
     X, Y = data
     for threshold in (0.0, 0.05, 0.1, 0.4):

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 import sklearn
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.datasets import dump_svmlight_file, load_svmlight_file
 
@@ -68,7 +68,6 @@ def data_sets(draw):
 
 
 @given(data_sets())
-@settings(max_examples=200, deadline=None)
 def test_round_trip_is_exact(data_set):
     X, Y = data_set
     X_again, Y_again = load(dump(X, Y), dtype=X.dtype)
@@ -79,7 +78,6 @@ def test_round_trip_is_exact(data_set):
 
 
 @given(st.floats(width=32, allow_nan=False, allow_infinity=False))
-@settings(max_examples=300, deadline=None)
 def test_short_decimals_round_as_numpy_does(value):
     # The shortest text for a float32, as other programs write it.
     text = str(np.float32(value)).encode()

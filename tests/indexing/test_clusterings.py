@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import scipy.sparse as sp
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.base import BaseEstimator, ClusterMixin, clone
 from sklearn.cluster import (
@@ -14,6 +14,7 @@ from sklearn.cluster import (
     MiniBatchKMeans,
 )
 
+import quick
 from naive import beam_search
 from skxmr import HierarchicalLabelTree, LabelHierarchy, XRLinearClassifier
 from skxmr.indexing.kmeans import kmeans
@@ -57,7 +58,6 @@ def planted(sizes, seed=0):
     return Z, group
 
 
-@settings(max_examples=60, deadline=None)
 @given(
     n_labels=st.integers(1, 150),
     branching_factor=st.integers(2, 7),
@@ -94,7 +94,7 @@ def test_no_cluster_is_too_large_and_no_tree_too_deep(
             np.testing.assert_array_equal(np.diff(indptr) > 1, sizes > max_leaf_size)
 
 
-@pytest.mark.parametrize("kind", KINDS[:-1], ids=str)
+@pytest.mark.parametrize("kind", quick.first(3, KINDS[:-1]), ids=str)
 def test_same_seed_same_tree_for_any_threads(kind):
     Z = random_rows(500, 30)
     trees = [

@@ -4,7 +4,7 @@ import itertools
 
 import numpy as np
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from skxmr import HierarchicalLabelTree
@@ -41,7 +41,6 @@ def best_cost(weights, n_letters):
     )
 
 
-@settings(max_examples=60, deadline=None)
 @given(
     weights=st.lists(st.integers(0, 50), min_size=2, max_size=7),
     branching_factor=st.integers(2, 4),
@@ -53,7 +52,6 @@ def test_no_prefix_code_is_shorter(weights, branching_factor):
     assert depth @ weights == best_cost(weights, branching_factor)
 
 
-@settings(max_examples=60, deadline=None)
 @example([0.0, 0.0, *[1.0] * 8], 2, 3)
 @given(
     weights=st.lists(st.floats(0, 1e6), min_size=1, max_size=60),

@@ -96,7 +96,7 @@ def test_disconnected_components_are_separated(n_components):
 def test_many_small_components_do_not_hide_a_large_one():
     # 300 pairs apart from all else would take the leading vectors of the plain normalised graph.
     pairs = np.repeat(np.kron(np.eye(300, dtype=np.int8), [[1, 1]]), 2, axis=0)
-    Y = sp.block_diag([planted(4, 20), pairs], format="csr")
+    Y = sp.block_diag([sp.csr_array(planted(4, 20)), sp.csr_array(pairs)], format="csr")
     Z = label_spectrum(Y, 8, random_state=0)[:80]
     near = np.argsort(-(Z @ Z.T), axis=1, kind="stable")[:, :20]
     assert np.all(near % 4 == np.arange(80)[:, None] % 4)

@@ -3,7 +3,7 @@ import math
 import numpy as np
 import pytest
 import scipy.sparse as sp
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.cluster import KMeans
 from sklearn.pipeline import make_pipeline
@@ -33,7 +33,6 @@ def test_split_counts_are_enough_and_no_level_more(n_labels, branching_factor, m
         assert (counts[0] - 1) * math.prod(counts[1:]) < n_leaves
 
 
-@settings(max_examples=60, deadline=None)
 @given(
     n_labels=st.integers(1, 300),
     branching_factor=st.integers(2, 9),

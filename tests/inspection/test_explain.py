@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import scipy.sparse as sp
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
@@ -51,7 +51,6 @@ def rows(draw):
     return row
 
 
-@settings(max_examples=60, deadline=None)
 @given(st.sampled_from(MODELS), rows(), st.integers(0, 119))
 def test_contributions_of_a_step_sum_to_its_margin(model, row, label):
     path = explain(model, row, label).path

@@ -123,8 +123,6 @@ def test_rows_outside_the_cluster_do_not_matter():
 
 
 @settings(
-    max_examples=40,
-    deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.differing_executors],
 )
 @given(data=st.data())

@@ -14,6 +14,7 @@ def test_an_instruction_set_that_is_none_is_refused():
     assert simd_in_use() == before
 
 
+@pytest.mark.slow(reason="starts processes")
 def test_the_environment_chooses(simd):
     code = "from skxmr.linear._lanes import simd_in_use; print(simd_in_use())"
     environment = {**os.environ, "SKXMR_SIMD": simd}

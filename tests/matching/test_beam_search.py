@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import scipy.sparse as sp
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from naive import all_scores, beam_search, dense_weights
@@ -81,7 +81,7 @@ def test_batch_equals_row_by_row_bit_for_bit(model, xmc_data, beam_width):
     X = xmc_data[0]
     model.set_params(beam_width=beam_width)
     labels, scores = model.predict_topk(X, k=9)
-    for row in range(0, 600, 7):
+    for row in range(0, 600, 31):
         for one in (X[[row]], X[[row]].toarray(), X[[row]].astype(np.float64)):
             one_labels, one_scores = model.predict_topk(one, k=9)
             np.testing.assert_array_equal(one_labels, labels[[row]])
@@ -149,7 +149,6 @@ def random_level(draw):
     return level, X.astype(np.float32), chosen, rng.normal(size=chosen.shape) - 2
 
 
-@settings(max_examples=80, deadline=None)
 @given(case=random_level(), keep=st.integers(0, 12), best_first=st.booleans())
 def test_expand_scores_the_children_of_given_parents(case, keep, best_first):
     level, X, chosen, parent_scores = case

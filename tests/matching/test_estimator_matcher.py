@@ -16,6 +16,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 from sklearn.svm import LinearSVC
 
+import quick
 from naive import beam_search, expand
 from skxmr import LabelHierarchy, XRLinearClassifier
 from skxmr._core.score_rule import Scoring
@@ -157,11 +158,11 @@ def test_weights_reach_the_matcher(xmc_data):
 
 MATCHERS = [
     NearestNeighborsMatcher(5),
+    KNeighborsClassifier(3),
+    RandomForestClassifier(5, random_state=0),
     NearestCentroidMatcher(),
     OneVsRestClassifier(LogisticRegression()),
     MultiOutputClassifier(LogisticRegression()),
-    RandomForestClassifier(5, random_state=0),
-    KNeighborsClassifier(3),
     make_pipeline(
         FunctionTransformer(sp.csr_matrix.toarray, accept_sparse=True),
         RandomForestClassifier(5, random_state=0),
@@ -180,7 +181,7 @@ def clusters_by_hand(matcher, X, Y, hierarchy, level, queries):
 
 
 @pytest.mark.parametrize("level", [1, 2, -1])
-@pytest.mark.parametrize("matcher", MATCHERS, ids=lambda m: type(m).__name__)
+@pytest.mark.parametrize("matcher", quick.first(3, MATCHERS), ids=lambda m: type(m).__name__)
 def test_linear_levels_go_on_from_the_matcher(matcher, level, xmc_data):
     X, Y = xmc_data
     X, Y, queries = X[:400], Y[:400], X[400:415]

@@ -116,7 +116,7 @@ def test_batch_equals_row_by_row_bit_for_bit(model, xmc_data, beam_width):
     X = xmc_data[0][:100]
     model.set_params(beam_width=beam_width)
     labels, scores = model.predict_topk(X, k=9)
-    for row in range(0, 100, 9):
+    for row in range(0, 100, 33):
         for one in (X[[row]], X[[row]].toarray()):
             one_labels, one_scores = model.predict_topk(one, k=9)
             np.testing.assert_array_equal(one_labels, labels[[row]])

@@ -5,7 +5,7 @@ from itertools import combinations
 import numpy as np
 import pytest
 import scipy.sparse as sp
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.model_selection import GridSearchCV, KFold, check_cv
 
@@ -56,7 +56,6 @@ def folds_of(splitter, Y):
     return folds
 
 
-@settings(max_examples=50, deadline=None)
 @given(
     st.integers(5, 40), st.integers(1, 12), st.integers(2, 5), st.integers(0, 99), st.integers(1, 2)
 )

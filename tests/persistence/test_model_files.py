@@ -15,6 +15,7 @@ from sklearn.cluster import MiniBatchKMeans
 from sklearn.exceptions import NotFittedError
 from sklearn.naive_bayes import MultinomialNB
 
+import quick
 from skxmr import (
     HierarchicalLabelTree,
     LabelFeatureUnion,
@@ -29,6 +30,7 @@ from skxmr.persistence import _folder, load_extras
 EMBEDDINGS = np.random.default_rng(0).normal(size=(150, 5))
 OPTIONS = {
     "default": {},
+    "bounded": {"max_weights_per_label": 3, "sparse_output": False, "max_leaf_size": 20},
     "one leaf": {"max_leaf_size": 200},
     "narrow": {"branching_factor": 3, "max_leaf_size": 8},
     "best": preset("best"),
@@ -47,7 +49,6 @@ OPTIONS = {
         "beam_width": None,
     },
     "lifted": {"propensity_weight": 0.5, "score_transform": ["log-l3-hinge"]},
-    "bounded": {"max_weights_per_label": 3, "sparse_output": False, "max_leaf_size": 20},
 }
 
 
@@ -97,7 +98,7 @@ def assert_equal_params(model, other):
 
 
 @pytest.mark.parametrize("mmap_mode", [None, "r"])
-@pytest.mark.parametrize("options", OPTIONS.values(), ids=OPTIONS)
+@pytest.mark.parametrize("options", quick.first(9, list(OPTIONS.values())), ids=OPTIONS)
 def test_round_trip(xmc_data, tmp_path, monkeypatch, options, mmap_mode):
     monkeypatch.setattr(_folder, "MAPPED_BYTES", 0)
     X, Y = xmc_data

@@ -158,6 +158,7 @@ def test_types_and_paths_in_extras(tmp_path):
         save_model(model, tmp_path / "model", extras={"type": complex})
 
 
+@pytest.mark.slow(reason="starts a process")
 def test_nothing_of_torch_is_imported(tmp_path):
     save_model(TfidfVectorizer().fit(TEXTS), tmp_path / "model")
     code = (

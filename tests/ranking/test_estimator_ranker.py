@@ -25,6 +25,15 @@ from skxmr.metrics import label_propensities, topk_scorer
 from skxmr.ranking import estimator_ranker, fit_ranker
 
 
+@pytest.fixture(scope="module")
+def small_data(xmc_data):
+    """200 rows and 40 labels: each label has a classifier object of its own."""
+    X, Y = xmc_data
+    Y = Y[:, np.argsort(-Y.getnnz(axis=0), kind="stable")[:40]]
+    rows = np.flatnonzero(Y.getnnz(axis=1))[:200]
+    return X[rows], Y[rows]
+
+
 def own_score(model, rows):
     if hasattr(model, "predict_proba"):
         return model.predict_proba(rows)[:, 1]
@@ -54,10 +63,10 @@ RANKERS = [
 
 
 @pytest.mark.parametrize("ranker", RANKERS, ids=lambda ranker: type(ranker).__name__)
-def test_equals_a_classifier_for_each_label(ranker, xmc_data):
-    X, Y = xmc_data
+def test_equals_a_classifier_for_each_label(ranker, small_data):
+    X, Y = small_data
     queries = X[:30]
-    model = XRLinearClassifier(4, 20, ranker=ranker, beam_width=3, random_state=0).fit(X, Y)
+    model = XRLinearClassifier(4, 10, ranker=ranker, beam_width=3, random_state=0).fit(X, Y)
     own = label_scores_by_hand(ranker, X, Y, model.hierarchy_, queries)
     P = model.predict_proba(queries).toarray()
     labels, scores = model.predict_topk(queries, k=5)
@@ -70,7 +79,7 @@ def test_equals_a_classifier_for_each_label(ranker, xmc_data):
             below = model.hierarchy_.leaf_of_label == leaf
             wanted[below] = np.exp(log_score) * own[row, below]
         np.testing.assert_allclose(P[row], wanted, rtol=2e-4, atol=1e-6)
-        np.testing.assert_array_equal(labels[row], np.lexsort((np.arange(150), -P[row]))[:5])
+        np.testing.assert_array_equal(labels[row], np.lexsort((np.arange(40), -P[row]))[:5])
         np.testing.assert_allclose(scores[row], P[row, labels[row]], rtol=1e-6)
 
 
@@ -89,9 +98,9 @@ def test_one_cluster_equals_one_vs_rest(xmc_data):
 
 
 @pytest.mark.parametrize("ranker", RANKERS, ids=lambda ranker: type(ranker).__name__)
-def test_batch_rows_and_blocks_agree(ranker, xmc_data, monkeypatch):
-    X, Y = xmc_data
-    model = XRLinearClassifier(4, 20, ranker=ranker, random_state=0).fit(X, Y)
+def test_batch_rows_and_blocks_agree(ranker, small_data, monkeypatch):
+    X, Y = small_data
+    model = XRLinearClassifier(4, 10, ranker=ranker, random_state=0).fit(X, Y)
     labels, scores = model.predict_topk(X[:40], k=6)
     for row in range(0, 40, 4):
         one = model.predict_topk(X[[row]], k=6)
@@ -197,10 +206,10 @@ def test_weights_that_cannot_be_heeded():
         check_takes_weights("ranker", KNeighborsClassifier(), weights)
 
 
-def test_own_matcher_and_own_ranker_together(xmc_data):
-    X, Y = xmc_data
+def test_own_matcher_and_own_ranker_together(small_data):
+    X, Y = small_data
     model = XRLinearClassifier(
-        4, 20, matcher=NearestNeighborsMatcher(), ranker=BernoulliNB(), random_state=0
+        4, 10, matcher=NearestNeighborsMatcher(), ranker=BernoulliNB(), random_state=0
     )
     search = GridSearchCV(
         model,
@@ -222,19 +231,19 @@ def test_what_cannot_be_a_ranker(xmc_data):
 
 
 @pytest.mark.parametrize("ranker", [LinearSVC(random_state=0), BernoulliNB()])
-def test_own_stages_join_scores_as_linear_models_do(ranker, xmc_data):
-    X, Y = xmc_data
+def test_own_stages_join_scores_as_linear_models_do(ranker, small_data):
+    X, Y = small_data
     model = XRLinearClassifier(
-        4, 20, matcher=NearestNeighborsMatcher(), ranker=ranker, beam_width=None, random_state=0
+        4, 10, matcher=NearestNeighborsMatcher(), ranker=ranker, beam_width=None, random_state=0
     ).fit(X, Y)
     n_levels = model.hierarchy_.n_levels
 
     def scores(**params):
         model.set_params(**params)
         P = model.predict_proba(X[:40]).toarray()
-        labels, values = model.predict_topk(X[:40], k=150)
+        labels, values = model.predict_topk(X[:40], k=40)
         for row in range(0, 40, 13):
-            one = model.predict_topk(X[[row]], k=150)
+            one = model.predict_topk(X[[row]], k=40)
             np.testing.assert_array_equal(one[0][0], labels[row])
             np.testing.assert_array_equal(one[1][0], values[row])
         return P
@@ -266,11 +275,11 @@ def test_own_stages_join_scores_as_linear_models_do(ranker, xmc_data):
     np.testing.assert_allclose(lifted[stored], (product * factors)[stored], rtol=1e-3, atol=1e-30)
 
 
-def test_what_own_stages_cannot_do(xmc_data):
-    X, Y = xmc_data
+def test_what_own_stages_cannot_do(small_data):
+    X, Y = small_data
     with pytest.raises(ValueError, match="max_weights_per_label=5 is for the built-in ranker"):
         XRLinearClassifier(ranker=BernoulliNB(), max_weights_per_label=5).fit(X, Y)
-    model = XRLinearClassifier(4, 20, ranker=BernoulliNB(), random_state=0).fit(X, Y)
+    model = XRLinearClassifier(4, 10, ranker=BernoulliNB(), random_state=0).fit(X, Y)
     with pytest.raises(ValueError, match="score_candidates needs linear models on all levels"):
         model.score_candidates(X, Y)
     with pytest.raises(ValueError, match="max_weights_per_label=5 is for the built-in ranker"):
@@ -278,7 +287,7 @@ def test_what_own_stages_cannot_do(xmc_data):
     before = model.predict_topk(X)[1]
     assert np.any(model.prune(weight_threshold=1.0).predict_topk(X)[1] != before)
     neither = XRLinearClassifier(
-        4, 20, matcher=NearestNeighborsMatcher(), ranker=BernoulliNB(), random_state=0
+        4, 10, matcher=NearestNeighborsMatcher(), ranker=BernoulliNB(), random_state=0
     ).fit(X, Y)
     with pytest.raises(ValueError, match="no linear models to prune"):
         neither.prune(weight_threshold=1.0)

@@ -124,6 +124,7 @@ def test_a_ranker_of_the_users_own_is_the_same(backend, xmc_data):
         np.testing.assert_array_equal(part, wanted)
 
 
+@pytest.mark.slow(reason="workers die and start again")
 @pytest.mark.filterwarnings("ignore:Workers were lost")  # dask sends small tasks again by itself
 @pytest.mark.parametrize("values", [SMALL, LARGE], ids=["small", "large"])
 def test_a_worker_that_dies_costs_no_result(values, backend, tmp_path):
@@ -207,6 +208,7 @@ def test_a_fit_outlives_all_its_workers(dask_client, xmc_data, tmp_path, monkeyp
     assert_same_model(model, classifier(negatives="tfn").fit(*xmc_data))
 
 
+@pytest.mark.slow(reason="workers are ended and start again")
 @pytest.mark.filterwarnings("ignore:.*tasks which were still being processed")
 @pytest.mark.filterwarnings("ignore:.*have been successfully executed")
 def test_what_a_task_raises_is_raised_here_at_once(backend):
@@ -224,6 +226,7 @@ def refuse(number, result):
     raise OSError("the disk is full")
 
 
+@pytest.mark.slow(reason="workers die and start again")
 def test_what_no_worker_can_run_is_raised_after_some_tries(backend, monkeypatch):
     monkeypatch.setattr(remote_tasks, "MAX_VAIN", 1)
     tasks = [(SMALL, factor) for factor in range(4, 8)]
