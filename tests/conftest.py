@@ -1,14 +1,20 @@
-import numpy as np
-import pytest
-import scipy.sparse as sp
+"""Fixtures of all tests.
 
-from skxmr.datasets import make_extreme_multilabel
-from skxmr.linear._lanes import simd_in_use, use_simd
+skxmr is imported inside the fixtures: the process that only distributes the tests then starts two
+seconds earlier.
+"""
+
+import pytest
 
 
 @pytest.fixture(scope="session")
 def xmc_data():
     """600 rows, 400 features, 150 labels; some rows without a label, some labels without a row."""
+    import numpy as np
+    import scipy.sparse as sp
+
+    from skxmr.datasets import make_extreme_multilabel
+
     X, Y = make_extreme_multilabel(
         n_samples=600, n_features=400, n_labels=150, n_features_per_sample=20, random_state=0
     )
@@ -22,11 +28,13 @@ def xmc_data():
 
 @pytest.fixture(params=["baseline", "avx2", "avx512"])
 def simd(request):
-    """Run a test with every instruction set that this machine has."""
+    """Run a test with every instruction set of this machine."""
+    from skxmr.linear._lanes import simd_in_use, use_simd
+
     before = simd_in_use()
     try:
         use_simd(request.param)
     except ValueError:
-        pytest.skip(f"{request.param} is not to be had here")
+        pytest.skip(f"this machine has no {request.param}")
     yield request.param
     use_simd(before)

@@ -25,11 +25,11 @@ def checks_of(*estimators):
     """Parametrize a test with each estimator and each of its checks."""
     cases = []
     for estimator in estimators:
+        shown = re.sub(r"\s", "", repr(estimator))
         for instance, check in estimator_checks_generator(estimator):
             name = check.func.__name__
             if name in WEIGHT_EQUIVALENCE and isinstance(instance, XRLinearClassifier):
                 instance = clone(instance).set_params(**PRECISE)
-            shown = re.sub(r"\s", "", repr(estimator))
             cases.append(pytest.param(instance, check, id=f"{shown}-{name}"))
     return pytest.mark.parametrize(("estimator", "check"), cases)
 

@@ -55,7 +55,7 @@ IS_FREE_THREADED = "t" in getattr(sys, "abiflags", "")
 
 
 def test_many_threads_give_identical_bytes_and_the_gil_stays_off():
-    program = PROGRAM.replace("N_THREADS", "8").replace("N_ROUNDS", "4")
+    program = PROGRAM.replace("N_THREADS", "8").replace("N_ROUNDS", "3")
     done = subprocess.run(
         [sys.executable, "-W", "error", "-c", program], capture_output=True, text=True, timeout=300
     )

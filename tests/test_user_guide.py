@@ -31,7 +31,12 @@ UNNAMED = {"estimator"}
 pytestmark = pytest.mark.skipif(not OVERVIEW.exists(), reason="no source checkout around the tests")
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+SLOW = {"model_selection": pytest.mark.slow(reason="fits many models")}
+
+
+@pytest.mark.parametrize(
+    "page", [pytest.param(page, id=page.stem, marks=SLOW.get(page.stem, ())) for page in PAGES]
+)
 def test_the_code_runs_and_prints_what_it_promises(page, capsys, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)  # where it may leave files
     run_code(page, capsys)

@@ -14,6 +14,7 @@ from sklearn.naive_bayes import BernoulliNB
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.svm import LinearSVC
 
+import quick
 from naive import expand
 from skxmr import LabelHierarchy, XRLinearClassifier
 from skxmr._core.estimators import check_takes_weights
@@ -62,7 +63,9 @@ RANKERS = [
 ]
 
 
-@pytest.mark.parametrize("ranker", RANKERS, ids=lambda ranker: type(ranker).__name__)
+@pytest.mark.parametrize(
+    "ranker", quick.first(2, RANKERS), ids=lambda ranker: type(ranker).__name__
+)
 def test_equals_a_classifier_for_each_label(ranker, small_data):
     X, Y = small_data
     queries = X[:30]
@@ -97,7 +100,9 @@ def test_one_cluster_equals_one_vs_rest(xmc_data):
     assert model.n_iter_ == 0
 
 
-@pytest.mark.parametrize("ranker", RANKERS, ids=lambda ranker: type(ranker).__name__)
+@pytest.mark.parametrize(
+    "ranker", quick.first(2, RANKERS), ids=lambda ranker: type(ranker).__name__
+)
 def test_batch_rows_and_blocks_agree(ranker, small_data, monkeypatch):
     X, Y = small_data
     model = XRLinearClassifier(4, 10, ranker=ranker, random_state=0).fit(X, Y)
@@ -230,7 +235,7 @@ def test_what_cannot_be_a_ranker(xmc_data):
             XRLinearClassifier(ranker=wrong).fit(*xmc_data)
 
 
-@pytest.mark.parametrize("ranker", [LinearSVC(random_state=0), BernoulliNB()])
+@pytest.mark.parametrize("ranker", quick.first(1, [LinearSVC(random_state=0), BernoulliNB()]))
 def test_own_stages_join_scores_as_linear_models_do(ranker, small_data):
     X, Y = small_data
     model = XRLinearClassifier(
