@@ -49,7 +49,8 @@ class SigmoidMap:
         # Without pairs, or with one score only, there is no slope to learn.
         self.slope, self.intercept = 0.0, 0.0
         if len(cells) > 1:
-            model = LogisticRegression(C=np.inf, solver="newton-cholesky", max_iter=1000, tol=1e-8)
+            # No regularization. scikit-learn 1.8 warns about C=np.inf.
+            model = LogisticRegression(C=1e300, solver="newton-cholesky", max_iter=1000, tol=1e-8)
             model.fit(np.tile(x, 2)[:, None], target, sample_weight=weight / weight.mean())
             self.slope, self.intercept = float(model.coef_[0, 0]), float(model.intercept_[0])
         if self.slope <= 0:
