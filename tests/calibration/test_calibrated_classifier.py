@@ -70,7 +70,7 @@ def test_sigmoid_is_the_logistic_regression_of_the_pairs():
     n_true, n_false = hits.sum(), len(hits) - hits.sum()
     platt = np.where(hits == 1, (n_true + 1) / (n_true + 2), 1 / (n_false + 2))
     twice, kind = np.vstack([x, x]), np.repeat([1, 0], len(x))
-    naive = LogisticRegression(C=np.inf, tol=1e-8, solver="newton-cholesky").fit(
+    naive = LogisticRegression(C=1e300, tol=1e-8, solver="newton-cholesky").fit(
         twice, kind, sample_weight=np.concatenate([platt, 1 - platt])
     )
     model = calibrated(method="sigmoid").fit(X, Y)
