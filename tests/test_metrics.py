@@ -366,6 +366,14 @@ def test_propensities_by_the_formula_of_the_paper():
     assert np.array_equal(default, label_propensities(y, 0.55, 1.5))
 
 
+def test_propensities_count_a_row_as_often_as_its_weight_says():
+    rng = np.random.default_rng(0)
+    y = rng.random((30, 6)) < 0.3
+    weights = rng.integers(0, 4, 30)
+    repeated = label_propensities(np.repeat(y, weights, axis=0))
+    np.testing.assert_allclose(label_propensities(y, sample_weight=weights), repeated, rtol=1e-12)
+
+
 def test_equal_propensities_leave_the_normalisation_only():
     flat = {"propensities": np.full(5, 0.3)}
     y_true, y_score = Y_TRUE[:2], Y_SCORE[:2]
@@ -453,6 +461,9 @@ def test_errors_of_propensities(propensities, error, message):
         ({"b": "1"}, TypeError, "b must be a number, got '1'"),
         ({"Y": Y_TRUE[:2]}, ValueError, "Y must have at least 3 rows, got 2"),
         ({"Y": Y_TRUE * 3}, ValueError, "Y must hold 0 and 1 only, got 3"),
+        ({"sample_weight": [1, 2]}, ValueError, r"sample_weight must have the shape \(\d,\)"),
+        ({"sample_weight": np.full(len(Y_TRUE), 0.1)}, ValueError, "sum to at least 3"),
+        ({"sample_weight": [-1.0] + [9.0] * (len(Y_TRUE) - 1)}, ValueError, "not negative"),
     ],
 )
 def test_errors_of_label_propensities(kwargs, error, message):
