@@ -50,9 +50,9 @@ if __name__ == "__main__":  # Cython's worker processes import this file
     setup(
         ext_modules=cythonize(
             [
+                make_extension(MEMORYVIEWS, "-O2", ".c"),  # first: it takes the longest
                 *(make_extension(name, "-O3") for name in KERNELS),
                 *(make_extension(name, "-O2") for name in HELPERS),
-                make_extension(MEMORYVIEWS, "-O2", ".c"),
             ],
             shared_utility_qualified_name=MEMORYVIEWS,
             nthreads=os.cpu_count(),
