@@ -79,7 +79,7 @@ OVR = OneVsRestClassifier(LogisticRegression(solver="newton-cholesky"))
 
 
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
-@parametrize_with_checks([CalibratedOfClasses(XR, cv=2), TunedThresholdOfClasses(XR, cv=2)])
+@parametrize_with_checks([CalibratedOfClasses(XR, cv=2)])
 def test_common_checks(estimator, check):
     check(estimator)
 
@@ -90,6 +90,7 @@ def test_common_checks(estimator, check):
 @parametrize_with_checks(
     [
         CalibratedOfClasses(OVR, cv=2, method="sigmoid"),
+        TunedThresholdOfClasses(XR, cv=2),
         TunedThresholdOfClasses(OVR, cv=2, average="samples"),
         TunedThresholdOfClasses(XR, cv=2, average="macro", per_label=True),
     ]

@@ -12,12 +12,13 @@ from skxmr.cost_estimate import limits
 @pytest.mark.parametrize(
     "options",
     quick.first(
-        5,
+        3,
         [
             {},
+            {"weight_threshold": 0.0, "weight_dtype": "int8"},
+            {"branching_factor": 64, "max_leaf_size": 10},
             {"weight_threshold": 0.0},
             {"weight_dtype": "int8"},
-            {"branching_factor": 64, "max_leaf_size": 10},
             {"n_trees": 2},
             {"weight_threshold": 0.2},
             {"max_leaf_size": 16},

@@ -82,6 +82,7 @@ def test_searches_of_scikit_learn(name, large):
     assert predicted.shape == (100, N_LABELS)
 
 
+@pytest.mark.slow(reason="eleven fits of 20,000 labels")
 @pytest.mark.usefixtures("no_dense_array")
 def test_functions_of_ours(large):
     X, Y = large

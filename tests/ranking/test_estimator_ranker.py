@@ -211,6 +211,7 @@ def test_weights_that_cannot_be_heeded():
         check_takes_weights("ranker", KNeighborsClassifier(), weights)
 
 
+@pytest.mark.slow(reason="nine fits with a classifier object per label")
 def test_own_matcher_and_own_ranker_together(small_data):
     X, Y = small_data
     model = XRLinearClassifier(
