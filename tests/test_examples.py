@@ -13,7 +13,7 @@ EXAMPLES = Path(__file__).parents[1] / "examples"
 HAS_MATPLOTLIB = find_spec("matplotlib") is not None
 
 pytestmark = [
-    pytest.mark.skipif(not EXAMPLES.is_dir(), reason="the examples are not beside the tests"),
+    pytest.mark.skipif(not EXAMPLES.is_dir(), reason="the examples are not in this checkout"),
     pytest.mark.slow(reason="each example is a process that trains on real data"),
 ]
 

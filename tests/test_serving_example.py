@@ -23,7 +23,7 @@ SERVER = Path(__file__).parents[1] / "examples" / "serving" / "server.py"
 TIMEOUT = 120  # seconds: to fail in place of waiting for ever
 
 pytestmark = [
-    pytest.mark.skipif(not SERVER.exists(), reason="the examples are not beside the tests"),
+    pytest.mark.skipif(not SERVER.exists(), reason="the examples are not in this checkout"),
     pytest.mark.slow(reason="starts servers"),
 ]
 

@@ -12,7 +12,7 @@ ROOT = Path(__file__).parents[2]
 BENCHMARKS = ROOT / "benchmarks"
 
 pytestmark = [
-    pytest.mark.skipif(not BENCHMARKS.is_dir(), reason="the benchmarks are not beside the tests"),
+    pytest.mark.skipif(not BENCHMARKS.is_dir(), reason="the benchmarks are not in this checkout"),
     pytest.mark.slow(reason="a benchmark in several processes"),
 ]
 

@@ -18,7 +18,7 @@ ROOT = Path(__file__).parents[2]
 BENCHMARKS = ROOT / "benchmarks"
 
 pytestmark = pytest.mark.skipif(
-    not BENCHMARKS.is_dir(), reason="the benchmarks are not beside the tests"
+    not BENCHMARKS.is_dir(), reason="the benchmarks are not in this checkout"
 )
 
 
