@@ -27,7 +27,7 @@ KERNELS = [
     "skxmr.linear._scoring",
     "skxmr.linear._solution",
 ]
-# One pass over arrays. -O3 makes no difference here and takes longer to compile.
+# One pass over arrays: -O3 made them no faster, and takes longer to compile.
 HELPERS = ["skxmr._core._csr", "skxmr._core._votes"]
 # Cython's memoryviews, compiled once. Without this module each extension contains its own copy,
 # and the C compiler takes three times as long.

@@ -91,7 +91,7 @@ def _set_aside(target, old):
         # Windows does not rename a folder while a file in it is open or memory-mapped.
         raise PermissionError(
             error.errno,
-            "the model cannot be replaced, because this process may not rename its folder or a "
+            "the model cannot be replaced: its folder cannot be renamed, for example because a "
             "process has loaded it with mmap_mode. The old model was kept. Delete the loaded model "
             "first, or save to another path",
             str(target),
