@@ -14,24 +14,24 @@ from setuptools import Extension, setup
 
 # Code that runs once per row, feature or label.
 KERNELS = [
-    "skxmr._core._topk",
-    "skxmr._core._transforms",
+    "skxmr._core.topk",
+    "skxmr._core.transforms",
     "skxmr.indexing._aggregate",
     "skxmr.indexing._balanced_kmeans",
-    "skxmr.linear._chunk",
-    "skxmr.linear._compact_rows",
-    "skxmr.linear._dual_solver",
-    "skxmr.linear._lanes",
-    "skxmr.linear._margins",
-    "skxmr.linear._refine",
-    "skxmr.linear._scoring",
-    "skxmr.linear._solution",
+    "skxmr._linear.chunk",
+    "skxmr._linear.compact_rows",
+    "skxmr._linear.dual_solver",
+    "skxmr._linear.simd.lanes",
+    "skxmr._linear.margins",
+    "skxmr._linear.refine",
+    "skxmr._linear.scoring",
+    "skxmr._linear.solution",
 ]
 # One pass over arrays: -O3 made them no faster, and takes longer to compile.
-HELPERS = ["skxmr._core._csr", "skxmr._core._votes"]
+HELPERS = ["skxmr._core.csr", "skxmr._core.votes"]
 # Cython's memoryviews, compiled once. Without this module each extension contains its own copy,
 # and the C compiler takes three times as long.
-MEMORYVIEWS = "skxmr._core._memoryviews"
+MEMORYVIEWS = "skxmr._core.memoryviews"
 
 
 def make_extension(name, level, suffix=".pyx"):
@@ -40,8 +40,8 @@ def make_extension(name, level, suffix=".pyx"):
     return Extension(
         name,
         [name.replace(".", "/") + suffix],
-        include_dirs=["skxmr/linear"],
-        depends=[str(path) for path in sorted(Path("skxmr/linear").glob("*.h"))],
+        include_dirs=["skxmr/_linear/simd"],
+        depends=[str(path) for path in sorted(Path("skxmr/_linear/simd").glob("*.h"))],
         extra_compile_args=[*flags, *shlex.split(os.environ.get("CFLAGS", ""))],
     )
 
@@ -62,7 +62,7 @@ if __name__ == "__main__":  # Cython's worker processes import this file
                 "wraparound": False,
                 "cdivision": True,
                 "initializedcheck": False,
-                # See tests/test_threads.py.
+                # See tests/xr_linear/test_threads.py.
                 "freethreading_compatible": True,
             },
         ),

@@ -57,7 +57,7 @@ def workers(backend):
 
 def import_package():
     """Import what a task imports."""
-    import skxmr.linear  # noqa: F401
+    import skxmr._linear  # noqa: F401
 
     time.sleep(0.05)
 

@@ -10,14 +10,13 @@ Three stages, one estimator::
                                     | (row, label) -> score, best k
 
 Each stage is a room: `skxmr.indexing`, `skxmr.matching`, `skxmr.ranking`. Stages two and three are
-made of `skxmr.linear`, the linear models of one level. `XRLinearClassifier` joins them.
+made of `skxmr._linear`, the linear models of one level. `XRLinearClassifier` joins them.
 """
 
 from skxmr._core.version import __version__ as __version__
-from skxmr.classifier import XRLinearClassifier
 from skxmr.indexing import HierarchicalLabelTree, LabelFeatureUnion, LabelHierarchy
 from skxmr.persistence import load_model, save_model
-from skxmr.presets import preset
+from skxmr.xr_linear import XRLinearClassifier, preset
 
 __all__ = [
     "HierarchicalLabelTree",

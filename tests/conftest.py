@@ -29,7 +29,7 @@ def xmc_data():
 @pytest.fixture(params=["baseline", "avx2", "avx512"])
 def simd(request):
     """Run a test with every instruction set of this machine."""
-    from skxmr.linear._lanes import simd_in_use, use_simd
+    from skxmr._linear.simd.lanes import simd_in_use, use_simd
 
     before = simd_in_use()
     try:

@@ -1,6 +1,7 @@
 """Estimators of the user's own, made ready for a stage."""
 
 from sklearn.base import clone
+from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import has_fit_parameter
 
 
@@ -60,3 +61,19 @@ def check_takes_weights(name, estimator, sample_weight):
             f"sample_weight cannot be heeded: {name}={estimator!r} does not take it in fit; fit "
             "without weights, or use one that does."
         )
+
+
+def find_ranker(estimator):
+    """Find what has ``predict_topk`` inside searches and pipelines, and the steps before it."""
+    transformers = []
+    while not hasattr(estimator, "predict_topk"):
+        if hasattr(estimator, "best_estimator_"):
+            estimator = estimator.best_estimator_
+        elif isinstance(estimator, Pipeline):
+            # "passthrough", None and resampling steps have no transform: rows pass unchanged.
+            steps = [step for _, step in estimator.steps]
+            transformers += [step for step in steps[:-1] if hasattr(step, "transform")]
+            estimator = steps[-1]
+        else:
+            return None, []
+    return estimator, transformers

@@ -10,8 +10,8 @@ from typing import NamedTuple
 import numpy as np
 from scipy.special import expit, log_expit
 
-from skxmr._core._transforms import GIVEN_LOGARITHM, SHAPES
 from skxmr._core.levels import by_level
+from skxmr._core.transforms import GIVEN_LOGARITHM, SHAPES
 
 # The least positive score: a stored score of 0 would be no entry.
 LEAST_SCORE = np.finfo(np.float32).tiny

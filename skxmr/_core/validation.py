@@ -10,8 +10,8 @@ from sklearn.exceptions import DataConversionWarning
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import _check_sample_weight, validate_data
 
-from skxmr._core._csr import row_is_canonical, rows_are_canonical
 from skxmr._core.arrays import csr_of
+from skxmr._core.csr import row_is_canonical, rows_are_canonical
 
 # Children are numbered, and counted, inside their parent in 16 bits.
 MAX_CHILDREN = 2**16 - 1

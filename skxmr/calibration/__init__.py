@@ -5,7 +5,7 @@ refuse a sparse multilabel `y`. Both work on the (row, label) pairs that ``predi
 and with any estimator that has it.
 """
 
-from skxmr.calibration.calibrated_classifier import CalibratedMultilabelClassifierCV
-from skxmr.calibration.tuned_threshold import TunedThresholdMultilabelClassifierCV
+from skxmr.calibration._calibrated_classifier import CalibratedMultilabelClassifierCV
+from skxmr.calibration._tuned_threshold import TunedThresholdMultilabelClassifierCV
 
 __all__ = ["CalibratedMultilabelClassifierCV", "TunedThresholdMultilabelClassifierCV"]

@@ -11,11 +11,11 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.validation import _check_method_params, _num_samples, check_is_fitted
 
+from skxmr._core.estimators import find_ranker
 from skxmr._core.score_forms import join_rows
 from skxmr._core.score_rule import LEAST_SCORE
 from skxmr._core.validation import as_public_csr, check_indicator, refuse_label_collections
-from skxmr.metrics._candidates import Indicator, contains
-from skxmr.metrics._scorers import find_ranker
+from skxmr.metrics import Indicator, contains
 
 # Rows scored at once: of 1000 labels each, 65 MB of scores.
 _BLOCK_ROWS = 2**13

@@ -1,5 +1,5 @@
 """The command line: train on a file, predict, evaluate."""
 
-from skxmr.cli.commands import main
+from skxmr.cli._commands import main
 
 __all__ = ["main"]

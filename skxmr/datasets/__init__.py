@@ -10,4 +10,5 @@ from skxmr.datasets._api_docs import load_api_docs
 from skxmr.datasets._generator import make_extreme_multilabel
 from skxmr.datasets._xmc_format import dump_xmc_file, load_xmc_file
 
+# Other packages of skxmr use the rest.
 __all__ = ["dump_xmc_file", "load_api_docs", "load_xmc_file", "make_extreme_multilabel"]

@@ -18,7 +18,7 @@ from libc.math cimport sqrt
 from libc.stdlib cimport free, malloc
 from libc.string cimport memset
 
-from skxmr._core._random cimport random_below, random_state
+from skxmr._core.random cimport random_below, random_state
 from skxmr._core.types cimport index_t, offset_t, uint64_t
 
 # Wide splits find their centres on a sample and finish with a few rounds over all rows. Rounds over

@@ -13,6 +13,7 @@ from skxmr.inspection._paths import PathStep
 from skxmr.inspection._tree_description import ClusterDescription, TreeDescription, describe_tree
 from skxmr.inspection._tree_display import LabelTreeDisplay
 
+# Other packages of skxmr use the rest.
 __all__ = [
     "BeamWidthDisplay",
     "CalibrationDisplay",

@@ -1,8 +1,7 @@
 """Whether scores are probabilities: a reliability diagram."""
 
 from skxmr.inspection._axes import axes_for, bare
-from skxmr.metrics import calibration_curve, expected_calibration_error
-from skxmr.metrics._scorers import scores_for_topk
+from skxmr.metrics import calibration_curve, expected_calibration_error, scores_for_topk
 
 
 class CalibrationDisplay:

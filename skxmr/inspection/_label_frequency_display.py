@@ -5,8 +5,7 @@ from numbers import Integral
 import numpy as np
 
 from skxmr.inspection._axes import FIRST, SECOND, axes_for, bare
-from skxmr.metrics._ranking import rank
-from skxmr.metrics._scorers import scores_for_topk
+from skxmr.metrics import rank, scores_for_topk
 
 
 class LabelFrequencyDisplay:

@@ -4,10 +4,9 @@ import numpy as np
 from sklearn.pipeline import make_pipeline
 from sklearn.utils.validation import check_is_fitted
 
-from skxmr.linear.level_weights import NEVER
-from skxmr.metrics._scorers import find_ranker
-from skxmr.tree_ensemble import TreeEnsemble
-from skxmr.tree_model import TreeModel
+from skxmr._core.estimators import find_ranker
+from skxmr._linear.level_weights import NEVER
+from skxmr.xr_linear import TreeEnsemble, TreeModel
 
 
 def find_classifier(estimator):

@@ -4,9 +4,9 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from skxmr._core._transforms import GIVEN_LOGARITHM, SHAPES, join_scores
 from skxmr._core.score_forms import OUTSIDE
-from skxmr.linear.level_weights import LevelWeights
+from skxmr._core.transforms import GIVEN_LOGARITHM, SHAPES, join_scores
+from skxmr._linear.level_weights import LevelWeights
 
 _NO_FEATURES = {
     "features": np.empty(0, dtype=np.int32),

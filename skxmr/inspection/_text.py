@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from skxmr.linear.level_weights import NEVER
+from skxmr._linear.level_weights import NEVER
 
 
 def explanation_text(explanation):

@@ -5,7 +5,7 @@ from numbers import Integral
 
 import numpy as np
 
-from skxmr.html_caption import tree_size
+from skxmr._linear.level_weights import LevelWeights
 from skxmr.inspection._html import tree_html
 from skxmr.inspection._names import (
     FeatureNames,
@@ -15,7 +15,7 @@ from skxmr.inspection._names import (
     positions_below,
     trees_of,
 )
-from skxmr.linear.level_weights import LevelWeights
+from skxmr.xr_linear import tree_size
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

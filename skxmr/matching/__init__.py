@@ -1,9 +1,22 @@
 """Stage 2, matching: route a row to a few clusters of labels."""
 
-from skxmr.matching.estimator_matcher import EstimatorMatcher, count_matched_levels, fit_matcher
-from skxmr.matching.matcher import RecursiveLinearMatcher
-from skxmr.matching.nearest_neighbors import NearestCentroidMatcher, NearestNeighborsMatcher
+from skxmr.matching._estimator_matcher import (
+    EstimatorMatcher,
+    count_matched_levels,
+    fit_matcher,
+    told_columns,
+)
+from skxmr.matching._matcher import RecursiveLinearMatcher
+from skxmr.matching._nearest_neighbors import NearestCentroidMatcher, NearestNeighborsMatcher
+from skxmr.matching._negative_sampling import (
+    beam_rows,
+    check_negatives,
+    needs_beam,
+    pattern_arrays,
+    training_rows,
+)
 
+# Other packages of skxmr use the rest.
 __all__ = [
     "EstimatorMatcher",
     "NearestCentroidMatcher",

@@ -7,10 +7,12 @@ what model selection needs.
 """
 
 from skxmr.metrics._calibration import calibration_curve, expected_calibration_error
+from skxmr.metrics._candidates import Indicator, contains
 from skxmr.metrics._propensity import label_propensities, psndcg_at_k, psprecision_at_k
-from skxmr.metrics._ranking import ndcg_at_k, precision_at_k, recall_at_k
-from skxmr.metrics._scorers import topk_scorer
+from skxmr.metrics._ranking import ndcg_at_k, precision_at_k, rank, recall_at_k
+from skxmr.metrics._scorers import scores_for_topk, topk_scorer
 
+# Other packages of skxmr use the rest.
 __all__ = [
     "calibration_curve",
     "expected_calibration_error",

@@ -6,8 +6,8 @@ columns for a binary one and sorts all classes of a large one. These go straight
 
 import numpy as np
 import scipy.sparse as sp
-from sklearn.pipeline import Pipeline
 
+from skxmr._core.estimators import find_ranker
 from skxmr.metrics._propensity import check_propensities, psndcg_at_k, psprecision_at_k
 from skxmr.metrics._ranking import check_k, ndcg_at_k, precision_at_k, recall_at_k
 
@@ -151,19 +151,3 @@ def scores_for_topk(estimator, X, k):
         n_classes = len(getattr(estimator, "classes_", ()))
         scores = np.column_stack([-scores, scores] if n_classes == 2 else [scores])
     return scores
-
-
-def find_ranker(estimator):
-    """Find what has ``predict_topk`` inside searches and pipelines, and the steps before it."""
-    transformers = []
-    while not hasattr(estimator, "predict_topk"):
-        if hasattr(estimator, "best_estimator_"):
-            estimator = estimator.best_estimator_
-        elif isinstance(estimator, Pipeline):
-            # "passthrough", None and resampling steps have no transform: rows pass unchanged.
-            steps = [step for _, step in estimator.steps]
-            transformers += [step for step in steps[:-1] if hasattr(step, "transform")]
-            estimator = steps[-1]
-        else:
-            return None, []
-    return estimator, transformers

@@ -2,16 +2,14 @@
 
 import sys
 
-from skxmr.classifier import XRLinearClassifier
+from skxmr._linear import LevelModel
 from skxmr.indexing import HierarchicalLabelTree, LabelFeatureUnion, LabelHierarchy
-from skxmr.linear import LevelModel
 from skxmr.matching import EstimatorMatcher, RecursiveLinearMatcher
 from skxmr.persistence._encoding import Kind, UnknownFormError
 from skxmr.persistence._estimator_kinds import attributes, estimator
 from skxmr.persistence._sklearn_kinds import SKLEARN_KINDS
 from skxmr.ranking import OneVsAllRanker
-from skxmr.tree_ensemble import TreeEnsemble
-from skxmr.tree_model import TreeModel
+from skxmr.xr_linear import TreeEnsemble, TreeModel, XRLinearClassifier
 
 KINDS = {
     "LabelHierarchy": Kind(

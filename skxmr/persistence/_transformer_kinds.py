@@ -10,10 +10,14 @@ import torch
 
 from skxmr.persistence._encoding import Kind, UnknownFormError
 from skxmr.persistence._estimator_kinds import attributes, estimator
-from skxmr.transformer import TransformerEmbedder, TransformerMatcher, XTransformerClassifier
-from skxmr.transformer.cluster_scores import ClusterScorer
-from skxmr.transformer.encoding import Encoder
-from skxmr.transformer.heads import ClusterHeads
+from skxmr.transformer import (
+    ClusterHeads,
+    ClusterScorer,
+    Encoder,
+    TransformerEmbedder,
+    TransformerMatcher,
+    XTransformerClassifier,
+)
 
 # Before the names of these classes in files.
 PREFIX = "transformer."

@@ -10,7 +10,7 @@ from sklearn.isotonic import IsotonicRegression
 from sklearn.linear_model import LogisticRegression
 from sklearn.multiclass import OneVsRestClassifier
 
-import quick
+from helpers import quick
 from skxmr import XRLinearClassifier
 from skxmr.calibration import CalibratedMultilabelClassifierCV
 from skxmr.datasets import make_extreme_multilabel

@@ -20,7 +20,7 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, check_X_y, column_or_1d
 
-import quick
+from helpers import quick
 from skxmr import XRLinearClassifier
 from skxmr.calibration import (
     CalibratedMultilabelClassifierCV,

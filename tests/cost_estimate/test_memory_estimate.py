@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-import quick
+from helpers import quick
 from skxmr import HierarchicalLabelTree, LabelHierarchy, XRLinearClassifier
 from skxmr._core.validation import as_row_arrays
-from skxmr.cost_estimate import limits
+from skxmr.cost_estimate import _limits
 
 
 @pytest.mark.parametrize(
@@ -145,15 +145,15 @@ def test_a_fit_that_cannot_end_is_refused_with_what_to_change(data, monkeypatch)
     X, Y = data
     model = XRLinearClassifier(n_trees=3, random_state=0)
     peak = model.estimate_memory(X, Y).peak
-    monkeypatch.setattr(limits, "memory_limit", lambda: peak // 2)
+    monkeypatch.setattr(_limits, "memory_limit", lambda: peak // 2)
     changes = r"give a model_dir.*weight_threshold \(now 0\.1\).*n_trees \(now 3\)"
     with pytest.raises(MemoryError, match=changes):
         model.fit(X, Y)
     assert not hasattr(model, "hierarchy_")
     # An estimate is not a measurement: what may fit is tried.
-    monkeypatch.setattr(limits, "memory_limit", lambda: peak // 1.4)
+    monkeypatch.setattr(_limits, "memory_limit", lambda: peak // 1.4)
     model.fit(X, Y)
-    monkeypatch.setattr(limits, "memory_limit", lambda: None)
+    monkeypatch.setattr(_limits, "memory_limit", lambda: None)
     model.fit(X, Y)
 
 
@@ -163,11 +163,11 @@ def test_a_fit_into_files_is_refused_for_its_own_reasons(data, monkeypatch, tmp_
     memory = XRLinearClassifier(n_trees=8, weight_threshold=0.0, random_state=0)
     files = XRLinearClassifier(**memory.get_params()).set_params(model_dir=tmp_path / "model")
     limit = files.estimate_memory(X, Y).peak
-    monkeypatch.setattr(limits, "memory_limit", lambda: limit)
+    monkeypatch.setattr(_limits, "memory_limit", lambda: limit)
     with pytest.raises(MemoryError, match="give a model_dir"):
         memory.fit(X, Y)
     files.set_params(n_trees=1).fit(X, Y)
-    monkeypatch.setattr(limits, "memory_limit", lambda: limit // 100)
+    monkeypatch.setattr(_limits, "memory_limit", lambda: limit // 100)
     files.set_params(n_jobs=2, model_dir=tmp_path / "other")
     with pytest.raises(MemoryError, match=r"lower n_jobs \(now 2\) or train on fewer rows"):
         files.fit(X, Y)
@@ -181,9 +181,9 @@ def test_the_bound_that_spares_an_estimate_is_above_it(data):
         for n_jobs in (1, 4):
             model = XRLinearClassifier(weight_threshold=threshold, n_jobs=n_jobs)
             rows = as_row_arrays(X)
-            assert limits._most(model, rows, Y) > model.estimate_memory(X, Y).peak
+            assert _limits._most(model, rows, Y) > model.estimate_memory(X, Y).peak
 
 
 def test_the_limit_is_that_of_the_machine_or_less():
-    limit = limits.memory_limit()
+    limit = _limits.memory_limit()
     assert limit is None or 2**20 < limit < 2**60

@@ -5,11 +5,11 @@ import pytest
 
 from skxmr import LabelHierarchy
 from skxmr._core.validation import as_row_arrays, check_targets
-from skxmr.cost_estimate import sampled_tree
-from skxmr.cost_estimate.cut_times import CutTimes
-from skxmr.cost_estimate.label_rows import LabelRows
+from skxmr.cost_estimate import _sampled_tree
+from skxmr.cost_estimate._cut_times import CutTimes
+from skxmr.cost_estimate._label_rows import LabelRows
 from skxmr.indexing import HierarchicalLabelTree, positive_instance_features
-from skxmr.indexing.label_index import grow_tree
+from skxmr.indexing._label_index import grow_tree
 
 
 @pytest.fixture
@@ -21,10 +21,10 @@ def rows(data):
 @pytest.fixture
 def on_paths(monkeypatch):
     """Make no tree that is not asked for."""
-    monkeypatch.setattr(sampled_tree, "WHOLE_ENTRIES", 0)
-    monkeypatch.setattr(sampled_tree, "PART_ENTRIES", 20_000)
-    monkeypatch.setattr(sampled_tree, "CLUSTERS", 3)
-    monkeypatch.setattr(sampled_tree, "LEAVES", 12)
+    monkeypatch.setattr(_sampled_tree, "WHOLE_ENTRIES", 0)
+    monkeypatch.setattr(_sampled_tree, "PART_ENTRIES", 20_000)
+    monkeypatch.setattr(_sampled_tree, "CLUSTERS", 3)
+    monkeypatch.setattr(_sampled_tree, "LEAVES", 12)
 
 
 def test_features_are_those_of_the_clustering(data, rows):
@@ -44,7 +44,7 @@ def test_parts_of_a_cut_are_even_and_whole(rows):
 
 @pytest.mark.parametrize("shape", [(None, None), (4, 50), (16, 10), (2, 2000)])
 def test_drawn_clusters_stand_for_all_labels(rows, on_paths, shape):
-    tree = sampled_tree.sample_tree(rows, None, branching_factor=shape[0], max_leaf_size=shape[1])
+    tree = _sampled_tree.sample_tree(rows, None, branching_factor=shape[0], max_leaf_size=shape[1])
     assert tree.level_sizes[-1] == 2000
     assert len(tree.clusters) == len(tree.level_sizes) == len(tree.widths)
     for clusters, width in zip(tree.clusters, tree.widths, strict=True):
@@ -59,7 +59,7 @@ def test_drawn_clusters_are_like_those_of_the_tree(data, rows, on_paths):
     Y = check_targets(data[1])[0]
     shape = {"branching_factor": 4, "max_leaf_size": 25}
     real = grow_tree(rows.features(np.arange(2000)), None, None, seed=0, **shape)
-    drawn = sampled_tree.sample_tree(rows, None, **shape)
+    drawn = _sampled_tree.sample_tree(rows, None, **shape)
     assert tuple(drawn.level_sizes) == real.level_sizes
     assert 0 < drawn.seconds
     wanted = [len(targets.indices) for targets in real.node_targets(Y)]
@@ -69,14 +69,14 @@ def test_drawn_clusters_are_like_those_of_the_tree(data, rows, on_paths):
 
 
 def test_a_small_tree_is_made_and_its_clusters_drawn(rows):
-    tree = sampled_tree.sample_tree(rows, None, branching_factor=4, max_leaf_size=8)
+    tree = _sampled_tree.sample_tree(rows, None, branching_factor=4, max_leaf_size=8)
     assert [len(clusters) for clusters in tree.clusters] == [1, 4, 8, 8, 48]
 
 
 def test_clusters_of_a_hierarchy_are_its_own(rows):
     parents = np.random.RandomState(0).permutation(np.arange(2000) % 40)
     hierarchy = LabelHierarchy.from_parents([np.zeros(5, dtype=int), np.arange(40) % 5, parents])
-    tree = sampled_tree.sample_tree(rows, hierarchy, branching_factor=None, max_leaf_size=None)
+    tree = _sampled_tree.sample_tree(rows, hierarchy, branching_factor=None, max_leaf_size=None)
     assert tree.level_sizes == [5, 40, 2000]
     assert tree.seconds == 0
     leaves = {frozenset(np.flatnonzero(hierarchy.leaf_of_label == leaf)) for leaf in range(40)}
@@ -86,7 +86,7 @@ def test_clusters_of_a_hierarchy_are_its_own(rows):
 
 def test_random_trees_have_no_features(rows):
     random = HierarchicalLabelTree(clustering="random")
-    tree = sampled_tree.sample_tree(rows, random, branching_factor=None, max_leaf_size=20)
+    tree = _sampled_tree.sample_tree(rows, random, branching_factor=None, max_leaf_size=20)
     assert tree.level_sizes == [7, 112, 2000]
     assert tree.seconds == 0
 

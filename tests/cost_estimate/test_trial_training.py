@@ -5,11 +5,11 @@ import pytest
 
 from skxmr import LabelHierarchy, XRLinearClassifier
 from skxmr._core.validation import as_row_arrays, check_targets
-from skxmr.cost_estimate import trial_training
-from skxmr.cost_estimate.label_rows import LabelRows
-from skxmr.cost_estimate.sampled_tree import SampledCluster
-from skxmr.cost_estimate.trial_training import TrialTrainer
-from skxmr.linear import Solver
+from skxmr._linear import Solver
+from skxmr.cost_estimate import _trial_training
+from skxmr.cost_estimate._label_rows import LabelRows
+from skxmr.cost_estimate._sampled_tree import SampledCluster
+from skxmr.cost_estimate._trial_training import TrialTrainer
 
 
 @pytest.fixture(scope="module")
@@ -52,15 +52,15 @@ def test_a_trial_is_the_training_of_a_fit(data, hierarchy, trainer, level):
 def test_a_part_of_rows_or_children_tells_of_all(trainer, monkeypatch):
     cluster = SampledCluster(np.arange(1000), np.arange(1001), factor=1.0)
     names = ("rows", "targets", "weights", "features", "words")
-    monkeypatch.setattr(trial_training, "CHILDREN", 1000)
-    monkeypatch.setattr(trial_training, "VISITS", np.inf)
+    monkeypatch.setattr(_trial_training, "CHILDREN", 1000)
+    monkeypatch.setattr(_trial_training, "VISITS", np.inf)
     whole, _ = trainer.train(cluster)
-    monkeypatch.setattr(trial_training, "CHILDREN", 250)
+    monkeypatch.setattr(_trial_training, "CHILDREN", 250)
     few, chunk = trainer.train(cluster)
     assert len(chunk[-3]) == 250
-    monkeypatch.setattr(trial_training, "CHILDREN", 1000)
+    monkeypatch.setattr(_trial_training, "CHILDREN", 1000)
     visits = trainer.row_sizes.sum() * 1000 / 16
-    monkeypatch.setattr(trial_training, "VISITS", visits / 4)
+    monkeypatch.setattr(_trial_training, "VISITS", visits / 4)
     part, _ = trainer.train(cluster)
     for found in (few, part):
         for name in names:
@@ -79,10 +79,10 @@ def test_a_power_is_followed_as_it_falls():
     steps = np.log(sizes / 25.0)
     straight, bent = 3.0 * sizes**0.8, np.exp(0.9 * steps - 0.1 * steps**2)
     measured = np.column_stack([sizes / 5.0, straight, np.full(3, 7.0), bent])
-    found = trial_training._extended(measured, sizes, 400)
+    found = _trial_training._extended(measured, sizes, 400)
     reach = np.log(400 / 25.0)
     wanted = [80.0, 3.0 * 400**0.8, 7.0, np.exp(0.9 * reach - 0.1 * reach**2)]
     assert found == pytest.approx(wanted)
     # No number falls, however far.
-    assert np.all(trial_training._extended(measured, sizes, 10**6) >= measured[-1])
-    assert trial_training._extended(measured[:1], [25], 25) == pytest.approx(measured[0])
+    assert np.all(_trial_training._extended(measured, sizes, 10**6) >= measured[-1])
+    assert _trial_training._extended(measured[:1], [25], 25) == pytest.approx(measured[0])

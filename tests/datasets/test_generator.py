@@ -9,7 +9,7 @@ import scipy.sparse as sp
 import sklearn
 from sklearn.preprocessing import normalize
 
-import quick
+from helpers import quick
 from skxmr import LabelHierarchy
 from skxmr.datasets import _generator, make_extreme_multilabel
 

@@ -14,10 +14,10 @@ from sklearn.cluster import (
     MiniBatchKMeans,
 )
 
-import quick
-from naive import beam_search
+from helpers import quick
+from helpers.reference import beam_search
 from skxmr import HierarchicalLabelTree, LabelHierarchy, XRLinearClassifier
-from skxmr.indexing.kmeans import kmeans
+from skxmr.indexing._kmeans import kmeans
 
 
 class ByFirstColumn(ClusterMixin, BaseEstimator):
@@ -254,7 +254,7 @@ def test_what_does_not_go_together_is_refused(params, message):
 
 @pytest.mark.parametrize("params", [{"clustering": DBSCAN()}, {"clustering": "huffman"}], ids=str)
 def test_the_classifier_refuses_it_before_any_work(params, xmc_data, monkeypatch):
-    monkeypatch.setattr("skxmr.indexing.label_index.represent_labels", None)
+    monkeypatch.setattr("skxmr.indexing._label_index.represent_labels", None)
     with pytest.raises(ValueError, match="clustering="):
         XRLinearClassifier(label_tree=HierarchicalLabelTree(**params)).fit(*xmc_data)
 

@@ -7,7 +7,7 @@ from sklearn.base import clone
 
 from skxmr import LabelFeatureUnion
 from skxmr.indexing import positive_instance_features, positive_instance_indices
-from skxmr.indexing.label_representations import check_label_features, represent_labels
+from skxmr.indexing._label_representations import check_label_features, represent_labels
 
 
 def unit(Z):

@@ -15,7 +15,7 @@ from skxmr import (
     XRLinearClassifier,
 )
 from skxmr.indexing import positive_instance_features
-from skxmr.indexing.label_representations import check_label_features, represent_labels
+from skxmr.indexing._label_representations import check_label_features, represent_labels
 from skxmr.metrics import topk_scorer
 
 NAMES = ["pifa", "pii", "spectral"]
@@ -165,7 +165,7 @@ def test_rows_follow_classes_where_y_is_classes():
 def test_what_cannot_be_features_is_refused_before_any_work(
     xmc_data, monkeypatch, label_features, message
 ):
-    monkeypatch.setattr("skxmr.indexing.label_index.represent_labels", None)
+    monkeypatch.setattr("skxmr.indexing._label_index.represent_labels", None)
     with pytest.raises(ValueError, match=message):
         fit(xmc_data, label_features)
 

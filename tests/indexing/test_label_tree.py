@@ -10,7 +10,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler, normalize
 
 from skxmr import HierarchicalLabelTree
-from skxmr.indexing.hierarchical_clustering import split_counts
+from skxmr.indexing._hierarchical_clustering import split_counts
 
 
 def random_rows(n, d, seed=0, density=0.3):

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from sklearn.neighbors import KNeighborsClassifier
 
-import naive
+from helpers import reference
 from skxmr import XRLinearClassifier
 from skxmr.inspection import describe_tree
 
@@ -28,7 +28,7 @@ def test_clusters_are_described_by_their_models_and_their_labels(model, xmc_data
     records = describe_tree(model, max_depth=None, n_features=4, n_labels=3).to_records()
     assert len(records) == sum(hierarchy.level_sizes[:-1])
     for each in records:
-        W, _ = naive.dense_weights(model._model.levels[each["level"] - 1])
+        W, _ = reference.dense_weights(model._model.levels[each["level"] - 1])
         own = W[:, each["node"]]
         largest = sorted(own[own > 0], reverse=True)[:4]
         assert each["weights"] == tuple(largest)

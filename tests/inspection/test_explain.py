@@ -13,10 +13,9 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import LabelBinarizer
 from sklearn.svm import LinearSVC
 
-import naive
-import quick
+from helpers import quick, reference
 from skxmr import XRLinearClassifier
-from skxmr._core._transforms import SHAPES
+from skxmr._core.transforms import SHAPES
 from skxmr.datasets import make_extreme_multilabel
 from skxmr.inspection import describe_tree, explain
 from skxmr.metrics import topk_scorer
@@ -60,7 +59,7 @@ def test_contributions_of_a_step_sum_to_its_margin(model, row, label):
     parent = np.zeros(1, dtype=np.int32)
     identity = (SHAPES["identity"], 0.0, 0.0)
     for step, level in zip(path, model._model.levels, strict=True):
-        W, intercepts = naive.dense_weights(level)
+        W, intercepts = reference.dense_weights(level)
         place = step.node
         if step is path[-1]:
             place = int(np.flatnonzero(model.hierarchy_.label_order == label)[0])

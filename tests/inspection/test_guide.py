@@ -1,8 +1,8 @@
 import re
 
 import pytest
-from documents import ROOT, run_code
 
+from helpers.pages import ROOT, run_code
 from skxmr.inspection import describe_tree
 
 PAGE = ROOT / "doc" / "guide" / "inspection.md"

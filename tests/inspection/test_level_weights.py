@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 
-import naive
+from helpers import reference
 from skxmr import XRLinearClassifier
-from skxmr.linear.level_weights import LevelWeights
+from skxmr._linear.level_weights import LevelWeights
 
 
 @pytest.mark.parametrize("shape", [(3, 5), (60, 150)], ids=["8 bits", "one leaf"])
@@ -11,7 +11,7 @@ def test_weights_of_every_child_are_those_stored(xmc_data, shape):
     X, Y = xmc_data
     model = XRLinearClassifier(*shape, random_state=0).fit(X, Y)
     for level in model._model.levels:
-        W, intercepts = naive.dense_weights(level)
+        W, intercepts = reference.dense_weights(level)
         level_weights, indptr = LevelWeights(level), level.arrays["child_indptr"]
         for child in range(W.shape[1]):
             parent = np.searchsorted(indptr, child, side="right") - 1

@@ -16,15 +16,15 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 from sklearn.svm import LinearSVC
 
-import quick
-from naive import beam_search, expand
+from helpers import quick
+from helpers.reference import beam_search, expand
 from skxmr import LabelHierarchy, XRLinearClassifier
 from skxmr._core.score_rule import Scoring
 from skxmr._core.validation import as_row_arrays
 from skxmr.matching import (
     NearestCentroidMatcher,
     NearestNeighborsMatcher,
-    estimator_matcher,
+    _estimator_matcher,
     fit_matcher,
 )
 from skxmr.metrics import topk_scorer
@@ -75,7 +75,7 @@ def rows_of(beam):
 
 @pytest.mark.parametrize("form", ["sparse", "dense", "list"])
 def test_keeps_the_most_likely_clusters(form, monkeypatch):
-    monkeypatch.setattr(estimator_matcher, "BLOCK_SCORES", 8)
+    monkeypatch.setattr(_estimator_matcher, "BLOCK_SCORES", 8)
     matcher = fit_matcher(Oracle(form, PROBA), ROWS, TARGETS, seed=0)
     beam = matcher.match(ROWS, 2, GIVEN)
     got = rows_of(beam)
@@ -95,7 +95,7 @@ def test_keeps_the_most_likely_clusters(form, monkeypatch):
 
 @pytest.mark.parametrize(("form", "most"), [("sparse", 4), ("dense", 2), ("list", 2)])
 def test_dense_answers_are_kept_to_a_block(form, most, monkeypatch):
-    monkeypatch.setattr(estimator_matcher, "BLOCK_SCORES", 8)
+    monkeypatch.setattr(_estimator_matcher, "BLOCK_SCORES", 8)
     matcher = fit_matcher(Oracle(form, PROBA), ROWS, TARGETS, seed=0)
     sizes = []
     answer = matcher.estimator.predict_proba
@@ -123,7 +123,7 @@ def test_large_targets_are_sparse(monkeypatch):
     small = fit_matcher(Oracle(proba=PROBA), ROWS, TARGETS, seed=0).estimator.target_
     np.testing.assert_array_equal(small, TARGETS.toarray())
     assert small.dtype == np.int8
-    monkeypatch.setattr(estimator_matcher, "DENSE_TARGETS", 15)
+    monkeypatch.setattr(_estimator_matcher, "DENSE_TARGETS", 15)
     large = fit_matcher(Oracle(proba=PROBA), ROWS, TARGETS, seed=0).estimator.target_
     assert large.format == "csr"
     np.testing.assert_array_equal(large.toarray(), TARGETS.toarray())

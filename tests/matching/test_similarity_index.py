@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 
-from skxmr.matching.similarity_index import ExactIndex, GraphIndex
+from skxmr.matching._similarity_index import ExactIndex, GraphIndex
 
 
 @pytest.fixture
@@ -27,7 +27,7 @@ def cosines(A, B):
 @pytest.mark.parametrize("k", [1, 7, 10**6])
 @pytest.mark.parametrize("block", [1, 2**22])
 def test_exact_equals_the_full_matrix(rows, k, block, monkeypatch):
-    monkeypatch.setattr("skxmr.matching.similarity_index.BLOCK_SCORES", block)
+    monkeypatch.setattr("skxmr.matching._similarity_index.BLOCK_SCORES", block)
     queries = rows[:40]
     found = ExactIndex(rows).query(queries, k, n_jobs=2)
     full = cosines(queries, rows)

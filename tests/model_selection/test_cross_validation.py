@@ -15,7 +15,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GroupKFold, KFold
 from sklearn.pipeline import make_pipeline
 
-import quick
+from helpers import quick
 from skxmr import XRLinearClassifier, model_selection
 from skxmr.metrics import precision_at_k, topk_scorer
 

@@ -14,7 +14,7 @@ from sklearn.model_selection import (
     RandomizedSearchCV,
 )
 
-import quick
+from helpers import quick
 from skxmr import XRLinearClassifier, model_selection
 from skxmr.datasets import make_extreme_multilabel
 from skxmr.metrics import topk_scorer

@@ -15,7 +15,7 @@ from sklearn.cluster import MiniBatchKMeans
 from sklearn.exceptions import NotFittedError
 from sklearn.naive_bayes import MultinomialNB
 
-import quick
+from helpers import quick
 from skxmr import (
     HierarchicalLabelTree,
     LabelFeatureUnion,

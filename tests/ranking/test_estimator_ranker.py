@@ -14,16 +14,16 @@ from sklearn.naive_bayes import BernoulliNB
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.svm import LinearSVC
 
-import quick
-from naive import expand
+from helpers import quick
+from helpers.reference import expand
 from skxmr import LabelHierarchy, XRLinearClassifier
 from skxmr._core.estimators import check_takes_weights
 from skxmr._core.score_rule import Scoring
 from skxmr._core.validation import as_row_arrays
-from skxmr.linear import LevelProblem
+from skxmr._linear import LevelProblem
 from skxmr.matching import NearestNeighborsMatcher
 from skxmr.metrics import label_propensities, topk_scorer
-from skxmr.ranking import estimator_ranker, fit_ranker
+from skxmr.ranking import _estimator_ranker, fit_ranker
 
 
 @pytest.fixture(scope="module")
@@ -111,7 +111,7 @@ def test_batch_rows_and_blocks_agree(ranker, small_data, monkeypatch):
         one = model.predict_topk(X[[row]], k=6)
         np.testing.assert_array_equal(one[0][0], labels[row])
         np.testing.assert_array_equal(one[1][0], scores[row])
-    monkeypatch.setattr(estimator_ranker, "BLOCK_SCORES", 300)
+    monkeypatch.setattr(_estimator_ranker, "BLOCK_SCORES", 300)
     threaded = model.set_params(n_jobs=2).predict_topk(X[:40], k=6)
     np.testing.assert_array_equal(threaded[0], labels)
     np.testing.assert_array_equal(threaded[1], scores)

@@ -3,7 +3,7 @@
 import numpy as np
 import scipy.sparse as sp
 
-from skxmr.transformer.candidates import LevelCandidates, join_parents
+from skxmr.transformer._candidates import LevelCandidates, join_parents
 
 
 def test_children_of_the_beam_and_of_what_is_right():

@@ -17,7 +17,7 @@ from sklearn.exceptions import NotFittedError
 from sklearn.utils._param_validation import InvalidParameterError
 
 from skxmr.transformer import TransformerEmbedder, TransformerMatcher
-from skxmr.transformer.encoding import Encoder, load_encoder
+from skxmr.transformer._encoding import Encoder, load_encoder
 
 
 @pytest.fixture(autouse=True)

@@ -3,8 +3,8 @@
 import re
 
 import pytest
-from documents import ROOT
 
+from helpers.pages import ROOT
 from skxmr.transformer import TransformerEmbedder, TransformerMatcher, XTransformerClassifier
 
 GUIDE = ROOT / "doc" / "guide"

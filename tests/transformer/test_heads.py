@@ -5,8 +5,8 @@ import pytest
 import scipy.sparse as sp
 
 from skxmr import LabelHierarchy, XRLinearClassifier
-from skxmr.transformer.heads import ClusterHeads
-from skxmr.transformer.linear_heads import SETTINGS, fit_linear_heads, flat_hierarchy, upper_levels
+from skxmr.transformer._heads import ClusterHeads
+from skxmr.transformer._linear_heads import SETTINGS, fit_linear_heads, flat_hierarchy, upper_levels
 
 rng = np.random.default_rng(0)
 HIERARCHY = LabelHierarchy.from_parents(
@@ -77,7 +77,7 @@ def test_the_beam_has_the_best_children_of_the_best_nodes(loss, beam_width):
 def test_rows_do_not_depend_on_the_rows_beside_them(monkeypatch):
     heads = random_heads("squared_hinge")
     whole = heads.predict_proba(E, 3)
-    monkeypatch.setattr("skxmr.transformer.heads.BLOCK_SCORES", 200)
+    monkeypatch.setattr("skxmr.transformer._heads.BLOCK_SCORES", 200)
     blocks = heads.predict_proba(E, 3)
     np.testing.assert_array_equal(whole.indices, blocks.indices)
     np.testing.assert_allclose(whole.data, blocks.data, rtol=1e-5)

@@ -16,8 +16,8 @@ from sklearn.utils._param_validation import InvalidParameterError
 from skxmr import LabelHierarchy
 from skxmr.metrics import precision_at_k
 from skxmr.transformer import TransformerEmbedder, TransformerMatcher
-from skxmr.transformer.encoding import Encoder
-from skxmr.transformer.level_training import LevelTraining
+from skxmr.transformer._encoding import Encoder
+from skxmr.transformer._level_training import LevelTraining
 
 HIERARCHY = LabelHierarchy.from_parents([[0] * 4, np.arange(16) % 4])
 

@@ -4,8 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from skxmr.transformer.texts import check_texts
-from skxmr.transformer.tokens import TokenRows, batches_by_length, shuffled_batches
+from skxmr.transformer._texts import check_texts
+from skxmr.transformer._tokens import TokenRows, batches_by_length, shuffled_batches
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,7 @@ from sklearn.preprocessing import normalize
 from skxmr import HierarchicalLabelTree, LabelHierarchy, XRLinearClassifier
 from skxmr.metrics import precision_at_k
 from skxmr.transformer import TransformerEmbedder, TransformerMatcher, XTransformerClassifier
-from skxmr.transformer.joint_features import join_features
+from skxmr.transformer._joint_features import join_features
 
 FEW = {"n_epochs": 1, "max_length": 32}
 

@@ -1,0 +1,20 @@
+"""One level of a tree as a block of linear models: train it, store it by chunk, score with it."""
+
+from skxmr._linear.level_model import LevelModel
+from skxmr._linear.pruning import prune_level
+from skxmr._linear.training import LOSSES, LevelProblem, Solver, count_sweeps, fit_levels
+from skxmr._linear.weight_precision import WEIGHT_TYPES
+from skxmr._linear.weight_stores import FolderStore
+
+# Other packages of skxmr use the rest.
+__all__ = [
+    "LOSSES",
+    "WEIGHT_TYPES",
+    "FolderStore",
+    "LevelModel",
+    "LevelProblem",
+    "Solver",
+    "count_sweeps",
+    "fit_levels",
+    "prune_level",
+]

@@ -1,0 +1,1 @@
+"""Kernels that compute several children side by side in the lanes of a SIMD register."""

@@ -1,7 +1,0 @@
-from skxmr._core.types cimport index_t, uint64_t
-from skxmr.linear._compact_rows cimport Cluster
-from skxmr.linear._solution cimport Costs, Solution
-
-
-cdef int refine_lanes(const Cluster* c, Solution* s, const Costs* costs, int n_lanes, double tol,
-                      int max_iter, uint64_t* rng, index_t* n_unsolved) noexcept nogil

@@ -1,0 +1,199 @@
+"""The command line does what the estimator does."""
+
+import re
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import scipy.sparse as sp
+from sklearn.preprocessing import normalize
+
+from skxmr import XRLinearClassifier, load_model
+from skxmr.cli import main
+from skxmr.cli._commands import PARAMETERS
+from skxmr.datasets import dump_xmc_file, load_xmc_file
+from skxmr.metrics import label_propensities, ndcg_at_k, precision_at_k, psprecision_at_k
+
+TEXTS = """\
+apple banana fruit salad\tfood, sweet
+green apple pie\tfood,sweet
+engine wheel car\tcars
+fast car, new engine\tcars,news
+election vote parliament\tnews
+vote for a new parliament\tnews,
+banana bread\tfood
+nothing of note\t
+"""
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "texts.tsv").write_text(TEXTS)
+    return tmp_path
+
+
+@pytest.fixture
+def xmc_files(xmc_data, folder):
+    X, Y = xmc_data
+    dump_xmc_file(X[:400], Y[:400], "train.txt")
+    dump_xmc_file(X[400:], Y[400:], "test.txt")
+    return load_xmc_file("train.txt"), load_xmc_file("test.txt")
+
+
+@pytest.mark.parametrize("scaled", [False, True])
+def test_repository_files(xmc_files, capsys, scaled):
+    (X, Y), (X_test, Y_test) = xmc_files
+    flag = ["--normalize"] if scaled else []
+    options = ["--max-leaf-size", "20", "--C", "0.5", "--random-state", "3", "--verbose", "0"]
+    assert main(["train", "train.txt", "model", *flag, *options]) == 0
+    assert capsys.readouterr().out == ""
+    scale = normalize if scaled else sp.csr_array
+    model = XRLinearClassifier(max_leaf_size=20, C=0.5, random_state=3).fit(scale(X), Y)
+    assert load_model("model").get_params() == model.get_params()
+    ranking = model.predict_topk(scale(X_test), k=3)
+
+    assert main(["predict", "model", "test.txt", "-k", "3"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    pairs = [[pair.split(":") for pair in line.split("\t")] for line in lines]
+    assert np.array_equal([[int(label) for label, _ in row] for row in pairs], ranking[0])
+    np.testing.assert_allclose([[float(s) for _, s in row] for row in pairs], ranking[1], rtol=1e-5)
+
+    assert main(["evaluate", "model", "test.txt", "-k", "3", "1"]) == 0
+    header, *lines = capsys.readouterr().out.splitlines()
+    assert header.split() == ["k", "P@k", "nDCG@k", "PSP@k"]
+    propensities = label_propensities(Y)
+    for k, line in zip((1, 3), lines, strict=True):
+        expected = [
+            precision_at_k(Y_test, ranking, k=k),
+            ndcg_at_k(Y_test, ranking, k=k),
+            psprecision_at_k(Y_test, ranking, k=k, propensities=propensities),
+        ]
+        assert line.split() == [str(k), *(f"{100 * value:.2f}" for value in expected)]
+
+
+def test_an_estimate_trains_nothing(xmc_files, folder, capsys):
+    files = sorted(folder.iterdir())
+    assert main(["train", "train.txt", "model", "--estimate", "--n-trees", "2"]) == 0
+    memory, time = capsys.readouterr().out.splitlines()
+    (X, Y), _ = xmc_files
+    assert memory == f"memory: {XRLinearClassifier(n_trees=2).estimate_memory(X, Y)}"
+    assert re.fullmatch(r"time: [\d.]+ s \(of the processor: .*\)", time)
+    assert sorted(folder.iterdir()) == files
+
+
+def test_texts_keep_their_vectoriser_and_label_names(folder, capsys):
+    assert main(["train", "texts.tsv", "model", "--random-state", "0"]) == 0
+    shown = capsys.readouterr()
+    assert "level 1 of 1" in shown.out
+    assert "8 rows" in shown.err
+    (folder / "new.txt").write_text("parliament votes\na car\tno label known\nan apple\n")
+    assert main(["predict", "model", "new.txt", "-k", "2"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.partition(":")[0] for line in lines] == ["news", "cars", "food"]
+    assert all(line.count("\t") == 1 for line in lines)
+    assert main(["evaluate", "model", "texts.tsv", "-k", "1"]) == 0
+    assert capsys.readouterr().out.splitlines()[1].split()[1] == "87.50"  # one row has no label
+    (folder / "strange.tsv").write_text("apple\tfood,unseen\n")
+    assert main(["evaluate", "model", "strange.tsv"]) == 0
+    assert "1 labels" in capsys.readouterr().err
+
+
+def test_options_are_the_estimators_own():
+    defaults = XRLinearClassifier().get_params()
+    assert set(PARAMETERS) <= set(defaults)
+    for name, kind in PARAMETERS.items():
+        assert defaults[name] is None or isinstance(defaults[name], kind)
+
+
+def test_presets(xmc_files):
+    arguments = ["train", "train.txt", "model", "--verbose", "0", "--preset", "fast"]
+    assert main([*arguments, "--weight-threshold", "0.3"]) == 0
+    model = load_model("model")
+    assert (model.weight_threshold, model.beam_width) == (0.3, 5)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ([], "COMMAND"),
+        (["fly"], "fly"),
+        (["train", "texts.tsv"], "model"),
+        (["train", "texts.tsv", "model", "--C", "much"], "--C"),
+        (["train", "texts.tsv", "model", "--C", "-1"], "'C'"),
+        (["train", "texts.tsv", "model", "--score-transform", "l9"], "score_transform"),
+        (["train", "texts.tsv", "model", "--preset", "worst"], "worst"),
+        (["predict", "model", "texts.tsv", "-k", "0"], "at least 1"),
+        (["predict", "model", "texts.tsv", "-k", "x"], "at least 1, got x"),
+    ],
+)
+def test_wrong_use_ends_with_status_2(folder, capsys, arguments, said):
+    with pytest.raises(SystemExit) as ended:
+        main(arguments)
+    assert ended.value.code == 2
+    assert said in capsys.readouterr().err
+    assert not (folder / "model").exists()
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ("2 3 4\n0 9:1\n", "line 2"),
+        ("good text\tlabel\nno tab here\n", "line 2: expected text, a tab"),
+        (b"\xff\xfe\tlabel\n", "line 1: not UTF-8"),
+        ("", "no line"),
+        ("text\t,\n", "no line has a label"),
+        (None, "No such file"),
+    ],
+)
+def test_bad_files_are_named(folder, capsys, content, said):
+    if content is not None:
+        (folder / "bad").write_bytes(content if isinstance(content, bytes) else content.encode())
+    assert main(["train", "bad", "model", "--verbose", "0"]) == 1
+    error = capsys.readouterr().err
+    assert error.startswith("python -m skxmr train: error: ")
+    assert "bad" in error
+    assert said in error
+    assert not (folder / "model").exists()
+
+
+def test_models_and_files_that_do_not_fit(xmc_files, folder, capsys):
+    assert main(["train", "train.txt", "model", "--verbose", "0"]) == 0
+    (folder / "other.txt").write_text("1 400 3\n0 1:1\n")
+    assert main(["evaluate", "model", "other.txt"]) == 1
+    assert "has 3 labels, the model 150" in capsys.readouterr().err
+    assert main(["predict", "nothing", "test.txt"]) == 1
+    assert "nothing: there is no such folder" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("place", ["texts.tsv", "no/folder", "full"])
+def test_a_place_for_the_model_is_looked_for_before_training(folder, capsys, monkeypatch, place):
+    (folder / "full").mkdir()
+    (folder / "full" / "thesis.tex").touch()
+    monkeypatch.setattr("skxmr.cli._commands.read_training_file", None)
+    assert main(["train", "texts.tsv", place]) == 1
+    assert place in capsys.readouterr().err
+    assert (folder / "texts.tsv").read_text() == TEXTS
+
+
+def test_help_shows_the_defaults(capsys):
+    with pytest.raises(SystemExit):
+        main(["train", "--help"])
+    shown = capsys.readouterr().out
+    expected = {**XRLinearClassifier().get_params(), "branching_factor": 16, "max_leaf_size": 100}
+    for name, value in expected.items():
+        if name in PARAMETERS:
+            option = re.escape(name.replace("_", "-"))
+            assert re.search(rf"--{option} VALUE\s+default: {re.escape(str(value))}\n", shown)
+
+
+def test_as_a_process(folder):
+    assert main(["train", "texts.tsv", "model"]) == 0
+    command = [sys.executable, "-m", "skxmr", "predict", "model", "-", "-k", "1"]
+    done = subprocess.run(command, capture_output=True, text=True, input="a car\nparliament\n")
+    assert [line.partition(":")[0] for line in done.stdout.splitlines()] == ["cars", "news"]
+    assert done.returncode == 0
+    with pytest.raises(SystemExit) as ended:
+        main(["predict"])
+    assert ended.value.code == 2

@@ -1,0 +1,45 @@
+"""One cluster of rows and children, and its linear models."""
+
+import numpy as np
+import scipy.sparse as sp
+
+from helpers.reference import set_bits
+from skxmr._linear import Solver
+
+
+def cluster(n_rows=120, n_features=300, n_children=5, seed=0, density=0.05):
+    """Rows over rare features, so that many occur once, and the positive rows of each child."""
+    rng = np.random.default_rng(seed)
+    X = sp.random_array((n_rows, n_features), density=density, format="csr", rng=rng)
+    X = X.astype(np.float32)
+    X.sort_indices()
+    Y = rng.random((n_rows, n_children)) < 0.2
+    return X, Y
+
+
+def solve(X, Y, rows=None, costs=None, row_costs=None, seed=0, **settings):
+    """Weights (n_features, n_children), intercepts and sweeps of one cluster."""
+    solver = Solver(**{"tol": 1e-5, "max_iter": 3000, "weight_threshold": 0.0, **settings})
+    rows = np.arange(X.shape[0]) if rows is None else rows
+    targets = sp.csc_array(Y.astype(np.int8))
+    scratch = np.zeros(X.shape[1], dtype=np.int32)
+    summary, words, counts, children, values, _, intercepts, n_iter, _ = solver.solve(
+        X.indptr.astype(np.int64),
+        X.indices.astype(np.int32),
+        X.data,
+        rows.astype(np.int32),
+        targets.indptr.astype(np.int64),
+        targets.indices.astype(np.int32),
+        None if costs is None else costs.T[Y.T].astype(np.float32),
+        None if row_costs is None else row_costs.astype(np.float32),
+        seed=seed,
+        scratch=scratch,
+    )
+    assert not scratch.any(), "scratch must come back clean"
+    features = np.array(set_bits(summary, words), dtype=int)
+    assert np.all(counts > 0)
+    assert counts.sum() == len(children) == len(values)
+    W = np.zeros((X.shape[1], Y.shape[1]))
+    W[np.repeat(features, counts), children] = values
+    assert np.count_nonzero(W) == len(values)
+    return W, intercepts.astype(np.float64), n_iter
