@@ -12,7 +12,7 @@ import numpy as np
 from libc.stdlib cimport calloc, free, malloc
 
 from skxmr._core.topk cimport keep_best, sort_best_first, sort_by_id
-from skxmr._core.transforms cimport Transform, transform_margins
+from skxmr._core.transforms cimport LevelTransform, Transform, transform_margins, with_offsets
 from skxmr._core.types cimport index_t, offset_t
 from skxmr._linear.simd.lanes cimport lane_kernels, selected_lanes
 from skxmr._linear.margins cimport AHEAD, ChunkMargins, Scratch, make_scratch, release_scratch
@@ -143,17 +143,18 @@ cdef class LevelScorer:
     def expand(self, const offset_t[::1] indptr, const index_t[::1] indices,
                const float[::1] data, const offset_t[::1] parent_indptr,
                const index_t[::1] parent_ids, const float[::1] parent_scores,
-               index_t keep, bint best_first, tuple transform, const float[::1] offsets):
+               index_t keep, bint best_first, LevelTransform transform not None,
+               const float[::1] offsets):
         """Score the children of each row's parents and keep the best.
 
         X and the parents come as the arrays of two CSR matrices, parents rising in each row.
-        `keep` is the most children kept a row, 0 for all of them. `transform` is (shape, share,
-        offset_weight), `offsets` (n_children) or None. The result is the arrays (indptr, ids,
+        `keep` is the most children kept a row, 0 for all of them. `offsets` has the shape
+        (n_children,) or is None. The result is the arrays (indptr, ids,
         scores) of a CSR matrix whose rows rise by id, or stand best first.
         """
         cdef Batch b = Batch(&indptr[0], &indices[0], &data[0], &parent_indptr[0], &parent_ids[0],
                              &parent_scores[0], <index_t>(indptr.shape[0] - 1))
-        cdef Transform t = transform_of(transform, offsets)
+        cdef Transform t = with_offsets(transform, offsets)
         cdef index_t row
         cdef bint good
         out_indptr = np.zeros(b.n_rows + 1, dtype=np.int64)
@@ -180,14 +181,15 @@ cdef class LevelScorer:
 
     def expand_row(self, const index_t[::1] indices, const float[::1] data,
                    const index_t[::1] parent_ids, const float[::1] parent_scores,
-                   index_t keep, bint best_first, tuple transform, const float[::1] offsets):
+                   index_t keep, bint best_first, LevelTransform transform not None,
+                   const float[::1] offsets):
         """Score one row: (ids, scores) of the best `keep` children, equal to `expand`."""
         cdef const lane_kernels* lanes = selected_lanes()
         cdef offset_t[2] x_indptr = [0, indices.shape[0]]
         cdef offset_t[2] parent_indptr = [0, parent_ids.shape[0]]
         cdef Batch b = Batch(&x_indptr[0], &indices[0], &data[0], &parent_indptr[0],
                              &parent_ids[0], &parent_scores[0], 1)
-        cdef Transform t = transform_of(transform, offsets)
+        cdef Transform t = with_offsets(transform, offsets)
         cdef index_t size = 0, at, capacity
         cdef Visits v = Visits(NULL, NULL)
         cdef Scratch s
@@ -214,7 +216,8 @@ cdef class LevelScorer:
                        const float[::1] data, const offset_t[::1] parent_indptr,
                        const index_t[::1] parent_ids, const float[::1] parent_scores,
                        const offset_t[::1] wanted_indptr, const index_t[::1] wanted,
-                       tuple transform, const float[::1] offsets):
+                       LevelTransform transform not None,
+                       const float[::1] offsets):
         """Score given children only: those of pair i are wanted[wanted_indptr[i]] and on.
 
         Children are named by their place in the level, not by `child_ids`. Otherwise as `expand`;
@@ -223,7 +226,7 @@ cdef class LevelScorer:
         cdef const lane_kernels* lanes = selected_lanes()
         cdef Batch b = Batch(&indptr[0], &indices[0], &data[0], &parent_indptr[0], &parent_ids[0],
                              &parent_scores[0], <index_t>(indptr.shape[0] - 1))
-        cdef Transform t = transform_of(transform, offsets)
+        cdef Transform t = with_offsets(transform, offsets)
         cdef offset_t pair, at, e
         cdef Visits v
         cdef Scratch s
@@ -246,13 +249,6 @@ cdef class LevelScorer:
         if not good:
             raise MemoryError()
         return out_scores
-
-
-cdef Transform transform_of(tuple transform, const float[::1] offsets):
-    cdef Transform t
-    t.shape, t.share, t.offset_weight = transform
-    t.offsets = &offsets[0] if offsets is not None else NULL
-    return t
 
 
 cdef index_t* rows_of_pairs(const Batch* b) noexcept nogil:

@@ -152,12 +152,13 @@ def explain(estimator, x, label, *, feature_names=None, label_names=None, n_feat
     label_names = LabelNames(label_names, classifier.classes_)
     feature_names = FeatureNames(feature_names, classifier, steps)
     label = label_names.column(label)
-    indptr, *x, _ = classifier._rows(_one_row(x, steps))
-    if len(indptr) != 2:
-        raise ValueError(f"x must be one row; got {len(indptr) - 1}.")
+    rows = classifier._check_rows(_one_row(x, steps))
+    if rows.n_rows != 1:
+        raise ValueError(f"x must be one row; got {rows.n_rows}.")
+    x = (rows.indices, rows.data)
     scoring, beam_width = classifier._scoring(), classifier.beam_width
     model = classifier._model
-    labels, scores = model.rank_row(tuple(x), beam_width, scoring, len(classifier.classes_))
+    labels, scores = model.rank_row(x, beam_width, scoring, len(classifier.classes_))
     rank = place_of(label, labels, scores)
     shown = model.score_form(scoring).shown(scores)
 
@@ -169,7 +170,7 @@ def explain(estimator, x, label, *, feature_names=None, label_names=None, n_feat
         return replace(step, name=name, names=feature_names.of(step.features))
 
     paths = tuple(
-        tuple(named(tree, step) for step in follow_path(tree, tuple(x), label, beam_width, scoring))
+        tuple(named(tree, step) for step in follow_path(tree, x, label, beam_width, scoring))
         for tree in trees_of(classifier)
     )
     return Explanation(

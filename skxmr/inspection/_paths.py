@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from skxmr._core.score_forms import OUTSIDE
-from skxmr._core.transforms import GIVEN_LOGARITHM, SHAPES, join_scores
+from skxmr._core.transforms import LOG_PROBABILITY, SHAPES, LevelTransform, join_scores
 from skxmr._linear.level_weights import LevelWeights
 
 _NO_FEATURES = {
@@ -103,7 +103,7 @@ def follow_path(model, x, label, beam_width, scoring):
     -------
     list of PathStep
     """
-    rule = scoring.rule(model._given)
+    rule = model.score_rule(scoring)
     *above, last = rule.transforms
     form, hierarchy = rule.form, model.hierarchy
     nodes = nodes_on_path(hierarchy, label)
@@ -132,18 +132,18 @@ def follow_path(model, x, label, beam_width, scoring):
             )
         )
         parent = _one(node, _score_of(node, *siblings))
-    siblings = model.ranker.rank_row(x, (parent[0], rule.start(parent[1])), last, 0)
-    scored = model.ranker.rank_row(x, (beam[0], rule.start(beam[1])), last, 0)
+    siblings = model.ranker.rank_row(x, parent, last, 0)
+    scored = model.ranker.rank_row(x, beam, last, 0)
     places = _places(label, siblings, scored, form)
     if model.ranker.levels:
         (level,) = model.ranker.levels
         own = _linear(level, x, parent[0][0], nodes[-1], last, form)
     else:
-        alone = model.ranker.rank_row(x, _one(parent[0][0], 0.0), (last[0], 0.0, 0.0), 0)
-        own_score = _shown(_score_of(label, *alone), last[0], form)
+        alone = model.ranker.rank_row(x, _one(parent[0][0], 0.0), LevelTransform(last.shape), 0)
+        own_score = _shown(_score_of(label, *alone), last.shape, form)
         own = {"source": "ranker", "own_score": own_score, **_NO_FEATURES}
     kept = places["beam_rank"] is not None
-    lift = float(np.exp(last[2] * model.ranker.offsets[nodes[-1]]))
+    lift = float(np.exp(last.offset_weight * model.ranker.offsets[nodes[-1]]))
     level = hierarchy.n_levels
     steps.append(PathStep(level=level, node=label, lift=lift, kept=kept, **own, **places))
     return steps
@@ -153,13 +153,13 @@ def _matched(matcher, x, node, beam_width, transforms, form):
     # The step of a matcher of the user's own, the beam after it and the node with its score.
     scored = matcher.match_row(x, None, transforms)
     beam = matcher.match_row(x, beam_width, transforms)
-    own = matcher.match_row(x, None, [(GIVEN_LOGARITHM, 0.0, 0.0)] * len(transforms))
+    own = matcher.match_row(x, None, [LevelTransform(LOG_PROBABILITY)] * len(transforms))
     places = _places(node, scored, scored, form)
     del places["n_siblings"]
     step = {
         "node": node,
         "source": "matcher",
-        "own_score": _shown(_score_of(node, *own), GIVEN_LOGARITHM, form),
+        "own_score": _shown(_score_of(node, *own), LOG_PROBABILITY, form),
         "kept": bool(np.isin(node, beam[0])),
         **_NO_FEATURES,
         **places,
@@ -178,7 +178,7 @@ def _linear(level, x, parent, node, transform, form):
     order = np.argsort(-np.abs(contributions), kind="stable")
     margin = intercept + float(contributions.sum())
     zero = np.zeros(1, dtype=np.float32)
-    own = join_scores(zero, np.array([margin], dtype=np.float32), (transform[0], 0.0, 0.0))
+    own = join_scores(zero, np.array([margin], dtype=np.float32), LevelTransform(transform.shape))
     return {
         "margin": margin,
         "intercept": intercept,
@@ -186,7 +186,7 @@ def _linear(level, x, parent, node, transform, form):
         "values": values[order],
         "weights": weights[order],
         "contributions": contributions[order],
-        "own_score": _shown(own[0], transform[0], form),
+        "own_score": _shown(own[0], transform.shape, form),
     }
 
 

@@ -15,7 +15,7 @@ from skxmr.inspection._names import (
     positions_below,
     trees_of,
 )
-from skxmr.xr_linear import tree_size
+from skxmr.xr_linear import describe_sizes
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -80,7 +80,7 @@ class TreeDescription:
     @property
     def title(self):
         """Size of the tree, in words."""
-        return tree_size(self.level_sizes)
+        return describe_sizes(self.level_sizes)
 
     def to_records(self):
         """Return the clusters as a list of dicts, parents first, as `pandas.DataFrame` takes.

@@ -9,7 +9,7 @@ from sklearn.preprocessing import normalize
 
 from skxmr._core.validation import MAX_SEED, as_row_arrays
 from skxmr.indexing import LabelHierarchy, check_label_features, index_labels, trees_in_turn
-from skxmr.matching import count_matched_levels, told_columns
+from skxmr.matching import count_matched_levels, informative_columns
 
 
 class LabelClusters(NamedTuple):
@@ -98,10 +98,8 @@ def score_clusters(classifier, X, clusters, encoders, with_linear):
             branching_factor=None,
             max_leaf_size=None,
             negatives="tfn",
-            max_negatives=None,
             ranker=None,
             score_transform="l3-hinge",
-            score_combination="product",
             propensity_weight=0.0,
             sparse_output=True,
         )
@@ -115,7 +113,7 @@ def score_clusters(classifier, X, clusters, encoders, with_linear):
             [encoder.heads_ for encoder in encoders],
             [encoder.heads_.weights[0].shape[1] for encoder in encoders],
             linear,
-            told_columns(clusters.targets.tocsc()),
+            informative_columns(clusters.targets.tocsc()),
             encoders[0].beam_width,
         ),
         matcher_level=clusters.hierarchy.n_levels,

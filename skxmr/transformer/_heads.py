@@ -7,7 +7,7 @@ from skxmr._core.score_forms import join_rows
 from skxmr._core.score_rule import LEAST_SCORE
 from skxmr._core.threads import BLOCK_SCORES
 from skxmr._core.topk import best_of_rows
-from skxmr._core.transforms import SHAPES, join_scores
+from skxmr._core.transforms import SHAPES, LevelTransform, join_scores
 from skxmr._core.validation import as_public_csr
 
 # What a margin counts, by the loss that it was trained with.
@@ -87,7 +87,7 @@ class ClusterHeads:
             margins = self._margins(E, rows, ids, bounds, level)
             within = np.arange(bounds[-1]) - np.repeat(bounds[:-1], counts)
             children = (np.repeat(starts, counts) + within).astype(np.int32)
-            joined = join_scores(np.repeat(scores, counts), margins, (shape, 0.0, 0.0))
+            joined = join_scores(np.repeat(scores, counts), margins, LevelTransform(shape))
             if level == self.hierarchy.n_levels - 1:
                 children = self.hierarchy.label_order[children]
             indptr, ids, scores = best_of_rows(

@@ -6,7 +6,8 @@ import numpy as np
 import scipy.sparse as sp
 from sklearn.exceptions import ConvergenceWarning
 
-from skxmr._core.transforms import SHAPES
+from skxmr._core.rows import Rows
+from skxmr._core.transforms import SHAPES, LevelTransform
 from skxmr.indexing import LabelHierarchy
 from skxmr.transformer._heads import SCORES, ClusterHeads
 from skxmr.xr_linear import XRLinearClassifier
@@ -78,7 +79,7 @@ def _dense(level, n_parents, child_ids):
     # The weights of a level: its margins of the rows of an identity matrix, every child of every
     # parent scored, less the intercepts.
     n_rows = level.n_features
-    identity = (
+    identity = Rows(
         np.arange(n_rows + 1, dtype=np.int64),
         np.arange(n_rows, dtype=np.int32),
         np.ones(n_rows, dtype=np.float32),
@@ -89,7 +90,7 @@ def _dense(level, n_parents, child_ids):
         np.tile(np.arange(n_parents, dtype=np.int32), n_rows),
         np.zeros(n_rows * n_parents, dtype=np.float32),
     )
-    _, ids, margins = level.expand(identity, everything, 0, (SHAPES["identity"], 0.0, 0.0))
+    _, ids, margins = level.expand(identity, everything, 0, LevelTransform(SHAPES["identity"]))
     intercepts = np.array(level.arrays["intercepts"])
     by_id = np.empty((len(child_ids), n_rows), dtype=np.float32)
     by_id[ids.reshape(n_rows, -1)[0]] = margins.reshape(n_rows, -1).T

@@ -12,7 +12,6 @@ from skxmr.transformer._texts import check_texts
 PREDICTION_PARAMETERS = (
     "beam_width",
     "score_transform",
-    "score_combination",
     "propensity_weight",
     "sparse_output",
     "n_jobs",

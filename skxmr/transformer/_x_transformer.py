@@ -27,7 +27,7 @@ from skxmr.transformer._joint_features import join_features, spread_rows
 from skxmr.transformer._matcher import TransformerMatcher
 from skxmr.transformer._text_prediction import TextPredictionMixin, side_by_side
 from skxmr.transformer._texts import check_texts
-from skxmr.xr_linear import XRLinearClassifier, check_combination
+from skxmr.xr_linear import XRLinearClassifier
 
 
 class XTransformerClassifier(TextPredictionMixin, ClassifierMixin, BaseEstimator):
@@ -99,8 +99,8 @@ default="fine-tuned"
 
     Notes
     -----
-    Parameters of the score (`beam_width`, `score_transform`, `score_combination`,
-    `propensity_weight`, `sparse_output`, `n_jobs`) act at prediction, as those of
+    Parameters of the score (`beam_width`, `score_transform`, `propensity_weight`,
+     `sparse_output`, `n_jobs`) act at prediction, as those of
     `XRLinearClassifier` do: ``set_params(classifier__beam_width=20)`` works at once.
 
     References
@@ -279,7 +279,7 @@ default="fine-tuned"
         label_tree, n_trees = classifier.label_tree, classifier.n_trees
         check_label_trees(label_tree, n_trees, Y.shape[1], **shape)
         check_features_are_used(trees_in_turn(label_tree, n_trees), classifier.label_features)
-        check_combination(classifier, kind, sample_weight, relevance)
+        classifier._check_combination(kind, sample_weight, relevance)
         classifier.set_params(negatives=check_negatives(classifier.negatives, Y.shape))
         if relevance is not None:
             check_relevance(relevance, Y)

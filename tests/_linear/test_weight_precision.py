@@ -14,7 +14,7 @@ from skxmr._core.score_rule import Scoring
 from skxmr._linear import WEIGHT_TYPES, LevelModel
 from skxmr._linear import level_model as level_models
 from skxmr._linear.chunk import pack_features
-from skxmr._linear.weight_precision import dequantise, quantise
+from skxmr._linear.weight_precision import dequantize, quantize
 from skxmr.inspection import explain
 from skxmr.persistence import _folder
 
@@ -91,9 +91,9 @@ def test_every_float16_counts_what_numpy_says(simd):
 def test_rounding_is_to_the_nearest(dtype):
     rng = np.random.default_rng(0)
     weights = (rng.normal(size=500) * 10 ** rng.uniform(-6, 3, size=500)).astype(np.float32)
-    rounded, scale = quantise(weights, dtype)
+    rounded, scale = quantize(weights, dtype)
     assert rounded.dtype == dtype
-    back = dequantise(rounded, scale)
+    back = dequantize(rounded, scale)
     assert back.dtype == np.float32
     error = np.abs(back.astype(np.float64) - weights)
     if dtype == "int8":
@@ -108,11 +108,11 @@ def test_rounding_is_to_the_nearest(dtype):
 @pytest.mark.parametrize("dtype", FEWER)
 def test_no_weight_becomes_infinite_and_no_weights_are_fine(dtype):
     huge = np.array([1e30, -1e30, 65520.0, 1.0, 0.0], dtype=np.float32)
-    back = dequantise(*quantise(huge, dtype))
+    back = dequantize(*quantize(huge, dtype))
     assert np.all(np.isfinite(back))
     np.testing.assert_array_equal(np.sign(back[:3]), [1, -1, 1 if dtype == "float16" else 0])
     for few in (np.zeros(0, np.float32), np.zeros(3, np.float32), np.full(2, 1e-45, np.float32)):
-        back = dequantise(*quantise(few, dtype))
+        back = dequantize(*quantize(few, dtype))
         assert len(back) == len(few)
         assert not back.any()
 
@@ -125,7 +125,7 @@ def test_training_rounds_each_chunk_and_nothing_else(xmc_data, dtype, shape):
         starts = level.tables["entry_indptr"]
         assert ("weight_scales" in level.arrays) == (dtype == "int8")
         for parent, (start, end) in enumerate(pairwise(starts)):
-            rounded, scale = quantise(wanted.arrays["entry_weights"][start:end], dtype)
+            rounded, scale = quantize(wanted.arrays["entry_weights"][start:end], dtype)
             got = level.arrays["entry_weights"][start:end]
             assert got.dtype == dtype
             np.testing.assert_array_equal(got, rounded)
@@ -167,9 +167,9 @@ def test_only_small_levels_have_dense_vectors(xmc_data, dtype, monkeypatch):
     level = train(xmc_data, dtype)._model.ranker.level
     n_features = len(level.arrays["entry_counts"])
     parts = level.arrays, level.n_features, level.n_iter, level.n_unsolved
-    monkeypatch.setattr(level_models, "MOST_DENSE", n_features)
+    monkeypatch.setattr(level_models, "MAX_DENSE_VECTORS", n_features)
     assert LevelModel(*parts).tables["table"].dtype == dtype
-    monkeypatch.setattr(level_models, "MOST_DENSE", n_features - 1)
+    monkeypatch.setattr(level_models, "MAX_DENSE_VECTORS", n_features - 1)
     assert "table" not in LevelModel(*parts).tables
 
 

@@ -78,7 +78,7 @@ def join_rules(model, offsets=None):
 
     `offsets` are added to the scores of labels, by label.
     """
-    names, combination = model.score_transform, model.score_combination
+    names = model.score_transform
     names = [names] if isinstance(names, str) else list(names)
     n_levels = len(model._model.levels)
     names = ([names[0]] * n_levels + names)[-n_levels:]
@@ -88,13 +88,8 @@ def join_rules(model, offsets=None):
         last = level == n_levels - 1
 
         def joined(parent_score, margin, name):
-            score = log_value(names[level], margin)
-            if combination == "sum":
-                # Labels and clusters without rows must not live on the clusters above them.
-                never = margin <= -1000
-                return -1e20 if never else parent_score + np.exp(score) / n_levels
-            own = last and combination == "last"
-            return score + (0.0 if own else parent_score) + (offsets[name] if last else 0.0)
+            score = parent_score + log_value(names[level], margin)
+            return score + (offsets[name] if last else 0.0)
 
         return joined
 

@@ -156,7 +156,10 @@ def test_rows_follow_classes_where_y_is_classes():
         (sp.csr_array((151, 3)), r"of 150 rows, one for each label; got shape \(151, 3\)"),
         (np.ones((150, 0)), "label_features must be .* 0 feature"),
         (["pifa", "pii"], "label_features must be a 2-D matrix.*could not be read"),
-        (np.full((150, 2), np.nan), "label_features contains a value that is infinite or not a"),
+        (
+            np.full((150, 2), np.nan),
+            "label_features must contain only values that are finite or not a",
+        ),
         (sp.csr_array(np.full((150, 2), 1e300)), "label_features contains a value that is inf"),
         (np.ones((150, 2), dtype=complex), "label_features must be .*[Cc]omplex"),
         (LabelFeatureUnion([]), "label_features.parts must hold"),

@@ -15,7 +15,7 @@ from sklearn.svm import LinearSVC
 
 from helpers import quick, reference
 from skxmr import XRLinearClassifier
-from skxmr._core.transforms import SHAPES
+from skxmr._core.transforms import SHAPES, LevelTransform
 from skxmr.datasets import make_extreme_multilabel
 from skxmr.inspection import describe_tree, explain
 from skxmr.metrics import topk_scorer
@@ -57,7 +57,7 @@ def test_contributions_of_a_step_sum_to_its_margin(model, row, label):
     assert [step.level for step in path] == list(range(1, model.hierarchy_.n_levels + 1))
     x = row.toarray()[0].astype(np.float64)
     parent = np.zeros(1, dtype=np.int32)
-    identity = (SHAPES["identity"], 0.0, 0.0)
+    identity = LevelTransform(SHAPES["identity"])
     for step, level in zip(path, model._model.levels, strict=True):
         W, intercepts = reference.dense_weights(level)
         place = step.node
@@ -89,13 +89,10 @@ def test_contributions_of_a_step_sum_to_its_margin(model, row, label):
         [
             {},
             {"score_transform": ("l1-hinge", "identity")},
-            {"score_combination": "sum"},
-            {"score_combination": "last", "score_transform": "identity"},
             {"propensity_weight": 0.7},
             {"score_transform": "sigmoid"},
             {"score_transform": "log-l2-hinge"},
             {"score_transform": "identity"},
-            {"score_combination": "last"},
         ],
     ),
     ids=str,

@@ -1,7 +1,7 @@
-"""A folder of arrays and a JSON header: written whole or not at all, read with its checks.
+"""A folder of arrays and a JSON header, written completely or not at all, and checked when read.
 
-Knows nothing of models. The header names each array file with its size and checksum, and has a
-checksum of its own.
+The header lists the size and the checksum of each array file, and has a checksum of its own. This
+module knows nothing about models.
 """
 
 import json
@@ -9,93 +9,60 @@ import math
 import mmap
 import os
 import re
-import secrets
-import shutil
 import sys
 import zlib
 from pathlib import Path
 
 import numpy as np
 
-from skxmr._core.files import sync, sync_folder
+from skxmr._core.files import atomic_path, sync, sync_folder
 
 HEADER = "header.json"
 ARRAY_FILE = re.compile(r"[\w-][\w.-]*\.npy", re.ASCII)
-MAPPED_BYTES = 2**16  # smaller files are read: each map holds a file open
-ALIGNMENT = 64  # of array data in memory: a cache line, and the widest vector of the kernels
-# From Python 3.13 on, none.
+MAPPED_BYTES = 2**16  # smaller files are read, because each memory map keeps a file open
+ALIGNMENT = 64  # bytes: a cache line, and the widest vector of the kernels
+READ_BYTES = 2**20  # per read, to compute the checksum of a file
+# Without this option, a memory map keeps a second file descriptor. New in Python 3.13.
 MAP_OPTIONS = {"trackfd": False} if sys.version_info >= (3, 13) and os.name != "nt" else {}
 
 
-def write_folder(path, header, arrays, own=None):
-    """Write arrays and their header beside `path`, then put them there at once.
+def write_folder(path, header, arrays, owned_folder=None):
+    """Write arrays and their header as a folder.
 
     Parameters
     ----------
     path : path-like
-        A new folder, or one that this function wrote with a header of the same format: it is
-        replaced when the new one is complete.
+        A new folder, or a folder that this function wrote with a header of the same format, which
+        is replaced when the new one is complete.
     header : dict
-        What JSON can hold; ``format`` names its kind. Entries ``arrays`` and ``checksum`` are
-        added.
+        Values that JSON can represent; ``format`` names their format. The entries ``arrays`` and
+        ``checksum`` are added.
     arrays : dict of ndarray
-        By file name.
-    own : path-like or None
-        A folder whose files nobody else will change: an array that is a map of a whole one is given
-        a second name, where the file system can.
+        Arrays by file name.
+    owned_folder : path-like or None
+        A folder whose files nobody else will change. An array that is a memory map of a whole file
+        there is linked instead of copied, if the file system can.
 
     Raises
     ------
     FileExistsError
         If something else is at `path`.
     OSError
-        If writing fails: what was at `path` is still there, and nothing else is.
+        If writing fails. An existing folder is unchanged, and nothing else remains.
     """
     target = check_place(path, header["format"])
-    token = secrets.token_hex(6)
-    # Beside the target: a rename must not cross file systems.
-    fresh, old = (target.with_name(f".{target.name}.{token}.{end}") for end in ("new", "old"))
-    in_place = False
-    try:
-        fresh.mkdir()
+    with atomic_path(target) as part:
+        part.mkdir()
         entries = {
-            name: _link_array(fresh / name, array, own) or _write_array(fresh / name, array)
+            name: _link_array(part / name, array, owned_folder) or _write_array(part / name, array)
             for name, array in arrays.items()
         }
         header = {**header, "arrays": entries}
         header["checksum"] = checksum_of(header)
-        with open(fresh / HEADER, "w", encoding="utf-8") as file:
+        with open(part / HEADER, "w", encoding="utf-8") as file:
             json.dump(header, file, allow_nan=False)
             sync(file)
-        sync_folder(fresh)
-        if target.exists():
-            _set_aside(target, old)
-        try:
-            os.rename(fresh, target)
-        except BaseException:
-            if old.exists():
-                os.rename(old, target)
-            raise
-        in_place = True
-        sync_folder(target.parent)
-    finally:
-        shutil.rmtree(fresh, ignore_errors=True)
-        if in_place:  # else it may be the only one left
-            shutil.rmtree(old, ignore_errors=True)
-
-
-def _set_aside(target, old):
-    try:
-        os.rename(target, old)
-    except PermissionError as error:
-        # Windows does not rename a folder while a file in it is open or memory-mapped.
-        raise PermissionError(
-            error.errno,
-            "the model cannot be replaced: its folder cannot be renamed, for example because a "
-            "process has loaded it with mmap_mode. The old model was kept. Delete the loaded model "
-            "first, or save to another path",
-            str(target),
-        ) from error
+        sync_folder(part)
 
 
 def check_place(path, format_name):
@@ -243,13 +210,13 @@ class ArrayFiles:
         return np.frombuffer(room, dtype, math.prod(shape), entry["offset"]).reshape(shape)
 
 
-def _link_array(file, array, own):
-    # Return the entry of the array, or None if it is not a whole file in the folder `own`.
-    if own is None or not isinstance(array, np.memmap) or not array.flags.c_contiguous:
+def _link_array(file, array, owned_folder):
+    # Return the entry of the array, or None if it is not a whole file in the folder.
+    if owned_folder is None or not isinstance(array, np.memmap) or not array.flags.c_contiguous:
         return None
     source = Path(array.filename)
     size = source.stat().st_size
-    if Path(own) not in source.parents or array.offset + array.nbytes != size:
+    if Path(owned_folder) not in source.parents or array.offset + array.nbytes != size:
         return None
     try:
         os.link(source, file)
@@ -257,7 +224,7 @@ def _link_array(file, array, own):
         return None
     with open(file, "rb") as opened:
         crc32 = 0
-        while part := opened.read(2**20):
+        while part := opened.read(READ_BYTES):
             crc32 = zlib.crc32(part, crc32)
     return _entry(array, size, crc32)
 

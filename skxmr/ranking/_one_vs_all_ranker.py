@@ -44,21 +44,21 @@ class OneVsAllRanker:
 
         Parameters
         ----------
-        X : tuple
-            (indptr, indices, data, n_features) of the rows.
-        clusters : tuple
-            (indptr, ids, scores) of the clusters of each row, as a matcher returns them.
-        transform : tuple
-            Of the labels' level, by `ScoreRule`.
+        X : Rows
+            Rows to rank.
+        clusters : NodeScores
+            Leaf clusters of each row, as a matcher returns them.
+        transform : LevelTransform
+            Transform of the level of the labels.
         k : int
-            Most labels kept a row; 0 keeps all labels of the clusters.
+            Maximum number of labels kept per row; 0 keeps all labels of the clusters.
         best_first : bool
-            Order each row by falling score, not by rising label.
+            Whether each row is sorted by falling score instead of by label.
 
         Returns
         -------
-        tuple
-            (indptr int64, labels int32, scores float32): a CSR matrix (row, label).
+        NodeScores
+            Labels.
         """
         return self.level.expand(X, clusters, k, transform, best_first, self._offsets(transform))
 
@@ -71,8 +71,7 @@ class OneVsAllRanker:
         return self.level.score_children(X, clusters, wanted, transform, self._offsets(transform))
 
     def _offsets(self, transform):
-        offset_weight = transform[-1]
-        return self.offsets if offset_weight else None
+        return self.offsets if transform.offset_weight else None
 
 
 def rarity_offsets(Y, label_order, sample_weight=None):
