@@ -31,7 +31,7 @@ GIVEN_LOGARITHM = LOGARITHM
 # labels never scored.
 cdef float LOWEST = -1e20
 # The margin of a model that was never trained; see dual_solver.pyx.
-cdef float NEVER = -1000.0
+cdef float UNTRAINED_INTERCEPT = -1000.0
 
 
 cdef inline float gap(float margin) noexcept nogil:
@@ -60,7 +60,7 @@ cdef void transform_margins(const Transform* t, float parent_score, offset_t fir
     if t.share > <float>0.0:
         for child in range(n_children):
             # Beside a product, a sum is not made small by one hopeless level.
-            margins[child] = -INFINITY if margins[child] <= NEVER else margins[child]
+            margins[child] = -INFINITY if margins[child] <= UNTRAINED_INTERCEPT else margins[child]
     if shape == HINGE_3:
         for child in range(n_children):
             short_of = gap(margins[child])
