@@ -28,9 +28,10 @@ cdef struct SolverState:
     offset_t* target_entries         # (n_rows) entries of these positive rows in the targets
     row_terms* terms                 # (n_rows)
     float* row_weights               # (n_rows) row_costs of the rows of the cluster
-    index_t* lane_costs_index        # (n_rows) position of the row in lane_costs; -1 or NULL: all
-                                     # lanes have the cost terms[row].cost
-    float* lane_costs                # (n rows with different costs, n_lanes)
+    # Costs of the rows whose cost is not terms[row].cost in all lanes, and the position of each row
+    # in this table; -1 for other rows, NULL if there are only other rows.
+    float* lane_costs                # (n such rows, n_lanes)
+    index_t* lane_costs_index        # (n_rows)
     offset_t lane_costs_capacity
     # For the initial duals. r_i are the row weights, x_i the rows over the shared features.
     float* row_sum                   # (n_shared) sum of r_i x_i
