@@ -4,8 +4,8 @@
  * file once per loss.
  *
  * Per lane, with the dual a >= 0 of the row, its cost c (`row->cost`, or `costs[lane]` if the lanes
- * have different costs), its target y = +1 or -1, and u = y (w.x) + a |singleton features|^2, the
- * gradient g of the dual objective is
+ * have different costs), its target y = +1 or -1, and its margin u = y (w.x) + a s, where s is the
+ * squared norm of its singleton features, the gradient g of the dual objective is
  *
  *   squared hinge  g = u - 1 + a / 2c, 0 <= a;
  *   hinge          g = u - 1, 0 <= a <= c;
@@ -49,20 +49,20 @@ KERNEL_TARGET static uint32_t VISIT_ROW(float *weights, float *duals, gradient_b
         const INT_VECTOR is_active = MASK_FROM_BITS(active >> v * WIDTH);
         const FLOAT_VECTOR y =
             SELECT(MASK_FROM_BITS(positive >> v * WIDTH), BROADCAST(1.0f), BROADCAST(-1.0f));
-        const FLOAT_VECTOR a = LOAD(duals, v);
+        const FLOAT_VECTOR a = LOAD(duals, v); /* t for the logistic loss */
         /* Step 2. */
 #if LOSS == SQUARED_HINGE
-        FLOAT_VECTOR own_diagonal, inverse_diagonal;
+        FLOAT_VECTOR singleton_diagonal, inverse_diagonal;
         if (costs) {
             const FLOAT_VECTOR ridge = 0.5f / LOAD(costs, v);
-            own_diagonal = row->singleton_squared_norm + ridge;
+            singleton_diagonal = row->singleton_squared_norm + ridge;
             inverse_diagonal = 1.0f / (row->squared_norm + ridge);
         } else {
             const float ridge = 0.5f / row->cost;
-            own_diagonal = BROADCAST(row->singleton_squared_norm + ridge);
+            singleton_diagonal = BROADCAST(row->singleton_squared_norm + ridge);
             inverse_diagonal = BROADCAST(1.0f / (row->squared_norm + ridge));
         }
-        const FLOAT_VECTOR g = y * sums[0][v] + (a * own_diagonal - 1.0f);
+        const FLOAT_VECTOR g = y * sums[0][v] + (a * singleton_diagonal - 1.0f);
         const INT_VECTOR at_zero = a == BROADCAST(0.0f);
         const INT_VECTOR shrinks = is_active & at_zero & (g > LOAD(bounds->shrink_above, v));
         const FLOAT_VECTOR projected = SELECT(at_zero & (g > BROADCAST(0.0f)), BROADCAST(0.0f), g);
