@@ -8,7 +8,7 @@ from skxmr._linear.feature_sets import unpack_features
 from skxmr._linear.weight_precision import dequantize
 
 # The intercept of a model that was never trained; see dual_solver.pyx.
-NEVER = np.float32(-1000.0)
+UNTRAINED_INTERCEPT = np.float32(-1000.0)
 
 
 class ChunkWeights(NamedTuple):

@@ -5,7 +5,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.utils.validation import check_is_fitted
 
 from skxmr._core.estimators import find_ranker
-from skxmr._linear.level_weights import NEVER
+from skxmr._linear.level_weights import UNTRAINED_INTERCEPT
 from skxmr.xr_linear import TreeEnsemble, TreeModel
 
 
@@ -175,7 +175,7 @@ def frequent_labels(model, level, node, n_labels):
 
 def _never(model, first, last):
     if model.ranker.levels:
-        return model.ranker.levels[0].arrays["intercepts"][first:last] <= NEVER
+        return model.ranker.levels[0].arrays["intercepts"][first:last] <= UNTRAINED_INTERCEPT
     return np.array([each is False for each in model.ranker.models[first:last]])
 
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from skxmr._linear.level_weights import NEVER
+from skxmr._linear.level_weights import UNTRAINED_INTERCEPT
 
 
 def explanation_text(explanation):
@@ -65,7 +65,7 @@ def contribution_rows(step, n_features):
     """Return (name, contribution, how it came about) of what to show of a step."""
     if step.source != "linear":
         return []
-    if step.intercept <= NEVER:
+    if step.intercept <= UNTRAINED_INTERCEPT:
         return [("intercept", step.intercept, "no training row: never trained")]
     shown = slice(n_features)
     rows = [
