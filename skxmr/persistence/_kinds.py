@@ -19,7 +19,7 @@ KINDS = {
             "label_order": tree.label_order,
             "leaf_of_label": tree.leaf_of_label,
         },
-        lambda fields: LabelHierarchy._of_checked(**fields),
+        lambda fields: LabelHierarchy._from_checked_arrays(**fields),
     ),
     "LevelModel": Kind(LevelModel, LevelModel.parts, lambda fields: LevelModel(**fields)),
     "RecursiveLinearMatcher": attributes(RecursiveLinearMatcher, "levels"),

@@ -2,7 +2,7 @@
 
 from skxmr._core.estimators import check_takes_weights
 from skxmr._core.model_saver import model_saver
-from skxmr.indexing import LabelHierarchy, trees_in_turn
+from skxmr.indexing import LabelHierarchy, expand_label_trees
 from skxmr.matching import needs_beam
 
 
@@ -30,7 +30,7 @@ def check_combination(classifier, kind, sample_weight, relevance):
     shape = {name: getattr(classifier, name) for name in ("branching_factor", "max_leaf_size")}
     shape = {name: value for name, value in shape.items() if value is not None}
     made = []
-    for tree in trees_in_turn(classifier.label_tree, classifier.n_trees):
+    for tree in expand_label_trees(classifier.label_tree, classifier.n_trees):
         if isinstance(tree, LabelHierarchy):
             same = tree
         elif getattr(tree, "random_state", None) is not None:
