@@ -37,7 +37,8 @@ from skxmr.indexing._positive_instances import (
 )
 from skxmr.indexing._splitters import KMeansBisector
 
-# Names that are imported above but not listed here are for other packages of skxmr.
+# Names that are imported above but not listed here are for other packages of skxmr. Names imported
+# with `as` are aliases that only skxmr.cost_estimate uses.
 __all__ = [
     "HierarchicalLabelTree",
     "LabelFeatureUnion",

@@ -175,7 +175,7 @@ def test_node_targets_sum_the_weights_of_labels_below_the_node(parents, seed):
         below = np.stack([below[:, a:b].sum(axis=1) for a, b in itertools.pairwise(indptr)], 1)
 
 
-def test_node_targets_count_a_row_with_256_labels_below_a_node_once():
+def test_node_targets_count_a_row_with_300_labels_below_a_node_once():
     tree = LabelHierarchy.from_parents([[0, 0], [0] * 300 + [1]])
     targets = tree.node_targets(sp.csr_array(np.ones((1, 301), dtype=np.int8)))
     assert targets[0].nnz == 2

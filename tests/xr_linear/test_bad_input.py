@@ -267,11 +267,11 @@ def test_a_hierarchy_that_does_not_fit(xmc_data):
         XRLinearClassifier(label_tree=tree).fit(*xmc_data)
     tree = LabelHierarchy.from_parents([[0] * 150])
     for name in ("branching_factor", "max_leaf_size"):
-        with pytest.raises(ValueError, match=f"{name} must be None if label_tree is a LabelHierarchy; got 5"):
+        with pytest.raises(ValueError, match=f"{name} must be None .*LabelHierarchy; got 5"):
             XRLinearClassifier(label_tree=tree, **{name: 5}).fit(*xmc_data)
     Y = sp.csr_matrix(([1], ([0], [0])), shape=(600, 70_000))
     wide = LabelHierarchy.from_parents([np.zeros(70_000, dtype=int)])
-    with pytest.raises(ValueError, match="at most 65535 children per cluster; got a cluster of 70000"):
+    with pytest.raises(ValueError, match="at most 65535 children .* cluster of 70000"):
         XRLinearClassifier(label_tree=wide).fit(xmc_data[0], Y)
 
 
@@ -305,7 +305,7 @@ def test_indices_beyond_32_bits_are_refused(xmc_data, fitted):
 def test_tree_rows_beyond_float32(clustering):
     Z = np.random.default_rng(0).random((30, 3)) * 1e300
     for rows in (Z, sp.csr_array(Z)):
-        with pytest.raises(ValueError, match="Z .* finite .*float32|Z .* infinite .* float32"):
+        with pytest.raises(ValueError, match="Z .*finite"):
             HierarchicalLabelTree(2, 5, clustering=clustering).fit(rows)
 
 
