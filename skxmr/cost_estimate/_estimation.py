@@ -9,7 +9,7 @@ from skxmr._core.validation import FLOATS, as_row_arrays, check_targets, validat
 from skxmr.cost_estimate._level_costs import measure_costs
 from skxmr.cost_estimate._memory import MemoryEstimate, estimate_memory
 from skxmr.cost_estimate._time import TimeEstimate, estimate_time
-from skxmr.indexing import label_indexing
+from skxmr.indexing import check_indexing_options
 
 
 class CostEstimate(NamedTuple):
@@ -34,7 +34,7 @@ def estimate_costs(classifier, X, y):
     options = {"accept_sparse": "csr", "dtype": FLOATS, "multi_output": True}
     (X, y), _ = validate_fit_data(classifier, X, y, **options)
     Y = check_targets(y)[0]
-    label_indexing(classifier, Y.shape[1], X.shape[1])
+    check_indexing_options(classifier, Y.shape[1], X.shape[1])
     arrays = as_row_arrays(X, drop_zeros=True)
     costs = measure_costs(classifier, arrays, Y)
     copied = _copied(given, X, arrays)

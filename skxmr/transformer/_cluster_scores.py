@@ -8,7 +8,13 @@ from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.preprocessing import normalize
 
 from skxmr._core.validation import MAX_SEED, as_row_arrays
-from skxmr.indexing import LabelHierarchy, check_label_features, index_labels, trees_in_turn
+from skxmr.indexing import (
+    IndexingOptions,
+    LabelHierarchy,
+    build_hierarchies,
+    check_label_features,
+    expand_label_trees,
+)
 from skxmr.matching import count_matched_levels, informative_columns
 
 
@@ -52,16 +58,14 @@ def group_labels(X, Y, classifier, level, random_state):
     LabelClusters
     """
     rows = as_row_arrays(sp.csr_array(normalize(X)))
-    (tree,) = index_labels(
-        rows,
-        Y,
-        trees_in_turn(classifier.label_tree, 1),
+    options = IndexingOptions(
+        expand_label_trees(classifier.label_tree, 1),
         check_label_features(classifier.label_features, Y.shape[1], X.shape[1]),
-        seeds=[random_state.randint(MAX_SEED)],
-        n_jobs=classifier.n_jobs,
-        branching_factor=classifier.branching_factor,
-        max_leaf_size=classifier.max_leaf_size,
+        classifier.branching_factor,
+        classifier.max_leaf_size,
     )
+    seeds = [random_state.randint(MAX_SEED)]
+    (tree,) = build_hierarchies(rows, Y, options, seeds=seeds, n_jobs=classifier.n_jobs)
     n_levels = 1
     if tree.n_levels > 1:
         n_levels = count_matched_levels(classifier, level, tree.level_sizes)

@@ -19,7 +19,7 @@ from skxmr._core.validation import (
     refuse_label_collections,
 )
 from skxmr._linear.relevance import check_relevance
-from skxmr.indexing import check_features_are_used, check_label_trees, trees_in_turn
+from skxmr.indexing import check_label_trees
 from skxmr.matching import check_negatives
 from skxmr.transformer._cluster_scores import group_labels, score_clusters
 from skxmr.transformer._embedder import TransformerEmbedder
@@ -275,10 +275,7 @@ default="fine-tuned"
         # What the linear classifier would refuse, before the encoders are at work for hours.
         classifier._validate_params()
         classifier._scoring()
-        shape = {name: getattr(classifier, name) for name in ("branching_factor", "max_leaf_size")}
-        label_tree, n_trees = classifier.label_tree, classifier.n_trees
-        check_label_trees(label_tree, n_trees, Y.shape[1], **shape)
-        check_features_are_used(trees_in_turn(label_tree, n_trees), classifier.label_features)
+        check_label_trees(classifier, Y.shape[1])
         classifier._check_combination(kind, sample_weight, relevance)
         classifier.set_params(negatives=check_negatives(classifier.negatives, Y.shape))
         if relevance is not None:

@@ -25,11 +25,11 @@ from skxmr._linear import LOSSES, WEIGHT_TYPES, count_sweeps
 from skxmr._linear.relevance import NORMS, check_relevance
 from skxmr.cost_estimate import estimate_costs, refuse_if_too_large
 from skxmr.indexing import (
-    REPRESENTATIONS,
+    LABEL_FEATURES,
     HierarchicalLabelTree,
     LabelFeatureUnion,
     LabelHierarchy,
-    label_indexing,
+    check_indexing_options,
 )
 from skxmr.matching import check_negatives
 from skxmr.xr_linear._checkpoint import FitCheckpoint
@@ -219,7 +219,7 @@ class XRLinearClassifier(
         "max_leaf_size": [None, Interval(Integral, 1, MAX_CHILDREN, closed="both")],
         "label_tree": [None, HierarchicalLabelTree, LabelHierarchy, tuple, list],
         "label_features": [
-            StrOptions(set(REPRESENTATIONS)),
+            StrOptions(set(LABEL_FEATURES)),
             "array-like",
             "sparse matrix",
             callable,
@@ -358,7 +358,7 @@ class XRLinearClassifier(
             self, X, y, accept_sparse="csr", dtype=FLOATS, multi_output=True
         )
         Y, classes, kind, dtype = check_targets(y)
-        indexing = label_indexing(self, Y.shape[1], X.shape[1])
+        indexing = check_indexing_options(self, Y.shape[1], X.shape[1])
         self._check_combination(kind, sample_weight, relevance)
         negatives = check_negatives(self.negatives, Y.shape)
         X, Y, relevance, negatives, weights = keep_weighted_rows(

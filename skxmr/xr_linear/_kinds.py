@@ -32,7 +32,7 @@ MODEL_KINDS = {
             "label_order": tree.label_order,
             "leaf_of_label": tree.leaf_of_label,
         },
-        lambda fields: LabelHierarchy._of_checked(**fields),
+        lambda fields: LabelHierarchy._from_checked_arrays(**fields),
     ),
     "LevelModel": Kind(
         LevelModel, LevelModel.constructor_arguments, lambda fields: LevelModel(**fields)

@@ -2,7 +2,7 @@
 
 from skxmr._core.estimators import check_takes_weights
 from skxmr._core.model_folder import check_params
-from skxmr.indexing import LabelHierarchy, trees_in_turn
+from skxmr.indexing import LabelHierarchy, expand_label_trees
 
 
 def check_combination(classifier, kind, sample_weight, relevance):
@@ -79,7 +79,7 @@ def _check_trees_differ(classifier):
     overrides = {name: getattr(classifier, name) for name in ("branching_factor", "max_leaf_size")}
     overrides = {name: value for name, value in overrides.items() if value is not None}
     seen = []
-    for tree in trees_in_turn(classifier.label_tree, classifier.n_trees):
+    for tree in expand_label_trees(classifier.label_tree, classifier.n_trees):
         if isinstance(tree, LabelHierarchy):
             identity = tree
         elif getattr(tree, "random_state", None) is not None:

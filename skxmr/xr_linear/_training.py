@@ -11,7 +11,7 @@ from sklearn.utils.validation import check_memory
 from skxmr._core.progress import NO_PROGRESS
 from skxmr._core.score_rule import Scoring
 from skxmr._core.validation import MAX_SEED
-from skxmr.indexing import index_labels
+from skxmr.indexing import build_hierarchies
 from skxmr.matching import needs_beam
 from skxmr.xr_linear._tree_training import train_tree
 
@@ -35,7 +35,7 @@ def train_trees(
         Training rows.
     Y : csr_array of shape (n_samples, n_labels)
         Canonical indicator.
-    indexing : LabelIndexing
+    indexing : IndexingOptions
         Parameters of the grouping of the labels.
     options : TrainingOptions
         Options of the training of each tree.
@@ -81,14 +81,11 @@ def _train(X, Y, indexing, options, random_state, n_jobs, progress, checkpoint=N
     seeds = [random_state.randint(MAX_SEED) for _ in indexing.label_trees]
 
     def make_hierarchies():
-        return index_labels(
+        return build_hierarchies(
             X,
             Y,
-            indexing.label_trees,
-            indexing.label_features,
+            indexing,
             seeds=seeds,
-            branching_factor=indexing.branching_factor,
-            max_leaf_size=indexing.max_leaf_size,
             row_weights=options.row_costs,
             n_jobs=n_jobs,
             progress=progress,

@@ -78,7 +78,7 @@ def test_beam_width_is_checked_again_at_prediction(fitted, xmc_data, beam_width)
 )
 def test_scores_that_make_no_sense(fitted, xmc_data, params, message, monkeypatch):
     with monkeypatch.context() as patch:
-        patch.setattr("skxmr.xr_linear._training.index_labels", None)
+        patch.setattr("skxmr.xr_linear._training.build_hierarchies", None)
         with pytest.raises(ValueError, match=message):
             XRLinearClassifier(**params).fit(*xmc_data)
     fitted.set_params(**params)
@@ -256,20 +256,20 @@ def test_y_of_a_wrong_shape(xmc_data):
 
 def test_a_hierarchy_that_does_not_fit(xmc_data):
     tree = LabelHierarchy.from_parents([[0] * 149])
-    with pytest.raises(ValueError, match="LabelHierarchy of 149 labels, but y has 150"):
+    with pytest.raises(ValueError, match="label_tree must have 150 labels.*of 149 labels"):
         XRLinearClassifier(label_tree=tree).fit(*xmc_data)
     tree = LabelHierarchy.from_parents([[0] * 150])
     for name in ("branching_factor", "max_leaf_size"):
-        with pytest.raises(ValueError, match=f"{name}=5 cannot change a LabelHierarchy"):
+        with pytest.raises(ValueError, match=f"{name} must be None .*LabelHierarchy; got 5"):
             XRLinearClassifier(label_tree=tree, **{name: 5}).fit(*xmc_data)
     Y = sp.csr_matrix(([1], ([0], [0])), shape=(600, 70_000))
     wide = LabelHierarchy.from_parents([np.zeros(70_000, dtype=int)])
-    with pytest.raises(ValueError, match="cluster of 70000 children; at most 65535"):
+    with pytest.raises(ValueError, match="at most 65535 children .* cluster of 70000"):
         XRLinearClassifier(label_tree=wide).fit(xmc_data[0], Y)
 
 
 def test_a_nested_tree_is_checked_before_any_work(xmc_data, monkeypatch):
-    monkeypatch.setattr("skxmr.indexing._label_index.represent_labels", None)
+    monkeypatch.setattr("skxmr.indexing._build_hierarchies.compute_label_features", None)
     tree = HierarchicalLabelTree(branching_factor=1)
     with pytest.raises(ValueError, match="'branching_factor' parameter of HierarchicalLabelTree"):
         XRLinearClassifier(label_tree=tree).fit(*xmc_data)
@@ -298,7 +298,7 @@ def test_indices_beyond_32_bits_are_refused(xmc_data, fitted):
 def test_tree_rows_beyond_float32(clustering):
     Z = np.random.default_rng(0).random((30, 3)) * 1e300
     for rows in (Z, sp.csr_array(Z)):
-        with pytest.raises(ValueError, match="Z must contain only values that are finite"):
+        with pytest.raises(ValueError, match="Z .*finite"):
             HierarchicalLabelTree(2, 5, clustering=clustering).fit(rows)
 
 

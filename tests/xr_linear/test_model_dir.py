@@ -210,7 +210,7 @@ def test_what_is_finished_is_not_done_again(data, tmp_path, monkeypatch):
         return file
 
     monkeypatch.setattr(FolderStore, "keep", spy)
-    monkeypatch.setattr("skxmr.xr_linear._training.index_labels", None)
+    monkeypatch.setattr("skxmr.xr_linear._training.build_hierarchies", None)
     classifier(model_dir).fit(X, Y)
     assert len(finished) == 60
     assert kept

@@ -345,12 +345,12 @@ def test_trees_take_the_shapes_of_a_sequence_in_turn(data):
 @pytest.mark.parametrize(
     ("trees", "message"),
     [
-        ([], "label_tree has 0 entries for n_trees=2"),
-        ([None, None, None], "label_tree has 3 entries for n_trees=2"),
-        ([None, "kmeans"], "label_tree must have entries that are .* got 'kmeans'"),
+        ([], "label_tree must have .* n_trees=2 entries .*; got 0"),
+        ([None, None, None], "label_tree must have .* n_trees=2 entries .*; got 3"),
+        ([None, "kmeans"], r"label_tree\[1\] must be a HierarchicalLabelTree.* got 'kmeans'"),
         (
             [None, LabelHierarchy.from_parents([np.zeros(7, int)])],
-            "label_tree is a LabelHierarchy of 7 labels, but y has 300",
+            "label_tree must have 300 labels.*LabelHierarchy of 7 labels",
         ),
     ],
 )

@@ -1,4 +1,4 @@
-"""Huffman trees: as short as can be, for any frequencies."""
+"""Huffman trees have the lowest possible cost, for any frequencies."""
 
 import itertools
 
@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from skxmr import HierarchicalLabelTree
 
 
-def tree_of(frequencies, branching_factor, max_leaf_size=1):
+def build_tree(frequencies, branching_factor, max_leaf_size=1):
     tree = HierarchicalLabelTree(
         branching_factor, max_leaf_size, clustering="huffman", balanced=False
     )
@@ -19,19 +19,19 @@ def tree_of(frequencies, branching_factor, max_leaf_size=1):
 
 
 def depths(hierarchy):
-    """Clusters on the way to each label's leaf cluster, chains of only children left out."""
+    """Return the depth of each label's leaf cluster, without chains of single-child clusters."""
     node = hierarchy.leaf_of_label
     depth = np.zeros(hierarchy.n_labels, dtype=int)
     for level in range(hierarchy.n_levels - 2, -1, -1):
         parent = hierarchy.to_parents()[level]
-        alone = np.bincount(parent)[parent[node]] == 1
-        depth = np.where(alone & (depth == 0), 0, np.maximum(depth, level + 1))
+        has_no_sibling = np.bincount(parent)[parent[node]] == 1
+        depth = np.where(has_no_sibling & (depth == 0), 0, np.maximum(depth, level + 1))
         node = parent[node]
     return depth
 
 
 def best_cost(weights, n_letters):
-    """Least sum of weight times length over all lengths that a prefix code can have (Kraft)."""
+    """Return the lowest sum of weight times length of all prefix codes (Kraft's inequality)."""
     weights = sorted(weights, reverse=True)
     longest = -(-(len(weights) - 1) // (n_letters - 1))
     return min(
@@ -45,8 +45,8 @@ def best_cost(weights, n_letters):
     weights=st.lists(st.integers(0, 50), min_size=2, max_size=7),
     branching_factor=st.integers(2, 4),
 )
-def test_no_prefix_code_is_shorter(weights, branching_factor):
-    hierarchy = tree_of(weights, branching_factor)
+def test_huffman_tree_has_the_cost_of_the_best_prefix_code(weights, branching_factor):
+    hierarchy = build_tree(weights, branching_factor)
     assert np.diff(hierarchy.child_indptrs[0]).max() <= branching_factor
     depth = depths(hierarchy)
     assert depth @ weights == best_cost(weights, branching_factor)
@@ -58,10 +58,10 @@ def test_no_prefix_code_is_shorter(weights, branching_factor):
     branching_factor=st.integers(2, 6),
     max_leaf_size=st.integers(1, 9),
 )
-def test_frequent_labels_are_nearer_the_root_and_clusters_are_small(
+def test_huffman_tree_puts_frequent_labels_near_the_root_in_small_leaves(
     weights, branching_factor, max_leaf_size
 ):
-    hierarchy = tree_of(weights, branching_factor, max_leaf_size)
+    hierarchy = build_tree(weights, branching_factor, max_leaf_size)
     for indptr in hierarchy.child_indptrs[:-1]:
         assert np.diff(indptr).max() <= branching_factor
     sizes = np.bincount(hierarchy.leaf_of_label)
@@ -74,23 +74,25 @@ def test_frequent_labels_are_nearer_the_root_and_clusters_are_small(
         assert y <= x or total[a] == total[b]
 
 
-def test_equal_frequencies_make_a_balanced_tree():
+def test_huffman_tree_of_equal_frequencies_is_balanced():
     for frequencies in (np.ones(64), np.zeros(64)):
-        assert tree_of(frequencies, 4).level_sizes == (4, 16, 64, 64)
+        assert build_tree(frequencies, 4).level_sizes == (4, 16, 64, 64)
 
 
-def test_one_leaf_is_no_code():
-    assert tree_of([3, 1, 2], 2, max_leaf_size=3).level_sizes == (3,)
+def test_huffman_tree_of_one_leaf_has_one_level():
+    assert build_tree([3, 1, 2], 2, max_leaf_size=3).level_sizes == (3,)
 
 
-def test_frequencies_too_far_apart_are_refused():
-    assert tree_of(2.0 ** np.arange(60), 2).n_levels == 60
-    with pytest.raises(ValueError, match="a tree of 99 levels .* at most 64 .*branching_factor"):
-        tree_of(2.0 ** np.arange(100), 2)
-    assert tree_of(2.0 ** np.arange(100), 8).n_levels < 20
+def test_huffman_tree_rejects_frequencies_that_give_too_many_levels():
+    assert build_tree(2.0 ** np.arange(60), 2).n_levels == 60
+    with pytest.raises(
+        ValueError, match="at most 64 levels; got 99 levels.*branching_factor, which is 2,"
+    ):
+        build_tree(2.0 ** np.arange(100), 2)
+    assert build_tree(2.0 ** np.arange(100), 8).n_levels < 20
 
 
-def test_fit_and_fit_transform_take_frequencies():
+def test_fit_transform_accepts_frequencies():
     Z = np.eye(6)
     frequencies = [100, 1, 1, 1, 1, 1]
     tree = HierarchicalLabelTree(2, 1, clustering="huffman", balanced=False)
@@ -102,8 +104,8 @@ def test_fit_and_fit_transform_take_frequencies():
 @pytest.mark.parametrize(
     ("frequencies", "message"),
     [
-        (None, "needs frequencies, one a label; got None"),
-        ([1, 2], r"shape \(3,\), one a label; got \(2,\)"),
+        (None, "frequencies must be one number per label .*; got None"),
+        ([1, 2], r"shape \(3,\), one number per label; got shape \(2,\)"),
         ([[1], [2], [3]], r"shape \(3,\)"),
         ([1, -2, 3], "at least 0; got -2"),
         ([1, np.nan, 3], "frequencies contains NaN"),
@@ -111,7 +113,7 @@ def test_fit_and_fit_transform_take_frequencies():
     ],
     ids=str,
 )
-def test_bad_frequencies(frequencies, message):
+def test_fit_rejects_invalid_frequencies(frequencies, message):
     tree = HierarchicalLabelTree(2, 1, clustering="huffman", balanced=False)
     for method in (tree.fit, tree.fit_transform, tree.fit_hierarchy):
         with pytest.raises(ValueError, match=message):
@@ -119,6 +121,8 @@ def test_bad_frequencies(frequencies, message):
 
 
 @pytest.mark.parametrize("params", [{}, {"clustering": "random"}, {"balanced": False}], ids=str)
-def test_frequencies_without_use_are_refused(params):
-    with pytest.raises(ValueError, match="frequencies must be None: only clustering='huffman'"):
+def test_fit_rejects_frequencies_for_other_clusterings(params):
+    with pytest.raises(
+        ValueError, match="frequencies must be None .*; got list. Only clustering='huffman'"
+    ):
         HierarchicalLabelTree(**params).fit(np.eye(3), frequencies=[1, 2, 3])

@@ -1,4 +1,4 @@
-"""The spectrum of the co-occurrence graph, against a dense eigensolver and known graphs."""
+"""The label spectrum, compared with a dense eigensolver and on graphs with known groups."""
 
 import tracemalloc
 
@@ -11,7 +11,7 @@ from skxmr.indexing import label_spectrum
 
 
 def naive_spectrum(Y, n_components):
-    """Rows of V S for the regularised graph, by loops and a dense eigensolver."""
+    """Return unit rows of V S for the regularized graph, by loops and a dense eigensolver."""
     n_labels = Y.shape[1]
     W = np.zeros((n_labels, n_labels))
     for row in Y:
@@ -27,10 +27,10 @@ def naive_spectrum(Y, n_components):
 
 
 def planted(n_groups, group_size, seed=0, noise=0.0, per_label=20):
-    """Return rows of 3 labels of one group, each label moved to any group with a chance of noise.
+    """Return an indicator in which each row has 3 labels of one group.
 
-    Groups differ in their number of rows, so that eigenvalues do. Label l is of group
-    l % n_groups.
+    Each label is replaced by a random label with the probability `noise`. Groups have different
+    numbers of rows, so that the eigenvalues differ. Label l belongs to group l % n_groups.
     """
     rng = np.random.default_rng(seed)
     n_labels = n_groups * group_size
@@ -44,27 +44,27 @@ def planted(n_groups, group_size, seed=0, noise=0.0, per_label=20):
     return Y
 
 
-# 8 components of 24 labels go to the dense solver, of 96 labels to the iterative one.
+# 8 components of 24 labels use the dense solver, 8 components of 96 labels the iterative solver.
 @pytest.mark.parametrize("group_size", [3, 12])
-def test_equals_the_dense_eigenvectors(group_size):
+def test_label_spectrum_equals_the_naive_spectrum(group_size):
     Y = planted(8, group_size, noise=0.1)
     Z = label_spectrum(sp.csr_array(Y), 8, random_state=0)
     wanted = naive_spectrum(Y, 8)
     assert Z.dtype == np.float32
     assert Z.flags.c_contiguous
-    # Up to the sign of each column, which the next test fixes.
+    # The sign of each column is checked by the next test.
     signs = np.sign((Z * wanted).sum(axis=0))
     np.testing.assert_allclose(Z, wanted * signs, atol=2e-3)
 
 
-def test_signs_are_fixed_and_any_seed_gives_the_same_space():
+def test_label_spectrum_has_fixed_signs_and_depends_little_on_the_seed():
     Y = sp.csr_array(planted(8, 12, noise=0.1))
     Z = label_spectrum(Y, 8, random_state=0)
     np.testing.assert_array_equal(Z, label_spectrum(Y, 8, random_state=0))
     np.testing.assert_allclose(Z, label_spectrum(Y, 8, random_state=1), atol=2e-3)
 
 
-def test_order_of_rows_does_not_matter():
+def test_label_spectrum_does_not_depend_on_the_order_of_rows():
     Y = planted(8, 12, noise=0.1)
     order = np.random.default_rng(1).permutation(len(Y))
     Z = label_spectrum(sp.csr_array(Y), 8, random_state=0)
@@ -73,7 +73,7 @@ def test_order_of_rows_does_not_matter():
     )
 
 
-def test_labels_of_a_planted_group_are_neighbours():
+def test_label_spectrum_puts_labels_of_a_group_next_to_each_other():
     n_groups, group_size = 8, 12
     Y = planted(n_groups, group_size, noise=0.1)
     Z = label_spectrum(sp.csr_array(Y), n_groups, random_state=0)
@@ -83,7 +83,7 @@ def test_labels_of_a_planted_group_are_neighbours():
 
 
 @pytest.mark.parametrize("n_components", [2, 8])
-def test_disconnected_components_are_separated(n_components):
+def test_label_spectrum_separates_disconnected_components(n_components):
     Y = planted(2, 40)
     Z = label_spectrum(sp.csr_array(Y), n_components, random_state=0)
     np.testing.assert_allclose(np.linalg.norm(Z, axis=1), 1.0, rtol=1e-5)
@@ -93,8 +93,8 @@ def test_disconnected_components_are_separated(n_components):
         assert len(set(tree.leaf_of_label[0::2])) == len(set(tree.leaf_of_label[1::2])) == 1
 
 
-def test_many_small_components_do_not_hide_a_large_one():
-    # 300 pairs apart from all else would take the leading vectors of the plain normalised graph.
+def test_label_spectrum_separates_groups_despite_many_small_components():
+    # Without regularization, 300 isolated pairs would occupy the leading eigenvectors.
     pairs = np.repeat(np.kron(np.eye(300, dtype=np.int8), [[1, 1]]), 2, axis=0)
     Y = sp.block_diag([sp.csr_array(planted(4, 20)), sp.csr_array(pairs)], format="csr")
     Z = label_spectrum(Y, 8, random_state=0)[:80]
@@ -103,7 +103,7 @@ def test_many_small_components_do_not_hide_a_large_one():
 
 
 @pytest.mark.parametrize("n_labels", [1, 2, 5, 8, 9, 32, 33])
-def test_few_labels_and_labels_without_rows(n_labels):
+def test_label_spectrum_handles_few_labels_and_labels_without_rows(n_labels):
     Y = (np.random.default_rng(0).random((60, n_labels)) < 0.3).astype(np.int8)
     absent = [] if n_labels < 3 else [1, n_labels - 1]
     Y[:, absent] = 0
@@ -115,7 +115,7 @@ def test_few_labels_and_labels_without_rows(n_labels):
 
 
 @pytest.mark.parametrize("n_labels", [3, 100])
-def test_fewer_rows_than_components(n_labels):
+def test_label_spectrum_handles_fewer_rows_than_components(n_labels):
     Y = np.zeros((3, n_labels), dtype=np.int8)
     assert not label_spectrum(sp.csr_array(Y), 8).any()
     Y[0, :2] = Y[2, 2] = 1
@@ -126,8 +126,8 @@ def test_fewer_rows_than_components(n_labels):
     assert not Z[3:].any()
 
 
-def test_the_graph_itself_is_never_stored():
-    # Every pair of the 3,000 labels of a row occurs together: 9 million entries a row.
+def test_label_spectrum_does_not_store_the_graph():
+    # The graph has an entry for each pair of the 3,000 labels of a row: 9 million per row.
     rng = np.random.default_rng(0)
     n_labels = 20_000
     indices = np.concatenate([rng.choice(n_labels, 3000, replace=False) for _ in range(12)])
