@@ -1,12 +1,18 @@
-"""Beam search over dense heads, against scores of every cluster."""
+"""ClusterHeads: beam search, compared with the scores of all clusters."""
 
 import numpy as np
 import pytest
 import scipy.sparse as sp
 
 from skxmr import LabelHierarchy, XRLinearClassifier
-from skxmr.transformer._heads import ClusterHeads
-from skxmr.transformer._linear_heads import SETTINGS, fit_linear_heads, flat_hierarchy, upper_levels
+from skxmr.transformer._cluster_heads import (
+    LINEAR_PARAMETERS,
+    SCORE_TRANSFORMS,
+    ClusterHeads,
+    fit_cluster_heads,
+    flat_hierarchy,
+    upper_levels,
+)
 
 rng = np.random.default_rng(0)
 HIERARCHY = LabelHierarchy.from_parents(
@@ -19,15 +25,15 @@ E /= np.linalg.norm(E, axis=1, keepdims=True)
 def random_heads(loss, hierarchy=HIERARCHY):
     rng = np.random.default_rng(1)
     sizes = hierarchy.level_sizes
-    # Margins between -3 and 1: above 1 all count the same, and the beam may choose.
+    # Margins are between -3 and 1. Above 1 all scores are 1, and the beam would have ties.
     weights = [rng.uniform(-0.5, 0.5, (size, 12)).astype(np.float32) for size in sizes]
     intercepts = [rng.uniform(-1.5, -0.5, size).astype(np.float32) for size in sizes]
     return ClusterHeads(weights, intercepts, hierarchy, loss)
 
 
 def path_scores(heads):
-    """Score of every node of every level, in float64: the product along its path."""
-    counted = {
+    """Return the scores of all nodes, by level, and of all clusters, in float64."""
+    transform = {
         "squared_hinge": lambda m: np.exp(-(np.maximum(0, 1 - m) ** 3)),
         "log_loss": lambda m: 1 / (1 + np.exp(-m)),
     }[heads.loss]
@@ -36,8 +42,8 @@ def path_scores(heads):
     for weights, bias, indptr in zip(
         heads.weights, heads.intercepts, heads.hierarchy.child_indptrs, strict=True
     ):
-        own = counted(E.astype(float) @ weights.T + bias)
-        above = own * np.repeat(above, np.diff(indptr), axis=1)
+        own_scores = transform(E.astype(float) @ weights.T + bias)
+        above = own_scores * np.repeat(above, np.diff(indptr), axis=1)
         scores.append(above)
     by_label = np.empty_like(scores[-1])
     by_label[:, heads.hierarchy.label_order] = scores[-1]
@@ -45,7 +51,7 @@ def path_scores(heads):
 
 
 @pytest.mark.parametrize("loss", ["squared_hinge", "log_loss"])
-def test_all_clusters_without_a_beam(loss):
+def test_predict_proba_without_beam_scores_all_clusters(loss):
     heads = random_heads(loss)
     P = heads.predict_proba(E, None)
     assert P.shape == (50, 40)
@@ -58,7 +64,7 @@ def test_all_clusters_without_a_beam(loss):
 
 @pytest.mark.parametrize("loss", ["squared_hinge", "log_loss"])
 @pytest.mark.parametrize("beam_width", [1, 2, 5])
-def test_the_beam_has_the_best_children_of_the_best_nodes(loss, beam_width):
+def test_predict_proba_keeps_best_children_of_best_nodes(loss, beam_width):
     heads = random_heads(loss)
     levels, by_label = path_scores(heads)
     P = heads.predict_proba(E, beam_width)
@@ -74,36 +80,36 @@ def test_the_beam_has_the_best_children_of_the_best_nodes(loss, beam_width):
         np.testing.assert_allclose(P[[row]].data, by_label[row, np.sort(kept)], rtol=1e-3)
 
 
-def test_rows_do_not_depend_on_the_rows_beside_them(monkeypatch):
+def test_predict_proba_does_not_depend_on_block_of_rows(monkeypatch):
     heads = random_heads("squared_hinge")
-    whole = heads.predict_proba(E, 3)
-    monkeypatch.setattr("skxmr.transformer._heads.BLOCK_SCORES", 200)
+    one_block = heads.predict_proba(E, 3)
+    monkeypatch.setattr("skxmr.transformer._cluster_heads.BLOCK_SCORES", 200)
     blocks = heads.predict_proba(E, 3)
-    np.testing.assert_array_equal(whole.indices, blocks.indices)
-    np.testing.assert_allclose(whole.data, blocks.data, rtol=1e-5)
+    np.testing.assert_array_equal(one_block.indices, blocks.indices)
+    np.testing.assert_allclose(one_block.data, blocks.data, rtol=1e-5)
     single = heads.predict_proba(E[7:8], 3)
-    np.testing.assert_array_equal(single.indices, whole[[7]].indices)
+    np.testing.assert_array_equal(single.indices, one_block[[7]].indices)
     assert heads.predict_proba(E[:0], 3).shape == (0, 40)
 
 
 @pytest.mark.parametrize("loss", ["squared_hinge", "log_loss"])
 @pytest.mark.parametrize("hierarchy", [HIERARCHY, flat_hierarchy(40)])
-def test_linear_heads_score_as_the_linear_classifier(loss, hierarchy):
+def test_fit_cluster_heads_scores_as_linear_classifier(loss, hierarchy):
     rng = np.random.default_rng(2)
     M = sp.csr_array(rng.random((50, 40)) < 0.06)
     M = M.multiply(np.arange(40) != 5).tocsr()  # a cluster without a row
-    heads = fit_linear_heads(E, M, hierarchy, loss, 0)
-    transform = {"squared_hinge": "l3-hinge", "log_loss": "sigmoid"}[loss]
+    heads = fit_cluster_heads(E, M, hierarchy, loss, 0)
+    transform = SCORE_TRANSFORMS[loss]
     linear = XRLinearClassifier(
         label_tree=hierarchy, loss=loss, score_transform=transform, beam_width=None,
-        sparse_output=True, random_state=0, **SETTINGS[loss],
+        sparse_output=True, random_state=0, **LINEAR_PARAMETERS[loss],
     )  # fmt: skip
     scores = linear.fit(sp.csr_array(E), M).predict_proba(sp.csr_array(E)).toarray()
     np.testing.assert_allclose(heads.predict_proba(E, None).toarray(), scores, atol=1e-5)
     assert np.all(scores[:, 5] < 1e-6)
 
 
-def test_upper_levels_are_the_tree_cut_off():
+def test_upper_levels_returns_first_levels_of_tree():
     cut = upper_levels(HIERARCHY, 2)
     assert cut.level_sizes == HIERARCHY.level_sizes[:2]
     np.testing.assert_array_equal(cut.label_order, np.arange(7))

@@ -1,4 +1,4 @@
-"""TF-IDF and embeddings of texts side by side, as one sparse matrix."""
+"""Rows of X from texts: a sparse TF-IDF part and a dense embedding part in one CSR matrix."""
 
 import numpy as np
 import scipy.sparse as sp
@@ -6,27 +6,28 @@ from sklearn.preprocessing import normalize
 
 from skxmr._core.arrays import csr_of, offsets_of
 
-# Rows joined at a time: what is made on the way stays in cache.
+# Rows joined at a time, so that intermediate arrays stay in cache.
 BLOCK_ROWS = 4096
 
 
-def join_features(X, E, weight):
-    """Put a dense block of columns after a sparse one, rows of both of unit length.
+def join_features(X, embeddings, weight):
+    """Append embeddings to the sparse rows of texts, as columns of one CSR matrix.
 
     Parameters
     ----------
     X : {ndarray, sparse matrix} of shape (n_samples, n_features)
-        What the vectoriser makes; rows of other length are scaled, rows of zeros stay.
-    E : ndarray of shape (n_samples, n_dimensions)
-        Embeddings.
+        Output of the vectorizer. Rows are scaled to unit length; rows of zeros are unchanged.
+    embeddings : list of ndarray of shape (n_samples, n_dimensions)
+        Embeddings of each encoder.
     weight : float
-        Length of a row's dense block beside the sparse one, of length 1.
+        Length of all embeddings of a row together.
 
     Returns
     -------
-    csr_matrix of shape (n_samples, n_features + n_dimensions), float32
-        Sorted. The dense block stands in it once and is not copied whole on the way.
+    csr_matrix of shape (n_samples, n_features + total n_dimensions), float32
+        Indices are sorted. Embeddings of a single encoder are copied in blocks, not as a whole.
     """
+    E = embeddings[0] if len(embeddings) == 1 else np.hstack(embeddings)
     X = sp.csr_matrix(X, dtype=np.float32, copy=True)
     X.sum_duplicates()
     X = normalize(X, copy=False)
@@ -40,7 +41,7 @@ def join_features(X, E, weight):
     for start in range(0, n_rows, BLOCK_ROWS):
         stop = min(start + BLOCK_ROWS, n_rows)
         first, last = X.indptr[start], X.indptr[stop]
-        # A row's sparse entries move up by the dense blocks of the rows before it.
+        # Sparse entries of a row are shifted by the embeddings of all rows before it.
         places = np.arange(first, last, dtype=np.int64)
         places += np.repeat(np.arange(start, stop, dtype=np.int64) * n_dense, counts[start:stop])
         indices[places], data[places] = X.indices[first:last], X.data[first:last]
@@ -50,22 +51,22 @@ def join_features(X, E, weight):
     return csr_of(indptr, indices, data, (n_rows, n_columns + n_dense), sp.csr_matrix)
 
 
-def spread_rows(X, places, n_rows):
-    """Put the rows of a CSR matrix among empty ones; entries are not copied.
+def insert_empty_rows(X, positions, n_rows):
+    """Place the rows of a CSR matrix among empty rows; entries are not copied.
 
     Parameters
     ----------
-    X : csr_matrix of shape (len(places), n_features)
-        The rows.
-    places : ndarray of int
-        Where each goes, rising.
+    X : csr_matrix of shape (len(positions), n_features)
+        Rows.
+    positions : ndarray of int
+        Position of each row in the result, increasing.
     n_rows : int
-        Rows of the result.
+        Number of rows of the result.
 
     Returns
     -------
     csr_matrix of shape (n_rows, n_features)
     """
     counts = np.zeros(n_rows, dtype=np.int64)
-    counts[places] = np.diff(X.indptr)
+    counts[positions] = np.diff(X.indptr)
     return csr_of(offsets_of(counts), X.indices, X.data, (n_rows, X.shape[1]), sp.csr_matrix)
