@@ -3,7 +3,7 @@
 import argparse
 import sys
 
-from skxmr._core.array_folder import check_place
+from skxmr._core.array_folder import check_destination
 from skxmr._core.model_folder import FORMAT
 from skxmr._core.version import __version__
 from skxmr.cli._data_files import Preparation, read_training_file
@@ -132,7 +132,7 @@ def train(parser, options):
     parameters |= {name: value for name, value in chosen.items() if value is not None}
     model = XRLinearClassifier(**parameters, verbose=options.verbose)
     _check_parameters(parser, model)
-    check_place(options.model, FORMAT)  # before it is trained
+    check_destination(options.model, FORMAT)  # before it is trained
     X, Y, preparation = read_training_file(options.data, options.normalize)
     if options.estimate:
         estimate = model.estimate_costs(X, Y)

@@ -164,7 +164,7 @@ def test_models_and_files_that_do_not_fit(xmc_files, folder, capsys):
     assert main(["evaluate", "model", "other.txt"]) == 1
     assert "has 3 labels, the model 150" in capsys.readouterr().err
     assert main(["predict", "nothing", "test.txt"]) == 1
-    assert "nothing: there is no such folder" in capsys.readouterr().err
+    assert "nothing: no such folder" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("place", ["texts.tsv", "no/folder", "full"])
