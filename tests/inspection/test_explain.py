@@ -300,7 +300,9 @@ def test_explain_label_without_rows_reports_never_trained(xmc_data):
 def test_explain_rejects_invalid_arguments():
     X, _ = DATA
     model = MODELS[0]
-    with pytest.raises(ValueError, match="label must be one of the 120 values of classes_; got 120"):
+    with pytest.raises(
+        ValueError, match="one of the 120 values of classes_; got 120"
+    ):
         explain(model, X[0], 120)
     with pytest.raises(ValueError, match="label must be .* got 'a'. .* label_names"):
         explain(model, X[0], "a")
@@ -308,7 +310,9 @@ def test_explain_rejects_invalid_arguments():
         explain(model, X[0], "a", label_names=LabelBinarizer())
     with pytest.raises(ValueError, match="label must be one of label_names .* got 'a'"):
         explain(model, X[0], "a", label_names=["b"] * 120)
-    with pytest.raises(ValueError, match=r"label must be unique; got 'b', the name of columns \[0, 1"):
+    with pytest.raises(
+        ValueError, match=r"label must be unique; got 'b', .* columns \[0, 1"
+    ):
         explain(model, X[0], "b", label_names=["b"] * 120)
     with pytest.raises(ValueError, match="label_names must have one name for each of the 120"):
         explain(model, X[0], "b", label_names=["b"])
