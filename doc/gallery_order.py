@@ -9,8 +9,8 @@ ORDER = [
     "plot_long_tail.py",
     "plot_explanation.py",
     "plot_tree_from_taxonomy.py",
-    "plot_own_matcher.py",
-    "plot_own_stages.py",
+    "plot_custom_matcher.py",
+    "plot_custom_stages.py",
     "plot_serving.py",
     "plot_transformer.py",
 ]
