@@ -1,4 +1,4 @@
-"""The order of the gallery: from the first question to stages of one's own."""
+"""The order of the examples in the gallery: from a first search to custom stages and serving."""
 
 ORDER = [
     "plot_api_search.py",

@@ -8,9 +8,7 @@ from helpers.pages import ROOT, run_code
 
 README = ROOT / "README.md"
 
-pytestmark = pytest.mark.skipif(
-    not README.exists(), reason="README.md is not installed"
-)
+pytestmark = pytest.mark.skipif(not README.exists(), reason="README.md is not installed")
 
 
 def test_readme_code_prints_documented_output(capsys):
