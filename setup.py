@@ -25,7 +25,7 @@ KERNELS = [
     "skxmr._linear.margins",
     "skxmr._linear.refine",
     "skxmr._linear.scoring",
-    "skxmr._linear.solution",
+    "skxmr._linear.solver_state",
 ]
 # One pass over arrays: -O3 made them no faster, and takes longer to compile.
 HELPERS = ["skxmr._core.csr", "skxmr._core.votes"]

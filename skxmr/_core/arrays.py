@@ -1,22 +1,30 @@
-"""Small helpers on arrays."""
+"""Small functions on arrays and sparse matrices."""
 
 import numpy as np
 import scipy.sparse as sp
+from sklearn import get_config
 
 
 def offsets_of(lengths):
-    """Return 0 and the running sums of lengths, int64: where each of them starts, and the end."""
+    """Return the start of each of several neighboring runs, and the end of the last, as int64."""
     offsets = np.zeros(len(lengths) + 1, dtype=np.int64)
     np.cumsum(lengths, out=offsets[1:])
     return offsets
 
 
 def csr_of(indptr, indices, data, shape, container=sp.csr_array):
-    """Return arrays as a CSR matrix that shares them.
+    """Return a CSR matrix that shares its arrays with the arguments.
 
-    Beside 64-bit row bounds scipy would keep a copy of the indices in 64 bits: the bounds, which
-    are few, are narrowed where they fit.
+    An int64 `indptr` is converted to int32 if its values fit. Otherwise scipy would copy `indices`
+    to int64, which takes more memory.
     """
     if len(indices) <= np.iinfo(np.int32).max:
         indptr = np.asarray(indptr, dtype=np.int32)
     return container((data, indices, indptr), shape=shape)
+
+
+def as_public_csr(indptr, indices, data, shape):
+    """Return a CSR matrix in the container that scikit-learn is configured to return."""
+    wanted = get_config().get("sparse_interface", "spmatrix")
+    container = sp.csr_array if wanted == "sparray" else sp.csr_matrix
+    return csr_of(indptr, indices, data, shape, container)

@@ -1,12 +1,12 @@
-"""One pass over the arrays of a CSR matrix before kernels trust them."""
+"""Check the arrays of a CSR matrix in one pass, so that kernels can use them without checks."""
 
 from libc.math cimport isfinite
 
 from skxmr._core.types cimport index_t, offset_t
 
 
-cdef bint _row_is_canonical(const index_t* indices, const float* data, offset_t size,
-                            index_t n_columns) noexcept nogil:
+cdef bint check_row(const index_t* indices, const float* data, offset_t size,
+                    index_t n_columns) noexcept nogil:
     cdef offset_t at
     cdef index_t last = -1
     for at in range(size):
@@ -17,26 +17,26 @@ cdef bint _row_is_canonical(const index_t* indices, const float* data, offset_t 
 
 
 def row_is_canonical(const index_t[::1] indices, const float[::1] data, index_t n_columns):
-    """Whether one sparse row is sorted, free of duplicates, within bounds and finite."""
+    """Return whether a sparse row is sorted, without duplicates, in bounds and finite."""
     if indices.shape[0] != data.shape[0]:
         return False
     if indices.shape[0] == 0:
         return True
-    return _row_is_canonical(&indices[0], &data[0], indices.shape[0], n_columns)
+    return check_row(&indices[0], &data[0], indices.shape[0], n_columns)
 
 
 def rows_are_canonical(const offset_t[::1] indptr, const index_t[::1] indices,
                        const float[::1] data, index_t n_columns):
-    """Whether every row of a CSR matrix is sorted, free of duplicates, within bounds and finite."""
+    """Return whether all rows of a CSR matrix are sorted, without duplicates, in bounds, finite."""
     cdef offset_t row, n_rows = indptr.shape[0] - 1
     cdef offset_t n_entries = min(indices.shape[0], data.shape[0])
-    cdef bint good = n_rows >= 0 and indptr[0] == 0 and indptr[n_rows] <= n_entries
+    cdef bint is_canonical = n_rows >= 0 and indptr[0] == 0 and indptr[n_rows] <= n_entries
     with nogil:
         for row in range(n_rows):
-            if not good:
+            if not is_canonical:
                 break
-            good = indptr[row] <= indptr[row + 1] <= n_entries
-            if good and indptr[row] < indptr[row + 1]:
-                good = _row_is_canonical(&indices[indptr[row]], &data[indptr[row]],
+            is_canonical = indptr[row] <= indptr[row + 1] <= n_entries
+            if is_canonical and indptr[row] < indptr[row + 1]:
+                is_canonical = check_row(&indices[indptr[row]], &data[indptr[row]],
                                          indptr[row + 1] - indptr[row], n_columns)
-    return good
+    return is_canonical

@@ -1,6 +1,8 @@
-"""Files that are whole or not there."""
+"""Files and folders that are either complete or absent, even if the process is killed."""
 
 import os
+import secrets
+import shutil
 import zipfile
 from contextlib import contextmanager, suppress
 
@@ -11,42 +13,127 @@ except ImportError:  # Windows
     import msvcrt
 
 
-def write_whole(path, write):
-    """Write a file under another name, bring it to the disk, and give it its own.
+@contextmanager
+def atomic_path(path):
+    """Yield a temporary path next to `path`, and rename it to `path` when the block has ended.
+
+    The block creates a file or a folder at the temporary path and syncs it. If the block or the
+    rename fails, the temporary file or folder is removed and `path` is unchanged.
 
     Parameters
     ----------
     path : Path
-        The file; replaced if it is there. What is left of a killed process ends in ``.part``.
-    write : callable
-        Given the open file.
+        Destination. An existing file or folder is replaced. A folder is first renamed, and removed
+        once the new one is in place.
+
+    Yields
+    ------
+    Path
+        Temporary path. A killed process leaves it behind; see `remove_leftovers`.
 
     Raises
     ------
     OSError
-        If it cannot be written: nothing is left of it.
+        If writing or renaming fails.
     """
-    part = path.with_name(f"{path.name}.part")
+    token = secrets.token_hex(6)
+    # In the same folder, because a rename must not cross file systems.
+    part, old = (path.with_name(f".{path.name}.{token}.{end}") for end in ("part", "old"))
+    is_in_place = False
     try:
-        with open(part, "wb") as file:
-            write(file)
-            sync(file)
-        os.replace(part, path)
-    except OSError:
+        yield part
+        if path.is_dir():
+            _move_away(path, old)
+        try:
+            os.replace(part, path) if part.is_file() else os.rename(part, path)
+        except BaseException:
+            if old.exists():
+                os.rename(old, path)
+            raise
+        is_in_place = True
+        sync_folder(path.parent)
+    finally:
+        _remove(part)
+        if is_in_place:  # otherwise it may be the only copy
+            _remove(old)
+
+
+@contextmanager
+def atomic_file(path):
+    """Yield a binary file to write, which appears at `path` when the block has ended.
+
+    Parameters
+    ----------
+    path : Path
+        Destination; an existing file is replaced.
+
+    Yields
+    ------
+    file object
+
+    Raises
+    ------
+    OSError
+        If the file cannot be written; an existing file is unchanged.
+    """
+    with atomic_path(path) as part, open(part, "wb") as file:
+        yield file
+        sync(file)
+
+
+def remove_leftovers(folder, pattern="*"):
+    """Remove temporary files and folders of killed processes from a folder.
+
+    Parameters
+    ----------
+    folder : Path
+        Folder that holds the destinations of `atomic_path`.
+    pattern : str
+        Glob pattern of the names of the destinations. No other process may be writing to them.
+    """
+    for path in folder.glob(f".{pattern}.*.part"):
+        _remove(path)
+
+
+def remove_folder(folder):
+    """Remove a folder; an interrupted removal leaves no folder that looks complete."""
+    part = folder.with_name(f".{folder.name}.{secrets.token_hex(6)}.part")
+    with suppress(OSError):  # Windows does not remove a file that is memory-mapped
+        os.rename(folder, part)
+        shutil.rmtree(part)
+
+
+def _move_away(path, old):
+    try:
+        os.rename(path, old)
+    except PermissionError as error:
+        # Windows does not rename a folder while a file in it is open or memory-mapped.
+        raise PermissionError(
+            error.errno,
+            "the model cannot be replaced: its folder cannot be renamed, for example because a "
+            "process has loaded it with mmap_mode. The old model was kept. Delete the loaded model "
+            "first, or save to another path",
+            str(path),
+        ) from error
+
+
+def _remove(path):
+    if path.is_dir():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
         with suppress(OSError):
-            part.unlink()
-        raise
+            path.unlink()
 
 
 def sync(file):
-    """Bring what was written to an open file to the disk."""
+    """Write the buffered content of an open file to the disk."""
     file.flush()
     os.fsync(file.fileno())
 
 
 def sync_folder(folder):
-    """Bring the names of the files in a folder to the disk."""
-    if os.name != "nt":  # where folders cannot be opened
+    """Write the names of the files in a folder to the disk."""
+    if os.name != "nt":  # Windows cannot open folders
         descriptor = os.open(folder, os.O_RDONLY)
         try:
             os.fsync(descriptor)
@@ -55,7 +142,15 @@ def sync_folder(folder):
 
 
 def check_archive(file, consequence):
-    """Refuse an ``.npz`` file that is damaged; `consequence` says what its loss costs."""
+    """Raise a ValueError if an ``.npz`` file is damaged.
+
+    Parameters
+    ----------
+    file : Path
+        The file.
+    consequence : str
+        What happens in the next fit if the file is removed; part of the error message.
+    """
     try:
         with zipfile.ZipFile(file) as archive:
             damaged = archive.testzip()
@@ -68,22 +163,23 @@ def check_archive(file, consequence):
 
 
 @contextmanager
-def held(path, refusal):
-    """Hold a file that one user at a time may hold; it is there as long as it is held.
+def exclusive_lock(path, message):
+    """Lock a file during the block, so that only one process or thread at a time is inside.
 
-    A user that is killed holds it no more. Where the file system has no locks, nobody is kept out.
+    The file exists as long as it is locked. The lock of a killed process is released. If the file
+    system has no locks, nothing is locked.
 
     Parameters
     ----------
     path : Path
-        The file; made if it is not there.
-    refusal : str
-        What the error says.
+        The file; created if it does not exist.
+    message : str
+        Message of the error.
 
     Raises
     ------
     BlockingIOError
-        If somebody else holds it: another process, or another user in this one.
+        If the file is locked.
     """
     with open(path, "ab") as file:
         try:
@@ -92,27 +188,28 @@ def held(path, refusal):
             else:
                 msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
         except (BlockingIOError, PermissionError):
-            raise BlockingIOError(refusal) from None
+            raise BlockingIOError(message) from None
         except OSError:
-            pass  # no locks
+            pass  # the file system has no locks
         if fcntl and not (path.exists() and os.path.samestat(os.fstat(file.fileno()), path.stat())):
-            raise BlockingIOError(refusal)  # it was opened just before its last user removed it
+            # The previous owner removed the file after it was opened here.
+            raise BlockingIOError(message)
         try:
             yield
         finally:
-            if fcntl:  # while it is held: later it may be the next one's
+            if fcntl:  # remove it before the lock is released: afterwards it may be locked again
                 path.unlink(missing_ok=True)
     if not fcntl:
-        with suppress(OSError):  # the next one has it open
+        with suppress(OSError):  # another process has opened the file
             path.unlink()
 
 
-def to_go_on(error, folder):
-    """Return an error of the same kind that says how the work that stopped goes on."""
-    # Python's own errors of a file have a number; ours are a message alone.
+def resumable_error(error, folder):
+    """Return an error of the same kind, whose message says how to resume the fit."""
+    # Python's errors about files have an errno; errors of this library have only a message.
     message = (
-        f"{error.strerror or error}: what was finished is kept in {folder}; fit again, with the "
-        "same data and parameters, to go on from there"
+        f"{error.strerror or error}: the finished part of the fit is kept in {folder}; fit again "
+        "with the same data and parameters to resume"
     )
     if error.errno is None:
         return type(error)(message)

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from skxmr._core.node_scores import join_rows  # noqa: F401
 from skxmr._core.score_rule import LEAST_SCORE
 
 # Stands for the log score of labels outside the beam: finite, as scikit-learn's scorers ask, with
@@ -9,25 +10,6 @@ from skxmr._core.score_rule import LEAST_SCORE
 OUTSIDE = np.float32(-1e20)
 # A score of 1 has infinite odds; this is beyond those of any other float32.
 LARGEST_ODDS = 100.0
-
-
-def join_rows(blocks):
-    """Join (indptr, ids, values) of consecutive blocks of rows.
-
-    Parameters
-    ----------
-    blocks : list of tuple
-        CSR arrays, each indptr from 0.
-
-    Returns
-    -------
-    tuple
-        The arrays of one CSR matrix.
-    """
-    indptrs, ids, values = zip(*blocks, strict=True)
-    counts = np.concatenate([np.diff(indptr) for indptr in indptrs])
-    indptr = np.concatenate(([0], np.cumsum(counts)))
-    return indptr, np.concatenate(ids), np.concatenate(values)
 
 
 def rank_rows(indptr, ids, scores, k):

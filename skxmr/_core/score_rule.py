@@ -1,7 +1,6 @@
-"""How margins become scores, level by level, and in what form scores are shown.
+"""How margins become scores at each level, and how scores are shown.
 
-Both act at prediction and are made anew for each call, so that an estimator's parameters may be
-changed after the fit.
+The rule is built for each prediction, so that its parameters may be changed after `fit`.
 """
 
 from functools import lru_cache
@@ -11,118 +10,101 @@ import numpy as np
 from scipy.special import expit, log_expit
 
 from skxmr._core.levels import by_level
-from skxmr._core.transforms import GIVEN_LOGARITHM, SHAPES
+from skxmr._core.transforms import LOG_PROBABILITY, SHAPES, LevelTransform
 
-# The least positive score: a stored score of 0 would be no entry.
+# Smallest positive score. A score of 0 would vanish from a sparse matrix.
 LEAST_SCORE = np.finfo(np.float32).tiny
 
 TRANSFORMS = (*SHAPES, *(f"log-{name}" for name in SHAPES if name != "identity"))
-COMBINATIONS = ("product", "sum", "last")
 
 
 class ScoreForm(NamedTuple):
-    """What the scores of a model are, and how they are shown.
+    """Meaning of the scores inside a model, and their form in results.
 
     Attributes
     ----------
-    kind : {"log", "value", "margin"}
-        What scores are inside: logarithms of probabilities, probabilities, or numbers without
-        bounds, taken for log-odds.
+    is_margin : bool
+        Whether scores are sums of margins, interpreted as log-odds. Otherwise they are logarithms
+        of probabilities.
     shows_logs : bool
-        Whether rankings show logarithms as they are.
+        Whether rankings show logarithms instead of probabilities.
     """
 
-    kind: str
+    is_margin: bool
     shows_logs: bool
 
     def probabilities(self, scores):
-        """Return scores as numbers from the least positive one to 1; never falling."""
-        if self.kind == "log":
-            scores = np.exp(scores)
-        elif self.kind == "margin":
-            scores = expit(scores)
-        return np.maximum(scores, LEAST_SCORE)
+        """Return scores as numbers from `LEAST_SCORE` to 1; higher scores never become lower."""
+        return np.maximum(expit(scores) if self.is_margin else np.exp(scores), LEAST_SCORE)
 
     def log_probabilities(self, scores):
-        """Return the logarithms of what `probabilities` returns, and with more digits near 1."""
-        if self.kind == "log":
-            return scores
-        if self.kind == "margin":
-            return log_expit(scores)
-        return np.log(np.maximum(scores, LEAST_SCORE))
+        """Return the logarithms of `probabilities(scores)`, with higher precision near 1."""
+        return log_expit(scores) if self.is_margin else scores
 
     def shown(self, scores):
-        """Return scores as rankings show them: margins and logarithms, if wanted, as they are."""
-        if self.kind == "margin" or self.shows_logs:
-            return scores
-        return self.probabilities(scores)
+        """Return scores in the form that rankings show."""
+        return scores if self.is_margin or self.shows_logs else self.probabilities(scores)
 
 
 class ScoreRule(NamedTuple):
-    """How the margins of the levels of one tree become the scores of its labels.
+    """Rule that turns the margins of all levels of one tree into the scores of its labels.
 
     Attributes
     ----------
-    transforms : tuple of tuple
-        (shape, share, offset_weight) of each level, from the root's children to the labels, as
-        `LevelModel.expand` takes them.
-    label_only : bool
-        Whether a label's score is its own, not joined to the score of its cluster.
+    transforms : tuple of LevelTransform
+        Transform of each level, from the root's children to the labels.
     form : ScoreForm
-        What these scores are.
+        Form of the scores of the labels.
     """
 
     transforms: tuple
-    label_only: bool
     form: ScoreForm
-
-    def start(self, cluster_scores):
-        """Return the scores that those of the labels join."""
-        return np.zeros_like(cluster_scores) if self.label_only else cluster_scores
 
 
 class Scoring(NamedTuple):
-    """What a user chose, checked: it makes the rule for a tree of any depth; see `check_scoring`.
+    """Validated parameters of the score; `rule` applies them to a tree of any depth.
 
     Attributes
     ----------
     transforms : tuple of str
-        Names of the transforms of the last levels; the first also serves the levels above.
-    combination : {"product", "sum", "last"}
-        How the levels of a path join.
+        Names of the transforms of the last levels. The first also applies to all levels above.
     propensity_weight : float
         Weight of the offsets of the labels; see `OneVsAllRanker`.
     """
 
     transforms: tuple = ("l3-hinge",)
-    combination: str = "product"
     propensity_weight: float = 0.0
 
-    def rule(self, given):
+    def rule(self, has_probabilities):
         """Return the `ScoreRule` of a tree.
 
-        `given` says of each level below the root whether it has probabilities from an estimator of
-        the user's own: no margins to transform.
+        Parameters
+        ----------
+        has_probabilities : tuple of bool
+            For each level below the root, whether a custom estimator returns probabilities. They
+            are used unchanged, without the transform of the level.
+
+        Returns
+        -------
+        ScoreRule
         """
-        return _make_rule(self, given)
+        return _make_rule(self, has_probabilities)
 
     @property
     def shows_logs(self):
-        """Whether rankings are wanted with logarithms."""
+        """Whether rankings show logarithms."""
         return any(name.startswith("log-") for name in self.transforms)
 
 
-def check_scoring(score_transform, score_combination, propensity_weight):
-    """Raise if parameters of the score make no sense together.
+def check_scoring(score_transform, propensity_weight):
+    """Validate the parameters of the score.
 
     Parameters
     ----------
     score_transform : str or sequence of str
-        One of `TRANSFORMS` for all levels, or some whose last is for the labels, the one before for
-        the leaf clusters, and so on; the first is also for all levels above. Entries that a tree
-        has no level for are unused.
-    score_combination : {"product", "sum", "last"}
-        How the levels of a path join.
+        One of `TRANSFORMS` for all levels, or a sequence. The last entry of a sequence is for the
+        labels, the one before for the leaf clusters, and so on; the first also applies to all
+        levels above. Entries without a level are not used.
     propensity_weight : float
         Weight of the offsets of the labels.
 
@@ -133,60 +115,40 @@ def check_scoring(score_transform, score_combination, propensity_weight):
     Raises
     ------
     ValueError
-        If a transform is unknown, or parameters cannot be combined.
+        If a transform is unknown, or only some of them are log- forms.
     """
     names = (score_transform,) if isinstance(score_transform, str) else tuple(score_transform)
     for name in names:
         if not isinstance(name, str) or name not in TRANSFORMS:
-            raise ValueError(f"score_transform must be made of {TRANSFORMS}; got {name!r}.")
-    scoring = Scoring(names, score_combination, float(propensity_weight))
-    _check_combination(scoring)
-    return scoring
+            raise ValueError(
+                f"score_transform must be one of {TRANSFORMS} or a sequence of these; got {name!r}."
+            )
+    _check_names(names)
+    return Scoring(names, float(propensity_weight))
 
 
-# A single row is ranked in little more time than a rule is made.
+# Building a rule takes nearly as long as ranking a single row.
 @lru_cache(maxsize=128)
-def _make_rule(scoring, given):
-    n_levels = len(given)
-    names = by_level(scoring.transforms, n_levels)
+def _make_rule(scoring, has_probabilities):
+    n_levels = len(has_probabilities)
     shapes = [
-        GIVEN_LOGARITHM if is_given else SHAPES[name.removeprefix("log-")]
-        for name, is_given in zip(names, given, strict=True)
+        LOG_PROBABILITY if is_probability else SHAPES[name.removeprefix("log-")]
+        for name, is_probability in zip(
+            by_level(scoring.transforms, n_levels), has_probabilities, strict=True
+        )
     ]
-    share = 1.0 / n_levels if scoring.combination == "sum" else 0.0
     weights = [0.0] * (n_levels - 1) + [scoring.propensity_weight]
-    transforms = tuple((shape, share, w) for shape, w in zip(shapes, weights, strict=True))
-    label_only = scoring.combination == "last"
-    bounded = "value" if scoring.combination == "sum" else "log"
-    unbounded = SHAPES["identity"] in (shapes[-1:] if label_only else shapes)
-    kind = "margin" if unbounded else bounded
-    return ScoreRule(transforms, label_only, ScoreForm(kind, scoring.shows_logs))
+    transforms = tuple(map(LevelTransform, shapes, weights))
+    return ScoreRule(transforms, ScoreForm(SHAPES["identity"] in shapes, scoring.shows_logs))
 
 
 @lru_cache(maxsize=128)
-def _check_combination(scoring):
-    names, combination, propensity_weight = scoring
+def _check_names(names):
     if not names:
         raise ValueError("score_transform must name at least one transform; got an empty sequence.")
     logs = [name.startswith("log-") for name in names if name != "identity"]
     if any(logs) and not all(logs):
         raise ValueError(
-            "score_transform must have log- forms on all levels or on none, since they say how "
-            f"whole scores are shown; got {names}."
-        )
-    if combination != "sum":
-        return
-    if "identity" in names:
-        raise ValueError(
-            'score_combination="sum" is a mean of values between 0 and 1, and "identity" has no '
-            'bounds; score_combination="product" adds margins as they are.'
-        )
-    if any(logs):
-        raise ValueError(
-            'score_combination="sum" cannot add log- forms: that sum is what "product" shows.'
-        )
-    if propensity_weight:
-        raise ValueError(
-            f"propensity_weight={propensity_weight} scales products of scores; "
-            'score_combination="sum" has none. Use "product" or "last".'
+            "score_transform must have log- forms on all levels or on none, because they decide "
+            f"how the score of a label is shown; got {names}."
         )

@@ -1,19 +1,19 @@
 """From the margins of a cluster's children to their scores: the last step of scoring a level.
 
-Every shape but the margin itself is a loss, from 0 up: a power of max(0, 1 - margin), or
-log(1 + exp(-margin)). Where scores multiply along a path they are kept as logarithms, child =
-parent - loss, so that no exp is spent on children that are not kept; where they add, child =
-parent + share * exp(-loss). The margin itself adds to the parent's score as it is.
+Every shape except for the margin itself is a loss >= 0: a power of max(0, 1 - margin), or
+log(1 + exp(-margin)). The probability of a child is exp(-loss). Probabilities are multiplied along
+a path, so scores are kept as logarithms: child = parent - loss. No exp is computed for children
+that are not kept. The margin itself is added to the score of the parent.
 """
 
 import numpy as np
 
-from libc.math cimport INFINITY, expf, fabsf, log1pf
+from libc.math cimport expf, fabsf, log1pf
 
 from skxmr._core.types cimport index_t, offset_t
 
 cdef enum:
-    HINGE_1, HINGE_2, HINGE_3, HINGE_4, SIGMOID, MARGIN, LOGARITHM
+    HINGE_1, HINGE_2, HINGE_3, HINGE_4, SIGMOID, MARGIN, LOG_OF_PROBABILITY
 
 SHAPES = {
     "l1-hinge": HINGE_1,
@@ -24,96 +24,109 @@ SHAPES = {
     "identity": MARGIN,
 }
 
-# Of what is no margin but the logarithm of a probability, from an estimator of the user's own.
-GIVEN_LOGARITHM = LOGARITHM
+# Shape of values that are not margins, but logarithms of probabilities from a custom estimator.
+LOG_PROBABILITY = LOG_OF_PROBABILITY
 
-# Any lower score, and what is no number; the same as OUTSIDE in score_forms.py, which stands for
-# labels never scored.
+# Lower bound of scores, also used for NaN. Equal to OUTSIDE in score_forms.py, the score of labels
+# that were not scored.
 cdef float LOWEST = -1e20
-# The margin of a model that was never trained; see dual_solver.pyx.
-cdef float NEVER = -1000.0
 
 
-cdef inline float gap(float margin) noexcept nogil:
-    # Written so that what is no number stays none.
-    cdef float below = <float>1.0 - margin
-    return <float>0.0 if below <= <float>0.0 else below
+cdef class LevelTransform:
+    """Transform of the margins of one level.
+
+    Parameters
+    ----------
+    shape : int
+        A value of `SHAPES`, or `LOG_PROBABILITY`.
+    offset_weight : float
+        Weight of the offsets that are added to the scores of the children; 0 for no offsets.
+    """
+
+    def __init__(self, int shape, float offset_weight=0.0):
+        self.shape = shape
+        self.offset_weight = offset_weight
 
 
-cdef inline float on_grid(float score) noexcept nogil:
-    # Logs on a grid of 2**-21, eight steps of a float32 below 1: what differs as a log differs
-    # after exp, so that a ranking by logs is one by the scores shown.
+cdef Transform with_offsets(LevelTransform transform, const float[::1] offsets):
+    cdef Transform t
+    t.shape = transform.shape
+    t.offset_weight = transform.offset_weight
+    t.offsets = &offsets[0] if offsets is not None else NULL
+    return t
+
+
+cdef inline float hinge(float margin) noexcept nogil:
+    # max(0, 1 - margin), written so that NaN stays NaN.
+    cdef float loss = <float>1.0 - margin
+    return <float>0.0 if loss <= <float>0.0 else loss
+
+
+cdef inline float round_log(float score) noexcept nogil:
+    # Round to a multiple of 2**-21, eight float32 steps below 1: logarithms that differ then have
+    # different exponentials, so a ranking by logarithms is a ranking by the scores that are shown.
     return (score - <float>4.0) + <float>4.0
 
 
-cdef inline float checked(float score) noexcept nogil:
-    # Overflow of absurd values must not come out as a perfect score.
+cdef inline float bounded(float score) noexcept nogil:
+    # An overflow or NaN must not appear as a perfect score.
     return score if score > LOWEST else LOWEST
 
 
 cdef void transform_margins(const Transform* t, float parent_score, offset_t first,
                             float* margins, index_t n_children) noexcept nogil:
-    # Overwrite the margins of the children from `first` on with their scores.
+    # Replace the margins of the children from `first` on by their scores.
     cdef int shape = t.shape
     cdef index_t child
-    cdef float short_of, score
-    if t.share > <float>0.0:
-        for child in range(n_children):
-            # Beside a product, a sum is not made small by one hopeless level.
-            margins[child] = -INFINITY if margins[child] <= NEVER else margins[child]
+    cdef float loss
     if shape == HINGE_3:
         for child in range(n_children):
-            short_of = gap(margins[child])
-            margins[child] = short_of * short_of * short_of
+            loss = hinge(margins[child])
+            margins[child] = loss * loss * loss
     elif shape == HINGE_1:
         for child in range(n_children):
-            margins[child] = gap(margins[child])
+            margins[child] = hinge(margins[child])
     elif shape == HINGE_2:
         for child in range(n_children):
-            short_of = gap(margins[child])
-            margins[child] = short_of * short_of
+            loss = hinge(margins[child])
+            margins[child] = loss * loss
     elif shape == HINGE_4:
         for child in range(n_children):
-            short_of = gap(margins[child])
-            short_of = short_of * short_of
-            margins[child] = short_of * short_of
+            loss = hinge(margins[child])
+            loss = loss * loss
+            margins[child] = loss * loss
     elif shape == SIGMOID:
         for child in range(n_children):
-            short_of = <float>0.0 if margins[child] >= <float>0.0 else -margins[child]
-            margins[child] = log1pf(expf(-fabsf(margins[child]))) + short_of
-    elif shape == LOGARITHM:
+            loss = <float>0.0 if margins[child] >= <float>0.0 else -margins[child]
+            margins[child] = log1pf(expf(-fabsf(margins[child]))) + loss
+    elif shape == LOG_OF_PROBABILITY:
         for child in range(n_children):
             margins[child] = -margins[child]
     if shape == MARGIN:
         for child in range(n_children):
-            margins[child] = checked(min(parent_score + margins[child], -LOWEST))
-    elif t.share > <float>0.0:
-        for child in range(n_children):
-            # Shares are rounded: they may add up to a little more than 1.
-            score = parent_score + t.share * expf(-margins[child])
-            score = min(score, <float>1.0) if margins[child] < INFINITY else LOWEST
-            margins[child] = checked(score)
+            margins[child] = bounded(min(parent_score + margins[child], -LOWEST))
     else:
         for child in range(n_children):
-            margins[child] = checked(on_grid(parent_score - margins[child]))
+            margins[child] = bounded(round_log(parent_score - margins[child]))
     if t.offsets != NULL:
         for child in range(n_children):
-            score = margins[child] + t.offset_weight * t.offsets[first + child]
-            margins[child] = checked(on_grid(score))
+            margins[child] = bounded(
+                round_log(margins[child] + t.offset_weight * t.offsets[first + child])
+            )
 
 
-def join_scores(const float[::1] parent_scores, const float[::1] values, tuple transform,
-                float offset=0.0):
-    """Return the scores of one child of each of many parents, as levels of linear models join them.
+def join_scores(const float[::1] parent_scores, const float[::1] values,
+                LevelTransform transform, float offset=0.0):
+    """Return the score of one child of each parent, computed as in a level of linear models.
 
-    `transform` is (shape, share, offset_weight); `values` are margins, or logarithms for the shape
-    GIVEN_LOGARITHM.
+    `values` are margins, or logarithms of probabilities if the shape is `LOG_PROBABILITY`.
     """
     cdef Transform t
     cdef offset_t at
     out = np.array(values, dtype=np.float32)
     cdef float[::1] scores = out
-    t.shape, t.share, t.offset_weight = transform
+    t.shape = transform.shape
+    t.offset_weight = transform.offset_weight
     t.offsets = &offset if t.offset_weight != 0.0 else NULL
     for at in range(scores.shape[0]):
         transform_margins(&t, parent_scores[at], 0, &scores[at], 1)

@@ -5,13 +5,13 @@ import warnings
 
 import numpy as np
 import scipy.sparse as sp
-from sklearn import get_config
 from sklearn.exceptions import DataConversionWarning
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import _check_sample_weight, validate_data
 
-from skxmr._core.arrays import csr_of
-from skxmr._core.csr import row_is_canonical, rows_are_canonical
+from skxmr._core.arrays import as_public_csr  # noqa: F401
+from skxmr._core.csr import row_is_canonical
+from skxmr._core.rows import as_rows as as_row_arrays  # noqa: F401
 
 # Children are numbered, and counted, inside their parent in 16 bits.
 MAX_CHILDREN = 2**16 - 1
@@ -20,64 +20,6 @@ MAX_SEED = 2**31 - 1
 MAX_COST = 1e9
 # What X may keep; kernels see float32, but a sum of duplicates is still made in float64.
 FLOATS = [np.float64, np.float32]
-
-
-def as_row_arrays(X, name="X", drop_zeros=False):
-    """Return a sparse or dense matrix as the arrays that kernels read.
-
-    Parameters
-    ----------
-    X : sparse matrix or ndarray of shape (n_rows, n_columns)
-        Floating point; never modified.
-    name : str
-        What to call it in errors.
-    drop_zeros : bool
-        Whether stored zeros are dropped, so that training sees the same entries however X was
-        stored; they make no difference to scores.
-
-    Returns
-    -------
-    arrays : tuple
-        indptr int64, indices int32 and data float32 of its CSR form, sorted and without
-        duplicates, and n_columns. Views of `X` where it has that form.
-
-    Raises
-    ------
-    ValueError
-        If a value is not finite in float32, or an index is out of range.
-    """
-    if X.shape[1] > np.iinfo(np.int32).max:
-        raise ValueError(f"{name} has {X.shape[1]} columns; at most 2147483647 are supported.")
-    C = X if sp.issparse(X) else sp.csr_array(X)
-    if C.format != "csr":
-        C = C.tocsr()
-    with np.errstate(over="ignore"):
-        data = C.data.astype(np.float32, copy=False)
-    arrays = _trusted(C.indptr, C.indices, data)
-    if not rows_are_canonical(*arrays, X.shape[1]):
-        # Sort and add up duplicates in float64 or better, then look again.
-        C.check_format(full_check=True)
-        C = sp.csr_array(C, copy=True)
-        C.sum_duplicates()
-        with np.errstate(over="ignore"):
-            data = C.data.astype(np.float32)
-        arrays = _trusted(C.indptr, C.indices, data)
-        if not rows_are_canonical(*arrays, X.shape[1]):
-            raise ValueError(
-                f"{name} contains a value that is infinite or not a number in float32."
-            )
-    if drop_zeros and np.count_nonzero(arrays[2]) < len(arrays[2]):
-        C = csr_of(*arrays, X.shape).copy()
-        C.eliminate_zeros()
-        arrays = _trusted(C.indptr, C.indices, C.data)
-    return (*arrays, X.shape[1])
-
-
-def row_block(rows, start, stop):
-    """Return the rows from `start` to before `stop` of the arrays that `as_row_arrays` made."""
-    indptr, indices, data, n_columns = rows
-    first, last = indptr[start], indptr[stop]
-    return indptr[start : stop + 1] - first, indices[first:last], data[first:last], n_columns
 
 
 def as_candidates(candidates, shape):
@@ -203,16 +145,6 @@ def is_plain_row(X, n_columns):
         and X.data.flags.c_contiguous
         and X.indices.flags.c_contiguous
         and row_is_canonical(X.indices, X.data, n_columns)
-    )
-
-
-def _trusted(indptr, indices, data):
-    if indices.dtype.itemsize > 4 and len(indices) and indices.max() > np.iinfo(np.int32).max:
-        raise ValueError("indices of a sparse matrix must be less than its number of columns.")
-    return (
-        np.ascontiguousarray(indptr, dtype=np.int64),
-        np.ascontiguousarray(indices, dtype=np.int32),
-        np.ascontiguousarray(data),
     )
 
 
@@ -371,10 +303,3 @@ def _rows_of(values, kept):
     if isinstance(values, str):
         return values
     return (sp.csr_array(values) if sp.issparse(values) else np.asarray(values))[kept]
-
-
-def as_public_csr(indptr, indices, data, shape):
-    """Return CSR in the container that scikit-learn is configured to return."""
-    wanted = get_config().get("sparse_interface", "spmatrix")
-    container = sp.csr_array if wanted == "sparray" else sp.csr_matrix
-    return csr_of(indptr, indices, data, shape, container)

@@ -1,4 +1,4 @@
-"""One level of a tree as a block of linear models: train it, store it by chunk, score with it."""
+"""The linear models of one tree level: trained, stored by chunk, and used for scores."""
 
 from skxmr._linear.level_model import LevelModel
 from skxmr._linear.pruning import prune_level
@@ -6,7 +6,6 @@ from skxmr._linear.training import LOSSES, LevelProblem, Solver, count_sweeps, f
 from skxmr._linear.weight_precision import WEIGHT_TYPES
 from skxmr._linear.weight_stores import FolderStore
 
-# Other packages of skxmr use the rest.
 __all__ = [
     "LOSSES",
     "WEIGHT_TYPES",

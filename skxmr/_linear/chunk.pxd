@@ -1,24 +1,25 @@
 from skxmr._core.types cimport index_t, offset_t, uint16_t
 
 
-cdef struct Weights:
-    # The weights that were kept, as they were found; grows.
+cdef struct WeightList:
+    # Growable list of the nonzero weights of one cluster, in any order.
     offset_t size
     offset_t capacity
-    index_t* feature           # feature of the cluster
-    uint16_t* child
-    float* value
+    index_t* features          # compact feature number of each weight; see compact_rows.pyx
+    uint16_t* children         # child of each weight, counted inside the cluster
+    float* values
 
 
-cdef bint reserve(Weights* kept, offset_t more) noexcept nogil
+cdef bint reserve_weights(WeightList* weights, offset_t n_more) noexcept nogil
 
-cdef inline void keep(Weights* kept, index_t feature, uint16_t child, float value) noexcept nogil:
-    # After `reserve`.
-    kept.feature[kept.size] = feature
-    kept.child[kept.size] = child
-    kept.value[kept.size] = value
-    kept.size += 1
+cdef inline void append_weight(WeightList* weights, index_t feature, uint16_t child,
+                               float value) noexcept nogil:
+    # Call `reserve_weights` first.
+    weights.features[weights.size] = feature
+    weights.children[weights.size] = child
+    weights.values[weights.size] = value
+    weights.size += 1
 
-cdef tuple pack(const Weights* kept, const index_t* columns, index_t n_features,
-                index_t n_columns)
-cdef void release_weights(Weights* kept) noexcept nogil
+cdef tuple pack_chunk(const WeightList* weights, const index_t* columns, index_t n_features,
+                      index_t n_columns)
+cdef void release_weights(WeightList* weights) noexcept nogil

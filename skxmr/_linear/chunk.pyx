@@ -1,4 +1,9 @@
-"""The weights that pruning leaves of a cluster, gathered as found and packed by feature."""
+"""Build and convert chunks: the stored weights of the children of one cluster.
+
+During training, the weights that pruning keeps are appended to a `WeightList` in any order.
+`pack_chunk` sorts them by feature into a chunk: a bitmap of the features, see feature_sets.py, the
+number of weights per feature, and the child and the value of each weight.
+"""
 
 import numpy as np
 
@@ -10,120 +15,123 @@ ctypedef fused count_t:
     uint8_t
     uint16_t
 
+# Unsigned integers as wide as a weight; weights are only copied here.
 ctypedef fused bits_t:
     uint8_t
     uint16_t
     uint32_t
 
 
-cdef bint reserve(Weights* kept, offset_t more) noexcept nogil:
-    # Make room for more weights. False if memory ran out.
-    cdef offset_t capacity = 2 * kept.capacity + more + 1024
-    cdef index_t* grown_feature
-    cdef uint16_t* grown_child
-    cdef float* grown_value
-    if kept.size + more <= kept.capacity:
+cdef bint reserve_weights(WeightList* weights, offset_t n_more) noexcept nogil:
+    # Allocate space for n_more weights. Returns False if memory runs out.
+    cdef offset_t capacity = 2 * weights.capacity + n_more + 1024
+    cdef index_t* features
+    cdef uint16_t* children
+    cdef float* values
+    if weights.size + n_more <= weights.capacity:
         return True
-    # A failed realloc leaves the old block, which release_weights frees.
-    grown_feature = <index_t*>realloc(kept.feature, capacity * sizeof(index_t))
-    if grown_feature:
-        kept.feature = grown_feature
-    grown_child = <uint16_t*>realloc(kept.child, capacity * sizeof(uint16_t))
-    if grown_child:
-        kept.child = grown_child
-    grown_value = <float*>realloc(kept.value, capacity * sizeof(float))
-    if grown_value:
-        kept.value = grown_value
-    if not (grown_feature and grown_child and grown_value):
+    # If realloc fails, the old array remains, and release_weights frees it.
+    features = <index_t*>realloc(weights.features, capacity * sizeof(index_t))
+    if features:
+        weights.features = features
+    children = <uint16_t*>realloc(weights.children, capacity * sizeof(uint16_t))
+    if children:
+        weights.children = children
+    values = <float*>realloc(weights.values, capacity * sizeof(float))
+    if values:
+        weights.values = values
+    if not (features and children and values):
         return False
-    kept.capacity = capacity
+    weights.capacity = capacity
     return True
 
 
-cdef void release_weights(Weights* kept) noexcept nogil:
-    free(kept.feature)
-    free(kept.child)
-    free(kept.value)
+cdef void release_weights(WeightList* weights) noexcept nogil:
+    free(weights.features)
+    free(weights.children)
+    free(weights.values)
 
 
-cdef tuple pack(const Weights* kept, const index_t* columns, index_t n_features,
-                index_t n_columns):
-    # Turn the kept weights into the chunk, features by rising column: (summary, words, counts,
-    # children, values). columns[f] is the one of the n_columns of X that feature f is.
-    cdef index_t f, n_kept = 0
+cdef tuple pack_chunk(const WeightList* weights, const index_t* columns, index_t n_features,
+                      index_t n_columns):
+    # Return the chunk (summary, words, counts, children, values), with features in increasing
+    # order of their columns. columns[f] is the column of X of compact feature f < n_features;
+    # n_columns is the number of columns of X.
+    cdef index_t f, n_used = 0
     cdef offset_t e
     cdef index_t[::1] chunk_features, chunk_counts
     cdef uint16_t[::1] chunk_children
     cdef float[::1] chunk_values
-    # Column and feature of each feature that has weights, in one number to sort.
-    keys = np.empty(n_features + 1, dtype=np.uint64)
-    cdef uint64_t[::1] key = keys
-    cdef offset_t* place = <offset_t*>calloc(n_features + 1, sizeof(offset_t))
-    if not place:
+    # Sort keys: column << 32 | compact feature, for each feature with weights.
+    sort_keys = np.empty(n_features + 1, dtype=np.uint64)
+    cdef uint64_t[::1] keys = sort_keys
+    cdef offset_t* n_weights = <offset_t*>calloc(n_features + 1, sizeof(offset_t))
+    if not n_weights:
         raise MemoryError()
     try:
         with nogil:
-            for e in range(kept.size):
-                place[kept.feature[e]] += 1
+            for e in range(weights.size):
+                n_weights[weights.features[e]] += 1
             for f in range(n_features):
-                if place[f] > 0:
-                    key[n_kept] = (<uint64_t>columns[f] << 32) | <uint64_t>f
-                    n_kept += 1
-        keys[:n_kept].sort()
-        features = np.empty(n_kept, dtype=np.int32)
-        counts = np.empty(n_kept, dtype=np.int32)
-        children = np.empty(kept.size, dtype=np.uint16)
-        values = np.empty(kept.size, dtype=np.float32)
+                if n_weights[f] > 0:
+                    keys[n_used] = (<uint64_t>columns[f] << 32) | <uint64_t>f
+                    n_used += 1
+        sort_keys[:n_used].sort()
+        features = np.empty(n_used, dtype=np.int32)
+        counts = np.empty(n_used, dtype=np.int32)
+        children = np.empty(weights.size, dtype=np.uint16)
+        values = np.empty(weights.size, dtype=np.float32)
         chunk_features = features
         chunk_counts = counts
         chunk_children = children
         chunk_values = values
         with nogil:
-            fill_chunk(kept, columns, place, &key[0], n_kept, chunk_features, chunk_counts,
-                       chunk_children, chunk_values)
+            sort_weights_by_key(weights, columns, n_weights, &keys[0], n_used, chunk_features,
+                                chunk_counts, chunk_children, chunk_values)
     finally:
-        free(place)
+        free(n_weights)
     return (*pack_features(features, n_columns), counts, children, values)
 
 
-cdef void fill_chunk(const Weights* kept, const index_t* columns, offset_t* place,
-                     const uint64_t* keys, index_t n_kept, index_t[::1] features,
-                     index_t[::1] counts, uint16_t[::1] children,
-                     float[::1] values) noexcept nogil:
+cdef void sort_weights_by_key(const WeightList* weights, const index_t* columns,
+                              offset_t* n_weights, const uint64_t* keys, index_t n_used,
+                              index_t[::1] features, index_t[::1] counts,
+                              uint16_t[::1] children, float[::1] values) noexcept nogil:
+    # Counting sort. Replaces n_weights by the next free position of each feature.
     cdef index_t at, f
     cdef offset_t e, count, total = 0
-    for at in range(n_kept):
+    for at in range(n_used):
         f = <index_t>(keys[at] & <uint64_t>0xFFFFFFFF)
         features[at] = columns[f]
-        count = place[f]
+        count = n_weights[f]
         counts[at] = <index_t>count
-        place[f] = total
+        n_weights[f] = total
         total += count
-    for e in range(kept.size):
-        f = kept.feature[e]
-        children[place[f]] = kept.child[e]
-        values[place[f]] = kept.value[e]
-        place[f] += 1
+    for e in range(weights.size):
+        f = weights.features[e]
+        children[n_weights[f]] = weights.children[e]
+        values[n_weights[f]] = weights.values[e]
+        n_weights[f] += 1
 
 
 def pack_features(const index_t[::1] features, index_t n_features):
-    """Return the bitmap (summary, words) of a chunk's rising features; see feature_sets.py."""
-    cdef index_t n_words = n_features // 64 + (n_features % 64 > 0), word, last = -1
+    """Return the bitmap (summary, words) of a chunk's sorted features; see feature_sets.py."""
+    cdef index_t n_words = n_features // 64 + (n_features % 64 > 0), word, last_word = -1
     cdef index_t at, n_used = 0
     for at in range(<index_t>features.shape[0]):
-        n_used += features[at] // 64 != last
-        last = features[at] // 64
+        n_used += features[at] // 64 != last_word
+        last_word = features[at] // 64
     summary = np.zeros(n_words // 64 + (n_words % 64 > 0), dtype=np.uint64)
     words = np.zeros(n_used, dtype=np.uint64)
-    cdef uint64_t[::1] marks = summary, bits = words
+    cdef uint64_t[::1] summary_view = summary, words_view = words
     n_used = 0
-    last = -1
+    last_word = -1
     for at in range(<index_t>features.shape[0]):
         word = features[at] // 64
-        n_used += word != last
-        last = word
-        marks[word // 64] |= <uint64_t>1 << (word % 64)
-        bits[n_used - 1] |= <uint64_t>1 << (features[at] % 64)
+        n_used += word != last_word
+        last_word = word
+        summary_view[word // 64] |= <uint64_t>1 << (word % 64)
+        words_view[n_used - 1] |= <uint64_t>1 << (features[at] % 64)
     return summary, words
 
 
@@ -131,9 +139,9 @@ def rank_words(const uint64_t[::1] words, const uint8_t[::1] sizes,
                const offset_t[::1] word_indptr, const count_t[::1] counts):
     """Return (ranked_words, feature_indptr, entry_indptr); see feature_sets.py.
 
-    `sizes` are the features of each word, `counts` the entries of each feature.
+    `sizes` are the numbers of features per word, `counts` the numbers of entries per feature.
     """
-    cdef offset_t n_chunks = word_indptr.shape[0] - 1, chunk, word, feature = 0, last = 0
+    cdef offset_t n_chunks = word_indptr.shape[0] - 1, chunk, word, feature = 0, stop = 0
     cdef uint64_t n_features, n_entries
     ranked_words = np.zeros((words.shape[0], 2), dtype=np.uint64)
     feature_indptr = np.zeros(n_chunks + 1, dtype=np.int64)
@@ -148,25 +156,27 @@ def rank_words(const uint64_t[::1] words, const uint8_t[::1] sizes,
                 ranked[word, 0] = words[word]
                 ranked[word, 1] = n_features | n_entries << 32
                 n_features += sizes[word]
-                last += sizes[word]
-                while feature < last:
+                stop += sizes[word]
+                while feature < stop:
                     n_entries += counts[feature]
                     feature += 1
             feature_start[chunk + 1] = feature
             entry_start[chunk + 1] = entry_start[chunk] + <offset_t>n_entries
-    most = np.diff(entry_indptr).max(initial=0)
-    if most >= 2**32:  # half a number counts them
+    max_entries = np.diff(entry_indptr).max(initial=0)
+    if max_entries >= 2**32:  # the number of entries before a word has 32 bits
         raise ValueError(
-            f"The children of one parent have {most} weights in all, which must be less than 2**32;"
-            " a smaller max_leaf_size or branching_factor, or a larger weight_threshold, leaves"
-            " fewer."
+            f"The number of weights per cluster must be less than 2**32; got {max_entries}. "
+            "Decrease max_leaf_size or branching_factor, or increase weight_threshold."
         )
     return ranked_words, feature_indptr, entry_indptr
 
 
 def spread_weights(const count_t[::1] counts, const count_t[::1] children,
                    const bits_t[::1] weights, bits_t[:, ::1] table):
-    """Write the weights of each chunk feature into its row of `table`, at their children."""
+    """Copy sparse weights into a dense table with one row per chunk feature, one column per child.
+
+    `counts` are the numbers of entries per feature. The table must be zero.
+    """
     cdef offset_t feature, entry = 0, stop = 0
     cdef offset_t n_entries = min(children.shape[0], weights.shape[0])
     with nogil:
@@ -180,4 +190,7 @@ def spread_weights(const count_t[::1] counts, const count_t[::1] children,
             if entry < stop:
                 break
     if not entry == stop == children.shape[0] == weights.shape[0]:
-        raise ValueError(f"The weights of a level are damaged, at number {entry}.")
+        raise ValueError(
+            "The weights of a level are damaged: their counts and children disagree at entry "
+            f"{entry}. Restore the model's files from a copy, or fit the model again."
+        )

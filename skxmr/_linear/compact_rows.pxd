@@ -2,22 +2,23 @@ from skxmr._core.types cimport index_t, offset_t
 
 
 cdef struct Cluster:
-    # The rows of one cluster over its own features.
+    # The training rows of one cluster, with renumbered features: the most frequent feature is 0.
+    # Features below n_shared occur in two or more rows; the others, in one row, are singletons.
     index_t n_rows
-    index_t n_features         # features that occur in the cluster
-    index_t n_shared           # of these the first n_shared occur in two rows or more
-    index_t* feature           # (n_features) column of X
-    offset_t* indptr           # (n_rows + 1) rows over the shared features
+    index_t n_features               # features that occur in the cluster
+    index_t n_shared
+    index_t* columns                 # (n_features) column of X of each feature
+    offset_t* indptr                 # (n_rows + 1) CSR arrays of the shared features
     index_t* indices
     float* data
-    offset_t* own_indptr       # (n_rows + 1) rows over the folded features
-    index_t* own_indices
-    float* own_data
-    double* fold               # (n_rows) squared norm of the folded features
-    double* norm               # (n_rows) squared norm of the row, the constant feature included
+    offset_t* singleton_indptr       # (n_rows + 1) CSR arrays of the singleton features
+    index_t* singleton_indices
+    float* singleton_data
+    double* singleton_squared_norms  # (n_rows) per row, of the singleton features
+    double* squared_norms            # (n_rows) per row, including the constant feature 1
 
 
-cdef bint compact(Cluster* c, const offset_t[::1] indptr, const index_t[::1] indices,
-                  const float[::1] data, const index_t[::1] rows,
-                  index_t[::1] scratch) noexcept nogil
+cdef bint compact_rows(Cluster* c, const offset_t[::1] indptr, const index_t[::1] indices,
+                       const float[::1] data, const index_t[::1] rows,
+                       index_t[::1] scratch) noexcept nogil
 cdef void release_cluster(Cluster* c) noexcept nogil

@@ -1,125 +1,132 @@
-"""The rows of one cluster over the features that occur in it.
+"""Copy the rows of one cluster and renumber their features, so that training is fast.
 
-Two exact changes make training cheap inside a cluster, where rows share few features:
-* the features that occur are renumbered, most frequent first, so that w is short and its busy part
-  stays in the first cache lines;
-* a feature of one row only is folded away: its weight is a_i y_i x_ij, so all it adds to the row's
-  margin is a_i y_i x_ij^2. The sum of these squares, `fold`, is kept for the row; the weight
-  is written out at the end.
+Rows of a cluster share few features. Two changes make training cheaper without changing its result:
+
+* Features that occur in the cluster are renumbered, most frequent first. The weight vector w is
+  then short, and its most used part stays in the first cache lines.
+* Singleton features, which occur in one row i only, are removed from the rows. The optimal weight
+  of such a feature j is a_i y_i x_ij, so it adds a_i y_i x_ij^2 to the margin of row i and nothing
+  to other margins. Only the sum of these x_ij^2 per row is needed during training;
+  `collect_weights` in dual_solver.pyx computes the weights at the end. About half of all features
+  are singletons.
 """
 
 from libc.stdlib cimport calloc, free, malloc
 
 from skxmr._core.types cimport index_t, offset_t
-from skxmr._linear.simd.lanes cimport prefetch_all
+from skxmr._linear.simd.lanes cimport prefetch_array
 
 
-cdef bint compact(Cluster* c, const offset_t[::1] indptr, const index_t[::1] indices,
-                  const float[::1] data, const index_t[::1] rows,
-                  index_t[::1] scratch) noexcept nogil:
-    # Renumber the features that occur, most frequent first, and copy the rows. `scratch` holds 0
-    # for every column of X on entry and again on return. False if memory ran out.
+cdef bint compact_rows(Cluster* c, const offset_t[::1] indptr, const index_t[::1] indices,
+                       const float[::1] data, const index_t[::1] rows,
+                       index_t[::1] scratch) noexcept nogil:
+    # Fill a zero-initialized Cluster. `scratch` has one number per column of X; it is 0 on entry
+    # and on return. Returns False if memory runs out.
     cdef index_t n_rows = <index_t>rows.shape[0]
     cdef index_t i, f, n_features = 0
-    cdef offset_t at, n_entries = 0, n_shared_entries = 0, n_own_entries = 0, most
-    cdef index_t* seen
-    cdef index_t* count
-    cdef offset_t* start
+    cdef offset_t at, n_entries = 0, n_shared_entries = 0, n_singletons = 0, max_features
+    cdef index_t* columns_seen       # columns of X in the order of their first occurrence
+    cdef index_t* frequencies        # number of rows with each of these columns
+    cdef offset_t* bucket_starts     # of the counting sort: one bucket per frequency
     for i in range(n_rows):
         n_entries += indptr[rows[i] + 1] - indptr[rows[i]]
     c.n_rows = n_rows
-    most = min(n_entries, scratch.shape[0])  # features
-    seen = <index_t*>malloc((most + 1) * sizeof(index_t))
-    count = <index_t*>calloc(most + 1, sizeof(index_t))
-    c.feature = <index_t*>malloc((most + 1) * sizeof(index_t))
+    max_features = min(n_entries, scratch.shape[0])
+    columns_seen = <index_t*>malloc((max_features + 1) * sizeof(index_t))
+    frequencies = <index_t*>calloc(max_features + 1, sizeof(index_t))
+    c.columns = <index_t*>malloc((max_features + 1) * sizeof(index_t))
     c.indptr = <offset_t*>malloc((n_rows + 1) * sizeof(offset_t))
-    c.own_indptr = <offset_t*>malloc((n_rows + 1) * sizeof(offset_t))
-    c.fold = <double*>calloc(n_rows + 1, sizeof(double))
-    c.norm = <double*>calloc(n_rows + 1, sizeof(double))
-    start = <offset_t*>calloc(n_rows + 2, sizeof(offset_t))
-    cdef bint good = (seen and count and c.feature and c.indptr and c.own_indptr and c.fold
-                      and c.norm and start)
-    if good:
+    c.singleton_indptr = <offset_t*>malloc((n_rows + 1) * sizeof(offset_t))
+    c.singleton_squared_norms = <double*>calloc(n_rows + 1, sizeof(double))
+    c.squared_norms = <double*>calloc(n_rows + 1, sizeof(double))
+    bucket_starts = <offset_t*>calloc(n_rows + 2, sizeof(offset_t))
+    cdef bint has_memory = (columns_seen and frequencies and c.columns and c.indptr
+                            and c.singleton_indptr and c.singleton_squared_norms
+                            and c.squared_norms and bucket_starts)
+    if has_memory:
+        # Count frequencies. scratch[column] is the column's position in columns_seen, plus 1.
         for i in range(n_rows):
             if i + 3 < n_rows:
                 at = indptr[rows[i + 3]]
-                prefetch_all(&indices[at], indptr[rows[i + 3] + 1] - at)
+                prefetch_array(&indices[at], indptr[rows[i + 3] + 1] - at)
             for at in range(indptr[rows[i]], indptr[rows[i] + 1]):
                 f = scratch[indices[at]]
                 if f == 0:
-                    seen[n_features] = indices[at]
+                    columns_seen[n_features] = indices[at]
                     n_features += 1
                     f = n_features
                     scratch[indices[at]] = f
-                count[f - 1] += 1
-        # Counting sort by falling frequency; equal frequencies keep their order of arrival.
+                frequencies[f - 1] += 1
+        # Counting sort by decreasing frequency; features of equal frequency keep their order.
+        # scratch[column] becomes the new number of the feature.
         for f in range(n_features):
-            start[n_rows - count[f] + 1] += 1
-            if count[f] == 1:
-                n_own_entries += 1
+            bucket_starts[n_rows - frequencies[f] + 1] += 1
+            if frequencies[f] == 1:
+                n_singletons += 1
         for i in range(n_rows):
-            start[i + 1] += start[i]
+            bucket_starts[i + 1] += bucket_starts[i]
         for f in range(n_features):
-            at = start[n_rows - count[f]]
-            start[n_rows - count[f]] += 1
-            c.feature[at] = seen[f]
-            scratch[seen[f]] = <index_t>at
+            at = bucket_starts[n_rows - frequencies[f]]
+            bucket_starts[n_rows - frequencies[f]] += 1
+            c.columns[at] = columns_seen[f]
+            scratch[columns_seen[f]] = <index_t>at
         c.n_features = n_features
-        c.n_shared = n_features - <index_t>n_own_entries
-        n_shared_entries = n_entries - n_own_entries
+        c.n_shared = n_features - <index_t>n_singletons
+        n_shared_entries = n_entries - n_singletons
         c.indices = <index_t*>malloc((n_shared_entries + 1) * sizeof(index_t))
         c.data = <float*>malloc((n_shared_entries + 1) * sizeof(float))
-        c.own_indices = <index_t*>malloc((n_own_entries + 1) * sizeof(index_t))
-        c.own_data = <float*>malloc((n_own_entries + 1) * sizeof(float))
-        good = c.indices and c.data and c.own_indices and c.own_data
-        if good:
+        c.singleton_indices = <index_t*>malloc((n_singletons + 1) * sizeof(index_t))
+        c.singleton_data = <float*>malloc((n_singletons + 1) * sizeof(float))
+        has_memory = c.indices and c.data and c.singleton_indices and c.singleton_data
+        if has_memory:
             copy_rows(c, indptr, indices, data, rows, scratch)
         for f in range(n_features):
-            scratch[seen[f]] = 0
-    free(seen)
-    free(count)
-    free(start)
-    return good
+            scratch[columns_seen[f]] = 0
+    free(columns_seen)
+    free(frequencies)
+    free(bucket_starts)
+    return has_memory
 
 
 cdef void copy_rows(Cluster* c, const offset_t[::1] indptr, const index_t[::1] indices,
                     const float[::1] data, const index_t[::1] rows,
-                    const index_t[::1] number) noexcept nogil:
-    cdef offset_t at, shared = 0, own = 0
+                    const index_t[::1] new_numbers) noexcept nogil:
+    # new_numbers[column] is the number of the feature in the cluster.
+    cdef offset_t at, n_shared = 0, n_singletons = 0
     cdef index_t i, f
     cdef double square
     for i in range(c.n_rows):
-        c.indptr[i] = shared
-        c.own_indptr[i] = own
-        c.norm[i] = 1.0
+        c.indptr[i] = n_shared
+        c.singleton_indptr[i] = n_singletons
+        c.squared_norms[i] = 1.0
         if i + 3 < c.n_rows:
             at = indptr[rows[i + 3]]
-            prefetch_all(&indices[at], indptr[rows[i + 3] + 1] - at)
-            prefetch_all(&data[at], indptr[rows[i + 3] + 1] - at)
+            prefetch_array(&indices[at], indptr[rows[i + 3] + 1] - at)
+            prefetch_array(&data[at], indptr[rows[i + 3] + 1] - at)
         for at in range(indptr[rows[i]], indptr[rows[i] + 1]):
-            f = number[indices[at]]
+            f = new_numbers[indices[at]]
             square = <double>data[at] * data[at]
-            c.norm[i] += square
+            c.squared_norms[i] += square
             if f < c.n_shared:
-                c.indices[shared] = f
-                c.data[shared] = data[at]
-                shared += 1
+                c.indices[n_shared] = f
+                c.data[n_shared] = data[at]
+                n_shared += 1
             else:
-                c.own_indices[own] = f
-                c.own_data[own] = data[at]
-                c.fold[i] += square
-                own += 1
-    c.indptr[c.n_rows] = shared
-    c.own_indptr[c.n_rows] = own
+                c.singleton_indices[n_singletons] = f
+                c.singleton_data[n_singletons] = data[at]
+                c.singleton_squared_norms[i] += square
+                n_singletons += 1
+    c.indptr[c.n_rows] = n_shared
+    c.singleton_indptr[c.n_rows] = n_singletons
 
 
 cdef void release_cluster(Cluster* c) noexcept nogil:
-    free(c.feature)
+    free(c.columns)
     free(c.indptr)
     free(c.indices)
     free(c.data)
-    free(c.own_indptr)
-    free(c.own_indices)
-    free(c.own_data)
-    free(c.fold)
-    free(c.norm)
+    free(c.singleton_indptr)
+    free(c.singleton_indices)
+    free(c.singleton_data)
+    free(c.singleton_squared_norms)
+    free(c.squared_norms)

@@ -1,195 +1,254 @@
 """The linear models of one tree level, stored by chunk."""
 
+from typing import NamedTuple
+
 import numpy as np
 
+from skxmr._core.node_scores import NodeScores
 from skxmr._linear.chunk import spread_weights
 from skxmr._linear.feature_sets import rank_features
 from skxmr._linear.margins import ChunkMargins
 from skxmr._linear.scoring import LevelScorer
 from skxmr._linear.weight_precision import WEIGHT_TYPES
 
-# Where a level has no wider chunk, its weights may be scored from dense vectors of this many
-# children: two to three times as fast as entries. In large levels most of a vector is 0: a level
-# has vectors for this many chunk features at most, which take 256 MiB in float32.
+# If no chunk of a level has more children, the level may store a dense vector of weights for each
+# feature of a chunk: two to three times as fast to score as entries. In large levels most of these
+# weights are 0, so the number of vectors per level is limited: this many take 256 MiB in float32.
 DENSE_CHILDREN = 16
-MOST_DENSE = 2**22
+MAX_DENSE_VECTORS = 2**22
+CACHE_LINE = 64  # bytes
 
-# What scoring takes of the arrays, and what `rank_features` makes.
-SCORED = ("child_indptr", "intercepts", "summaries", "entry_counts", "entry_children")
-RANKS = ("word_indptr", "summary_ranks", "ranked_words", "feature_indptr", "entry_indptr")
-# Of the arrays, those that blocks of parents have a part of each; scales are for int8 only.
-JOINED = (
+# Arrays that scoring reads, and tables that `rank_features` returns.
+SCORED_ARRAYS = ("child_indptr", "intercepts", "summaries", "entry_counts", "entry_children")
+RANK_TABLES = ("word_indptr", "summary_ranks", "ranked_words", "feature_indptr", "entry_indptr")
+# Arrays that are concatenated from the arrays of blocks. Only int8 weights have scales.
+BLOCK_ARRAYS = (
     *("intercepts", "summaries", "words", "entry_counts", "entry_children", "entry_weights"),
     "weight_scales",
 )
-# Of these, those of 8 bits where that is enough for the level.
-NARROWED = ("entry_counts", "entry_children")
+# Arrays that are uint8 if all values of the level fit, else uint16.
+NARROW_ARRAYS = ("entry_counts", "entry_children")
+
+
+class Chunk(NamedTuple):
+    """Trained linear models of the children of one cluster.
+
+    Attributes
+    ----------
+    summary, words : ndarray of uint64
+        Bitmap of the features of the chunk; see `feature_sets`.
+    counts : ndarray of shape (n_chunk_features,), integer
+        Number of weights of each feature.
+    children : ndarray of shape (n_weights,), uint16
+        Child of each weight, counted inside the chunk.
+    weights : ndarray of shape (n_weights,)
+        Weights in their stored dtype, by feature.
+    scale : float
+        Factor of int8 weights; 1 for others.
+    intercepts : ndarray of shape (n_children,), float32
+        Intercept of each child.
+    n_iter : int
+        Maximum number of sweeps of a child.
+    n_unsolved : int
+        Number of children that did not reach the tolerance.
+    """
+
+    summary: np.ndarray
+    words: np.ndarray
+    counts: np.ndarray
+    children: np.ndarray
+    weights: np.ndarray
+    scale: float
+    intercepts: np.ndarray
+    n_iter: int
+    n_unsolved: int
 
 
 class LevelModel:
-    """Weights of one level: a one-vs-all linear model for each child of each parent.
+    """Weights of one level: a one-vs-all linear model for each child of each cluster.
 
-    The weights of the children of one parent form a *chunk*. Made by `fit_levels`; immutable.
+    The weights of the children of one cluster form a *chunk*. Created by `fit_levels`; immutable.
 
     Parameters
     ----------
     arrays : dict of ndarray
-        ``child_indptr`` int64 (n_parents + 1,), the children of each parent;
-        ``child_ids`` int32 (n_children,), how a child is named in scores;
+        ``child_indptr`` int64 (n_parents + 1,), start of the children of each parent;
+        ``child_ids`` int32 (n_children,), number of each child in scores;
         ``intercepts`` float32 (n_children,);
         ``summaries`` uint64 (n_parents, n_summary) and ``words`` uint64 (n_words + 1,), the
         features of each chunk, see `feature_sets`;
-        ``entry_counts`` (n chunk features,), the number of weights of each; ``entry_children`` and
-        ``entry_weights``, these weights and whose they are, counted inside the chunk.
-        Counts and children have 8 bits where these are enough, else 16. Weights are float32,
-        float16, or int8 beside ``weight_scales`` float32 (n_parents,), see `weight_precision`.
+        ``entry_counts`` (n_chunk_features,), the number of weights of each feature;
+        ``entry_children`` and ``entry_weights`` (n_weights,), the child of each weight, counted
+        inside the chunk, and its value.
+        Counts and children are uint8 if all values fit, else uint16. Weights are float32, float16,
+        or int8 with ``weight_scales`` float32 (n_parents,), see `weight_precision`.
     n_features : int
         Number of columns of X.
     n_iter : int
-        Largest number of sweeps that a child took.
+        Maximum number of sweeps of a child.
     n_unsolved : int
         Number of children that did not reach the tolerance.
     tables : dict of ndarray or None
-        What scoring needs beside the arrays, as a model of the same arrays has them in `tables`:
-        files keep them, so that a memory map is loaded without reading it, and ``words`` with
-        them, which the arrays need not have then. None makes them.
+        Tables for scoring, as in the attribute `tables` of an equal model. They are stored in files
+        so that a memory map loads without being read. They contain ``words``, which may then be
+        missing in `arrays`. None computes them.
     """
 
     def __init__(self, arrays, n_features, n_iter, n_unsolved, tables=None):
         self.n_features = n_features
         self.n_iter = n_iter
         self.n_unsolved = n_unsolved
-        if tables is None or "ranked_words" not in tables:  # as in an older format
-            dense = is_dense(np.diff(arrays["child_indptr"]).max(), len(arrays["entry_counts"]))
+        if tables is None or "ranked_words" not in tables:  # files of format version 1
+            n_chunk_features = len(arrays["entry_counts"])
+            dense = has_dense_vectors(np.diff(arrays["child_indptr"]).max(), n_chunk_features)
             tables = make_tables(arrays, dense)
         self.tables = tables
-        # The words lie beside their ranks, and are not held twice.
+        # A view of the words inside the table, so that they are in memory only once.
         self.arrays = {**arrays, "words": tables["ranked_words"][:, 0]}
         weights = arrays["entry_weights"]
         chunks = ChunkMargins(
-            *(arrays[name] for name in SCORED),
+            *(arrays[name] for name in SCORED_ARRAYS),
             weights,
             WEIGHT_TYPES.index(weights.dtype.name),
             arrays.get("weight_scales"),
-            *(tables[name] for name in RANKS),
+            *(tables[name] for name in RANK_TABLES),
             tables.get("table"),
         )
         self._scorer = LevelScorer(chunks, arrays["child_indptr"], arrays["child_ids"])
 
     def __getstate__(self):
-        """Leave the scorer and its tables, which follow from the arrays, out of pickles."""
+        """Return the state without the scorer and its tables, which follow from the arrays."""
         return {
             name: value for name, value in vars(self).items() if name not in ("_scorer", "tables")
         }
 
     def __setstate__(self, state):
-        """Make the scorer anew."""
+        """Restore the arrays, and compute the tables again."""
         self.__init__(**state)
 
-    def parts(self):
-        """Return what makes an equal model without work, nothing twice: all its arguments."""
+    def constructor_arguments(self):
+        """Return the arguments for an equal model, with tables, no array twice."""
         arrays = {name: array for name, array in self.arrays.items() if name != "words"}
         return {**self.__getstate__(), "arrays": arrays, "tables": self.tables}
 
     @classmethod
     def from_blocks(cls, blocks, child_indptr, child_ids, n_features):
-        """Join what `join_chunks` made of neighbouring parents, in order; empties the blocks."""
+        """Join the results of `join_chunks` for neighboring clusters, in order.
+
+        The blocks are emptied, so that only one array at a time is in memory twice.
+        """
         arrays = {"child_indptr": child_indptr, "child_ids": child_ids}
-        for name in [name for name in JOINED if name in blocks[0]]:
-            # One array of the blocks at a time is there twice.
-            parts = [block.pop(name) for block in blocks]
+        for name in [name for name in BLOCK_ARRAYS if name in blocks[0]]:
+            block_arrays = [block.pop(name) for block in blocks]
             if name == "words":
-                parts.append(np.zeros(1, dtype=np.uint64))
-            arrays[name] = np.concatenate(parts)
+                block_arrays.append(np.zeros(1, dtype=np.uint64))
+            arrays[name] = np.concatenate(block_arrays)
         n_iter, n_unsolved = count_iterations(blocks)
         return cls(arrays, n_features, n_iter, n_unsolved)
 
-    def expand(self, X, parents, keep, transform, best_first=False, offsets=None):
-        """Score the children of each row's parents and keep the best.
+    def expand(self, X, parents, max_children, transform, best_first=False, offsets=None):
+        """Score the children of the parents of each row, and keep the best.
 
         Parameters
         ----------
-        X : tuple
-            (indptr int64, indices int32, data float32, n_features): canonical CSR rows.
-        parents : tuple
-            (indptr int64, ids int32, scores float32): a CSR matrix, ids rising in each row.
-        keep : int
-            Most children kept a row; 0 keeps all.
-        transform : tuple
-            How margins become scores and join the parents', by `ScoreRule`.
+        X : Rows
+            Rows to score.
+        parents : NodeScores
+            Parents of each row, sorted within each row.
+        max_children : int
+            Maximum number of children kept per row; 0 keeps all.
+        transform : LevelTransform
+            How margins become scores and are joined to the scores of the parents.
         best_first : bool
-            Order each row by falling score, not by rising id.
+            Whether each row is sorted by falling score instead of by child.
         offsets : ndarray of shape (n_children,), float32, or None
-            Added to the score of each child, times the transform's weight.
+            Added to the score of each child, multiplied by the weight of the transform.
 
         Returns
         -------
-        tuple
-            (indptr, ids, scores) of the children.
+        NodeScores
+            The children.
         """
-        return self._scorer.expand(*X[:3], *parents, keep, best_first, transform, offsets)
+        found = self._scorer.expand(
+            X.indptr, X.indices, X.data, *parents, max_children, best_first, transform, offsets
+        )
+        return NodeScores(*found)
 
-    def expand_row(self, x, parents, keep, transform, best_first=False, offsets=None):
-        """Score one row (indices, data); parents and the result are (ids, scores)."""
-        return self._scorer.expand_row(*x, *parents, keep, best_first, transform, offsets)
+    def expand_row(self, x, parents, max_children, transform, best_first=False, offsets=None):
+        """Score one row (indices, data); parents and the result are pairs (ids, scores)."""
+        return self._scorer.expand_row(*x, *parents, max_children, best_first, transform, offsets)
 
     def score_children(self, X, parents, wanted, transform, offsets=None):
-        """Score given children, to the bit as `expand` does.
+        """Score given children; the results are bit-identical to those of `expand`.
 
         Parameters
         ----------
-        X, parents, transform, offsets
+        X : Rows
+            Rows to score.
+        parents : NodeScores
+            Parents of each row.
+        wanted : tuple of ndarray
+            (indptr int64, children int32): the children of each entry of `parents`, numbered
+            within the level.
+        transform : LevelTransform
             As for `expand`.
-        wanted : tuple
-            (indptr int64, children int32): the children of each entry of `parents`, by their place
-            in the level.
+        offsets : ndarray of shape (n_children,), float32, or None
+            As for `expand`.
 
         Returns
         -------
         ndarray of shape (n_wanted,), float32
-            Their scores.
+            Scores of the children.
         """
-        return self._scorer.score_children(*X[:3], *parents, *wanted, transform, offsets)
+        return self._scorer.score_children(
+            X.indptr, X.indices, X.data, *parents, *wanted, transform, offsets
+        )
 
 
 def join_chunks(chunks):
-    """Join what `Solver.solve` returned for neighbouring parents, in order: a dict of arrays.
+    """Join the chunks of neighboring clusters.
 
-    The arrays are those of a `LevelModel` from these parents on, without the 0 after the words;
-    ``n_iter`` and ``n_unsolved`` are of all their children.
+    Parameters
+    ----------
+    chunks : list of Chunk
+        In the order of their clusters.
+
+    Returns
+    -------
+    dict of ndarray
+        Arrays of a `LevelModel` of these clusters, without the 0 after the words, and ``n_iter``
+        and ``n_unsolved`` of all their children.
     """
-    summaries, words, counts, children, weights, scales, intercepts, n_iter, n_unsolved = zip(
-        *chunks, strict=True
-    )
     joined = {
-        "intercepts": np.concatenate(intercepts),
-        "summaries": np.stack(summaries),
-        "words": np.concatenate(words),
-        "entry_counts": _narrow(np.concatenate(counts)),
-        "entry_children": _narrow(np.concatenate(children)),
-        "entry_weights": np.concatenate(weights),
-        "n_iter": np.int64(max(n_iter)),
-        "n_unsolved": np.int64(sum(n_unsolved)),
+        "intercepts": np.concatenate([chunk.intercepts for chunk in chunks]),
+        "summaries": np.stack([chunk.summary for chunk in chunks]),
+        "words": np.concatenate([chunk.words for chunk in chunks]),
+        "entry_counts": _narrow(np.concatenate([chunk.counts for chunk in chunks])),
+        "entry_children": _narrow(np.concatenate([chunk.children for chunk in chunks])),
+        "entry_weights": np.concatenate([chunk.weights for chunk in chunks]),
+        "n_iter": np.int64(max(chunk.n_iter for chunk in chunks)),
+        "n_unsolved": np.int64(sum(chunk.n_unsolved for chunk in chunks)),
     }
     if joined["entry_weights"].dtype == np.int8:
-        joined["weight_scales"] = np.array(scales, dtype=np.float32)
+        joined["weight_scales"] = np.array([chunk.scale for chunk in chunks], dtype=np.float32)
     return joined
 
 
 def count_iterations(blocks):
-    """Return (n_iter, n_unsolved) of the level that blocks make up."""
+    """Return (n_iter, n_unsolved) of the level that consists of the blocks."""
     return (
         max(int(block["n_iter"]) for block in blocks),
         sum(int(block["n_unsolved"]) for block in blocks),
     )
 
 
-def is_dense(widest, n_chunk_features):
-    """Return whether a level has dense vectors.
+def has_dense_vectors(max_children, n_chunk_features):
+    """Return whether a level stores dense vectors of weights.
 
-    `widest` is the most children of a chunk; the features of all chunks are counted together.
+    `max_children` is the largest number of children of a chunk, `n_chunk_features` the sum of the
+    numbers of features of all chunks.
     """
-    return bool(widest <= DENSE_CHILDREN and n_chunk_features <= MOST_DENSE)
+    return bool(max_children <= DENSE_CHILDREN and n_chunk_features <= MAX_DENSE_VECTORS)
 
 
 def _narrow(values):
@@ -197,14 +256,14 @@ def _narrow(values):
 
 
 def make_tables(arrays, dense):
-    """Return the tables of a level; see `LevelModel`."""
+    """Return the tables of a level, see `LevelModel`; with dense vectors if `dense`."""
     counts = arrays["entry_counts"]
     ranks = rank_features(arrays["summaries"], arrays["words"], counts)
-    tables = dict(zip(RANKS, ranks, strict=True))
+    tables = dict(zip(RANK_TABLES, ranks, strict=True))
     if dense:
         weights = arrays["entry_weights"]
         table = _aligned_zeros(len(counts), DENSE_CHILDREN, weights.dtype)
-        # Weights of any type are so many bits here.
+        # The kernel copies bits, whatever the dtype of the weights.
         bits = f"u{weights.itemsize}"
         spread_weights(counts, arrays["entry_children"], weights.view(bits), table.view(bits))
         tables["table"] = table
@@ -212,8 +271,8 @@ def make_tables(arrays, dense):
 
 
 def _aligned_zeros(n_rows, n_columns, dtype):
-    # From a cache line on, so that no row lies on more of them than it must.
+    # Starts at a cache line, so that no row crosses more cache lines than necessary.
     size = n_rows * n_columns * dtype.itemsize
-    room = np.zeros(size + 64, dtype=np.uint8)
-    start = -room.ctypes.data % 64
-    return room[start : start + size].view(dtype).reshape(n_rows, n_columns)
+    buffer = np.zeros(size + CACHE_LINE, dtype=np.uint8)
+    start = -buffer.ctypes.data % CACHE_LINE
+    return buffer[start : start + size].view(dtype).reshape(n_rows, n_columns)

@@ -5,10 +5,10 @@ from typing import NamedTuple
 import numpy as np
 
 from skxmr._linear.feature_sets import unpack_features
-from skxmr._linear.weight_precision import dequantise
+from skxmr._linear.weight_precision import dequantize
 
 # The intercept of a model that was never trained; see dual_solver.pyx.
-NEVER = np.float32(-1000.0)
+UNTRAINED_INTERCEPT = np.float32(-1000.0)
 
 
 class ChunkWeights(NamedTuple):
@@ -62,6 +62,6 @@ class LevelWeights:
         return ChunkWeights(
             np.repeat(known, a["entry_counts"][features]),
             a["entry_children"][entries].astype(np.int64),
-            dequantise(a["entry_weights"][entries], scale).astype(np.float64),
+            dequantize(a["entry_weights"][entries], scale).astype(np.float64),
             a["intercepts"][slice(*a["child_indptr"][parent : parent + 2])].astype(np.float64),
         )

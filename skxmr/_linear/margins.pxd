@@ -1,55 +1,60 @@
 from skxmr._core.types cimport index_t, offset_t, uint8_t, uint32_t, uint64_t
-from skxmr._linear.simd.lanes cimport chunk_entries, entry_run, feature_set, lane_kernels
+from skxmr._linear.simd.lanes cimport chunk_entries, entry_range, feature_set, lane_kernels
 
 
-cdef struct Hits:              # features of a row that a chunk knows
+cdef struct SharedFeatures:          # features that a row and a chunk share
     offset_t size
-    index_t* places            # in the chunk
-    uint64_t* before           # features and entries before their words
-    entry_run* runs            # their entries
-    float* values              # their values in the row
+    index_t* positions               # position of each in the chunk
+    uint64_t* counts_before          # counts_before of their words; see lane_score.h
+    entry_range* ranges              # their entries
+    float* values                    # their values in the row
 
 
 cdef enum:
-    AHEAD = 3                  # steps from the first look at a chunk to its margins
+    PIPELINE_DEPTH = 3               # steps from the first access to a chunk to its margins
 
 
 cdef struct Scratch:
-    Hits[AHEAD] hits           # of the pairs under way
-    float* margins             # margins, then scores, of the children; room for whole vectors
+    SharedFeatures[PIPELINE_DEPTH] shared  # of the pairs in the pipeline; see scoring.pyx
+    float* margins                   # margins, then scores, of children; space for whole vectors
 
 
-cdef bint make_scratch(Scratch* s, offset_t longest_row, offset_t most_children) noexcept nogil
+cdef bint allocate_scratch(Scratch* s, offset_t max_row_entries,
+                           offset_t max_children) noexcept nogil
 cdef void release_scratch(Scratch* s) noexcept nogil
 
 
 cdef class ChunkMargins:
-    cdef const offset_t[::1] child_indptr      # (n_parents + 1) children of each parent
+    cdef const offset_t[::1] child_indptr      # (n_parents + 1) slices of the children
     cdef const float[::1] intercepts           # (n_children)
-    cdef const uint64_t[:, ::1] summaries      # features of each chunk: see feature_sets.py
-    cdef const uint32_t[:, ::1] summary_ranks
-    cdef const offset_t[::1] word_indptr
-    cdef const uint64_t[:, ::1] words          # (n_words + 1, 2)
-    cdef const offset_t[::1] feature_indptr    # (n_parents + 1)
-    cdef const uint8_t[:, ::1] table           # (n chunk features, LANES) weights as bytes, or None
-    cdef const offset_t[::1] entry_indptr      # (n_parents + 1) entries of each chunk
-    cdef const uint8_t[::1] counts             # entries of each chunk feature, as bytes
-    cdef const uint8_t[::1] children           # child of each entry, as bytes
-    cdef const uint8_t[::1] weights            # weight of each entry, as bytes
-    cdef const float[::1] scales               # (n_parents) of 8-bit weights, or None
-    cdef offset_t count_bytes
+    # Bitmaps of features; see feature_sets.py.
+    cdef const uint64_t[:, ::1] summaries      # (n_parents, n_summary)
+    cdef const uint32_t[:, ::1] summary_ranks  # (n_parents, n_summary)
+    cdef const offset_t[::1] word_indptr       # (n_parents + 1) slices of ranked_words
+    cdef const uint64_t[:, ::1] ranked_words   # (n_words + 1, 2)
+    cdef const offset_t[::1] feature_indptr    # (n_parents + 1) slices of counts and dense_weights
+    # Weights, viewed as bytes because their types vary.
+    cdef const uint8_t[:, ::1] dense_weights   # (n chunk features, LANES), or None
+    cdef const offset_t[::1] entry_indptr      # (n_parents + 1) slices of children and weights
+    cdef const uint8_t[::1] counts             # (n chunk features) entries per feature
+    cdef const uint8_t[::1] children           # (n_entries)
+    cdef const uint8_t[::1] weights            # (n_entries)
+    cdef const float[::1] scales               # (n_parents) multipliers of int8 weights, or None
+    cdef offset_t count_bytes                  # bytes per count, child and weight
     cdef offset_t child_bytes
     cdef offset_t weight_bytes
-    cdef int weight_type
-    cdef bint few
+    cdef int weight_type                       # FLOAT32_WEIGHTS, ... of lanes.h
+    cdef bint has_few_children                 # no chunk has more than LANES
 
-    cdef float scale_of(self, index_t parent) noexcept nogil
-    cdef feature_set features_of(self, index_t parent) noexcept nogil
-    cdef chunk_entries entries_of(self, index_t parent) noexcept nogil
-    cdef void approach(self, const lane_kernels* lanes, index_t parent, const index_t* indices,
-                       offset_t size) noexcept nogil
-    cdef void find(self, const lane_kernels* lanes, index_t parent, const index_t* indices,
-                   const float* data, offset_t size, Hits* hits) noexcept nogil
-    cdef void locate(self, const lane_kernels* lanes, index_t parent, Hits* hits) noexcept nogil
-    cdef index_t add(self, const lane_kernels* lanes, index_t parent, const Hits* hits,
-                     float* margins) noexcept nogil
+    cdef float get_scale(self, index_t parent) noexcept nogil
+    cdef feature_set get_features(self, index_t parent) noexcept nogil
+    cdef chunk_entries get_entries(self, index_t parent) noexcept nogil
+    cdef void prefetch_words(self, const lane_kernels* lanes, index_t parent,
+                             const index_t* indices, offset_t size) noexcept nogil
+    cdef void find_shared_features(self, const lane_kernels* lanes, index_t parent,
+                                   const index_t* indices, const float* data, offset_t size,
+                                   SharedFeatures* shared) noexcept nogil
+    cdef void find_entries(self, const lane_kernels* lanes, index_t parent,
+                           SharedFeatures* shared) noexcept nogil
+    cdef index_t compute_margins(self, const lane_kernels* lanes, index_t parent,
+                                 const SharedFeatures* shared, float* margins) noexcept nogil

@@ -1,16 +1,22 @@
-"""Margins of the children of one parent: the products of a row with the weights of one chunk.
+"""Compute the margins w.x + b of all children of one parent for one row.
 
-A level's weights lie in chunks, one for each parent: the features that any of its children knows,
-and for each of them the children's weights (Etter, Zhong, Yu, Ying, Dhillon 2022, "Accelerating
-inference for sparse extreme multi-label ranking trees", WWW). For a row and one of its parents the
-margins of all children are the chunk's intercepts plus, for each feature that row and chunk share,
-the feature's value times its weights. These are (child, weight) entries, or, where chunks have at
-most LANES children and `LevelModel` finds it worth the room, a dense vector for each feature.
+Algorithm: the weights of a level are stored in chunks, one per parent. A chunk has the features
+with a nonzero weight in any child, and per feature the children's weights (Etter, Zhong, Yu, Ying,
+Dhillon 2022, "Accelerating inference for sparse extreme multi-label ranking trees", WWW). The
+margins are the intercepts, plus value * weights for each feature that the row and the chunk share.
+Weights are either sparse entries (child, weight), or dense: LANES weights per feature, for levels
+whose chunks have at most LANES children. `LevelModel` decides which.
 
-Large models are bound by the latency of memory, so a pair of row and parent is scored in four
-steps, and each asks for what the next will read: `approach` for the words of the chunk's features,
-`find` for the counts or vectors of those found, `locate` for their entries, which `add` adds. Steps
-of pairs that follow each other alternate, see `scoring`. None of this changes a result.
+Scoring with large models is limited by memory latency. Therefore a (row, parent) pair is scored in
+four steps, and each step prefetches the memory that the next one reads:
+
+1. `prefetch_words` prefetches the bitmap words of the row's features.
+2. `find_shared_features` reads these words, and prefetches the counts or the dense weights of the
+   features that the chunk has.
+3. `find_entries` reads the counts and prefetches the entries; it does nothing for dense weights.
+4. `compute_margins` reads the weights.
+
+`scoring` interleaves the steps of consecutive pairs. The results do not depend on this.
 """
 
 import numpy as np
@@ -19,49 +25,53 @@ from libc.stdlib cimport free, malloc
 
 from skxmr._core.types cimport index_t, offset_t, uint64_t
 from skxmr._linear.simd.lanes cimport (
-    LANES, PREFETCH, chunk_entries, entry_run, feature_set, lane_kernels
+    LANES, PREFETCH, chunk_entries, entry_range, feature_set, lane_kernels
 )
 
 
-cdef bint make_scratch(Scratch* s, offset_t longest_row, offset_t most_children) noexcept nogil:
+cdef bint allocate_scratch(Scratch* s, offset_t max_row_entries,
+                           offset_t max_children) noexcept nogil:
+    # Returns False if memory runs out. Call release_scratch in any case.
     cdef int at
-    cdef bint good
-    s.margins = <float*>malloc((most_children + LANES) * sizeof(float))
-    good = s.margins != NULL
-    for at in range(AHEAD):
-        s.hits[at].places = <index_t*>malloc((longest_row + 1) * sizeof(index_t))
-        s.hits[at].before = <uint64_t*>malloc((longest_row + 1) * sizeof(uint64_t))
-        s.hits[at].runs = <entry_run*>malloc((longest_row + 1) * sizeof(entry_run))
-        s.hits[at].values = <float*>malloc((longest_row + 1) * sizeof(float))
-        good = (good and s.hits[at].places != NULL and s.hits[at].before != NULL
-                and s.hits[at].runs != NULL and s.hits[at].values != NULL)
-    return good
+    cdef bint has_memory
+    cdef offset_t capacity = max_row_entries + 1
+    s.margins = <float*>malloc((max_children + LANES) * sizeof(float))
+    has_memory = s.margins != NULL
+    for at in range(PIPELINE_DEPTH):
+        s.shared[at].positions = <index_t*>malloc(capacity * sizeof(index_t))
+        s.shared[at].counts_before = <uint64_t*>malloc(capacity * sizeof(uint64_t))
+        s.shared[at].ranges = <entry_range*>malloc(capacity * sizeof(entry_range))
+        s.shared[at].values = <float*>malloc(capacity * sizeof(float))
+        has_memory = (has_memory and s.shared[at].positions != NULL
+                      and s.shared[at].counts_before != NULL and s.shared[at].ranges != NULL
+                      and s.shared[at].values != NULL)
+    return has_memory
 
 
 cdef void release_scratch(Scratch* s) noexcept nogil:
     cdef int at
     free(s.margins)
-    for at in range(AHEAD):
-        free(s.hits[at].places)
-        free(s.hits[at].before)
-        free(s.hits[at].runs)
-        free(s.hits[at].values)
+    for at in range(PIPELINE_DEPTH):
+        free(s.shared[at].positions)
+        free(s.shared[at].counts_before)
+        free(s.shared[at].ranges)
+        free(s.shared[at].values)
 
 
 cdef class ChunkMargins:
     """The chunks of one level; see `LevelModel` for the arrays."""
 
     def __init__(self, child_indptr, intercepts, summaries, counts, children, weights,
-                 int weight_type, scales, word_indptr, summary_ranks, words, feature_indptr,
-                 entry_indptr, table):
+                 int weight_type, scales, word_indptr, summary_ranks, ranked_words, feature_indptr,
+                 entry_indptr, dense_weights):
         self.child_indptr = child_indptr
         self.intercepts = intercepts
         self.summaries = summaries
         self.summary_ranks = summary_ranks
         self.word_indptr = word_indptr
-        self.words = words
+        self.ranked_words = ranked_words
         self.feature_indptr = feature_indptr
-        self.table = None if table is None else table.view(np.uint8)
+        self.dense_weights = None if dense_weights is None else dense_weights.view(np.uint8)
         self.entry_indptr = entry_indptr
         self.counts = counts.view(np.uint8)
         self.children = children.view(np.uint8)
@@ -71,19 +81,20 @@ cdef class ChunkMargins:
         self.weight_bytes = weights.itemsize
         self.weight_type = weight_type
         self.scales = scales
-        self.few = np.diff(child_indptr).max(initial=0) <= LANES and children.itemsize == 1
+        max_children = np.diff(child_indptr).max(initial=0)
+        self.has_few_children = max_children <= LANES and children.itemsize == 1
 
-    cdef float scale_of(self, index_t parent) noexcept nogil:
+    cdef float get_scale(self, index_t parent) noexcept nogil:
         return self.scales[parent] if self.scales is not None else <float>1.0
 
-    cdef feature_set features_of(self, index_t parent) noexcept nogil:
+    cdef feature_set get_features(self, index_t parent) noexcept nogil:
         cdef feature_set features
         features.summary = &self.summaries[parent, 0]
-        features.summary_rank = &self.summary_ranks[parent, 0]
-        features.words = &self.words[self.word_indptr[parent], 0]
+        features.summary_ranks = &self.summary_ranks[parent, 0]
+        features.ranked_words = &self.ranked_words[self.word_indptr[parent], 0]
         return features
 
-    cdef chunk_entries entries_of(self, index_t parent) noexcept nogil:
+    cdef chunk_entries get_entries(self, index_t parent) noexcept nogil:
         cdef chunk_entries chunk
         cdef offset_t entry = self.entry_indptr[parent]
         chunk.counts = &self.counts[self.count_bytes * self.feature_indptr[parent]]
@@ -92,54 +103,55 @@ cdef class ChunkMargins:
         chunk.child_bytes = self.child_bytes
         chunk.weights = <const char*>&self.weights[self.weight_bytes * entry]
         chunk.weight_bytes = self.weight_bytes
-        chunk.scale = self.scale_of(parent)
+        chunk.scale = self.get_scale(parent)
         return chunk
 
-    cdef void approach(self, const lane_kernels* lanes, index_t parent, const index_t* indices,
-                       offset_t size) noexcept nogil:
-        # Ask for the words that `find` will read.
-        cdef feature_set features = self.features_of(parent)
-        lanes.approach(&features, indices, size)
+    cdef void prefetch_words(self, const lane_kernels* lanes, index_t parent,
+                             const index_t* indices, offset_t size) noexcept nogil:
+        cdef feature_set features = self.get_features(parent)
+        lanes.prefetch_words(&features, indices, size)
 
-    cdef void find(self, const lane_kernels* lanes, index_t parent, const index_t* indices,
-                   const float* data, offset_t size, Hits* hits) noexcept nogil:
-        # The features of a row that the chunk knows.
-        cdef feature_set features = self.features_of(parent)
+    cdef void find_shared_features(self, const lane_kernels* lanes, index_t parent,
+                                   const index_t* indices, const float* data, offset_t size,
+                                   SharedFeatures* shared) noexcept nogil:
+        cdef feature_set features = self.get_features(parent)
         cdef offset_t at, first = self.feature_indptr[parent]
-        size = lanes.find(&features, indices, data, size, hits.places, hits.before, hits.values)
-        hits.size = size
-        if self.table is not None:
+        size = lanes.find_shared_features(&features, indices, data, size, shared.positions,
+                                          shared.counts_before, shared.values)
+        shared.size = size
+        if self.dense_weights is not None:
             for at in range(size):
-                PREFETCH(&self.table[first + hits.places[at], 0])
+                PREFETCH(&self.dense_weights[first + shared.positions[at], 0])
         else:
             for at in range(size):
-                PREFETCH(&self.counts[self.count_bytes * (first + hits.places[at])])
+                PREFETCH(&self.counts[self.count_bytes * (first + shared.positions[at])])
 
-    cdef void locate(self, const lane_kernels* lanes, index_t parent, Hits* hits) noexcept nogil:
-        # The entries of these features.
+    cdef void find_entries(self, const lane_kernels* lanes, index_t parent,
+                           SharedFeatures* shared) noexcept nogil:
         cdef chunk_entries chunk
-        if self.table is None:
-            chunk = self.entries_of(parent)
-            lanes.locate[self.count_bytes - 1](&chunk, hits.places, hits.before, hits.size,
-                                               hits.runs)
+        if self.dense_weights is None:
+            chunk = self.get_entries(parent)
+            lanes.find_entries[self.count_bytes - 1](
+                &chunk, shared.positions, shared.counts_before, shared.size, shared.ranges)
 
-    cdef index_t add(self, const lane_kernels* lanes, index_t parent, const Hits* hits,
-                     float* margins) noexcept nogil:
-        # The margins of the parent's children, and how many they are.
+    cdef index_t compute_margins(self, const lane_kernels* lanes, index_t parent,
+                                 const SharedFeatures* shared, float* margins) noexcept nogil:
+        # Write the margins of the parent's children. Returns the number of children.
         cdef offset_t first = self.child_indptr[parent], child
         cdef index_t n_children = <index_t>(self.child_indptr[parent + 1] - first)
         cdef chunk_entries chunk
         for child in range(n_children):
             margins[child] = self.intercepts[first + child]
-        if self.table is not None:
-            lanes.margins[self.weight_type](
-                &self.table[self.feature_indptr[parent], 0], self.scale_of(parent), hits.places,
-                hits.values, hits.size, margins)
+        if self.dense_weights is not None:
+            lanes.add_dense_products[self.weight_type](
+                &self.dense_weights[self.feature_indptr[parent], 0], self.get_scale(parent),
+                shared.positions, shared.values, shared.size, margins)
             return n_children
-        chunk = self.entries_of(parent)
-        if self.few:
-            lanes.add_few[self.weight_type](&chunk, hits.runs, hits.values, hits.size, margins)
+        chunk = self.get_entries(parent)
+        if self.has_few_children:
+            lanes.add_few_entry_products[self.weight_type](&chunk, shared.ranges, shared.values,
+                                                           shared.size, margins)
         else:
-            lanes.add[self.child_bytes - 1][self.weight_type](&chunk, hits.runs, hits.values,
-                                                              hits.size, margins)
+            lanes.add_entry_products[self.child_bytes - 1][self.weight_type](
+                &chunk, shared.ranges, shared.values, shared.size, margins)
         return n_children

@@ -1,147 +1,162 @@
-"""Carry a solution of the lanes on in float64, for tolerances that float32 cannot reach.
+"""Continue training in float64, for tolerances that float32 cannot reach.
 
-The same coordinate descent as in `dual_solver`, one child at a time and without shrinking. It
-starts from the duals that the lanes have found; weights follow from these anew.
+Objective, algorithm and stopping rule are those of `dual_solver`, but children are trained one at a
+time, in float64 and without shrinking. Training starts from the duals that the float32 kernels
+found; the weights are computed from these duals again.
 """
 
 from libc.math cimport exp, log
 from libc.stdlib cimport calloc, free, malloc
 
-from skxmr._core.random cimport random_below
+from skxmr._core.random cimport draw_below
 from skxmr._core.types cimport index_t, offset_t, uint64_t
 from skxmr._linear.compact_rows cimport Cluster
 from skxmr._linear.simd.lanes cimport HINGE, LOGISTIC_LOSS, SQUARED_HINGE
-from skxmr._linear.solution cimport Costs, Solution, costs_of
+from skxmr._linear.solver_state cimport Objective, SolverState, get_lane_costs
+
+# Limit of steps per visit; the loop usually stops after a few.
+cdef enum:
+    MAX_NEWTON_STEPS = 200
 
 
-cdef struct Problem:
-    # One child in float64.
+cdef struct ChildState:
+    # Variables of one child in float64.
     double* weights            # (n_shared)
     double intercept
     double* duals              # (n_rows)
-    index_t* order             # (n_rows)
-    int lane
+    index_t* order             # (n_rows) rows, shuffled before each sweep
+    int lane                   # lane of the child in SolverState
 
 
-cdef inline double cost_of(const Solution* s, index_t i, int lane) noexcept nogil:
-    cdef const float* costs = costs_of(s, i)
-    return costs[lane] if costs else s.terms[i].cost
+cdef inline double get_cost(const SolverState* s, index_t i, int lane) noexcept nogil:
+    cdef const float* lane_costs = get_lane_costs(s, i)
+    return lane_costs[lane] if lane_costs else s.terms[i].cost
 
 
-cdef double optimal_logistic(double a, double u, double norm, double cost) noexcept nogil:
-    # The root in (0, cost) of u + norm (z - a) + log(z / (cost - z)), z = cost / (1 + exp(-t)), by
-    # Newton's steps on t, or half of the root's bracket where they leave it.
-    cdef double rest = norm * a - u, most = rest, least = rest - norm * cost
+cdef double optimize_logistic_dual(double a, double u, double squared_norm,
+                                   double cost) noexcept nogil:
+    # Return the optimal dual z in (0, cost), the root of
+    #
+    #     u + squared_norm (z - a) + log(z / (cost - z)),
+    #
+    # where a is the present dual. With z = cost / (1 + exp(-t)), this is the root of the increasing
+    # function f(t) = t + squared_norm cost / (1 + exp(-t)) - target. Newton's method finds it; the
+    # bracket [lower, upper] is bisected if a Newton step leaves it.
+    cdef double target = squared_norm * a - u
+    cdef double upper = target, lower = target - squared_norm * cost
     cdef double t = log(a / (cost - a)), s, f, newton, last
-    cdef int _round
-    for _round in range(200):
+    cdef int _step
+    for _step in range(MAX_NEWTON_STEPS):
         s = 1.0 / (1.0 + exp(-t))
-        f = t + norm * cost * s - rest
+        f = t + squared_norm * cost * s - target
         if f > 0.0:
-            most = t
+            upper = t
         if f < 0.0:
-            least = t
+            lower = t
         last = t
-        newton = t - f / (1.0 + norm * cost * s * (1.0 - s))
-        t = newton if least <= newton <= most else 0.5 * (least + most)
+        newton = t - f / (1.0 + squared_norm * cost * s * (1.0 - s))
+        t = newton if lower <= newton <= upper else 0.5 * (lower + upper)
         if t == last:
             break
-    # At its ends the logarithm would be infinite.
+    # Stay away from 0 and cost, where log(z / (cost - z)) is infinite.
     return min(max(cost / (1.0 + exp(-t)), 1e-300), cost * (1.0 - 2e-16))
 
 
-cdef void visit(const Cluster* c, const Solution* s, int loss, Problem* p, index_t i, double* top,
-                double* bottom) noexcept nogil:
-    # One step on one dual; the gradient it had widens [bottom, top].
-    cdef double y = 1.0 if s.positive[i] >> p.lane & 1 else -1.0
-    cdef double cost = cost_of(s, i, p.lane), a = p.duals[i], u = p.intercept, g, step, ridge = 0.0
-    cdef double upper = cost
+cdef void visit_row(const Cluster* c, const SolverState* s, int loss, ChildState* child, index_t i,
+                    double* max_gradient, double* min_gradient) noexcept nogil:
+    # Move the dual of one row to its optimum, and extend the range of projected gradients.
+    # The same formulas as in lane_visit.h.
+    cdef double y = 1.0 if s.positive[i] >> child.lane & 1 else -1.0
+    cdef double cost = get_cost(s, i, child.lane), a = child.duals[i], u = child.intercept
+    cdef double g, step, ridge = 0.0, upper_bound = cost
     cdef offset_t e
     for e in range(c.indptr[i], c.indptr[i + 1]):
-        u += p.weights[c.indices[e]] * c.data[e]
-    u = y * u + a * c.fold[i]
+        u += child.weights[c.indices[e]] * c.data[e]
+    u = y * u + a * c.singleton_squared_norms[i]
     if loss == LOGISTIC_LOSS:
         g = u + log(a / (cost - a))
-        step = optimal_logistic(a, u, c.norm[i], cost) - a
+        step = optimize_logistic_dual(a, u, c.squared_norms[i], cost) - a
     else:
         if loss == SQUARED_HINGE:
             ridge = 0.5 / cost
-            upper = 1e300
+            upper_bound = 1e300
         g = u - 1.0 + a * ridge
-        step = min(max(a - g / (c.norm[i] + ridge), 0.0), upper) - a
-        if (a == 0.0 and g > 0.0) or (a == upper and g < 0.0):
+        step = min(max(a - g / (c.squared_norms[i] + ridge), 0.0), upper_bound) - a
+        if (a == 0.0 and g > 0.0) or (a == upper_bound and g < 0.0):
             g = 0.0
-    top[0] = max(top[0], g)
-    bottom[0] = min(bottom[0], g)
+    max_gradient[0] = max(max_gradient[0], g)
+    min_gradient[0] = min(min_gradient[0], g)
     if step == 0.0:
         return
-    p.duals[i] = a + step
+    child.duals[i] = a + step
     step *= y
-    p.intercept += step
+    child.intercept += step
     for e in range(c.indptr[i], c.indptr[i + 1]):
-        p.weights[c.indices[e]] += step * c.data[e]
+        child.weights[c.indices[e]] += step * c.data[e]
 
 
-cdef int descend(const Cluster* c, Solution* s, int loss, Problem* p, double tol, int max_iter,
-                 uint64_t* rng) noexcept nogil:
-    # Returns the number of sweeps, one more than max_iter if they were not enough.
+cdef int solve_child(const Cluster* c, SolverState* s, int loss, ChildState* child, double tol,
+                     int max_iter, uint64_t* rng) noexcept nogil:
+    # Returns the number of sweeps, or max_iter + 1 if the tolerance was not reached.
     cdef index_t i, at, n
     cdef offset_t e
     cdef int sweep
-    cdef double a, top, bottom, cost
-    p.intercept = 0.0
+    cdef double a, max_gradient, min_gradient, cost
+    child.intercept = 0.0
     for i in range(c.n_rows):
-        a = s.duals[<offset_t>i * s.lanes + p.lane]
-        cost = cost_of(s, i, p.lane)
+        a = s.duals[<offset_t>i * s.n_lanes + child.lane]
+        cost = get_cost(s, i, child.lane)
         if loss == HINGE:
             a = min(a, cost)
         if loss == LOGISTIC_LOSS:
             a = min(max(a, 1e-12 * cost), (1.0 - 1e-12) * cost)
-        p.duals[i] = a
-        p.order[i] = i
-        a = a if s.positive[i] >> p.lane & 1 else -a
-        p.intercept += a
+        child.duals[i] = a
+        child.order[i] = i
+        a = a if s.positive[i] >> child.lane & 1 else -a
+        child.intercept += a
         for e in range(c.indptr[i], c.indptr[i + 1]):
-            p.weights[c.indices[e]] += a * c.data[e]
+            child.weights[c.indices[e]] += a * c.data[e]
     for sweep in range(max_iter):
-        top = bottom = 0.0
+        max_gradient = min_gradient = 0.0
+        # Shuffle the rows (Fisher and Yates).
         for n in range(c.n_rows - 1, 0, -1):
-            at = random_below(rng, n + 1)
-            i = p.order[at]
-            p.order[at] = p.order[n]
-            p.order[n] = i
+            at = draw_below(rng, n + 1)
+            i = child.order[at]
+            child.order[at] = child.order[n]
+            child.order[n] = i
         for at in range(c.n_rows):
-            visit(c, s, loss, p, p.order[at], &top, &bottom)
-        if top - bottom <= tol:
+            visit_row(c, s, loss, child, child.order[at], &max_gradient, &min_gradient)
+        if max_gradient - min_gradient <= tol:
             return sweep + 1
     return max_iter + 1
 
 
-cdef int refine_lanes(const Cluster* c, Solution* s, const Costs* costs, int n_lanes, double tol,
-                      int max_iter, uint64_t* rng, index_t* n_unsolved) noexcept nogil:
-    # Returns the number of sweeps, or -1 if memory ran out; duals and weights are set.
-    cdef Problem p
+cdef int refine_group(const Cluster* c, SolverState* s, const Objective* objective, int group_size,
+                      double tol, int max_iter, uint64_t* rng, index_t* n_unsolved) noexcept nogil:
+    # Replace the weights and duals in s. Adds the number of children that did not reach the
+    # tolerance to n_unsolved. Returns the largest number of sweeps, or -1 if memory runs out.
+    cdef ChildState child
     cdef index_t i, f
-    cdef int most = 0, n_sweeps
-    p.duals = <double*>malloc((c.n_rows + 1) * sizeof(double))
-    p.order = <index_t*>malloc((c.n_rows + 1) * sizeof(index_t))
-    for p.lane in range(n_lanes):
-        p.weights = <double*>calloc(c.n_shared + 1, sizeof(double))
-        if not p.weights or not p.duals or not p.order:
-            free(p.weights)
-            most = -1
+    cdef int max_sweeps = 0, n_sweeps
+    child.duals = <double*>malloc((c.n_rows + 1) * sizeof(double))
+    child.order = <index_t*>malloc((c.n_rows + 1) * sizeof(index_t))
+    for child.lane in range(group_size):
+        child.weights = <double*>calloc(c.n_shared + 1, sizeof(double))
+        if not child.weights or not child.duals or not child.order:
+            free(child.weights)
+            max_sweeps = -1
             break
-        n_sweeps = descend(c, s, costs.loss, &p, tol, max_iter, rng)
+        n_sweeps = solve_child(c, s, objective.loss, &child, tol, max_iter, rng)
         if n_sweeps > max_iter:
             n_unsolved[0] += 1
             n_sweeps = max_iter
-        most = max(most, n_sweeps)
-        s.intercepts[p.lane] = <float>p.intercept
+        max_sweeps = max(max_sweeps, n_sweeps)
+        s.intercepts[child.lane] = <float>child.intercept
         for f in range(c.n_shared):
-            s.weights[<offset_t>f * s.lanes + p.lane] = <float>p.weights[f]
+            s.weights[<offset_t>f * s.n_lanes + child.lane] = <float>child.weights[f]
         for i in range(c.n_rows):
-            s.duals[<offset_t>i * s.lanes + p.lane] = <float>p.duals[i]
-        free(p.weights)
-    free(p.duals)
-    free(p.order)
-    return most
+            s.duals[<offset_t>i * s.n_lanes + child.lane] = <float>child.duals[i]
+        free(child.weights)
+    free(child.duals)
+    free(child.order)
+    return max_sweeps

@@ -1,4 +1,4 @@
-"""Train the levels of a tree together: clusters of all levels share the workers."""
+"""Training of the levels of a tree: the clusters of all levels share the workers."""
 
 import warnings
 from typing import NamedTuple
@@ -6,72 +6,71 @@ from typing import NamedTuple
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
+from skxmr._core.node_rows import NodeRows
 from skxmr._core.progress import NO_PROGRESS
 from skxmr._core.threads import run_tasks
 from skxmr._linear.dual_solver import solve_cluster
-from skxmr._linear.level_blocks import cut_levels, cut_out
-from skxmr._linear.level_model import join_chunks
-from skxmr._linear.pruning import prune_chunk
-from skxmr._linear.weight_precision import quantise
+from skxmr._linear.level_blocks import cut_block, make_blocks
+from skxmr._linear.level_model import Chunk, join_chunks
+from skxmr._linear.weight_precision import quantize
 from skxmr._linear.weight_stores import MemoryStore
 
-# What a row costs a cluster beside the children that sweep over it, in children: its features are
-# brought in, and lanes without a child sweep too. On WordNet, 99 children took 2.7 times as long a
-# row as 16; on Debian's packages, 72 took 2.4 times, and 2 children nearly as long as 16.
-ROW_CHILDREN = 24
+# Fixed cost of a row of a cluster, in units of one child: its features are loaded, and unused lanes
+# are computed too. On WordNet, a row with 99 children took 2.7 times as long as with 16; on
+# Debian's packages, 72 children took 2.4 times as long, and 2 children almost as long as 16.
+ROW_COST = 24
 
-# Their numbers in lanes.h.
+# Numbers of the losses in simd/lanes.h.
 LOSSES = {"squared_hinge": 0, "hinge": 1, "log_loss": 2}
 
 
 class LevelProblem(NamedTuple):
-    """What the models of one level learn from.
+    """Training data of the linear models of one level.
 
     Attributes
     ----------
-    rows : tuple
-        (indptr int64, indices int32): the rows that each parent's children train on, rising.
-    targets : tuple
-        (indptr int64, indices int32): the positive rows of each child, rising.
+    rows : NodeRows
+        Rows that the children of each parent are trained on.
+    targets : NodeRows
+        Positive rows of each child.
     child_indptr : ndarray of shape (n_parents + 1,)
-        The children of each parent.
+        Start of the children of each parent.
     child_ids : ndarray of shape (n_children,)
-        How a child is named in scores.
+        Number of each child in scores.
     seed : int
-        Seeds the order of visits; each cluster has its own stream, so the result does not depend
-        on which worker takes it.
+        Seed of the order in which rows are visited. Each cluster has its own random stream, so the
+        result does not depend on the worker that trains it.
     target_costs : ndarray of float32 or None
-        Times what an error costs on each of the positive rows, as `targets` lists them.
-    max_weights : int or None
-        Most weights that are kept of each child; see `prune_level`.
+        Multiplier of the cost of errors for each entry of `targets`.
     """
 
-    rows: tuple
-    targets: tuple
+    rows: NodeRows
+    targets: NodeRows
     child_indptr: np.ndarray
     child_ids: np.ndarray
     seed: int
     target_costs: np.ndarray | None = None
-    max_weights: int | None = None
 
 
 class Solver(NamedTuple):
-    """What the linear models minimise, and how far; see `dual_solver`.
+    """Objective of the linear models, and how precisely it is minimized; see `dual_solver`.
 
     Attributes
     ----------
     loss : {"squared_hinge", "hinge", "log_loss"}
-        Loss of a row's margin.
+        Loss of the margin of a row.
     C : float
         Cost of errors.
     positive_weight : float
-        Times this on positive rows.
-    tol, max_iter : float, int
-        Tolerance and most sweeps.
+        Multiplier of the cost of errors on positive rows.
+    tol : float
+        Tolerance of the stopping rule.
+    max_iter : int
+        Maximum number of sweeps over the rows.
     weight_threshold : float
-        Smaller weights are dropped.
+        Weights with a smaller absolute value are removed after training.
     weight_dtype : {"float32", "float16", "int8"}
-        How weights are kept; see `weight_precision`.
+        Stored dtype of the weights; see `weight_precision`.
     """
 
     loss: str = "squared_hinge"
@@ -83,15 +82,27 @@ class Solver(NamedTuple):
     weight_dtype: str = "float32"
 
     def solve(self, *cluster, seed, scratch):
-        """Train the children of one cluster; see `solve_cluster` for arguments and result.
+        """Train the children of one cluster; see `solve_cluster` for the arguments.
 
-        Beside the weights, rounded to their dtype, stands their scale.
+        Returns
+        -------
+        Chunk
         """
-        loss, *how, weight_dtype = self
-        chunk = solve_cluster(*cluster, LOSSES[loss], *how, seed, scratch)
-        *before, weights, intercepts, n_iter, n_unsolved = chunk
-        rounded = quantise(weights, weight_dtype)
-        return (*before, *rounded, intercepts, n_iter, n_unsolved)
+        summary, words, counts, children, weights, intercepts, n_iter, n_unsolved = solve_cluster(
+            *cluster,
+            LOSSES[self.loss],
+            self.C,
+            self.positive_weight,
+            self.tol,
+            self.max_iter,
+            self.weight_threshold,
+            seed,
+            scratch,
+        )
+        weights, scale = quantize(weights, self.weight_dtype)
+        return Chunk(
+            summary, words, counts, children, weights, scale, intercepts, n_iter, n_unsolved
+        )
 
 
 def fit_levels(
@@ -105,83 +116,88 @@ def fit_levels(
     n_jobs=None,
     progress=NO_PROGRESS,
 ):
-    """Train every cluster of every level.
+    """Train all clusters of several levels.
 
-    Levels do not wait for each other: the root, one cluster over all rows, would keep other workers
-    idle. A task trains neighbouring clusters and is given no more than their part of the arrays, so
-    that it can run in another process.
+    Clusters of all levels are trained at the same time. Otherwise the root, a single cluster with
+    all rows, would leave the other workers idle. A task trains neighboring clusters and receives
+    only their part of the arrays, so that it can run in another process.
 
     Parameters
     ----------
-    X : tuple
-        (indptr int64, indices int32, data float32, n_features): canonical CSR rows.
+    X : Rows
+        Training rows.
     problems : list of LevelProblem
-        Levels, in any number.
+        Consecutive levels.
     solver : Solver
-        What each model minimises.
+        Objective of each linear model.
     first_level : int
-        Number of the first of them in the tree, by which the store knows it.
+        Number of the first of these levels in the tree, used as its name in the store.
     store : MemoryStore, FolderStore or None
-        Where weights go as they are made; None keeps them in memory.
+        Storage of finished weights; None keeps them in memory.
     row_costs : ndarray of shape (n_samples,), float32, or None
-        Times what an error costs on each row.
+        Multiplier of the cost of errors on each row.
     n_jobs : int or None
-        As in joblib; the result does not depend on it.
+        Number of workers, as in joblib; the result does not depend on it.
     progress : Progress
-        Told of each task that is done.
+        Is notified of each finished task.
 
     Returns
     -------
     list of LevelModel
     """
     store = store or MemoryStore(n_jobs)
-    whole = [store.level(first_level + i) for i in range(len(problems))]
-    # A cluster without rows is little work too.
-    costs = [np.diff(p.rows[0]) * (np.diff(p.child_indptr) + ROW_CHILDREN) + 1.0 for p in problems]
-    blocks = cut_levels(costs, [p.child_indptr for p in problems], **store.sizes)
-    blocks = [block for block in blocks if whole[block[0]] is None]
-    results = {block: store.find(first_level + block[0], block) for block in blocks}
-    waiting = [block for block in blocks if results[block] is None]
-    # By level, the progress of the present tasks.
-    work = np.zeros((len(waiting), len(problems)))
-    for task, (level, start, stop) in enumerate(waiting):
-        work[task, level] = costs[level][start:stop].sum()
-    on_done = progress.levels(
+    levels = [store.load_level(first_level + i) for i in range(len(problems))]
+    # A cluster without rows takes a little time, too.
+    costs = [np.diff(p.rows.indptr) * (np.diff(p.child_indptr) + ROW_COST) + 1.0 for p in problems]
+    blocks = make_blocks(
+        costs, [p.child_indptr for p in problems], store.n_blocks, store.max_children
+    )
+    blocks = [block for block in blocks if levels[block.level] is None]
+
+    def in_store(block):  # its name there
+        return block._replace(level=first_level + block.level)
+
+    results = {block: store.load_block(in_store(block)) for block in blocks}
+    untrained = [block for block in blocks if results[block] is None]
+    # Work of each task, by level.
+    work = np.zeros((len(untrained), len(problems)))
+    for task, block in enumerate(untrained):
+        work[task, block.level] = costs[block.level][block.start : block.stop].sum()
+    report_task = progress.levels(
         [len(cost) for cost in costs],
         [len(p.child_ids) for p in problems],
-        [len(p.rows[1]) for p in problems],
+        [len(p.rows.rows) for p in problems],
         work,
     )
 
-    def on_result(task, solved):
-        level, *_ = block = waiting[task]
-        kept = store.keep(first_level + level, block, solved)
-        if on_done is not None:
-            on_done(task)
-        return kept
+    def on_result(task, arrays):
+        stored = store.keep(in_store(untrained[task]), arrays)
+        if report_task is not None:
+            report_task(task)
+        return stored
 
-    # Rows stand by themselves among the arguments: backends of several processes send an argument
-    # that many tasks share once.
-    tasks = [(*X, row_costs, cut_out(problems[b[0]], *b[1:]), solver) for b in waiting]
-    solved = run_tasks(_solve_block, tasks, n_jobs, on_result=on_result)
-    results.update(zip(waiting, solved, strict=True))
-    levels = []
+    # The arrays of X are separate arguments: backends with several processes then send each of them
+    # only once.
+    tasks = [(*X, row_costs, cut_block(problems[b.level], b), solver) for b in untrained]
+    trained = run_tasks(_solve_block, tasks, n_jobs, on_result=on_result)
+    results.update(zip(untrained, trained, strict=True))
     for i, problem in enumerate(problems):
-        if whole[i] is None:
-            # A level's blocks are joined, and freed, before the next level's are touched.
-            own = [results.pop(block) for block in sorted(results) if block[0] == i]
-            whole[i] = store.join(first_level + i, own, *problem[2:4], X[3])
-        levels.append(whole[i])
+        if levels[i] is None:
+            # The blocks of a level are joined and freed before those of the next level.
+            own = [results.pop(block) for block in sorted(results) if block.level == i]
+            levels[i] = store.join(
+                first_level + i, own, problem.child_indptr, problem.child_ids, X.n_features
+            )
     return levels
 
 
 def count_sweeps(levels, max_iter):
-    """Return the largest number of sweeps of all levels; warn if `max_iter` stopped a model."""
+    """Return the maximum number of sweeps of all levels; warn if `max_iter` stopped a model."""
     n_unsolved = sum(level.n_unsolved for level in levels)
     if n_unsolved:
         warnings.warn(
-            f"{n_unsolved} linear models did not converge in max_iter={max_iter} sweeps; scaling "
-            "the rows to unit length helps, as does a larger max_iter or tol, or a smaller C.",
+            f"{n_unsolved} linear models did not converge within max_iter={max_iter} sweeps. Scale "
+            "the rows to unit length, increase max_iter or tol, or decrease C.",
             ConvergenceWarning,
             stacklevel=4,
         )
@@ -189,19 +205,20 @@ def count_sweeps(levels, max_iter):
 
 
 def _solve_block(indptr, indices, data, n_features, row_costs, block, solver):
-    # One task: it sees arrays only, so that any joblib backend can run it.
-    (row_indptr, rows), (target_indptr, target_rows), child_indptr, costs, seed, most = block
+    # One task. Its arguments are arrays, so that every joblib backend can run it.
     scratch = np.zeros(n_features, dtype=np.int32)
     chunks = []
-    for parent in range(len(child_indptr) - 1):
-        children = slice(child_indptr[parent], child_indptr[parent + 1] + 1)
-        cluster = (
-            rows[row_indptr[parent] : row_indptr[parent + 1]],
-            target_indptr[children],
-            target_rows,
-            costs,
+    for parent in range(len(block.child_indptr) - 1):
+        children = slice(block.child_indptr[parent], block.child_indptr[parent + 1] + 1)
+        chunk = solver.solve(
+            *(indptr, indices, data),
+            block.rows.of(parent),
+            block.targets.indptr[children],
+            block.targets.rows,
+            block.target_costs,
             row_costs,
+            seed=block.seed + parent,
+            scratch=scratch,
         )
-        chunk = solver.solve(indptr, indices, data, *cluster, seed=seed + parent, scratch=scratch)
-        chunks.append(chunk if most is None else prune_chunk(chunk, n_features, max_weights=most))
+        chunks.append(chunk)
     return join_chunks(chunks)

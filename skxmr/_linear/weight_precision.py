@@ -1,51 +1,53 @@
-"""The weights of a chunk in fewer bits.
+"""Storage of weights in fewer bits.
 
-A float16 keeps 11 significant bits of a weight. 8-bit integers share one scale in a chunk, the
-children of one parent: weight = scale * integer, so the error of each is at most half the scale,
-which is the chunk's largest weight / 127. Margins are sums of float32 whatever the weights are.
+A float16 has 11 significant bits. The int8 weights of a chunk share one scale: weight = scale *
+integer. The scale is the largest absolute weight / 127, so the error of a weight is at most half
+the scale. Margins are sums in float32 for every dtype of the weights.
 """
 
 import numpy as np
 
-# Their numbers in lanes.h are their places.
+# The index of each dtype is its number in simd/lanes.h.
 WEIGHT_TYPES = ("float32", "float16", "int8")
+MAX_INT8 = 127
 
 
-def quantise(weights, weight_dtype):
-    """Round weights.
+def quantize(weights, weight_dtype):
+    """Round weights to a dtype.
 
     Parameters
     ----------
     weights : ndarray of float32
-        Of one chunk.
+        Weights of one chunk.
     weight_dtype : {"float32", "float16", "int8"}
-        What is kept of them. Those too large for a float16 become its largest number.
+        Stored dtype. Weights beyond the range of float16 become its largest number.
 
     Returns
     -------
     weights : ndarray of that dtype
         Rounded to the nearest.
     scale : float
-        What they count: 1 but for int8.
+        Factor of int8 weights; 1 for others.
     """
     if weight_dtype == "float32":
         return weights, 1.0
     if weight_dtype == "float16":
-        most = np.finfo(np.float16).max
-        return np.clip(weights, -most, most).astype(np.float16), 1.0
-    scale = np.abs(weights).max(initial=0) / np.float32(127)
-    if scale == 0:  # nothing is left, or numbers too small to count
+        limit = np.finfo(np.float16).max
+        return np.clip(weights, -limit, limit).astype(np.float16), 1.0
+    scale = np.abs(weights).max(initial=0) / np.float32(MAX_INT8)
+    if scale == 0:  # no weights, or only weights that are too small for a float32 scale
         return np.zeros(len(weights), dtype=np.int8), 1.0
-    return np.clip(np.rint(weights / scale), -127, 127).astype(np.int8), float(scale)
+    integers = np.clip(np.rint(weights / scale), -MAX_INT8, MAX_INT8)
+    return integers.astype(np.int8), float(scale)
 
 
-def dequantise(weights, scale=1.0):
-    """Return what rounded weights count, as scoring does: float32.
+def dequantize(weights, scale=1.0):
+    """Return stored weights as float32, exactly as scoring uses them.
 
     Parameters
     ----------
     weights : ndarray of float32, float16 or int8
-        As `quantise` returns them.
+        Stored weights.
     scale : float or ndarray
         Their scale.
 

@@ -1,185 +1,195 @@
-"""Where finished blocks of weights wait for their level: in memory, or in files."""
+"""Storage of finished blocks of weights until their level is complete: in memory, or in files."""
 
 import json
-import os
-import shutil
 from contextlib import ExitStack
 from pathlib import Path
 
 import numpy as np
 from joblib import effective_n_jobs
 
-from skxmr._core.files import check_archive, sync_folder, to_go_on, write_whole
+from skxmr._core.files import (
+    atomic_file,
+    atomic_path,
+    check_archive,
+    remove_leftovers,
+    resumable_error,
+    sync_folder,
+)
 from skxmr._linear.array_files import ArrayFile, map_checked
 from skxmr._linear.level_model import (
-    JOINED,
-    NARROWED,
+    BLOCK_ARRAYS,
+    NARROW_ARRAYS,
     LevelModel,
     count_iterations,
-    is_dense,
+    has_dense_vectors,
     make_tables,
 )
 
-# Of a table, the offsets from the beginning of the level; all others count from a chunk's own.
-RUNNING = ("word_indptr", "feature_indptr", "entry_indptr")
+# Tables with offsets from the start of the level. Other tables count from the start of a chunk.
+LEVEL_OFFSETS = ("word_indptr", "feature_indptr", "entry_indptr")
+LEVEL_FILE = "level.json"
 
 
 class MemoryStore:
-    """Keeps blocks as they are and joins them in memory.
+    """Keep blocks in memory and join them there.
 
     Parameters
     ----------
     n_jobs : int or None
-        As in joblib. About 32 blocks a worker are made, so that one that ends early finds another.
+        Number of workers, as in joblib. About 32 blocks per worker are made, so that a worker that
+        has finished finds another block.
     """
 
+    max_children = 2**31
+
     def __init__(self, n_jobs):
-        self.sizes = {"n_blocks": 32 * effective_n_jobs(n_jobs), "max_children": 2**31}
+        self.n_blocks = 32 * effective_n_jobs(n_jobs)
 
-    def level(self, level):
-        """Return a level that is finished, or None."""
+    def load_level(self, level):
+        """Return a finished level, or None."""
 
-    def find(self, level, block):
-        """Return a block that is finished, or None."""
+    def load_block(self, block):
+        """Return a finished block, or None."""
 
-    def keep(self, level, block, solved):
-        """Take what `join_chunks` returned; what comes back is for `join`."""
-        return solved
+    def keep(self, block, arrays):
+        """Store the arrays that `join_chunks` returned; return what `join` needs."""
+        return arrays
 
     def join(self, level, blocks, child_indptr, child_ids, n_features):
-        """Return the `LevelModel` of all blocks of a level, in the order of their parents."""
+        """Return the `LevelModel` of all blocks of a level, in the order of their clusters."""
         return LevelModel.from_blocks(blocks, child_indptr, child_ids, n_features)
 
 
 class FolderStore:
-    """Writes blocks to files as they are finished, and joins them there, block by block.
+    """Write finished blocks to files, and join them to levels there.
 
-    A block or a level is there whole or not at all: it is written under another name, brought to
-    the disk, and renamed. What is there is not trained again. No more than a block of weights is in
-    memory; the arrays of the levels that `join` returns are maps of their files.
+    A block or a level is either complete or absent. Complete ones are not trained again. At most
+    one block of weights is in memory. The arrays of the levels that `join` returns are memory maps.
 
     Parameters
     ----------
     path : path-like
-        A folder; made if it is not there.
+        Folder; created if it does not exist.
     """
 
-    # The same for any number of workers: another may go on. A thousand labels in 100 megabytes.
-    sizes = {"n_blocks": 256, "max_children": 2**13}
+    # The same for any number of workers, because a fit may be resumed with another number.
+    # A thousand labels take about 100 megabytes.
+    n_blocks = 256
+    max_children = 2**13
 
     def __init__(self, path):
         self.path = Path(path)
         self.path.mkdir(exist_ok=True)
-        for rest in self.path.glob("*.part"):
-            shutil.rmtree(rest) if rest.is_dir() else rest.unlink()
+        remove_leftovers(self.path)
 
-    def level(self, level):
-        """Return a level that is finished, checked, or None."""
-        folder = self.path / f"level-{level}"
+    def load_level(self, level):
+        """Return a finished level after checking its files, or None."""
+        folder = self._level_folder(level)
         if not folder.is_dir():
             return None
-        made = json.loads((folder / "level.json").read_text(encoding="utf-8"))
-        return _map(folder, made, map_checked)
+        info = json.loads((folder / LEVEL_FILE).read_text(encoding="utf-8"))
+        return _map_level(folder, info, map_checked)
 
-    def find(self, level, block):
-        """Return the file of a block that is finished, checked, or None."""
-        file = self._file(level, block)
+    def load_block(self, block):
+        """Return the file of a finished block after checking it, or None."""
+        file = self._block_file(block)
         if not file.exists():
             return None
-        check_archive(file, "its clusters are trained anew, all others are kept")
+        check_archive(file, "its clusters are trained again, all others are kept")
         return file
 
-    def keep(self, level, block, solved):
+    def keep(self, block, arrays):
         """Write a block; return its file."""
-        file = self._file(level, block)
+        path = self._block_file(block)
         try:
-            write_whole(file, lambda opened: np.savez(opened, **solved))
+            with atomic_file(path) as file:
+                np.savez(file, **arrays)
         except OSError as error:
-            raise to_go_on(error, self.path) from error
-        return file
+            raise resumable_error(error, self.path) from error
+        return path
 
     def join(self, level, blocks, child_indptr, child_ids, n_features):
-        """Write the arrays of a level from the files of its blocks, and remove these."""
-        folder = self.path / f"level-{level}"
-        part = folder.with_suffix(".part")
+        """Write the arrays of a level from the files of its blocks, then remove these files."""
+        folder = self._level_folder(level)
         try:
-            shutil.rmtree(part, ignore_errors=True)
-            part.mkdir()
-            made = _join(part, blocks, child_indptr, child_ids, n_features)
-            write_whole(part / "level.json", lambda file: file.write(json.dumps(made).encode()))
-            sync_folder(part)
-            os.rename(part, folder)
-            sync_folder(self.path)  # before the blocks go
+            # A level is whole and safe on the disk before its blocks are removed.
+            with atomic_path(folder) as part:
+                part.mkdir()
+                info = _join_files(part, blocks, child_indptr, child_ids, n_features)
+                with atomic_file(part / LEVEL_FILE) as file:
+                    file.write(json.dumps(info).encode())
+                sync_folder(part)
         except OSError as error:
-            shutil.rmtree(part, ignore_errors=True)
-            raise to_go_on(error, self.path) from error
+            raise resumable_error(error, self.path) from error
         for file in blocks:
             file.unlink()
-        return _map(folder, made, lambda file, _: np.load(file, mmap_mode="r"))
+        return _map_level(folder, info, lambda file, _: np.load(file, mmap_mode="r"))
 
-    def _file(self, level, block):
-        _, start, stop = block
-        return self.path / f"level-{level}-{start}-{stop}.npz"
+    def _level_folder(self, level):
+        return self.path / f"level-{level}"
+
+    def _block_file(self, block):
+        return self.path / f"level-{block.level}-{block.start}-{block.stop}.npz"
 
 
-def _map(folder, made, map_file):
+def _map_level(folder, info, map_file):
     arrays, tables = (
-        {name: map_file(folder / f"{name}.npy", crc32) for name, crc32 in made[kind].items()}
+        {name: map_file(folder / f"{name}.npy", crc32) for name, crc32 in info[kind].items()}
         for kind in ("arrays", "tables")
     )
-    counts = (made[name] for name in ("n_features", "n_iter", "n_unsolved"))
+    counts = (info[name] for name in ("n_features", "n_iter", "n_unsolved"))
     return LevelModel(arrays, *counts, tables)
 
 
-def _join(folder, blocks, child_indptr, child_ids, n_features):
-    # Write the arrays and tables of a level, and return what its LevelModel needs beside them.
-    widths, n_chunk_features = _widths(blocks)
-    dense = is_dense(np.diff(child_indptr).max(), n_chunk_features)
-    with ExitStack() as opened:
-        files, counts = _join_blocks(folder, blocks, dense, widths, opened)
+def _join_files(folder, blocks, child_indptr, child_ids, n_features):
+    # Write the arrays and tables of a level. Return their checksums and the counts of the level.
+    dtypes, n_chunk_features = _inspect_blocks(blocks)
+    dense = has_dense_vectors(np.diff(child_indptr).max(), n_chunk_features)
+    with ExitStack() as stack:
+        files, counts = _append_blocks(folder, blocks, dense, dtypes, stack)
         for name, values in (("child_indptr", child_indptr), ("child_ids", child_ids)):
             file = ArrayFile(folder / f"{name}.npy", values)
-            files[name] = opened.enter_context(file)
+            files[name] = stack.enter_context(file)
             file.append(values)
     n_iter, n_unsolved = count_iterations(counts)
-    in_arrays = {"child_indptr", "child_ids", *JOINED}
+    array_names = {"child_indptr", "child_ids", *BLOCK_ARRAYS}
     return {
-        "arrays": {name: file.crc32 for name, file in files.items() if name in in_arrays},
-        "tables": {name: file.crc32 for name, file in files.items() if name not in in_arrays},
+        "arrays": {name: file.crc32 for name, file in files.items() if name in array_names},
+        "tables": {name: file.crc32 for name, file in files.items() if name not in array_names},
         "n_features": int(n_features),
         "n_iter": n_iter,
         "n_unsolved": n_unsolved,
     }
 
 
-def _join_blocks(folder, blocks, dense, widths, opened):
-    files, counts, ends = {}, [], dict.fromkeys(RUNNING, 0)
+def _append_blocks(folder, blocks, dense, dtypes, stack):
+    files, counts, ends = {}, [], dict.fromkeys(LEVEL_OFFSETS, 0)
     for number, file in enumerate(blocks):
         with np.load(file) as block:
-            part = {name: block[name] for name in block.files}
-        counts.append({name: part.pop(name) for name in ("n_iter", "n_unsolved")})
-        part |= make_tables({**part, "words": np.append(part["words"], np.uint64(0))}, dense)
-        for name in ends.keys() & part.keys():
-            part[name] = part[name][min(number, 1) :] + ends[name]
-            ends[name] = part[name][-1]
-        del part["words"]  # they stand beside their ranks
-        part["ranked_words"] = part["ranked_words"][:-1]
-        for name, values in part.items():
+            arrays = {name: block[name] for name in block.files}
+        counts.append({name: arrays.pop(name) for name in ("n_iter", "n_unsolved")})
+        arrays |= make_tables({**arrays, "words": np.append(arrays["words"], np.uint64(0))}, dense)
+        for name in ends.keys() & arrays.keys():
+            arrays[name] = arrays[name][min(number, 1) :] + ends[name]
+            ends[name] = arrays[name][-1]
+        del arrays["words"]  # `ranked_words` contains them
+        arrays["ranked_words"] = arrays["ranked_words"][:-1]
+        for name, values in arrays.items():
             if name not in files:
-                file = ArrayFile(folder / f"{name}.npy", values, widths.get(name))
-                files[name] = opened.enter_context(file)
+                file = ArrayFile(folder / f"{name}.npy", values, dtypes.get(name))
+                files[name] = stack.enter_context(file)
             files[name].append(values)
     files["ranked_words"].append(np.zeros((1, 2)))
     return files, counts
 
 
-def _widths(blocks):
-    # Whether 8 bits are enough for a whole level, and how many features its chunks have.
-    dtypes = {name: [] for name in NARROWED}
+def _inspect_blocks(blocks):
+    # Smallest sufficient dtypes for the whole level, and the number of features of all its chunks.
+    dtypes = {name: [] for name in NARROW_ARRAYS}
     n_chunk_features = 0
     for file in blocks:
         with np.load(file) as block:
-            for name in NARROWED:
+            for name in NARROW_ARRAYS:
                 values = block[name]
                 dtypes[name].append(values.dtype)
                 n_chunk_features += len(values) if name == "entry_counts" else 0

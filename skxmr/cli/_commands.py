@@ -6,11 +6,13 @@ from typing import NamedTuple
 
 import numpy as np
 
+from skxmr._core.array_folder import check_place
+from skxmr._core.model_folder import FORMAT
 from skxmr._core.version import __version__
 from skxmr.cli._data_files import DataFormat, read_training_file
 from skxmr.indexing import HierarchicalLabelTree
 from skxmr.metrics import label_propensities, ndcg_at_k, precision_at_k, psprecision_at_k
-from skxmr.persistence import FORMAT, check_place, load_extras, load_model, save_model
+from skxmr.persistence import load_extras, load_model, save_model
 from skxmr.xr_linear import PRESET_NAMES, XRLinearClassifier, preset
 
 DESCRIPTION = """\

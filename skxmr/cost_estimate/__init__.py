@@ -5,10 +5,16 @@ The number of weights decides, and nothing but training tells it. So clusters of
 (`level_costs`); bytes and seconds of all arrays and stages follow (`memory`, `time`).
 """
 
-from skxmr.cost_estimate._estimation import CostEstimationMixin
+from skxmr.cost_estimate._estimation import CostEstimate, estimate_costs
 from skxmr.cost_estimate._limits import refuse_if_too_large
 from skxmr.cost_estimate._memory import MemoryEstimate
 from skxmr.cost_estimate._time import TimeEstimate
 
 # Other packages of skxmr use the rest.
-__all__ = ["CostEstimationMixin", "MemoryEstimate", "TimeEstimate", "refuse_if_too_large"]
+__all__ = [
+    "CostEstimate",
+    "MemoryEstimate",
+    "TimeEstimate",
+    "estimate_costs",
+    "refuse_if_too_large",
+]

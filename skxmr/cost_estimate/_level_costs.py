@@ -8,7 +8,7 @@ from skxmr._linear import Solver
 from skxmr.cost_estimate._label_rows import LabelRows
 from skxmr.cost_estimate._sampled_tree import sample_tree
 from skxmr.cost_estimate._trial_training import MEASURED, TrialTrainer, join_seconds
-from skxmr.indexing import LabelHierarchy, trees_in_turn
+from skxmr.indexing import LabelHierarchy, expand_label_trees
 
 
 class LevelCosts(NamedTuple):
@@ -114,12 +114,12 @@ def measure_costs(classifier, X, Y):
     solver = Solver(**{name: getattr(classifier, name) for name in Solver._fields})
     trainer = TrialTrainer(rows, solver, classifier.relevance_norm)
     shape = {name: getattr(classifier, name) for name in ("branching_factor", "max_leaf_size")}
-    kinds = trees_in_turn(classifier.label_tree, classifier.n_trees)
+    kinds = expand_label_trees(classifier.label_tree, classifier.n_trees)
     found = {}
     for kind in kinds:
         if id(kind) not in found:
             drawn = sample_tree(rows, kind, **shape)
-            levels = _train(trainer, drawn, classifier.max_weights_per_label)
+            levels = _train(trainer, drawn, None)
             found[id(kind)] = TreeCosts(levels, drawn.seconds)
     entries = seconds = 0.0
     if any(not isinstance(kind, LabelHierarchy) for kind in kinds):

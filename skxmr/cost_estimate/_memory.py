@@ -5,7 +5,7 @@ from typing import NamedTuple
 from joblib import effective_n_jobs
 
 from skxmr._linear import FolderStore
-from skxmr._linear.level_model import DENSE_CHILDREN, is_dense
+from skxmr._linear.level_model import DENSE_CHILDREN, has_dense_vectors
 
 # Bits of a summary stand for so many features; see `feature_sets`.
 SUMMARY_FEATURES = 64 * 64
@@ -112,7 +112,7 @@ def pair_bytes(targets, n_pairs):
 
 def has_vectors(level, kept):
     """Return whether a level of these costs is scored from dense vectors."""
-    return is_dense(level.width, level.kept_features if kept else level.features)
+    return has_dense_vectors(level.width, level.kept_features if kept else level.features)
 
 
 def _of_tree(tree, costs, n_workers, to_files):
@@ -123,8 +123,8 @@ def _of_tree(tree, costs, n_workers, to_files):
     tables = [_table_bytes(level, costs, kept=True) for level in tree.levels]
     if to_files:
         # A block of weights a worker, in chunks and joined; or a block and its tables.
-        share = 1 / FolderStore.sizes["n_blocks"]
-        most = FolderStore.sizes["max_children"]
+        share = 1 / FolderStore.n_blocks
+        most = FolderStore.max_children
         blocks = [
             min(1.0, max(share, 1 / level.n_parents), most / level.n_children) * (size + table)
             for level, size, table in zip(tree.levels, kept, tables, strict=True)

@@ -8,7 +8,6 @@ import scipy.sparse as sp
 
 from skxmr._core.arrays import csr_of, offsets_of
 from skxmr._linear.level_model import LevelModel, join_chunks
-from skxmr._linear.pruning import prune_chunk
 
 # Children that are trained of a wide cluster, and visits of entries, once for 16 children, that a
 # trial may have in a sweep; a larger cluster is trained on a part of its rows.
@@ -177,8 +176,7 @@ class TrialTrainer:
         cluster = (part.astype(np.int32), *targets, costs, None)
         chunk = self.solver.solve(*self.rows.arrays[:3], *cluster, seed=0, scratch=self.scratch)
         seconds = share * (time.process_time() - begun)
-        n_features = self.rows.arrays[3]
-        kept = chunk if max_weights is None else prune_chunk(chunk, n_features, 0.0, max_weights)
+        kept = chunk
         values = [seconds]
         for made in (chunk, kept):
             values.append(share * len(made[4]))

@@ -1,33 +1,44 @@
-"""Stage 1, semantic label indexing: represent labels, and group them into a tree of clusters."""
+"""Stage 1, label indexing: compute label features, and group labels into a tree of clusters.
+
+The modules, in the order of the computation:
+
+- Label features: `_positive_instances` (PIFA, PII), `_label_spectrum`, `_label_feature_union`;
+  `_label_features` checks and computes all of them.
+- Clustering of one cluster: `_kmeans`, `_balanced_kmeans`, `_splitters`.
+- Division of all labels into a tree: `_balanced_tree`, `_unbalanced_tree`, `_huffman_tree`;
+  `_clusterings` selects one of them.
+- Result: `_label_hierarchy`. New labels find their leaf cluster by `_routing`.
+- Interfaces: `_label_tree` is the scikit-learn transformer. `_indexing_options` and
+  `_build_hierarchies` are what the classifier calls.
+"""
 
 from skxmr.indexing._aggregate import aggregate
-from skxmr.indexing._hierarchical_clustering import (
-    KMeansBisector,
-    cut_evenly,
-    hierarchy_of_counts,
-    part_sizes,
-    random_hierarchy,
-    split_counts,
+from skxmr.indexing._balanced_tree import build_balanced_hierarchy as hierarchy_of_counts
+from skxmr.indexing._balanced_tree import build_random_hierarchy as random_hierarchy
+from skxmr.indexing._balanced_tree import cut_evenly
+from skxmr.indexing._balanced_tree import divide_evenly as part_sizes
+from skxmr.indexing._balanced_tree import plan_branching as split_counts
+from skxmr.indexing._build_hierarchies import build_hierarchies
+from skxmr.indexing._indexing_options import (
+    IndexingOptions,
+    check_indexing_options,
+    check_label_trees,
+    expand_label_trees,
 )
 from skxmr.indexing._label_feature_union import LabelFeatureUnion
-from skxmr.indexing._label_features import positive_instance_features, positive_instance_indices
+from skxmr.indexing._label_features import LABEL_FEATURES, check_label_features
+from skxmr.indexing._label_features import MAX_PIFA_ENTRIES as CLUSTERED_ENTRIES
 from skxmr.indexing._label_hierarchy import LabelHierarchy
-from skxmr.indexing._label_index import (
-    check_features_are_used,
-    check_label_trees,
-    index_labels,
-    label_indexing,
-    trees_in_turn,
-)
-from skxmr.indexing._label_representations import (
-    CLUSTERED_ENTRIES,
-    REPRESENTATIONS,
-    check_label_features,
-)
 from skxmr.indexing._label_spectrum import label_spectrum
 from skxmr.indexing._label_tree import HierarchicalLabelTree
+from skxmr.indexing._positive_instances import (
+    positive_instance_features,
+    positive_instance_indices,
+)
+from skxmr.indexing._splitters import KMeansBisector
 
-# Other packages of skxmr use the rest.
+# Names that are imported above but not listed here are for other packages of skxmr. Names imported
+# with `as` are aliases that only skxmr.cost_estimate uses.
 __all__ = [
     "HierarchicalLabelTree",
     "LabelFeatureUnion",

@@ -1,9 +1,9 @@
-"""Sums of sparse rows by group: the features of each label's positive rows.
+"""Sum sparse rows by group: the vector of a label is the sum of its positive rows.
 
-Gustavson's algorithm (1978, "Two fast algorithms for sparse matrices", ACM TOMS 4) for the product
-of an indicator's transpose and X, a label at a time: rows are added up in a dense array, and a
-bitmap of the features that were touched, with a summary bit for each of its words, gives them back
-in order without sorting. Of each sum the largest entries are kept, scaled to unit l2 norm.
+Algorithm: Gustavson (1978), "Two fast algorithms for sparse matrices", ACM TOMS 4, for the product
+Y.T @ X, one label at a time. Rows are added in a dense array. A bitmap marks the nonzero features,
+and a summary has one bit per nonzero word of the bitmap, so the features are read in order without
+sorting. The largest entries of each sum are kept and scaled to unit l2 norm.
 """
 
 import numpy as np
@@ -13,21 +13,22 @@ from libc.math cimport fabsf, sqrt
 from skxmr._core.types cimport index_t, offset_t, uint64_t
 
 
-# Where the lowest bit is, by its product with a de Bruijn sequence (Leiserson, Prokop, Randall
-# 1998, "Using de Bruijn sequences to index a 1 in a computer word"): no branch to predict.
+# Position of the lowest bit of a word, by multiplication with a de Bruijn sequence: no branches.
+# Leiserson, Prokop, Randall (1998), "Using de Bruijn sequences to index a 1 in a computer word".
 cdef uint64_t DE_BRUIJN = <uint64_t>0x03F79D71B4CB0A89
-cdef index_t[64] BIT_OF_PRODUCT
+cdef index_t[64] BIT_POSITIONS
 for _bit in range(64):
-    BIT_OF_PRODUCT[<uint64_t>(DE_BRUIJN << <int>_bit) >> 58] = _bit
+    BIT_POSITIONS[<uint64_t>(DE_BRUIJN << <int>_bit) >> 58] = _bit
 
 
-cdef inline index_t lowest_bit(uint64_t word) noexcept nogil:
-    return BIT_OF_PRODUCT[((word & (~word + 1)) * DE_BRUIJN) >> 58]
+cdef inline index_t find_lowest_bit(uint64_t word) noexcept nogil:
+    return BIT_POSITIONS[((word & (~word + 1)) * DE_BRUIJN) >> 58]
 
 
-cdef offset_t take(index_t n_summary, uint64_t* summary, uint64_t* words, float* total,
-                   index_t* indices, float* data) noexcept nogil:
-    # Write the sum in the order of features, and clear what it touched.
+cdef offset_t extract_sum(index_t n_summary, uint64_t* summary, uint64_t* words, float* total,
+                          index_t* indices, float* data) noexcept nogil:
+    # Write the sum as a sparse vector with sorted features, and set all arrays of the sum to 0.
+    # Returns the number of entries.
     cdef offset_t n = 0
     cdef index_t s, word, feature
     cdef uint64_t bits, left
@@ -35,12 +36,12 @@ cdef offset_t take(index_t n_summary, uint64_t* summary, uint64_t* words, float*
         bits = summary[s]
         summary[s] = 0
         while bits:
-            word = 64 * s + lowest_bit(bits)
+            word = 64 * s + find_lowest_bit(bits)
             bits &= bits - 1
             left = words[word]
             words[word] = 0
             while left:
-                feature = 64 * word + lowest_bit(left)
+                feature = 64 * word + find_lowest_bit(left)
                 left &= left - 1
                 indices[n] = feature
                 data[n] = total[feature]
@@ -49,8 +50,8 @@ cdef offset_t take(index_t n_summary, uint64_t* summary, uint64_t* words, float*
     return n
 
 
-cdef float nth_largest(float* values, offset_t n, offset_t nth) noexcept nogil:
-    # Hoare's quickselect; reorders values.
+cdef float find_nth_largest(float* values, offset_t n, offset_t nth) noexcept nogil:
+    # Hoare's quickselect, counting from 0; reorders values.
     cdef offset_t lo = 0, hi = n - 1, i, j
     cdef float pivot
     while lo < hi:
@@ -75,28 +76,30 @@ cdef float nth_largest(float* values, offset_t n, offset_t nth) noexcept nogil:
     return values[nth]
 
 
-cdef offset_t finish(index_t* indices, float* data, offset_t n, offset_t most,
-                     float* scratch) noexcept nogil:
-    # Keep the `most` largest in size, of equal ones the first, and scale to unit norm.
-    cdef offset_t e, kept = 0, equal_left = most
-    cdef float least
+cdef offset_t truncate_and_normalize(index_t* indices, float* data, offset_t n,
+                                     offset_t max_entries, float* scratch) noexcept nogil:
+    # Keep the max_entries largest absolute values, equal ones by increasing feature, and scale the
+    # vector to unit norm. Returns the number of entries.
+    cdef offset_t e, n_kept = 0, n_ties = max_entries
+    cdef float smallest
     cdef double norm = 0.0
-    if n > most:
+    if n > max_entries:
         for e in range(n):
             scratch[e] = fabsf(data[e])
-        least = nth_largest(scratch, n, most - 1)
+        smallest = find_nth_largest(scratch, n, max_entries - 1)
+        # n_ties: how many entries equal to the smallest kept value can be kept.
         for e in range(n):
-            equal_left -= fabsf(data[e]) > least
+            n_ties -= fabsf(data[e]) > smallest
         for e in range(n):
-            if fabsf(data[e]) == least:
-                equal_left -= 1
-                if equal_left < 0:
+            if fabsf(data[e]) == smallest:
+                n_ties -= 1
+                if n_ties < 0:
                     continue
-            if fabsf(data[e]) >= least:
-                indices[kept] = indices[e]
-                data[kept] = data[e]
-                kept += 1
-        n = kept
+            if fabsf(data[e]) >= smallest:
+                indices[n_kept] = indices[e]
+                data[n_kept] = data[e]
+                n_kept += 1
+        n = n_kept
     for e in range(n):
         norm += <double>data[e] * data[e]
     norm = 1.0 / sqrt(norm) if norm > 0.0 else 1.0
@@ -113,17 +116,28 @@ def aggregate(
     const index_t[::1] indices,        # IN
     const float[::1] data,             # IN
     index_t n_features,
-    offset_t n_entries,                # no less than the entries that all sums keep
-    offset_t most,                     # entries kept of a sum, those of the largest size
+    offset_t n_entries,                # at least the number of entries of all results
+    offset_t max_entries,              # maximum number of entries per group, the largest ones
 ):
-    """Return the unit sums of the weighted rows of each group: (counts, indices, data)."""
+    """Return the sum of the weighted rows of each group, scaled to unit l2 norm.
+
+    Returns
+    -------
+    counts : ndarray of shape (n_groups,), int64
+        Number of entries per group.
+    indices : ndarray of int32
+        Features of the entries, increasing in each group.
+    data : ndarray of float32
+        Values of the entries.
+    """
     cdef index_t n_groups = <index_t>(group_indptr.shape[0] - 1), group, row, f
     cdef index_t n_words = (n_features + 63) // 64
     cdef index_t n_summary = (n_words + 63) // 64
     cdef offset_t at, e, size = 0
     cdef float weight
     counts = np.empty(n_groups, dtype=np.int64)
-    # A sum is whole until its largest entries are chosen. What is not written takes no memory.
+    # + n_features: a sum is written completely before its largest entries are selected. Pages that
+    # are never written do not use memory.
     sum_indices = np.empty(n_entries + n_features, dtype=np.int32)
     sum_data = np.empty(n_entries + n_features, dtype=np.float32)
     cdef offset_t[::1] count = counts
@@ -143,9 +157,9 @@ def aggregate(
                     total[f] += weight * data[e]
                     words[f >> 6] |= <uint64_t>1 << (f & 63)
                     summary[f >> 12] |= <uint64_t>1 << ((f >> 6) & 63)
-            count[group] = take(n_summary, &summary[0], &words[0], &total[0], &out_indices[size],
-                                &out_data[size])
-            count[group] = finish(&out_indices[size], &out_data[size], count[group], most,
-                                  &scratch[0])
+            count[group] = extract_sum(n_summary, &summary[0], &words[0], &total[0],
+                                       &out_indices[size], &out_data[size])
+            count[group] = truncate_and_normalize(&out_indices[size], &out_data[size],
+                                                  count[group], max_entries, &scratch[0])
             size += count[group]
     return counts, sum_indices[:size], sum_data[:size]

@@ -1,4 +1,4 @@
-"""Several label representations as one."""
+"""Several kinds of label features combined into one."""
 
 from numbers import Real
 
@@ -7,33 +7,36 @@ import scipy.sparse as sp
 from sklearn.base import BaseEstimator
 from sklearn.utils._param_validation import StrOptions
 
-from skxmr.indexing._label_features import as_float32_rows, unit_rows
+from skxmr.indexing._normalization import as_float32_rows, normalize_rows
 
 
 class LabelFeatureUnion(BaseEstimator):
-    """Several label representations joined side by side, or averaged.
+    """Concatenate or average several kinds of label features.
 
-    Each part's rows are scaled to unit l2 norm and then by the weight of the part; they are joined
-    or summed, and scaled to unit norm again. A label without features in one part lives by the
-    others: text of labels helps where positive rows are few, and positive rows where the text
-    says little.
+    The rows of each part are scaled to unit l2 norm and multiplied by the weight of the part. The
+    parts are then concatenated or summed, and the rows are scaled to unit l2 norm again. If a label
+    has no features in one part, the other parts determine its vector. Texts of labels, for example,
+    help labels with few positive rows, and positive rows help labels with short texts.
 
     Parameters
     ----------
     parts : list
-        Representations: names, matrices, callables or unions, whatever `label_features` of
-        `XRLinearClassifier` takes.
+        Label features to combine. Entries are names, matrices, callables or unions: all values that
+        `label_features` of `XRLinearClassifier` accepts.
     how : {"join", "mean"}, default="join"
-        "join" keeps a feature of each part apart: the product of two labels is the mean of their
-        products in the parts. "mean" sums equal columns; all parts must have them in common, as
-        "pifa" and the labels' own texts have where one vectoriser made both.
+        Method of combination:
+
+        - "join" concatenates the columns of the parts. The product of two label vectors is the
+          weighted mean of their products in the parts.
+        - "mean" sums the parts column by column. All parts must have the same columns, for example
+          "pifa" and the texts of labels if the same vectorizer computed both.
     weights : array-like of shape (n_parts,) or None, default=None
-        Weight of each part, from 0 up, not all 0; None is 1 each. With "join" a part counts by
-        the square of its weight.
+        Weight of each part, at least 0 and not all 0. None gives each part the weight 1. With
+        "join", the influence of a part grows with the square of its weight.
 
     See Also
     --------
-    XRLinearClassifier : Takes such a union as `label_features`.
+    XRLinearClassifier : Accepts a union as `label_features`.
 
     Examples
     --------
@@ -59,92 +62,51 @@ class LabelFeatureUnion(BaseEstimator):
         self.how = how
         self.weights = weights
 
+    def _check_parameters(self, name):
+        """Raise a ValueError, with the union called `name`, unless all parameters are valid.
 
-def check_union(union, name):
-    """Refuse a union of bad parameters; its parts are not looked at.
+        The parts themselves are not checked.
+        """
+        self._validate_params()
+        if not self.parts:
+            raise ValueError(f"{name}.parts must contain at least one entry; got {self.parts}.")
+        if self.weights is None:
+            return
+        if not (
+            len(self.weights) == len(self.parts)
+            and all(isinstance(weight, Real) and 0 <= weight < np.inf for weight in self.weights)
+            and any(self.weights)
+        ):
+            raise ValueError(
+                f"{name}.weights must be {len(self.parts)} finite numbers, one per part, at least "
+                f"0 and not all 0; got {self.weights!r}."
+            )
 
-    Parameters
-    ----------
-    union : LabelFeatureUnion
-        As the user made it.
-    name : str
-        What to call it in errors.
-
-    Raises
-    ------
-    ValueError
-        If there are no parts, `how` is unknown, or the weights do not fit.
-    """
-    union._validate_params()
-    if not union.parts:
-        raise ValueError(f"{name}.parts must hold at least one representation; got {union.parts}.")
-    if union.weights is None:
-        return
-    weights = union.weights
-    if not (
-        len(weights) == len(union.parts)
-        and all(isinstance(w, Real) and 0 <= w < np.inf for w in weights)
-        and any(weights)
-    ):
-        raise ValueError(
-            f"{name}.weights must be {len(union.parts)} finite numbers, one for each part, from 0 "
-            f"up and not all 0; got {weights!r}."
-        )
+    def _combine(self, features):
+        """Combine one matrix of unit float32 rows per part; the result is sparse if a part is."""
+        if self.how == "mean":
+            check_equal_widths([Z.shape[1] for Z in features], "label_features")
+        weights = np.ones(len(features)) if self.weights is None else self.weights
+        is_sparse = any(sp.issparse(Z) for Z in features)
+        scaled = [
+            (sp.csr_array(Z) if is_sparse else Z) * np.float32(weight)
+            for Z, weight in zip(features, weights, strict=True)
+        ]
+        if self.how == "mean":
+            Z = sum(scaled[1:], start=scaled[0])
+        else:
+            Z = sp.hstack(scaled, format="csr") if is_sparse else np.hstack(scaled)
+        return normalize_rows(as_float32_rows(Z))
 
 
-def check_widths(widths, name):
-    """Refuse to average parts that differ in width.
+def check_equal_widths(widths, name):
+    """Raise a ValueError if two parts of a union to be averaged differ in their number of features.
 
-    Parameters
-    ----------
-    widths : list of int or None
-        Number of features of each part, None where not known yet.
-    name : str
-        What to call the union in errors.
-
-    Raises
-    ------
-    ValueError
-        If two known widths differ.
+    `widths` contains None for each part whose number of features is not known yet.
     """
     if len({width for width in widths if width is not None}) > 1:
         shown = ", ".join("?" if width is None else str(width) for width in widths)
         raise ValueError(
-            f"{name}.how='mean' needs parts of equally many features; they have {shown}. "
-            "how='join' takes parts of any width."
+            f"{name}.parts must have equal numbers of features if how='mean'; got {shown}. Use "
+            "how='join' to combine parts of different widths."
         )
-
-
-def unite(union, features):
-    """Join or average features.
-
-    Parameters
-    ----------
-    union : LabelFeatureUnion
-        What to do; `check_union` has passed it.
-    features : list of {ndarray, csr_array}
-        Unit rows in float32, one matrix for each part.
-
-    Returns
-    -------
-    Z : {ndarray, csr_array} of shape (n_labels, n_features)
-        Unit rows, float32; sparse if a part is.
-
-    Raises
-    ------
-    ValueError
-        If parts to be averaged differ in width.
-    """
-    if union.how == "mean":
-        check_widths([Z.shape[1] for Z in features], "label_features")
-    weights = np.ones(len(features)) if union.weights is None else union.weights
-    sparse = any(sp.issparse(Z) for Z in features)
-    scaled = [
-        (sp.csr_array(Z) if sparse else Z) * np.float32(weight)
-        for Z, weight in zip(features, weights, strict=True)
-    ]
-    if union.how == "mean":
-        Z = sum(scaled[1:], start=scaled[0])
-    else:
-        Z = sp.hstack(scaled, format="csr") if sparse else np.hstack(scaled)
-    return unit_rows(as_float32_rows(Z))

@@ -1,178 +1,142 @@
-"""Labels represented by their positive rows."""
+"""The parameter `label_features` of the classifier: check its value, compute the matrix."""
 
-import itertools
+from sklearn.utils import check_array
 
-import numpy as np
-import scipy.sparse as sp
-from joblib import effective_n_jobs
+from skxmr._core.validation import FLOATS
+from skxmr.indexing._label_feature_union import LabelFeatureUnion, check_equal_widths
+from skxmr.indexing._label_spectrum import label_spectrum
+from skxmr.indexing._normalization import as_float32_rows, normalize_rows
+from skxmr.indexing._positive_instances import (
+    positive_instance_features,
+    positive_instance_indices,
+)
 
-from skxmr._core.arrays import csr_of, offsets_of
-from skxmr._core.threads import run_tasks
-from skxmr._core.validation import as_row_arrays
-from skxmr.indexing._aggregate import aggregate
-
-
-def positive_instance_features(X, Y, *, max_entries=None, n_jobs=None):
-    """Represent each label by the features of its positive rows (PIFA).
-
-    Positive instance feature aggregation: the rows of `Y` are scaled to unit l2 norm, so that a
-    row with many labels says less about each; a label is the sum of its rows of `X` under these
-    weights, scaled to unit l2 norm. See Yu, Zhong, Zhang, Chang, Dhillon (2022), "PECOS:
-    Prediction for Enormous and Correlated Output Spaces", JMLR 23(98), section 3.
-
-    Parameters
-    ----------
-    X : sparse matrix of shape (n_samples, n_features)
-        Rows, floating point.
-    Y : sparse matrix of shape (n_samples, n_labels)
-        0/1 indicator of the labels of each row, without stored zeros.
-    max_entries : int or None, default=None
-        Most features kept of a label, those of the largest size; None keeps all. Fewer is faster to
-        cluster. From 256 up no difference was seen in the quality of a tree (precision@1, 3 and 5
-        within what seeds differ by, on 37,000 and 50,000 labels), at half the time on the latter.
-    n_jobs : int or None, default=None
-        Threads, as in joblib; the result does not depend on it.
-
-    Returns
-    -------
-    Z : csr_array of shape (n_labels, n_features)
-        Unit rows, float32; a label without a positive row is a row of zeros.
-
-    Examples
-    --------
-    >>> import scipy.sparse as sp
-    >>> from skxmr.indexing import positive_instance_features
-    >>> X = sp.csr_array([[3.0, 0.0], [0.0, 4.0], [3.0, 4.0]])
-    >>> Y = sp.csr_array([[1, 0], [0, 0], [0, 1]])
-    >>> positive_instance_features(X, Y).toarray()
-    array([[1. , 0. ],
-           [0.6, 0.8]], dtype=float32)
-    """
-    indptr, indices, data, n_features = as_row_arrays(X)
-    n_labels_of_row = np.diff(sp.csr_array(Y).indptr)
-    weights = (1.0 / np.sqrt(np.maximum(n_labels_of_row, 1))).astype(np.float32)
-    rows_of_label = sp.csc_array(Y)
-    rows_of_label.sort_indices()
-    starts = rows_of_label.indptr.astype(np.int64)
-    rows = rows_of_label.indices.astype(np.int32, copy=False)
-    # The work of a label is the entries of its rows; blocks of labels stay in order.
-    work = offsets_of(np.diff(indptr)[rows])[starts]
-    most = n_features if max_entries is None else min(max_entries, n_features)
-    room = offsets_of(np.minimum(np.diff(work), most))
-    n_blocks = 8 * effective_n_jobs(n_jobs) if effective_n_jobs(n_jobs) > 1 else 1
-    edges = np.searchsorted(work, np.linspace(0, work[-1], n_blocks + 1))
-    edges[0], edges[-1] = 0, Y.shape[1]
-    blocks = run_tasks(
-        aggregate,
-        [
-            (
-                starts[a : b + 1],
-                rows,
-                weights,
-                indptr,
-                indices,
-                data,
-                n_features,
-                int(room[b] - room[a]),
-                most,
-            )
-            for a, b in itertools.pairwise(edges)
-            if a < b
-        ],
-        n_jobs,
-        shared=True,
-    )
-    if len(blocks) == 1:
-        counts, columns, values = blocks[0]
-    else:
-        parts = [list(part) for part in zip(*blocks, strict=True)]
-        del blocks
-        # One of the three arrays at a time is there twice.
-        counts, columns, values = (np.concatenate(parts.pop(0)) for _ in range(3))
-    return csr_of(offsets_of(counts), columns, values, (Y.shape[1], n_features))
+# `max_entries` of "pifa"; the evidence is in the docstring of `positive_instance_features`.
+MAX_PIFA_ENTRIES = 256
 
 
-def positive_instance_indices(Y):
-    """Represent each label by which rows are its positives (PII).
+def _compute_pifa(X, Y, seed, n_jobs):
+    return positive_instance_features(X, Y, max_entries=MAX_PIFA_ENTRIES, n_jobs=n_jobs)
 
-    A label is the indicator of its positive rows, scaled to unit l2 norm, so that the product of
-    two labels is the cosine of their columns in `Y`: labels that occur together are alike,
-    whatever the features of the rows. See Yu, Zhong, Zhang, Chang, Dhillon (2022), "PECOS:
-    Prediction for Enormous and Correlated Output Spaces", JMLR 23(98), section 3.
+
+def _compute_pii(X, Y, seed, n_jobs):
+    return positive_instance_indices(Y)
+
+
+def _compute_spectral(X, Y, seed, n_jobs):
+    return label_spectrum(Y, random_state=seed)
+
+
+# Built-in label features by name. Each function takes X, Y, a seed and n_jobs, and returns unit
+# rows in float32, dense or CSR.
+LABEL_FEATURES = {"pifa": _compute_pifa, "pii": _compute_pii, "spectral": _compute_spectral}
+
+
+def check_label_features(label_features, n_labels, n_features, name="label_features"):
+    """Check label features before anything is computed.
 
     Parameters
     ----------
-    Y : sparse matrix of shape (n_samples, n_labels)
-        0/1 indicator of the labels of each row, without stored zeros.
-
-    Returns
-    -------
-    Z : csr_array of shape (n_labels, n_samples)
-        Unit rows, float32; a label without a positive row is a row of zeros.
-
-    Examples
-    --------
-    >>> import scipy.sparse as sp
-    >>> from skxmr.indexing import positive_instance_indices
-    >>> Y = sp.csr_array([[1, 0], [0, 0], [0, 1], [0, 1]])
-    >>> positive_instance_indices(Y).toarray().round(2)
-    array([[1.  , 0.  , 0.  , 0.  ],
-           [0.  , 0.  , 0.71, 0.71]], dtype=float32)
-    """
-    rows_of_label = sp.csc_array(Y)
-    rows_of_label.sort_indices()
-    counts = np.diff(rows_of_label.indptr)
-    values = np.repeat((1.0 / np.sqrt(np.maximum(counts, 1))).astype(np.float32), counts)
-    return csr_of(rows_of_label.indptr, rows_of_label.indices, values, Y.shape[::-1])
-
-
-def as_float32_rows(Z, name="Z"):
-    """Return Z as float32, C-contiguous if dense, canonical CSR without stored zeros if sparse.
-
-    Parameters
-    ----------
-    Z : {ndarray, sparse matrix} of shape (n_labels, n_features)
-        Representations; never modified.
+    label_features : str, array-like, sparse matrix, callable or LabelFeatureUnion
+        Parameter of the classifier.
+    n_labels, n_features : int
+        Number of columns of y and of X.
     name : str
-        What to call them in errors.
+        Name of the parameter in error messages.
 
     Returns
     -------
-    Z : {ndarray, csr_array} of shape (n_labels, n_features)
-        The same.
+    label_features : str, ndarray, csr_array, callable or LabelFeatureUnion
+        Value for `compute_label_features`; matrices are converted to float32.
 
     Raises
     ------
     ValueError
-        If a value is not finite in float32.
+        If a name is unknown; if a matrix is not 2-D and finite with one row per label; or if a
+        union has invalid parameters, or parts to be averaged that differ in width.
     """
-    if sp.issparse(Z):
-        indptr, indices, data, n_features = as_row_arrays(Z, name, drop_zeros=True)
-        return csr_of(indptr, indices, data, (Z.shape[0], n_features))
-    with np.errstate(over="ignore"):
-        dense = np.ascontiguousarray(Z, dtype=np.float32)
-    if not np.isfinite(dense).all():
-        raise ValueError(f"{name} contains a value that is infinite or not a number in float32.")
-    return dense
+    if isinstance(label_features, LabelFeatureUnion):
+        label_features._check_parameters(name)
+        parts = [
+            check_label_features(part, n_labels, n_features, f"{name}.parts[{i}]")
+            for i, part in enumerate(label_features.parts)
+        ]
+        checked = LabelFeatureUnion(parts, how=label_features.how, weights=label_features.weights)
+        if checked.how == "mean":
+            check_equal_widths([_known_width(part, n_features) for part in parts], name)
+        return checked
+    if isinstance(label_features, str):
+        if label_features not in LABEL_FEATURES:
+            raise ValueError(
+                f"{name} must be one of {', '.join(map(repr, LABEL_FEATURES))}, a matrix, a "
+                f"callable or a LabelFeatureUnion; got {label_features!r}."
+            )
+        return label_features
+    if callable(label_features):
+        return label_features
+    return _check_matrix(label_features, n_labels, name)
 
 
-def unit_rows(Z):
-    """Scale rows to unit l2 norm; rows of zeros stay.
+def compute_label_features(label_features, X, Y, *, seed, n_jobs):
+    """Compute the matrix that is clustered, with one row per label.
 
     Parameters
     ----------
-    Z : {ndarray, csr_array} of shape (n_labels, n_features)
-        As `as_float32_rows` returns it; never modified.
+    label_features : str, ndarray, csr_array, callable or LabelFeatureUnion
+        Result of `check_label_features`.
+    X : csr_array of shape (n_samples, n_features), float32
+        Training rows.
+    Y : csr_array of shape (n_samples, n_labels)
+        Indicator without stored zeros.
+    seed : int
+        Seed of random choices.
+    n_jobs : int or None
+        Number of threads, as in joblib. The result does not depend on it.
 
     Returns
     -------
-    Z : {ndarray, csr_array} of shape (n_labels, n_features)
-        float32.
+    Z : {ndarray, csr_array} of shape (n_labels, n_features), float32
+        Rows of unit l2 norm. A row is zero if nothing is known about its label.
+
+    Raises
+    ------
+    ValueError
+        If a callable does not return a finite matrix with one row per label, or if parts to be
+        averaged differ in width.
     """
-    # Squares in float64: those of small values vanish in float32.
-    if not sp.issparse(Z):
-        norms = np.sqrt(np.einsum("ij,ij->i", Z, Z, dtype=np.float64))
-        return np.divide(Z, np.where(norms > 0, norms, 1.0)[:, None], dtype=np.float32)
-    squares = csr_of(Z.indptr, Z.indices, Z.data.astype(np.float64) ** 2, Z.shape)
-    norms = np.repeat(np.sqrt(squares.sum(axis=1)), np.diff(Z.indptr))
-    return csr_of(Z.indptr, Z.indices, (Z.data / norms).astype(np.float32), Z.shape)
+    if isinstance(label_features, LabelFeatureUnion):
+        return label_features._combine(
+            [
+                compute_label_features(part, X, Y, seed=seed, n_jobs=n_jobs)
+                for part in label_features.parts
+            ]
+        )
+    if isinstance(label_features, str):
+        return LABEL_FEATURES[label_features](X, Y, seed, n_jobs)
+    if callable(label_features):
+        Z = label_features(X, Y)
+        return normalize_rows(_check_matrix(Z, Y.shape[1], "the result of label_features(X, Y)"))
+    return normalize_rows(label_features)
+
+
+def _known_width(label_features, n_features):
+    """Return the number of columns of label features, or None if it depends on the data."""
+    if isinstance(label_features, LabelFeatureUnion):
+        widths = [_known_width(part, n_features) for part in label_features.parts]
+        if label_features.how == "mean":
+            return next((width for width in widths if width is not None), None)
+        return None if None in widths else sum(widths)
+    if isinstance(label_features, str):
+        return n_features if label_features == "pifa" else None
+    return None if callable(label_features) else label_features.shape[1]
+
+
+def _check_matrix(Z, n_labels, name):
+    expected = f"a 2-D matrix of {n_labels} rows, one per label"
+    try:
+        Z = check_array(Z, accept_sparse="csr", dtype=FLOATS, ensure_all_finite=False)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"{name} must be {expected}; reading it failed: {error}") from error
+    if Z.shape[0] != n_labels:
+        raise ValueError(f"{name} must be {expected}; got shape {Z.shape}.")
+    return as_float32_rows(Z, name)

@@ -4,45 +4,45 @@ import numpy as np
 import scipy.sparse as sp
 
 from skxmr._core.arrays import csr_of
-from skxmr.indexing._taxonomy import taxonomy_parents
-
-_FIELDS = ("child_indptrs", "label_order")
 
 
 class LabelHierarchy:
-    """A tree over labels in which all leaf clusters have the same depth.
+    """Tree of label clusters in which all leaf clusters have the same depth.
 
-    Nodes of a level are numbered so that the children of a node are consecutive. Below the root
-    come the levels of clusters; the last level is the labels themselves, in an order of their
-    own, `label_order`. Made by `HierarchicalLabelTree`, or from a tree made elsewhere by
-    `from_chain`, `from_parents`, `from_memberships` or `from_taxonomy`. Immutable, picklable,
-    hashable, equal by value.
+    The root is a single cluster. The levels below it are levels of clusters; the last level is the
+    labels. Nodes of a level are numbered so that the children of a cluster are consecutive. The
+    labels of the last level are therefore in the order `label_order`.
+
+    `HierarchicalLabelTree` builds such a tree from label features. The methods `from_chain`,
+    `from_parents`, `from_memberships` and `from_taxonomy` create it from an existing tree.
+    Instances are immutable, hashable and picklable, and are compared by value.
 
     Parameters
     ----------
     child_indptrs : sequence of array-like of shape (n_parents + 1,)
-        For each level, from the root's children down to the labels: the children of node ``i`` of
-        the level above are ``child_indptr[i]`` to ``child_indptr[i + 1]``. Every node has a child.
+        One array per level, from the root's children down to the labels. The children of node
+        ``i`` of the level above are the nodes ``child_indptr[i]`` to ``child_indptr[i + 1] - 1``.
+        Every node has at least one child.
     label_order : array-like of shape (n_labels,)
-        Label at each position of the last level: a permutation. Inside a leaf cluster the order
-        has no meaning, and labels are put in rising order.
+        Permutation of the labels: the label at each position of the last level. The order within a
+        leaf cluster has no meaning; labels are sorted there.
 
     Attributes
     ----------
     n_labels : int
         Number of labels.
     n_levels : int
-        Number of levels below the root, the labels included; a linear model has as many.
+        Number of levels below the root, including the labels. A linear model has as many levels.
     n_leaves : int
-        Number of leaf clusters: nodes whose children are labels.
+        Number of leaf clusters, whose children are labels.
     level_sizes : tuple of int
-        Number of nodes of each level below the root; the last is `n_labels`.
+        Number of nodes of each level below the root. The last is `n_labels`.
     label_order : ndarray of shape (n_labels,), int32
-        Label at each position of the tree; read-only.
+        Label at each position of the last level; read-only.
     leaf_of_label : ndarray of shape (n_labels,), int32
         Leaf cluster of each label; read-only.
-    child_indptrs : tuple of ndarray
-        The children of each node, by level; read-only int64.
+    child_indptrs : tuple of ndarray, int64
+        Ranges of children, one array per level; read-only.
 
     Raises
     ------
@@ -61,67 +61,77 @@ class LabelHierarchy:
     array([1, 0, 2], dtype=int32)
     """
 
-    __slots__ = ("_leaf_of_label", *_FIELDS)
+    __slots__ = ("_leaf_of_label", "child_indptrs", "label_order")
 
     def __init__(self, child_indptrs, label_order):
-        indptrs = tuple(_frozen(indptr, np.int64, "child_indptrs") for indptr in child_indptrs)
-        order = _frozen(label_order, np.int32, "label_order")
+        indptrs = tuple(
+            _read_only_integers(indptr, np.int64, f"child_indptrs[{level}]")
+            for level, indptr in enumerate(child_indptrs)
+        )
+        order = _read_only_integers(label_order, np.int32, "label_order")
         n_nodes = 1
         for level, indptr in enumerate(indptrs):
             if len(indptr) != n_nodes + 1 or indptr[0] != 0 or np.any(np.diff(indptr) < 1):
                 raise ValueError(
-                    f"child_indptrs[{level}] must have {n_nodes + 1} entries, start at 0 and rise "
-                    "by at least 1: every node of the level above has a child."
+                    f"child_indptrs[{level}] must have {n_nodes + 1} entries, start at 0 and "
+                    "increase by at least 1 per entry, so that every node of the level above has "
+                    f"a child; got {_shorten(indptr)}."
                 )
             n_nodes = int(indptr[-1])
         if not indptrs:
-            raise ValueError("child_indptrs must have at least one level; got none.")
+            raise ValueError(
+                "child_indptrs must contain at least one level; got an empty sequence."
+            )
         if len(order) != n_nodes or not np.array_equal(np.sort(order), np.arange(n_nodes)):
             raise ValueError(
-                f"label_order must be a permutation of the {n_nodes} labels of the last level."
+                f"label_order must be a permutation of the {n_nodes} labels of the last level; "
+                f"got {_shorten(order)}."
             )
         leaf_of_label = np.empty(n_nodes, dtype=np.int32)
-        leaf_of_label[order] = np.repeat(
-            np.arange(len(indptrs[-1]) - 1, dtype=np.int32), np.diff(indptrs[-1])
-        )
+        leaf_of_label[order] = _parents_of_level(indptrs[-1])
         leaf_of_label.flags.writeable = False
-        # Order inside a leaf means nothing; one form makes equality and round trips exact.
-        order = _frozen(np.argsort(leaf_of_label, kind="stable"), np.int32, "label_order")
-        object.__setattr__(self, "child_indptrs", indptrs)
-        object.__setattr__(self, "label_order", order)
-        object.__setattr__(self, "_leaf_of_label", leaf_of_label)
+        # Labels are sorted within a leaf, so that equal trees have equal arrays.
+        order = np.argsort(leaf_of_label, kind="stable").astype(np.int32)
+        order.flags.writeable = False
+        self._set_arrays(indptrs, order, leaf_of_label)
 
     @classmethod
-    def _of_checked(cls, child_indptrs, label_order, leaf_of_label):
-        # Without the checks, which read every label: of read-only arrays that passed them once.
+    def _from_checked_arrays(cls, child_indptrs, label_order, leaf_of_label):
+        """Create a hierarchy without checks, from read-only arrays of another hierarchy.
+
+        The checks read all labels, which takes time when a large model file is loaded.
+        """
         self = object.__new__(cls)
-        values = (leaf_of_label, child_indptrs, label_order)
-        for name, value in zip(cls.__slots__, values, strict=True):
-            object.__setattr__(self, name, value)
+        self._set_arrays(child_indptrs, label_order, leaf_of_label)
         return self
 
+    def _set_arrays(self, child_indptrs, label_order, leaf_of_label):
+        object.__setattr__(self, "child_indptrs", child_indptrs)
+        object.__setattr__(self, "label_order", label_order)
+        object.__setattr__(self, "_leaf_of_label", leaf_of_label)
+
     def __setattr__(self, name, value):
-        """Refuse: a hierarchy is shared by the levels of a model."""
+        """Raise an AttributeError: the levels of a model share one hierarchy."""
         raise AttributeError(f"LabelHierarchy is immutable; cannot set {name!r}.")
 
     def __delattr__(self, name):
-        """Refuse, as `__setattr__`."""
+        """Raise an AttributeError: the levels of a model share one hierarchy."""
         raise AttributeError(f"LabelHierarchy is immutable; cannot delete {name!r}.")
 
     def __reduce__(self):
-        """Pickle by value; checks run again when loaded."""
+        """Pickle the arrays; loading runs the checks again."""
         return type(self), (self.child_indptrs, self.label_order)
 
     def __copy__(self):
-        """Return itself: nothing can change it."""
+        """Return self, which cannot change."""
         return self
 
     def __deepcopy__(self, memo):
-        """Return itself: a search over parameters clones it for each candidate."""
+        """Return self: parameter searches clone the hierarchy for each candidate."""
         return self
 
     def __eq__(self, other):
-        """Whether both have the same nodes and the same labels in them."""
+        """Return whether both have the same nodes with the same labels."""
         if not isinstance(other, LabelHierarchy):
             return NotImplemented
         return self.level_sizes == other.level_sizes and all(
@@ -134,7 +144,7 @@ class LabelHierarchy:
         )
 
     def __hash__(self):
-        """Hash of the arrays' bytes."""
+        """Return a hash of the arrays' bytes."""
         return hash(tuple(a.tobytes() for a in (*self.child_indptrs, self.label_order)))
 
     def __repr__(self):
@@ -149,16 +159,16 @@ class LabelHierarchy:
 
     @classmethod
     def from_parents(cls, parents):
-        """Make a hierarchy from the parent of each node.
+        """Create a hierarchy from the parent of each node.
 
-        Nodes may come in any order; they are renumbered so that siblings are consecutive, in
-        their given order, under parents in their given order.
+        Nodes may have any order. They are renumbered so that siblings are consecutive. Siblings
+        keep their order, and so do parents.
 
         Parameters
         ----------
         parents : sequence of array-like of int
-            For each level below the root, the parent of each of its nodes in the level above; all
-            0 for the first level. The last array is over the labels.
+            One array per level below the root: the parent of each node, as a number of the level
+            above. The first array is all 0. The last array contains the parent of each label.
 
         Returns
         -------
@@ -168,47 +178,54 @@ class LabelHierarchy:
         ------
         ValueError
             If a parent is out of range or a node has no child.
+
+        Examples
+        --------
+        >>> from skxmr import LabelHierarchy
+        >>> tree = LabelHierarchy.from_parents([[0, 0], [1, 0, 1]])
+        >>> tree.level_sizes
+        (2, 3)
         """
-        parents = [np.asarray(p) for p in parents]
+        parents = [np.asarray(parent) for parent in parents]
         if not parents:
-            raise ValueError("parents must have at least one level; got an empty sequence.")
-        rank = np.zeros(1, dtype=np.int64)  # new number of each node of the level above
+            raise ValueError("parents must contain at least one level; got an empty sequence.")
+        new_number = np.zeros(1, dtype=np.int64)  # of each node of the level above
         indptrs = []
         for level, parent in enumerate(parents):
-            if parent.ndim != 1 or parent.dtype.kind not in "iu":
-                raise ValueError(
-                    f"parents[{level}] must be a 1-D array of integers; got {parent.ndim}-D "
-                    f"of dtype {parent.dtype}."
-                )
-            n_above = len(rank)
+            name = f"parents[{level}]"
+            _check_integers(parent, name)
+            n_above = len(new_number)
             if len(parent) and not (0 <= parent.min() and parent.max() < n_above):
                 raise ValueError(
-                    f"parents[{level}] must lie between 0 and {n_above - 1}, the nodes of the "
-                    f"level above; got {parent.min()} to {parent.max()}."
+                    f"{name} must be between 0 and {n_above - 1}, the nodes of the level above; "
+                    f"got {parent.min()} to {parent.max()}."
                 )
-            above = rank[parent]
-            counts = np.bincount(above, minlength=n_above)
-            if np.any(counts == 0):
+            new_parent = new_number[parent]
+            n_children = np.bincount(new_parent, minlength=n_above)
+            if np.any(n_children == 0):
                 raise ValueError(
-                    f"parents[{level}] leaves {np.count_nonzero(counts == 0)} of {n_above} nodes "
-                    "of the level above without a child; every node must have one."
+                    f"{name} must contain each node of the level above; got "
+                    f"{np.count_nonzero(n_children == 0)} of {n_above} nodes without a child."
                 )
-            order = np.argsort(above, kind="stable")
-            rank = np.empty(len(order), dtype=np.int64)
-            rank[order] = np.arange(len(order))
-            indptrs.append(np.concatenate(([0], np.cumsum(counts))))
+            order = np.argsort(new_parent, kind="stable")
+            new_number = np.empty(len(order), dtype=np.int64)
+            new_number[order] = np.arange(len(order))
+            indptrs.append(np.concatenate(([0], np.cumsum(n_children))))
         return cls(indptrs, order)
 
     @classmethod
     def from_chain(cls, chain):
-        """Make a hierarchy from cluster memberships.
+        """Create a hierarchy from one matrix of cluster memberships per level.
+
+        This is the format of trees in PECOS.
 
         Parameters
         ----------
         chain : sequence of sparse matrices
-            For each level below the root a matrix of shape (nodes, nodes of the level above) with
-            one stored nonzero in each row: the node's parent. The first has one column; the rows
-            of the last are the labels. Any sparse format; CSC is the field's custom.
+            One matrix per level below the root, of shape (n_nodes, n_nodes_of_the_level_above).
+            Each row has one nonzero, in the column of the node's parent. The first matrix has one
+            column. The rows of the last matrix are the labels. Any sparse format is accepted; CSC
+            is usual.
 
         Returns
         -------
@@ -217,15 +234,23 @@ class LabelHierarchy:
         Raises
         ------
         ValueError
-            If a node has not exactly one parent, or shapes do not fit together.
+            If a node does not have exactly one parent, or if the shapes do not match.
+
+        Examples
+        --------
+        >>> import scipy.sparse as sp
+        >>> from skxmr import LabelHierarchy
+        >>> chain = [sp.csc_array([[1], [1]]), sp.csc_array([[0, 1], [1, 0], [0, 1]])]
+        >>> LabelHierarchy.from_chain(chain).leaf_of_label
+        array([1, 0, 1], dtype=int32)
         """
         parents = []
         n_above = 1
         for level, membership in enumerate(chain):
-            parents.append(_parents_in(membership, f"chain[{level}]"))
+            parents.append(_read_parents(membership, f"chain[{level}]"))
             if membership.shape[1] != n_above:
                 raise ValueError(
-                    f"chain[{level}] must have {n_above} columns, the nodes of the level above; "
+                    f"chain[{level}] must have {n_above} columns, one per node of the level above; "
                     f"got {membership.shape[1]}."
                 )
             n_above = membership.shape[0]
@@ -233,12 +258,13 @@ class LabelHierarchy:
 
     @classmethod
     def from_memberships(cls, memberships):
-        """Make a hierarchy of one level of clusters, as a clusterer leaves them in `labels_`.
+        """Create a hierarchy with one level of clusters, for example from a clusterer's `labels_`.
 
         Parameters
         ----------
         memberships : array-like of int of shape (n_labels,) or sparse (n_labels, n_clusters)
-            The cluster of each label, from 0 up, or one stored nonzero in each row: its column.
+            Cluster of each label, numbered from 0; or a sparse matrix with one nonzero per row, in
+            the column of the cluster.
 
         Returns
         -------
@@ -247,7 +273,7 @@ class LabelHierarchy:
         Raises
         ------
         ValueError
-            If a label has not exactly one cluster, or a cluster has no label.
+            If a label does not have exactly one cluster, or if a cluster has no label.
 
         Examples
         --------
@@ -256,39 +282,39 @@ class LabelHierarchy:
         LabelHierarchy(level_sizes=(3, 5))
         """
         if sp.issparse(memberships):
-            clusters = _parents_in(memberships, "memberships")
+            clusters = _read_parents(memberships, "memberships")
             n_clusters = memberships.shape[1]
         else:
-            clusters = _frozen(memberships, np.int32, "memberships")
+            clusters = _read_only_integers(memberships, np.int32, "memberships")
             n_clusters = int(clusters.max(initial=-1)) + 1
             if clusters.min(initial=0) < 0:
                 raise ValueError(
-                    f"memberships must be at least 0, one cluster a label; got {clusters.min()}."
+                    f"memberships must be at least 0, one cluster per label; got {clusters.min()}."
                 )
         sizes = np.bincount(clusters, minlength=n_clusters)
         if n_clusters == 0 or np.any(sizes == 0):
             raise ValueError(
-                "memberships must put a label in each cluster, numbered from 0; got "
-                f"{np.count_nonzero(sizes == 0)} of {n_clusters} clusters without one, and "
-                f"{len(clusters)} labels."
+                "memberships must contain at least one label per cluster, with clusters numbered "
+                f"from 0; got {np.count_nonzero(sizes == 0)} of {n_clusters} clusters without a "
+                f"label, and {len(clusters)} labels."
             )
         return cls.from_parents([np.zeros(n_clusters, dtype=np.int32), clusters])
 
     @classmethod
     def from_taxonomy(cls, names, *, sep="/"):
-        """Make a hierarchy from the labels' own names in a taxonomy.
+        """Create a hierarchy from the names of labels in a taxonomy.
 
-        Labels whose names begin with the same components lie below the same node. A label whose
-        name ends early is carried down by a chain of only children, so that all labels get the same
-        depth; a label that is itself a category of others gets such a chain below the category.
+        Labels whose names start with the same components are below the same node. All labels get
+        the same depth: a label with a shorter name is extended by a chain of single-child clusters.
+        A label that is also a category of other labels gets such a chain below its category.
 
         Parameters
         ----------
         names : sequence of str
-            Path of each label, as ``"science/physics/optics"``: one a label, in the order of the
-            columns of `y`.
+            Path of each label, such as ``"science/physics/optics"``, in the order of the columns of
+            `y`.
         sep : str, default="/"
-            What stands between components.
+            Separator of the components of a path.
 
         Returns
         -------
@@ -297,7 +323,7 @@ class LabelHierarchy:
         Raises
         ------
         ValueError
-            If a name is no string, has an empty component, or stands there twice.
+            If a name is not a string, has an empty component, or occurs twice.
 
         Examples
         --------
@@ -308,55 +334,91 @@ class LabelHierarchy:
         >>> tree.leaf_of_label
         array([0, 0, 1, 2], dtype=int32)
         """
-        return cls.from_parents(taxonomy_parents(names, sep))
+        paths = _split_taxonomy_names(names, sep)
+        parents = []
+        node_above = np.zeros(len(paths), dtype=np.int64)  # of each label, in the level above
+        for depth in range(max(map(len, paths)) - 1):
+            # A node is identified by its parent and its component. After the end of a path the
+            # component is None, which differs from all names: the label gets its own chain.
+            numbers = {}
+            node = [
+                numbers.setdefault(
+                    (above, path[depth] if depth < len(path) else None), len(numbers)
+                )
+                for above, path in zip(node_above.tolist(), paths, strict=True)
+            ]
+            parents.append(np.array([above for above, _ in numbers], dtype=np.int64))
+            node_above = np.array(node, dtype=np.int64)
+        return cls.from_parents([*parents, node_above])
 
     def to_parents(self):
-        """Return the parent of each node by level, labels last: undoes `from_parents`.
+        """Return the parent of each node, level by level: the inverse of `from_parents`.
 
         Returns
         -------
-        list of ndarray
-            One int32 array for each level; the last is `leaf_of_label`.
+        list of ndarray, int32
+            One array per level below the root. The last is `leaf_of_label`.
+
+        Examples
+        --------
+        >>> from skxmr import LabelHierarchy
+        >>> LabelHierarchy.from_memberships([0, 1, 0]).to_parents()
+        [array([0, 0], dtype=int32), array([0, 1, 0], dtype=int32)]
         """
-        parents = [
-            np.repeat(np.arange(len(indptr) - 1, dtype=np.int32), np.diff(indptr))
-            for indptr in self.child_indptrs[:-1]
-        ]
+        parents = [_parents_of_level(indptr) for indptr in self.child_indptrs[:-1]]
         return [*parents, self.leaf_of_label.copy()]
 
     def to_chain(self):
-        """Return the memberships as sparse matrices, parents in columns: undoes `from_chain`.
+        """Return the memberships as sparse matrices: the inverse of `from_chain`.
 
         Returns
         -------
-        list of csc_array
-            One float32 matrix of ones for each level, of shape (nodes, nodes of the level above).
+        list of csc_array of shape (n_nodes, n_nodes_of_the_level_above), float32
+            One matrix per level below the root, with a 1 in the column of each node's parent.
+
+        Examples
+        --------
+        >>> from skxmr import LabelHierarchy
+        >>> LabelHierarchy.from_memberships([0, 1, 0]).to_chain()[-1].toarray()
+        array([[1., 0.],
+               [0., 1.],
+               [1., 0.]], dtype=float32)
         """
         n_above = (1, *self.level_sizes)
         return [
             sp.csr_array(
-                (np.ones(len(p), dtype=np.float32), p, np.arange(len(p) + 1)),
-                shape=(len(p), above),
+                (np.ones(len(parent), dtype=np.float32), parent, np.arange(len(parent) + 1)),
+                shape=(len(parent), n_columns),
             ).tocsc()
-            for p, above in zip(self.to_parents(), n_above, strict=False)
+            for parent, n_columns in zip(self.to_parents(), n_above, strict=False)
         ]
 
     def node_targets(self, Y, weights=None):
-        """Return which rows are positive for each node: a row is, if any label below the node is.
+        """Return the positive rows of each node: rows with at least one label below the node.
 
         Parameters
         ----------
         Y : csr_array of shape (n_samples, n_labels)
-            Indicator in canonical form; only its pattern is read.
+            Indicator in canonical form. Only its sparsity pattern is used.
         weights : ndarray of float32, default=None
-            A value for each entry of Y, to be summed over the labels below a node.
+            Weight of each entry of Y. The weights of a row are summed over the labels below a node.
 
         Returns
         -------
-        list of csc_array
-            For each level below the root, of shape (n_samples, nodes): the last is the labels by
-            their position in the tree. Indices rise. The values are the sums of weights; without
-            these they mean nothing.
+        list of csc_array of shape (n_samples, n_nodes)
+            One matrix per level below the root, with sorted indices. The columns of the last matrix
+            are the labels in tree order. The values are the sums of `weights`, or 1 if `weights` is
+            None.
+
+        Examples
+        --------
+        >>> import scipy.sparse as sp
+        >>> from skxmr import LabelHierarchy
+        >>> tree = LabelHierarchy.from_memberships([0, 1, 0])
+        >>> clusters, labels = tree.node_targets(sp.csr_array([[1, 0, 1], [0, 1, 0]]))
+        >>> clusters.toarray()
+        array([[1, 0],
+               [0, 1]], dtype=int8)
         """
         position = np.empty(self.n_labels, dtype=np.int32)
         position[self.label_order] = np.arange(self.n_labels, dtype=np.int32)
@@ -365,36 +427,84 @@ class LabelHierarchy:
         for level in range(self.n_levels - 1, -1, -1):
             values = np.ones(len(nodes), dtype=np.int8) if weights is None else weights
             shape = (Y.shape[0], self.level_sizes[level])
-            pattern = csr_of(Y.indptr, nodes, values, shape).tocsc()
-            # Copies of a node inside a row stand side by side in its column: nothing is sorted.
-            pattern.sum_duplicates()
+            target = csr_of(Y.indptr, nodes, values, shape).tocsc()
+            # Duplicates of a row are adjacent in its column, so this does not sort.
+            target.sum_duplicates()
             if weights is None:
-                pattern.data[:] = 1  # sums of 8 bits wrap, at 256 to a stored zero
-            targets.append(pattern)
-            indptr = self.child_indptrs[level]
-            parent = np.repeat(np.arange(len(indptr) - 1, dtype=np.int32), np.diff(indptr))
-            nodes = parent[nodes]
+                target.data[:] = 1  # int8 sums overflow: 256 duplicates give a stored zero
+            targets.append(target)
+            nodes = _parents_of_level(self.child_indptrs[level])[nodes]
         return targets[::-1]
 
 
-def _parents_in(membership, name):
-    # The column of the one nonzero in each row.
+def _parents_of_level(indptr):
+    """Return the parent of each node of a level from the ranges of children."""
+    return np.repeat(np.arange(len(indptr) - 1, dtype=np.int32), np.diff(indptr))
+
+
+def _read_parents(membership, name):
+    """Return the column of the single nonzero of each row."""
     if not sp.issparse(membership) or membership.ndim != 2:
         raise ValueError(f"{name} must be a 2-D sparse matrix; got {type(membership).__name__}.")
     C = sp.csr_array(membership, copy=True)
     C.sum_duplicates()
     C.eliminate_zeros()
-    if np.any(np.diff(C.indptr) != 1):
-        raise ValueError(f"{name} must have exactly one nonzero in each row: the node's parent.")
+    counts = np.diff(C.indptr)
+    if np.any(counts != 1):
+        row = int(np.flatnonzero(counts != 1)[0])
+        raise ValueError(
+            f"{name} must have exactly one nonzero per row, the parent of the node; got "
+            f"{counts[row]} in row {row}."
+        )
     return C.indices
 
 
-def _frozen(values, dtype, name):
-    values = np.asarray(values)
+def _split_taxonomy_names(names, sep):
+    """Check the names of labels and return their components."""
+    if not isinstance(sep, str) or not sep:
+        raise ValueError(f"sep must be a string of at least one character; got {sep!r}.")
+    if isinstance(names, str):
+        raise ValueError(f"names must be a sequence of strings, one per label; got {names!r}.")
+    paths = []
+    label_of_name = {}
+    for label, name in enumerate(names):
+        if not isinstance(name, str):
+            raise ValueError(f"names[{label}] must be a string; got {name!r}.")
+        path = name.split(sep)
+        if not all(path):
+            raise ValueError(
+                f"names[{label}] must not have an empty component between {sep!r}; got {name!r}."
+            )
+        first = label_of_name.setdefault(name, label)
+        if first != label:
+            raise ValueError(
+                f"names must be unique; got {name!r} as names[{first}] and names[{label}]."
+            )
+        paths.append(path)
+    if not paths:
+        raise ValueError("names must contain at least one label; got an empty sequence.")
+    return paths
+
+
+def _check_integers(values, name):
     if values.ndim != 1 or values.dtype.kind not in "iu":
-        raise ValueError(f"{name} must hold 1-D integers; got {values.ndim}-D {values.dtype}.")
+        raise ValueError(
+            f"{name} must be a 1-D array of integers; got a {values.ndim}-D array of dtype "
+            f"{values.dtype}."
+        )
+
+
+def _read_only_integers(values, dtype, name):
+    """Return a read-only copy of 1-D integers that fit into a dtype."""
+    values = np.asarray(values)
+    _check_integers(values, name)
     if values.size and values.max() > np.iinfo(dtype).max:
         raise ValueError(f"{name} must be at most {np.iinfo(dtype).max}; got {values.max()}.")
     values = np.array(values, dtype=dtype)
     values.flags.writeable = False
     return values
+
+
+def _shorten(values):
+    """Return an array as a short text for error messages."""
+    return np.array2string(values, threshold=10, separator=", ")

@@ -1,42 +1,52 @@
-"""Labels represented by the spectrum of their co-occurrence graph."""
+"""Label features from the spectrum of the label co-occurrence graph."""
 
 import numpy as np
 import scipy.sparse as sp
 from scipy.sparse.linalg import LinearOperator, eigsh
 from sklearn.utils import check_random_state
 
-from skxmr.indexing._label_features import unit_rows
+from skxmr.indexing._normalization import normalize_rows
 
-# Relative accuracy of an eigenvalue. Clusters do not see more digits.
+# Relative accuracy of eigenvalues. More digits do not change the clusters.
 EIGENVALUE_TOL = 1e-3
-# Rows shorter than this, relative to the longest, are rounding: isolated labels, mostly.
-ROUNDING = 1e-6
+# Rows with a smaller norm, relative to the largest norm, are rounding errors and are set to zero.
+# They belong mostly to isolated labels.
+MIN_RELATIVE_NORM = 1e-6
+# The dense eigensolver is used for at most this many labels per eigenvector: the iterative solver
+# needs more labels than eigenvectors, and is no faster up to here.
+DENSE_LABELS_PER_COMPONENT = 4
 
 
 def label_spectrum(Y, n_components=64, *, random_state=None):
-    """Represent each label by the spectrum of the graph of labels that occur together.
+    """Represent each label by the spectrum of the label co-occurrence graph.
 
-    Two labels are joined by the number of rows that have both, each divided by the number of
-    labels of that row, which is the bipartite graph of rows and labels [1]_ folded onto the labels.
-    With W these weights and D the degrees plus their mean, a label is its row of V S, where S are
-    the largest eigenvalues of D^-1/2 W D^-1/2 and V their eigenvectors, scaled to unit l2 norm.
-    Without the mean added, every small set of labels apart from the rest, of which there may be
-    thousands, would have an eigenvalue of 1 and a vector to itself [2]_. W is never formed.
+    The graph connects labels that occur in the same rows. The weight of two labels is the number of
+    rows that have both, each row divided by its number of labels. This is the bipartite graph of
+    rows and labels [1]_, projected onto the labels.
+
+    Let W be the matrix of these weights, and D the diagonal matrix of the degrees plus the mean
+    degree. Let S be the largest eigenvalues of D^-1/2 W D^-1/2, and V their eigenvectors. The
+    vector of a label is its row of V S, scaled to unit l2 norm. W is never computed.
+
+    Adding the mean degree regularizes the graph [2]_. Without it, each small isolated group of
+    labels would have an eigenvalue of 1 and a separate eigenvector, and there may be thousands of
+    such groups.
 
     Parameters
     ----------
     Y : sparse matrix of shape (n_samples, n_labels)
         0/1 indicator of the labels of each row, without stored zeros.
     n_components : int, default=64
-        Most eigenvectors. More tell finer groups apart, and take longer.
+        Maximum number of eigenvectors. More eigenvectors separate smaller groups of labels, but
+        take longer to compute.
     random_state : int, RandomState instance or None, default=None
-        Seeds the first vector of the eigensolver.
+        Seed of the initial vector of the eigensolver.
 
     Returns
     -------
-    Z : ndarray of shape (n_labels, min(n_components, n_labels))
-        Unit rows, float32, C-contiguous; a label without a positive row is a row of zeros, and so
-        is one that none of the eigenvectors reaches.
+    Z : ndarray of shape (n_labels, min(n_components, n_labels)), float32
+        Rows of unit l2 norm, C-contiguous. The row of a label is zero if the label has no positive
+        rows or if all eigenvectors are zero for it.
 
     References
     ----------
@@ -64,26 +74,26 @@ def label_spectrum(Y, n_components=64, *, random_state=None):
     Z = np.zeros((Y.shape[1], n_columns), dtype=np.float32)
     if len(present) == 0:
         return Z
-    # With rows that share out one unit the degree of a label is its number of rows.
-    root = np.sqrt(np.maximum(np.diff(Y.indptr), 1))
+    # M^T M is the normalized graph. The weights of a row sum to 1 per label of the row, so the
+    # degree of a label is its number of rows.
+    row_scale = np.sqrt(np.maximum(np.diff(Y.indptr), 1))
     degrees = counts[present] + counts[present].mean()
-    M = sp.diags_array(1.0 / root) @ Y[:, present] @ sp.diags_array(1.0 / np.sqrt(degrees))
-    values, vectors = _leading(M.tocsr(), min(n_columns, len(present)), random_state)
-    # Eigenvectors are given up to their sign.
+    M = sp.diags_array(1.0 / row_scale) @ Y[:, present] @ sp.diags_array(1.0 / np.sqrt(degrees))
+    values, vectors = _largest_eigenpairs(M.tocsr(), min(n_columns, len(present)), random_state)
+    # The sign of an eigenvector is arbitrary: make its largest entry positive.
     largest = vectors[np.abs(vectors).argmax(axis=0), np.arange(vectors.shape[1])]
     rows = vectors * np.where(largest < 0, -values, values)
     norms = np.linalg.norm(rows, axis=1)
-    rows[norms <= ROUNDING * norms.max()] = 0.0
-    Z[present, : rows.shape[1]] = unit_rows(rows.astype(np.float32))
+    rows[norms <= MIN_RELATIVE_NORM * norms.max()] = 0.0
+    Z[present, : rows.shape[1]] = normalize_rows(rows.astype(np.float32))
     return Z
 
 
-def _leading(M, k, random_state):
-    # Largest eigenvalues of M^T M, falling, and their eigenvectors.
+def _largest_eigenpairs(M, k, random_state):
+    """Return the k largest eigenvalues of M^T M, in decreasing order, and their eigenvectors."""
     n = M.shape[1]
     transposed = M.T.tocsr()
-    if n <= 4 * k:
-        # The iterative solver needs room, and is no faster here.
+    if n <= DENSE_LABELS_PER_COMPONENT * k:
         values, vectors = np.linalg.eigh((transposed @ M).toarray())
         values, vectors = values[-k:], vectors[:, -k:]
     else:

@@ -1,4 +1,4 @@
-"""The tree of label clusters as a scikit-learn transformer."""
+"""HierarchicalLabelTree: group labels into a tree of clusters, as a scikit-learn transformer."""
 
 from numbers import Integral
 
@@ -22,86 +22,94 @@ from skxmr._core.validation import (
     set_seen,
     validate_fit_data,
 )
-from skxmr.indexing._clustering import (
+from skxmr.indexing._clusterings import (
     CLUSTERINGS,
-    TreeTask,
+    ClusteringTask,
     check_clustering,
     check_frequencies,
-    clustering_of,
+    find_clustering,
 )
-from skxmr.indexing._label_features import as_float32_rows
-from skxmr.indexing._routing import hierarchy_centers, route
+from skxmr.indexing._normalization import as_float32_rows
+from skxmr.indexing._routing import compute_level_centers, route_rows
 
 
 class HierarchicalLabelTree(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
-    """Tree of label clusters by recursive clustering.
+    """Group labels into a tree of clusters by recursive clustering.
 
-    Rows are labels: `fit` takes one representation for each label and groups them into clusters of
-    at most `max_leaf_size` labels, the clusters into clusters of at most `branching_factor`, up to
-    one root. By default each split gives its parts sizes that differ by at most one, by recursive
-    balanced 2-means [1]_, and each level of the tree is made of several such splits [2]_.
+    Rows are labels: `fit` takes one vector per label. Each leaf cluster has at most
+    `max_leaf_size` labels, and each other cluster has at most `branching_factor` children. By
+    default all clusters of a level have sizes that differ by at most one: recursive balanced
+    2-means [1]_ divides the labels, and several rounds of it give one level of the tree [2]_.
 
     Parameters
     ----------
     branching_factor : int, default=16
-        Most children of a cluster, from 2 up. Larger makes a shallower tree: often better and
-        slower at prediction, where all children of a cluster in the beam are scored.
+        Maximum number of children per cluster, at least 2. A larger value gives a tree with fewer
+        levels. This often improves the ranking, but slows down prediction, which scores all
+        children of the clusters in the beam.
     max_leaf_size : int, default=100
-        Most labels of a leaf cluster. Smaller trains faster and leaves more to the beam search.
+        Maximum number of labels per leaf cluster. A smaller value makes training faster, but more
+        decisions depend on the beam search.
     clustering : {"spherical-kmeans", "kmeans", "random", "huffman"} or clusterer, \
             default="spherical-kmeans"
-        How a cluster is split:
+        Algorithm that splits a cluster:
 
-        - "spherical-kmeans" scales rows and centres to unit length, as fits TF-IDF and embeddings.
-        - "kmeans" takes rows as they are.
-        - "random" looks at no row: a baseline, and fast.
-        - "huffman" looks at the frequencies given to `fit` alone: frequent labels get short
-          paths [4]_. Needs ``balanced=False``.
-        - A scikit-learn clusterer with the parameter `n_clusters` is cloned for each split; its
-          `n_clusters` is set, and its `random_state` where that is None. It sees the rows as they
-          are, in float32, sparse where those given to `fit` are.
+        - "spherical-kmeans" scales rows and centers to unit length. It suits TF-IDF and embeddings.
+        - "kmeans" uses rows unchanged.
+        - "random" ignores the rows: a fast baseline.
+        - "huffman" uses only the `frequencies` passed to `fit`: frequent labels get short
+          paths [4]_. It needs ``balanced=False``.
+        - A scikit-learn clusterer with the parameter `n_clusters` is cloned for each split. Its
+          `n_clusters` is set, and so is its `random_state` if that is None. It receives the rows
+          unchanged, in float32, and sparse if the rows passed to `fit` are sparse.
 
-        k-means of very many rows finds its centres on a sample: of 4,096 where more than 8,192 are
-        cut in two, and of the larger of 4,096 and 64 a centre without balance.
+        k-means finds the centers on a sample if a cluster is large. With ``balanced=True``, more
+        than 8,192 rows are cut on a sample of 4,096. With ``balanced=False``, the sample has 4,096
+        rows, or 64 per center if that is more.
     balanced : bool, default=True
-        Whether parts of a split have sizes that differ by at most one. They are then cut in two
-        again and again; a clusterer is asked for two clusters, and rows nearest the other cluster's
-        centre move to it until the sizes are right. False keeps the clusters as they are found,
-        `branching_factor` at a time, until each has at most `max_leaf_size` labels, and carries
-        clusters that end early down by chains of only children: slower, and good for shallow trees
-        of wide clusters (``branching_factor=100``, as in Bonsai [3]_). What does not come apart, or
-        is still too large one level below where a balanced tree ends, is cut evenly.
+        Whether the parts of a split have sizes that differ by at most one.
+
+        True cuts clusters in two repeatedly. A custom clusterer is asked for two clusters, and the
+        rows nearest to the center of the other cluster move there until the sizes are right.
+
+        False keeps the clusters that the clustering finds, and splits each into `branching_factor`
+        clusters until it has at most `max_leaf_size` labels. Single-child clusters extend leaves
+        that are finished early. Clusters that the clustering does not divide, or that are still too
+        large one level below the depth of a balanced tree, are cut evenly. This is slower, and
+        suits trees with few levels and many children per cluster, such as
+        ``branching_factor=100`` [3]_.
     max_iter : int, default=20
-        Most rounds of a k-means split; it ends earlier once no row changes sides. A split on a
-        sample counts the rounds there, and adds up to two over all rows. Other clusterings have no
-        use for it.
+        Maximum number of iterations of a k-means split. A split stops earlier if no row changes
+        its cluster. A split on a sample counts the iterations on the sample, and adds up to two
+        over all rows. Ignored by other clusterings.
     sparse_output : bool, default=True
-        Whether `transform` returns a sparse array. A sparse one needs no room for zeros; pandas
-        and polars output need False.
+        Whether `transform` returns a sparse matrix. Output as a pandas or polars data frame needs
+        False.
     random_state : int, RandomState instance or None, default=None
-        Seeds splits. The same seed gives the same tree for any `n_jobs`.
+        Seed of the splits. The same seed gives the same tree for any `n_jobs`.
     n_jobs : int or None, default=None
-        Threads for splits, as in joblib.
+        Number of threads, as in joblib.
 
     Attributes
     ----------
     hierarchy_ : LabelHierarchy
-        The fitted tree.
+        Fitted tree.
     labels_ : ndarray of shape (n_labels,), int32
-        Leaf cluster of each training row. It may be another than `predict`, which follows the
-        nearest centres, would find: by balance, or since the clustering knows no centres.
+        Leaf cluster of each training row. `predict` may return a different leaf, because it follows
+        the nearest centers: balanced splits move rows away from the nearest center, and some
+        clusterings do not use centers.
     n_leaves_ : int
         Number of leaf clusters.
     n_levels_ : int
-        Number of levels below the root, the labels included.
+        Number of levels below the root, including the labels.
     cluster_centers_ : list of ndarray or csr_array of shape (n_clusters, n_features)
-        Centres of the clusters of each level, sparse if the fitted rows were.
+        Centers of the clusters of each level; sparse if the training rows were sparse.
     n_iter_ : int
-        Most rounds that a k-means split took; 1 if there was none.
+        Maximum number of iterations of a k-means split; 1 if there was no such split.
     n_features_in_ : int
-        Number of features of a label.
+        Number of features per label.
     feature_names_in_ : ndarray of shape (`n_features_in_`,)
-        Names of features, where the fitted data had them.
+        Names of features, if the training data had names.
 
     See Also
     --------
@@ -127,8 +135,10 @@ class HierarchicalLabelTree(ClassNamePrefixFeaturesOutMixin, TransformerMixin, B
     >>> tree = HierarchicalLabelTree(branching_factor=2, max_leaf_size=2, random_state=0).fit(Z)
     >>> tree.hierarchy_
     LabelHierarchy(level_sizes=(2, 4))
-    >>> bool(tree.labels_[0] == tree.labels_[1] != tree.labels_[2] == tree.labels_[3])
-    True
+    >>> tree.labels_
+    array([1, 1, 0, 0], dtype=int32)
+    >>> tree.predict([[0.8, 0.1]])
+    array([1], dtype=int32)
     """
 
     _parameter_constraints = {
@@ -176,63 +186,71 @@ class HierarchicalLabelTree(ClassNamePrefixFeaturesOutMixin, TransformerMixin, B
         Parameters
         ----------
         Z : {array-like, sparse matrix} of shape (n_labels, n_features)
-            A representation of each label; computed with in float32.
+            Label features, one row per label. Converted to float32.
         y : None
-            Ignored; here for pipelines.
+            Ignored; present for compatibility with pipelines.
         frequencies : array-like of shape (n_labels,) or None, default=None
-            How often each label occurs, or another weight. Needed by "huffman", refused by the
-            other clusterings, which make no use of it.
+            Number of occurrences of each label, or another weight. Required for
+            ``clustering="huffman"``; must be None for other clusterings.
 
         Returns
         -------
         self : HierarchicalLabelTree
-            The fitted tree.
+            Fitted tree.
 
         Raises
         ------
         ValueError
-            If a parameter is out of its range, parameters cannot go together, or Z has no rows, no
+            If a parameter is invalid, if parameters cannot be combined, or if Z has no rows, no
             features, or values that are not finite.
         """
         Z, seen = validate_fit_data(self, Z, accept_sparse="csr", dtype=FLOATS)
         frequencies = check_frequencies(self.clustering, frequencies, Z.shape[0])
-        Z = self._rows(Z)
-        self.hierarchy_, self.n_iter_ = self._cluster(Z, frequencies)
+        Z = self._prepare_rows(Z)
+        self.hierarchy_, self.n_iter_ = self._build_hierarchy(Z, frequencies)
         self.labels_ = self.hierarchy_.leaf_of_label.copy()
         self.n_leaves_ = self.hierarchy_.n_leaves
         self.n_levels_ = self.hierarchy_.n_levels
-        self.cluster_centers_ = hierarchy_centers(self.hierarchy_, Z, self._spherical)
+        self.cluster_centers_ = compute_level_centers(self.hierarchy_, Z, self._is_spherical)
         set_seen(self, seen)
         return self
 
     def fit_hierarchy(self, Z, *, frequencies=None):
-        """Group rows that are ready as `fit` does, but return the tree alone.
+        """Group rows as `fit` does, and return only the tree.
 
-        Saves the centres, which only `transform` and `predict` need, and a copy of the rows.
-        Changes nothing in `self`.
+        This is faster than `fit` and needs less memory: it does not validate or copy Z, and does
+        not compute the centers that `transform` and `predict` need. `self` is not modified.
 
         Parameters
         ----------
-        Z : csr_array of shape (n_labels, n_features)
-            Unit rows in float32, as `positive_instance_features` makes them.
+        Z : {ndarray, csr_array} of shape (n_labels, n_features), float32
+            Label features with rows of unit length, such as the result of
+            `positive_instance_features`.
         frequencies : array-like of shape (n_labels,) or None, default=None
-            As for `fit`.
+            See `fit`.
 
         Returns
         -------
         LabelHierarchy
-            Equal to the `hierarchy_` of a fit.
+            Equal to `hierarchy_` after `fit`.
+
+        Raises
+        ------
+        ValueError
+            If a parameter is invalid or if parameters cannot be combined.
         """
         self._validate_params()
-        return self._cluster(Z, check_frequencies(self.clustering, frequencies, Z.shape[0]))[0]
+        frequencies = check_frequencies(self.clustering, frequencies, Z.shape[0])
+        hierarchy, _ = self._build_hierarchy(Z, frequencies)
+        return hierarchy
 
     def predict(self, Z):
-        """Route rows down the nearest centres to a leaf cluster.
+        """Return the leaf cluster of each row: on each level, follow the nearest center.
 
         Parameters
         ----------
         Z : {array-like, sparse matrix} of shape (n_rows, n_features)
-            Representations in the space of the fitted ones.
+            Label features with the same columns as the training rows.
 
         Returns
         -------
@@ -241,24 +259,26 @@ class HierarchicalLabelTree(ClassNamePrefixFeaturesOutMixin, TransformerMixin, B
         """
         check_is_fitted(self)
         Z = validate_data(self, Z, accept_sparse="csr", dtype=FLOATS, reset=False)
-        return self._route(Z)
+        return self._route_rows(Z)
 
     def transform(self, Z):
-        """Route rows to leaf clusters, one-hot.
+        """Return the leaf clusters of rows in one-hot encoding.
+
+        Rows may be new labels: they are assigned as `predict` does.
 
         Parameters
         ----------
         Z : {array-like, sparse matrix} of shape (n_rows, n_features)
-            Representations in the space of the fitted ones; labels never seen are placed too.
+            Label features with the same columns as the training rows.
 
         Returns
         -------
         memberships : sparse CSR or ndarray of shape (n_rows, n_leaves)
-            One 1 in each row, in the dtype of `Z` (float64 if that is not floating).
+            A single 1 in each row, in the dtype of `Z` (float64 if `Z` is not floating point).
         """
         check_is_fitted(self)
         Z = validate_data(self, Z, accept_sparse="csr", dtype=FLOATS, reset=False)
-        leaves = self._route(Z)
+        leaves = self._route_rows(Z)
         memberships = as_public_csr(
             np.arange(len(leaves) + 1),
             leaves,
@@ -273,16 +293,17 @@ class HierarchicalLabelTree(ClassNamePrefixFeaturesOutMixin, TransformerMixin, B
         Parameters
         ----------
         Z : {array-like, sparse matrix} of shape (n_labels, n_features)
-            A representation of each label.
+            Label features, one row per label.
         y : None
-            Ignored; here for pipelines.
+            Ignored; present for compatibility with pipelines.
         frequencies : array-like of shape (n_labels,) or None, default=None
-            As for `fit`.
+            See `fit`.
 
         Returns
         -------
         memberships : sparse CSR or ndarray of shape (n_labels, n_leaves)
-            The nearest leaf of each row, as `transform` finds it; `labels_` has the fitted one.
+            Nearest leaf cluster of each row, as `transform` returns it. The clusters of the fitted
+            tree are in `labels_`.
         """
         return self.fit(Z, frequencies=frequencies).transform(Z)
 
@@ -291,59 +312,64 @@ class HierarchicalLabelTree(ClassNamePrefixFeaturesOutMixin, TransformerMixin, B
         return self.n_leaves_
 
     def set_output(self, *, transform=None):
-        """Choose the container of `transform`.
+        """Set the container that `transform` returns.
 
         Parameters
         ----------
         transform : {"default", "pandas", "polars"} or None, default=None
-            Anything but "default" needs ``sparse_output=False``: a sparse result fits no frame.
+            Container of the output. "pandas" and "polars" need ``sparse_output=False``.
 
         Returns
         -------
         self : HierarchicalLabelTree
-            The transformer.
+            This tree.
 
         Raises
         ------
         ValueError
-            If a frame is asked for while `sparse_output` is True.
+            If `transform` is a data frame and `sparse_output` is True.
         """
         if transform not in (None, "default") and self.sparse_output:
             raise ValueError(
-                f"set_output(transform={transform!r}) needs sparse_output=False: the sparse "
-                "memberships cannot be put in a data frame."
+                "transform must be None or 'default' if the output is sparse; got "
+                f"{transform!r}. Set sparse_output=False for output as a data frame."
             )
         return super().set_output(transform=transform)
 
     @property
-    def _spherical(self):
-        return clustering_of(self.clustering).spherical
+    def _is_spherical(self):
+        return find_clustering(self.clustering).spherical
 
     @property
     def _needs_frequencies(self):
-        # Whether `fit_hierarchy` must be told how often each label occurs.
-        return clustering_of(self.clustering).needs_frequencies
+        return find_clustering(self.clustering).needs_frequencies
 
     def _validate_params(self):
         super()._validate_params()
         check_clustering(self.clustering, self.balanced)
 
-    def _rows(self, Z):
-        # In the precision given: squares of small values vanish in float32. Z itself is left alone.
-        if self._spherical:
+    def _prepare_rows(self, Z):
+        # Normalized in the precision of Z: squares of small values underflow in float32.
+        if self._is_spherical:
             Z = normalize(Z, norm="l2", axis=1, copy=True)
         return as_float32_rows(Z)
 
-    def _cluster(self, Z, frequencies):
-        names = ("clustering", "balanced", "branching_factor", "max_leaf_size", "max_iter")
-        task = TreeTask(
+    def _build_hierarchy(self, Z, frequencies):
+        """Return the tree and the maximum number of iterations of a split."""
+        task = ClusteringTask(
             Z,
             frequencies,
+            clustering=self.clustering,
+            balanced=self.balanced,
+            branching_factor=self.branching_factor,
+            max_leaf_size=self.max_leaf_size,
+            max_iter=self.max_iter,
             seed=int(check_random_state(self.random_state).randint(MAX_SEED)),
             n_jobs=self.n_jobs,
-            **{name: getattr(self, name) for name in names},
         )
-        return clustering_of(self.clustering).build(task)
+        return find_clustering(self.clustering).build(task)
 
-    def _route(self, Z):
-        return route(self.hierarchy_, self.cluster_centers_, self._rows(Z), self._spherical)
+    def _route_rows(self, Z):
+        return route_rows(
+            self.hierarchy_, self.cluster_centers_, self._prepare_rows(Z), self._is_spherical
+        )

@@ -163,10 +163,10 @@ def explain(estimator, x, label, *, feature_names=None, label_names=None, n_feat
     label_names = LabelNames(label_names, classifier.classes_)
     feature_names = FeatureNames(feature_names, classifier, transformer)
     label = label_names.find_column(label)
-    indptr, indices, values, _ = classifier._rows(_as_single_row(x, transformer))
-    if len(indptr) != 2:
-        raise ValueError(f"x must be one row; got {len(indptr) - 1} rows.")
-    row = SparseRow(indices, values)
+    rows = classifier._check_rows(_as_single_row(x, transformer))
+    if rows.n_rows != 1:
+        raise ValueError(f"x must be one row; got {rows.n_rows} rows.")
+    row = SparseRow(rows.indices, rows.data)
     scoring, beam_width = classifier._scoring(), classifier.beam_width
     model = classifier._model
     n_labels = len(classifier.classes_)
@@ -195,7 +195,7 @@ def explain(estimator, x, label, *, feature_names=None, label_names=None, n_feat
         score=score,
         paths=paths,
         beam_width=beam_width,
-        n_row_features=int(np.count_nonzero(values)),
+        n_row_features=int(np.count_nonzero(row.values)),
         n_features=int(n_features),
     )
 

@@ -7,7 +7,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.utils.validation import check_is_fitted
 
 from skxmr._core.estimators import find_ranker
-from skxmr._linear.level_weights import NEVER
+from skxmr._linear.level_weights import UNTRAINED_INTERCEPT
 from skxmr.xr_linear import TreeEnsemble, TreeModel
 
 
@@ -82,5 +82,5 @@ def most_frequent_labels(model, level, node, n_labels):
 
 def _is_untrained(model, first, end):
     if model.ranker.levels:
-        return model.ranker.levels[0].arrays["intercepts"][first:end] <= NEVER
+        return model.ranker.levels[0].arrays["intercepts"][first:end] <= UNTRAINED_INTERCEPT
     return np.array([label_model is False for label_model in model.ranker.models[first:end]])

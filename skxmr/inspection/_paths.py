@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 
 from skxmr._core.score_forms import OUTSIDE
-from skxmr._core.transforms import GIVEN_LOGARITHM, SHAPES, join_scores
+from skxmr._core.transforms import LOG_PROBABILITY, SHAPES, LevelTransform, join_scores
 from skxmr._linear.level_weights import LevelWeights
 
 NO_FEATURES = {
@@ -151,7 +151,7 @@ def follow_path(model, row, label, beam_width, scoring):
     scoring : Scoring
         Rule that turns margins into scores.
     """
-    rule = scoring.rule(model._given)
+    rule = model.score_rule(scoring)
     *cluster_transforms, label_transform = rule.transforms
     form, hierarchy, linear_levels = rule.form, model.hierarchy, model.matcher.levels
     nodes = _path_nodes(hierarchy, label)
@@ -195,12 +195,8 @@ def follow_path(model, row, label, beam_width, scoring):
             )
         )
         parent = Candidates.single(node, siblings.score_of(node))
-    siblings, scored = (
-        Candidates(
-            *model.ranker.rank_row(row, (each.ids, rule.start(each.scores)), label_transform, 0)
-        )
-        for each in (parent, beam)
-    )
+    siblings = Candidates(*model.ranker.rank_row(row, parent, label_transform, 0))
+    scored = Candidates(*model.ranker.rank_row(row, beam, label_transform, 0))
     ranks = _ranks(label, siblings, scored, form)
     cluster, position = parent.ids[0], nodes[-1]
     if model.ranker.levels:
@@ -208,14 +204,13 @@ def follow_path(model, row, label, beam_width, scoring):
         score = _linear_model_score(level, row, cluster, position, label_transform, form)
     else:
         score = _custom_ranker_score(model.ranker, row, cluster, label, label_transform, form)
-    _, _, offset_weight = label_transform
     steps.append(
         PathStep(
             level=hierarchy.n_levels,
             node=label,
             **score,
             **ranks,
-            lift=float(np.exp(offset_weight * model.ranker.offsets[position])),
+            lift=float(np.exp(label_transform.offset_weight * model.ranker.offsets[position])),
             n_siblings=len(siblings.ids),
             kept=ranks["beam_rank"] is not None,
         )
@@ -241,21 +236,20 @@ def _ranks(node, siblings, scored, form):
 
 
 def _custom_matcher_score(matcher, row, node, n_levels, form):
-    untransformed = [(GIVEN_LOGARITHM, 0.0, 0.0)] * n_levels
+    untransformed = [LevelTransform(LOG_PROBABILITY)] * n_levels
     probabilities = Candidates(*matcher.match_row(row, None, untransformed))
-    own_score = _shown_alone(probabilities.score_of(node), GIVEN_LOGARITHM, form)
+    own_score = _shown_alone(probabilities.score_of(node), LOG_PROBABILITY, form)
     return {"source": "matcher", "own_score": own_score, **NO_FEATURES}
 
 
 def _custom_ranker_score(ranker, row, cluster, label, transform, form):
-    shape, _, _ = transform
-    alone = Candidates(*ranker.rank_row(row, Candidates.single(cluster, 0.0), (shape, 0.0, 0.0), 0))
-    own_score = _shown_alone(alone.score_of(label), shape, form)
+    without_offsets = LevelTransform(transform.shape)
+    alone = Candidates(*ranker.rank_row(row, Candidates.single(cluster, 0.0), without_offsets, 0))
+    own_score = _shown_alone(alone.score_of(label), transform.shape, form)
     return {"source": "ranker", "own_score": own_score, **NO_FEATURES}
 
 
 def _linear_model_score(level, row, parent, node, transform, form):
-    shape, _, _ = transform
     child = node - int(level.arrays["child_indptr"][parent])
     features, weights, intercept = LevelWeights(level).of_chunk(parent).of_child(child)
     features, in_model, in_row = np.intersect1d(
@@ -266,7 +260,9 @@ def _linear_model_score(level, row, parent, node, transform, form):
     order = np.argsort(-np.abs(contributions), kind="stable")
     margin = intercept + float(contributions.sum())
     zero = np.zeros(1, dtype=np.float32)
-    score = join_scores(zero, np.array([margin], dtype=np.float32), (shape, 0.0, 0.0))[0]
+    score = join_scores(
+        zero, np.array([margin], dtype=np.float32), LevelTransform(transform.shape)
+    )[0]
     return {
         "margin": margin,
         "intercept": intercept,
@@ -274,7 +270,7 @@ def _linear_model_score(level, row, parent, node, transform, form):
         "values": values[order],
         "weights": weights[order],
         "contributions": contributions[order],
-        "own_score": _shown_alone(score, shape, form),
+        "own_score": _shown_alone(score, transform.shape, form),
     }
 
 

@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from skxmr._linear.level_weights import NEVER
+from skxmr._linear.level_weights import UNTRAINED_INTERCEPT
 
 
 class ContributionRow(NamedTuple):
@@ -90,7 +90,7 @@ def contribution_rows(step, n_features):
     """Return the list of `ContributionRow` of a step: the `n_features` largest and the rest."""
     if step.source != "linear":
         return []
-    if step.intercept <= NEVER:
+    if step.intercept <= UNTRAINED_INTERCEPT:
         return [ContributionRow("intercept", step.intercept, "never trained: no training rows")]
     listed = slice(n_features)
     rows = [

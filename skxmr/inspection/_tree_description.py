@@ -14,7 +14,7 @@ from skxmr.inspection._fitted_model import (
 )
 from skxmr.inspection._html import tree_html
 from skxmr.inspection._names import FeatureNames, LabelNames, count_labels
-from skxmr.xr_linear import tree_size
+from skxmr.xr_linear import describe_sizes
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -83,7 +83,7 @@ class TreeDescription:
     @property
     def title(self):
         """Size of the tree, such as "4 labels in clusters: 2"."""
-        return tree_size(self.level_sizes)
+        return describe_sizes(self.level_sizes)
 
     @property
     def n_root_clusters(self):

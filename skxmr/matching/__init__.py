@@ -4,17 +4,16 @@ from skxmr.matching._estimator_matcher import (
     EstimatorMatcher,
     count_matched_levels,
     fit_matcher,
-    told_columns,
+    informative_columns,
 )
-from skxmr.matching._matcher import RecursiveLinearMatcher
 from skxmr.matching._nearest_neighbors import NearestCentroidMatcher, NearestNeighborsMatcher
 from skxmr.matching._negative_sampling import (
     beam_rows,
     check_negatives,
     needs_beam,
-    pattern_arrays,
     training_rows,
 )
+from skxmr.matching._recursive_linear_matcher import RecursiveLinearMatcher
 
 # Other packages of skxmr use the rest.
 __all__ = [

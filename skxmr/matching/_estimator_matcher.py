@@ -5,15 +5,15 @@ import copy
 import numpy as np
 import scipy.sparse as sp
 
-from skxmr._core.arrays import offsets_of
+from skxmr._core.arrays import as_public_csr, offsets_of
 from skxmr._core.estimators import fit_weighted, seeded_clone
 from skxmr._core.log_scores import log_probabilities
-from skxmr._core.score_forms import join_rows
+from skxmr._core.node_scores import NodeScores, join_rows
+from skxmr._core.rows import Rows
 from skxmr._core.score_rule import LEAST_SCORE
 from skxmr._core.threads import BLOCK_SCORES
 from skxmr._core.topk import best_of_rows
-from skxmr._core.transforms import GIVEN_LOGARITHM, join_scores
-from skxmr._core.validation import as_public_csr
+from skxmr._core.transforms import LOG_PROBABILITY, LevelTransform, join_scores
 
 # Most classifiers of scikit-learn take no sparse targets, and some take them and learn nonsense,
 # so targets are dense up to this many entries of a byte each.
@@ -60,30 +60,30 @@ class EstimatorMatcher:
     def match(self, X, beam_width, transforms):
         """Return the best leaf clusters of each row; see `RecursiveLinearMatcher.match`.
 
-        The probabilities stand for all levels that they take the place of: where values add, they
-        have the shares of these.
+        The probabilities replace the scores of all levels down to that of `estimator`.
         """
-        n_rows = len(X[0]) - 1
-        rows = as_public_csr(*X[:3], (n_rows, X[3]))
+        rows = X.to_csr()
         beam = join_rows(
             [
                 self._best_clusters(rows[start : start + self.n_call], beam_width)
-                for start in range(0, n_rows, self.n_call)
+                for start in range(0, X.n_rows, self.n_call)
             ]
         )
-        n_given = len(transforms) - len(self.levels)
-        share = sum(share for _, share, _ in transforms[:n_given])
-        indptr, ids, logs = beam
-        scores = join_scores(np.zeros_like(logs), logs, (GIVEN_LOGARITHM, share, 0.0))
-        beam = indptr, ids, scores
-        for level, transform in zip(self.levels, transforms[n_given:], strict=True):
+        root_scores = np.zeros_like(beam.scores)
+        scores = join_scores(root_scores, beam.scores, LevelTransform(LOG_PROBABILITY))
+        beam = beam._replace(scores=scores)
+        n_replaced = len(transforms) - len(self.levels)
+        for level, transform in zip(self.levels, transforms[n_replaced:], strict=True):
             beam = level.expand(X, beam, beam_width or 0, transform)
         return beam
 
     def match_row(self, x, beam_width, transforms):
         """Return the (ids, scores) of the best leaf clusters of one row (indices, data)."""
-        indptr = np.array([0, len(x[0])], dtype=np.int64)
-        return self.match((indptr, *x, self.n_features), beam_width, transforms)[1:]
+        indices, data = x
+        indptr = np.array([0, len(indices)], dtype=np.int64)
+        X = Rows(indptr, indices, data, self.n_features)
+        beam = self.match(X, beam_width, transforms)
+        return beam.ids, beam.scores
 
     def _best_clusters(self, rows, beam_width):
         certain = np.flatnonzero(self.shares == 1).astype(np.int32)
@@ -95,30 +95,30 @@ class EstimatorMatcher:
         ids = np.concatenate([self.columns, certain])[P.indices]
         logs = log_probabilities(P.data)
         best = best_of_rows(P.indptr.astype(np.int64), ids, logs, beam_width or 0, False)
-        return self._filled(*best, beam_width)
+        return self._fill_empty_rows(NodeScores(*best), beam_width)
 
-    def _filled(self, indptr, ids, logs, beam_width):
-        # Give the most frequent clusters to the rows that have none.
-        counts = np.diff(indptr)
+    def _fill_empty_rows(self, best, beam_width):
+        # Rows without clusters get the most frequent ones.
+        counts = np.diff(best.indptr)
         n_empty = np.count_nonzero(counts == 0)
         if n_empty == 0:
-            return indptr, ids, logs
+            return best
         n_clusters = len(self.shares)
-        usual = best_of_rows(
+        _, frequent_ids, frequent_logs = best_of_rows(
             np.array([0, n_clusters]),
             np.arange(n_clusters, dtype=np.int32),
             log_probabilities(self.shares),
             beam_width or 0,
             False,
         )
-        filled = np.where(counts == 0, usual[0][1], counts)
-        given = np.repeat(counts > 0, filled)
-        all_ids = np.empty(len(given), dtype=np.int32)
-        all_logs = np.empty(len(given), dtype=np.float32)
-        all_ids[given], all_logs[given] = ids, logs
-        all_ids[~given] = np.tile(usual[1], n_empty)
-        all_logs[~given] = np.tile(usual[2], n_empty)
-        return offsets_of(filled), all_ids, all_logs
+        counts_after = np.where(counts == 0, len(frequent_ids), counts)
+        from_best = np.repeat(counts > 0, counts_after)
+        ids = np.empty(len(from_best), dtype=np.int32)
+        logs = np.empty(len(from_best), dtype=np.float32)
+        ids[from_best], logs[from_best] = best.ids, best.scores
+        ids[~from_best] = np.tile(frequent_ids, n_empty)
+        logs[~from_best] = np.tile(frequent_logs, n_empty)
+        return NodeScores(offsets_of(counts_after), ids, logs)
 
 
 def count_matched_levels(matcher, matcher_level, level_sizes):
@@ -162,7 +162,7 @@ def count_matched_levels(matcher, matcher_level, level_sizes):
     return matcher_level if matcher_level > 0 else n_clusterings + 1 + matcher_level
 
 
-def told_columns(M):
+def informative_columns(M):
     """Return the clusters that need telling: right for some rows, but not for all.
 
     Parameters
@@ -190,8 +190,8 @@ def fit_matcher(estimator, X, M, *, seed, sample_weight=None):
         With `fit` and `predict_proba`, whose answer may be sparse, dense, or the list of one array
         a column that many multilabel classifiers give. It must keep no state between predictions:
         threads share it.
-    X : tuple
-        (indptr, indices, data, n_features) of the training rows; the estimator sees CSR, float32.
+    X : Rows
+        Training rows; the estimator sees CSR, float32.
     M : csc_array of shape (n_samples, n_clusters)
         Pattern of the rows that each cluster is right for, from `LabelHierarchy.node_targets`. The
         estimator sees a dense int8 indicator of at most `DENSE_TARGETS` entries, or a CSR one.
@@ -213,11 +213,11 @@ def fit_matcher(estimator, X, M, *, seed, sample_weight=None):
     """
     n_samples = M.shape[0]
     counts = np.diff(M.indptr)
-    columns = told_columns(M)
+    columns = informative_columns(M)
     shares = counts / n_samples
     if not len(columns):
-        return EstimatorMatcher(None, columns, shares, [], X[3], n_samples)
-    rows = as_public_csr(*X[:3], (n_samples, X[3]))
+        return EstimatorMatcher(None, columns, shares, [], X.n_features, n_samples)
+    rows = X.to_csr()
     targets = M[:, columns].tocsr()
     ones = np.ones(targets.nnz, dtype=np.int8)
     targets = as_public_csr(targets.indptr, targets.indices, ones, targets.shape)
@@ -238,7 +238,7 @@ def fit_matcher(estimator, X, M, *, seed, sample_weight=None):
     answer = model.predict_proba(rows[:1])
     _as_sparse(answer, 1, len(columns))
     n_call = n_samples if sp.issparse(answer) else max(1, BLOCK_SCORES // len(columns))
-    return EstimatorMatcher(model, columns, shares, [], X[3], n_call)
+    return EstimatorMatcher(model, columns, shares, [], X.n_features, n_call)
 
 
 def _probabilities(estimator, rows, n_columns):

@@ -3,14 +3,9 @@
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
-from skxmr._core.version import __version__
+from skxmr._core.model_folder import read_model, write_model
 from skxmr.indexing import LabelHierarchy
-from skxmr.persistence._encoding import Decoder, Encoder, UnknownFormError
-from skxmr.persistence._folder import ArrayFiles, check_place, read_header, write_folder
-from skxmr.persistence._kinds import kind_named, kind_of
-
-FORMAT = "skxmr-model"
-FORMAT_VERSION = 2  # 1: other tables of levels; they are made anew
+from skxmr.persistence._kinds import ALL_KINDS
 
 
 def save_model(model, path, *, extras=None):
@@ -64,68 +59,16 @@ def save_model(model, path, *, extras=None):
     >>> (again.predict_proba(X) != model.predict_proba(X)).nnz
     0
     """
-    _check_class(model)
+    if not ALL_KINDS.find(type(model)) or not isinstance(model, (BaseEstimator, LabelHierarchy)):
+        raise TypeError(
+            "model must be an XRLinearClassifier, HierarchicalLabelTree, LabelHierarchy, an "
+            "estimator of skxmr.transformer, or a pipeline of these and vectorizers; got "
+            f"{type(model).__name__}. Subclasses are not supported. joblib.dump(model, file) saves "
+            "any model."
+        )
     if not isinstance(model, LabelHierarchy):
         check_is_fitted(model)
-    write(model, path, extras=extras)
-
-
-def check_savable(model, path):
-    """Refuse a fit that could not be saved.
-
-    Parameters
-    ----------
-    model : estimator
-        Not fitted: its parameters are looked at.
-    path : path-like
-        Where it is to go.
-
-    Raises
-    ------
-    TypeError
-        If its class or a parameter cannot be written.
-    OSError
-        If there is no folder to write it in, or something else would be lost.
-    """
-    _check_class(model)
-    Encoder(kind_of).encode(model.get_params(deep=False), "model")
-    check_place(path, FORMAT)
-
-
-def _check_class(model):
-    if not kind_of(type(model)) or not isinstance(model, (BaseEstimator, LabelHierarchy)):
-        raise TypeError(
-            "save_model takes XRLinearClassifier, HierarchicalLabelTree, LabelHierarchy, what "
-            "skxmr.transformer has, and pipelines of these with vectorizers; no subclasses; got "
-            f"{type(model).__name__}. joblib.dump(model, file) takes everything."
-        )
-
-
-def write(model, path, own=None, extras=None):
-    """Write a fitted model as `save_model` does.
-
-    Parameters
-    ----------
-    model : object
-        Of a known kind.
-    path : path-like
-        The folder.
-    own : path-like or None
-        A folder of array files that nobody else will change: those that the model is a map of are
-        given a second name in place of a copy, where the file system can.
-    extras : dict or None
-        As for `save_model`.
-    """
-    encoder = Encoder(kind_of)
-    header = {
-        "format": FORMAT,
-        "format_version": FORMAT_VERSION,
-        "skxmr_version": __version__,
-        "class": type(model).__name__,
-        "model": encoder.encode(model, "model"),
-        "extras": encoder.encode(extras or {}, "extras"),
-    }
-    write_folder(path, header, encoder.arrays, own)
+    write_model(model, path, ALL_KINDS, extras=extras)
 
 
 def load_model(path, mmap_mode=None):
@@ -169,7 +112,7 @@ def load_model(path, mmap_mode=None):
     The checks find damage; they cannot tell a folder made to
     mislead, and the kernels trust the arrays: load what you trust.
     """
-    return _load(path, mmap_mode, "model")
+    return read_model(path, ALL_KINDS, mmap_mode)
 
 
 def load_extras(path, mmap_mode=None):
@@ -187,21 +130,4 @@ def load_extras(path, mmap_mode=None):
     dict
         Empty if there were none.
     """
-    return _load(path, mmap_mode, "extras")
-
-
-def _load(path, mmap_mode, part):
-    if mmap_mode not in (None, "r"):
-        raise ValueError(
-            f'mmap_mode must be None or "r": a model is not changed through its files; '
-            f"got {mmap_mode!r}."
-        )
-    header = read_header(path, FORMAT, FORMAT_VERSION)
-    arrays = ArrayFiles(path, header["arrays"], mapped=mmap_mode is not None)
-    try:
-        return Decoder(kind_named, arrays).decode(header[part])
-    except UnknownFormError as error:
-        raise ValueError(
-            f"{path}, written by skxmr {header.get('skxmr_version')}, cannot be loaded by skxmr "
-            f"{__version__}: {error}."
-        ) from error
+    return read_model(path, ALL_KINDS, mmap_mode, part="extras")

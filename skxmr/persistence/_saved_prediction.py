@@ -7,9 +7,9 @@ import numpy as np
 import scipy.sparse as sp
 from sklearn.utils import _safe_indexing
 
+from skxmr._core.model_folder import model_checksum
 from skxmr._core.threads import row_blocks, run_tasks
-from skxmr.persistence._folder import checksum_of, read_header
-from skxmr.persistence._model_files import FORMAT, FORMAT_VERSION, load_model
+from skxmr.persistence._model_files import load_model
 
 METHODS = ("predict_topk", "predict_proba", "decision_function", "predict")
 
@@ -68,7 +68,7 @@ def predict_saved(path, X, method="predict_topk", *, n_jobs=None, **params):
     if method not in METHODS:
         raise ValueError(f"method must be one of {', '.join(METHODS)}; got {method!r}.")
     path = os.path.abspath(path)
-    checksum = _checksum(path)
+    checksum = model_checksum(path)
     X = X.tocsr() if sp.issparse(X) else X
     n_rows = X.shape[0] if hasattr(X, "shape") else len(X)
     # In a tuple rows go to one worker; an array that stands by itself may go to all of them.
@@ -83,15 +83,11 @@ def predict_saved(path, X, method="predict_topk", *, n_jobs=None, **params):
 
 
 def _predict_block(path, checksum, method, params, block):
-    if _checksum(path) != checksum:
+    if model_checksum(path) != checksum:
         raise ValueError(
             f"{path}: a worker finds another model there than the process that sent it the rows."
         )
     return getattr(_load_once(path, checksum), method)(*block, **params)
-
-
-def _checksum(path):
-    return checksum_of(read_header(path, FORMAT, FORMAT_VERSION))
 
 
 @lru_cache(maxsize=1)

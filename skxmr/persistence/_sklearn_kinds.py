@@ -12,8 +12,8 @@ from sklearn.feature_extraction.text import (
 from sklearn.pipeline import FeatureUnion, Pipeline
 from sklearn.preprocessing import MultiLabelBinarizer, Normalizer
 
-from skxmr.persistence._encoding import Kind
-from skxmr.persistence._estimator_kinds import estimator
+from skxmr._core.encoding import Kind
+from skxmr._core.model_folder import estimator_kind
 
 
 class Vocabulary(NamedTuple):
@@ -42,7 +42,7 @@ class Vocabulary(NamedTuple):
 
 def vectorizer(cls):
     """Make the kind of an estimator that counts terms."""
-    whole = estimator(cls)
+    whole = estimator_kind(cls)
 
     def fields(value):
         fields = whole.fields(value)
@@ -57,7 +57,7 @@ def vectorizer(cls):
 
 def binarizer(cls):
     """Make the kind of an estimator that keeps an index of its classes to be made anew."""
-    whole = estimator(cls)
+    whole = estimator_kind(cls)
 
     def fields(value):
         fields = whole.fields(value)
@@ -74,10 +74,10 @@ SKLEARN_KINDS = {
     ),
     "CountVectorizer": vectorizer(CountVectorizer),
     "TfidfVectorizer": vectorizer(TfidfVectorizer),
-    "TfidfTransformer": estimator(TfidfTransformer),
-    "HashingVectorizer": estimator(HashingVectorizer),
-    "Normalizer": estimator(Normalizer),
+    "TfidfTransformer": estimator_kind(TfidfTransformer),
+    "HashingVectorizer": estimator_kind(HashingVectorizer),
+    "Normalizer": estimator_kind(Normalizer),
     "MultiLabelBinarizer": binarizer(MultiLabelBinarizer),
-    "FeatureUnion": estimator(FeatureUnion),
-    "Pipeline": estimator(Pipeline),
+    "FeatureUnion": estimator_kind(FeatureUnion),
+    "Pipeline": estimator_kind(Pipeline),
 }

@@ -8,8 +8,9 @@ import re
 import numpy as np
 import torch
 
-from skxmr.persistence._encoding import Kind, UnknownFormError
-from skxmr.persistence._estimator_kinds import attributes, estimator
+from skxmr._core.encoding import Kind, UnknownFormError
+from skxmr._core.model_folder import attributes_kind, estimator_kind
+from skxmr.persistence._kinds import TRANSFORMER_PREFIX
 from skxmr.transformer import (
     ClusterHeads,
     ClusterScorer,
@@ -19,8 +20,6 @@ from skxmr.transformer import (
     XTransformerClassifier,
 )
 
-# Before the names of these classes in files.
-PREFIX = "transformer."
 # Of an encoder's files: none that lies elsewhere, and none that is code.
 DATA_FILE = re.compile(r"[\w-][\w.-]*(?<!\.py)", re.ASCII)
 
@@ -47,15 +46,17 @@ def _make_encoder(fields):
 
 
 TRANSFORMER_KINDS = {
-    f"{PREFIX}device": Kind(
+    f"{TRANSFORMER_PREFIX}device": Kind(
         torch.device,
         lambda device: {"name": str(device)},
         lambda fields: torch.device(fields["name"]),
     ),
-    f"{PREFIX}Encoder": Kind(Encoder, _encoder_fields, _make_encoder),
-    f"{PREFIX}ClusterHeads": attributes(ClusterHeads, "weights", "intercepts", "hierarchy", "loss"),
-    f"{PREFIX}ClusterScorer": estimator(ClusterScorer),
-    f"{PREFIX}TransformerEmbedder": estimator(TransformerEmbedder),
-    f"{PREFIX}TransformerMatcher": estimator(TransformerMatcher),
-    f"{PREFIX}XTransformerClassifier": estimator(XTransformerClassifier),
+    f"{TRANSFORMER_PREFIX}Encoder": Kind(Encoder, _encoder_fields, _make_encoder),
+    f"{TRANSFORMER_PREFIX}ClusterHeads": attributes_kind(
+        ClusterHeads, "weights", "intercepts", "hierarchy", "loss"
+    ),
+    f"{TRANSFORMER_PREFIX}ClusterScorer": estimator_kind(ClusterScorer),
+    f"{TRANSFORMER_PREFIX}TransformerEmbedder": estimator_kind(TransformerEmbedder),
+    f"{TRANSFORMER_PREFIX}TransformerMatcher": estimator_kind(TransformerMatcher),
+    f"{TRANSFORMER_PREFIX}XTransformerClassifier": estimator_kind(XTransformerClassifier),
 }

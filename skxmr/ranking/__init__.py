@@ -1,6 +1,6 @@
 """Stage 3, ranking: score the labels of the matched clusters one-vs-all."""
 
 from skxmr.ranking._estimator_ranker import EstimatorRanker, fit_ranker
-from skxmr.ranking._ranker import OneVsAllRanker, rarity_offsets
+from skxmr.ranking._one_vs_all_ranker import OneVsAllRanker, rarity_offsets
 
 __all__ = ["EstimatorRanker", "OneVsAllRanker", "fit_ranker", "rarity_offsets"]

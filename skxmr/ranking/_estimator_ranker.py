@@ -1,15 +1,18 @@
 """A ranker of the user's own: any binary classifier, cloned for each label."""
 
+from typing import NamedTuple
+
 import numpy as np
 
 from skxmr._core.arrays import offsets_of
 from skxmr._core.estimators import fit_weighted, seeded_clone
 from skxmr._core.log_scores import log_probabilities
-from skxmr._core.score_forms import OUTSIDE, join_rows
+from skxmr._core.node_scores import NodeScores, join_rows
+from skxmr._core.rows import Rows
+from skxmr._core.score_forms import OUTSIDE
 from skxmr._core.threads import BLOCK_SCORES, balanced_blocks, run_tasks
 from skxmr._core.topk import best_of_rows
-from skxmr._core.transforms import GIVEN_LOGARITHM, join_scores
-from skxmr._core.validation import as_public_csr
+from skxmr._core.transforms import LOG_PROBABILITY, LevelTransform, join_scores
 
 
 class EstimatorRanker:
@@ -50,56 +53,59 @@ class EstimatorRanker:
         return []
 
     def pruned(self, weight_threshold, max_weights):
-        """Return itself: the threshold is for linear models, of which it has none."""
+        """Return the ranker unchanged: it has no linear models, to which a threshold applies."""
         if max_weights is not None:
             raise ValueError(
-                f"max_weights_per_label={max_weights} is for the built-in ranker; what a ranker "
-                "of your own learns is its own."
+                "max_weights_per_label must be None if the model has a custom ranker; "
+                f"got {max_weights}."
             )
         return self
 
     def rank(self, X, clusters, transform, k=0, best_first=False):
         """Score the labels of each row's clusters; see `OneVsAllRanker.rank`."""
-        n_rows = len(X[0]) - 1
-        rows = as_public_csr(*X[:3], (n_rows, X[3]))
-        # All labels of the clusters stand side by side before the best are kept.
-        widths = np.diff(self.child_indptr)[clusters[1]]
-        work = offsets_of(widths)[clusters[0]]
-        edges = np.flatnonzero(np.diff(work[:-1] // BLOCK_SCORES, prepend=-1))
+        rows = X.to_csr()
+        # All labels of the clusters are in memory before the best are kept, so rows are scored in
+        # blocks of at most BLOCK_SCORES labels, or a single row.
+        n_labels = np.diff(self.child_indptr)[clusters.ids]
+        labels_before = offsets_of(n_labels)[clusters.indptr]
+        starts = np.flatnonzero(np.diff(labels_before[:-1] // BLOCK_SCORES, prepend=-1))
         blocks = []
-        for start, stop in zip(edges, [*edges[1:], n_rows], strict=True):
-            at = slice(clusters[0][start], clusters[0][stop])
-            indptr = clusters[0][start : stop + 1] - clusters[0][start]
-            pairs = (indptr, clusters[1][at], clusters[2][at])
-            scored = self._score(rows[start:stop], *pairs, transform)
+        for start, stop in zip(starts, [*starts[1:], X.n_rows], strict=True):
+            scored = self._score(rows[start:stop], clusters.block(start, stop), transform)
             blocks.append(best_of_rows(*scored, k, best_first))
         return join_rows(blocks)
 
     def rank_row(self, x, clusters, transform, k):
         """Return the (labels, scores) of one row (indices, data), best first."""
-        indptr = np.array([0, len(x[0])], dtype=np.int64)
-        pairs = (np.array([0, len(clusters[0])], dtype=np.int64), *clusters)
-        return self.rank((indptr, *x, self.n_features), pairs, transform, k, True)[1:]
+        indices, data = x
+        ids, scores = clusters
+        X = Rows(np.array([0, len(indices)], dtype=np.int64), indices, data, self.n_features)
+        clusters = NodeScores(np.array([0, len(ids)], dtype=np.int64), ids, scores)
+        ranking = self.rank(X, clusters, transform, k, True)
+        return ranking.ids, ranking.scores
 
-    def _score(self, rows, indptr, ids, parent_scores, transform):
-        # (indptr, labels, scores) of all labels, those of a pair side by side.
-        pair_row = np.repeat(np.arange(len(indptr) - 1), np.diff(indptr))
-        first_of_pair = offsets_of(np.diff(self.child_indptr)[ids])
+    def _score(self, rows, clusters, transform):
+        # Score all labels of the clusters. Each label is called with all rows of its cluster.
+        pair_row = np.repeat(np.arange(clusters.n_rows), np.diff(clusters.indptr))
+        first_of_pair = offsets_of(np.diff(self.child_indptr)[clusters.ids])
         labels = np.empty(first_of_pair[-1], dtype=np.int32)
         scores = np.empty(first_of_pair[-1], dtype=np.float32)
-        order = np.argsort(ids, kind="stable")
-        for pairs in np.split(order, np.flatnonzero(np.diff(ids[order])) + 1):
+        order = np.argsort(clusters.ids, kind="stable")
+        for pairs in np.split(order, np.flatnonzero(np.diff(clusters.ids[order])) + 1):
             if not len(pairs):
                 continue  # no row has a cluster
-            children = range(*self.child_indptr[ids[pairs[0]] :][:2])
-            cluster_rows = rows[pair_row[pairs]]
-            for child, place in zip(children, range(len(children)), strict=True):
-                at = first_of_pair[pairs] + place
+            cluster = clusters.ids[pairs[0]]
+            first_child = self.child_indptr[cluster]
+            cluster_rows, parent_scores = rows[pair_row[pairs]], clusters.scores[pairs]
+            for child in range(first_child, self.child_indptr[cluster + 1]):
+                at = first_of_pair[pairs] + child - first_child
                 labels[at] = self.child_ids[child]
-                own, is_given = _own_scores(self.models[child], cluster_rows)
-                joining = (GIVEN_LOGARITHM, *transform[1:]) if is_given else transform
-                scores[at] = join_scores(parent_scores[pairs], own, joining, self.offsets[child])
-        return first_of_pair[indptr], labels, scores
+                values, is_probability = _own_scores(self.models[child], cluster_rows)
+                shape = LOG_PROBABILITY if is_probability else transform.shape
+                own_transform = LevelTransform(shape, transform.offset_weight)
+                offset = self.offsets[child]
+                scores[at] = join_scores(parent_scores, values, own_transform, offset)
+        return NodeScores(first_of_pair[clusters.indptr], labels, scores)
 
 
 def fit_ranker(estimator, X, problem, offsets, *, n_jobs, sample_weight=None):
@@ -113,8 +119,8 @@ def fit_ranker(estimator, X, problem, offsets, *, n_jobs, sample_weight=None):
     estimator : classifier
         With `fit` and either `predict_proba` or `decision_function`. It must keep no state
         between predictions: threads share it.
-    X : tuple
-        (indptr, indices, data, n_features) of the training rows; the estimator sees CSR, float32.
+    X : Rows
+        Training rows; the estimator sees CSR, float32.
     problem : LevelProblem
         The labels' level: rows and targets of each label, as the linear models learn from.
     offsets : ndarray of shape (n_labels,), float32
@@ -128,47 +134,53 @@ def fit_ranker(estimator, X, problem, offsets, *, n_jobs, sample_weight=None):
     -------
     EstimatorRanker
     """
-    row_indptr, child_indptr = problem.rows[0], problem.child_indptr
-    blocks = balanced_blocks(np.diff(row_indptr) * np.diff(child_indptr), n_jobs)
-    # Rows stand by themselves: see `run_remotely`.
+    child_indptr = problem.child_indptr
+    blocks = balanced_blocks(np.diff(problem.rows.indptr) * np.diff(child_indptr), n_jobs)
+    # The arrays of X are separate arguments: see `run_remotely`.
     tasks = [
-        (estimator, *X, tuple(_cluster(problem, p) for p in block), sample_weight)
+        (estimator, *X, tuple(_cluster_data(problem, cluster) for cluster in block), sample_weight)
         for block in blocks
     ]
     models = [None] * int(child_indptr[-1])
-    # Most of the time is Python's, and liblinear's random numbers are one stream for all threads.
+    # Processes, because most of the time is spent in Python, and because all threads share the
+    # random numbers of liblinear.
     fitted_blocks = run_tasks(_fit_block, tasks, n_jobs, prefer="processes")
     for block, fitted in zip(blocks, fitted_blocks, strict=True):
-        for p, cluster_models in zip(block, fitted, strict=True):
-            models[child_indptr[p] : child_indptr[p + 1]] = cluster_models
-    return EstimatorRanker(models, child_indptr, problem.child_ids, X[3], offsets)
+        for cluster, cluster_models in zip(block, fitted, strict=True):
+            models[child_indptr[cluster] : child_indptr[cluster + 1]] = cluster_models
+    return EstimatorRanker(models, child_indptr, problem.child_ids, X.n_features, offsets)
 
 
-def _cluster(problem, parent):
-    (row_indptr, rows), (target_indptr, target_rows) = problem.rows, problem.targets
-    first, last = problem.child_indptr[parent], problem.child_indptr[parent + 1]
-    positives = [
-        target_rows[target_indptr[child] : target_indptr[child + 1]] for child in range(first, last)
-    ]
-    return rows[row_indptr[parent] : row_indptr[parent + 1]], positives, problem.seed + int(first)
+class _ClusterData(NamedTuple):
+    """Rows of a cluster, the positive rows of each of its labels, and a seed."""
+
+    rows: np.ndarray
+    positives: list
+    seed: int
+
+
+def _cluster_data(problem, cluster):
+    first, stop = problem.child_indptr[cluster : cluster + 2]
+    positives = [problem.targets.of(child) for child in range(first, stop)]
+    return _ClusterData(problem.rows.of(cluster), positives, problem.seed + int(first))
 
 
 def _fit_block(estimator, indptr, indices, data, n_features, clusters, sample_weight):
-    # One task: it sees arrays and the estimator, so that any joblib backend can run it.
-    rows_of_all = as_public_csr(indptr, indices, data, (len(indptr) - 1, n_features))
-    return [_fit_cluster(estimator, rows_of_all, *cluster, sample_weight) for cluster in clusters]
+    # One task. Its arguments are arrays and the estimator, so that every joblib backend can run it.
+    X = Rows(indptr, indices, data, n_features).to_csr()
+    return [_fit_cluster(estimator, X, cluster, sample_weight) for cluster in clusters]
 
 
-def _fit_cluster(estimator, X, rows, positives, seed, sample_weight):
-    weights = None if sample_weight is None else sample_weight[rows]
-    cluster_rows = X[rows]
+def _fit_cluster(estimator, X, cluster, sample_weight):
+    weights = None if sample_weight is None else sample_weight[cluster.rows]
+    cluster_rows = X[cluster.rows]
     models = []
-    for child, positive in enumerate(positives):
-        targets = np.isin(rows, positive).astype(np.int8)
+    for child, positive in enumerate(cluster.positives):
+        targets = np.isin(cluster.rows, positive).astype(np.int8)
         if not targets.any() or targets.all():
             models.append(bool(targets.any()))
             continue
-        model = seeded_clone(estimator, seed + child)
+        model = seeded_clone(estimator, cluster.seed + child)
         models.append(_compact(fit_weighted(model, cluster_rows, targets, weights)))
     return models
 

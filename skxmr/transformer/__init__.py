@@ -1,6 +1,26 @@
-"""Models of raw texts: fine-tuned and frozen encoders from `transformers`.
+"""Classifiers of raw texts that use a transformer encoder, frozen or fine-tuned.
 
-Needs the extra ``skxmr[transformer]``; nothing else of skxmr imports torch.
+`XTransformerClassifier` feeds an encoder into the three stages of `XRLinearClassifier`::
+
+    texts -- vectorizer --> TF-IDF row --+
+                                         +--> X --> 1 indexing, 2 matching, 3 ranking
+    texts -- encoder -----> embedding ---+
+
+If the encoder is fine-tuned, it first learns to predict clusters of labels:
+
+- Stage 1, indexing: ``_label_clusters.py`` groups the labels, by TF-IDF rows, into the clusters.
+- Stage 2, matching: `TransformerMatcher` (``_matcher.py``) trains the encoder on the clusters, one
+  level of the tree after the other (``_fine_tuning.py``, ``_level_training.py``).
+  ``_cluster_scorer.py`` can then use it as the matcher of the linear classifier.
+- Stage 3, ranking: the linear models of `XRLinearClassifier`, on TF-IDF rows and embeddings.
+
+The other modules: ``_encoder.py`` (texts to vectors), ``_texts.py`` (validation), ``_tokens.py``
+(token ids and batches), ``_device.py`` (device, precision, random state), ``_text_features.py``
+(the rows of X), ``_cluster_heads.py`` (linear models of the clusters over embeddings),
+``_candidates.py`` (negatives of the training) and ``_checkpoint.py``.
+
+The package needs the extra ``skxmr[transformer]``. Importing skxmr without it does not import
+torch.
 """
 
 try:
@@ -8,16 +28,16 @@ try:
     import transformers
 except ImportError as error:
     raise ImportError(
-        "skxmr.transformer needs the packages torch and transformers: "
+        "skxmr.transformer needs the packages torch and transformers. Install them with "
         "pip install 'skxmr[transformer]'."
     ) from error
 
-from skxmr.transformer._cluster_scores import ClusterScorer
+from skxmr.transformer._classifier import XTransformerClassifier
+from skxmr.transformer._cluster_heads import ClusterHeads
+from skxmr.transformer._cluster_scorer import ClusterScorer
 from skxmr.transformer._embedder import TransformerEmbedder
-from skxmr.transformer._encoding import Encoder
-from skxmr.transformer._heads import ClusterHeads
+from skxmr.transformer._encoder import Encoder
 from skxmr.transformer._matcher import TransformerMatcher
-from skxmr.transformer._x_transformer import XTransformerClassifier
 
 # Other packages of skxmr use the rest.
 __all__ = ["TransformerEmbedder", "TransformerMatcher", "XTransformerClassifier"]

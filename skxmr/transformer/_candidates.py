@@ -1,4 +1,6 @@
-"""Which clusters of a level a training row is compared with."""
+"""Candidates of a training row: the nodes of a level that the row is compared with."""
+
+from typing import NamedTuple
 
 import numpy as np
 import scipy.sparse as sp
@@ -6,85 +8,109 @@ import scipy.sparse as sp
 from skxmr._core.arrays import offsets_of
 
 
+class NodesPerRow(NamedTuple):
+    """Some nodes of one level for each row, as a CSR pattern.
+
+    Attributes
+    ----------
+    indptr : ndarray of shape (n_rows + 1,), int64
+        Start of each row in `nodes`.
+    nodes : ndarray of int32
+        Nodes, increasing in each row.
+    """
+
+    indptr: np.ndarray
+    nodes: np.ndarray
+
+
+class CandidateBatch(NamedTuple):
+    """Candidates of the rows of a batch, padded to the longest row.
+
+    Attributes
+    ----------
+    nodes : ndarray of shape (n_rows, n_candidates), int64
+        Nodes of the level; 0 for padding.
+    is_candidate : ndarray of shape (n_rows, n_candidates), bool
+        False for padding.
+    is_positive : ndarray of shape (n_rows, n_candidates), float32
+        1 for candidates that contain a label of the row, else 0.
+    """
+
+    nodes: np.ndarray
+    is_candidate: np.ndarray
+    is_positive: np.ndarray
+
+
 class LevelCandidates:
-    """The children of some nodes of each row, and which of them are right.
+    """Candidates of all rows on one level: the children of each row's nodes one level above.
 
     Parameters
     ----------
-    indptr : ndarray of shape (n_rows + 1,), int64
-        Where each row's nodes start.
-    parents : ndarray of int32
-        Nodes of the level above, rising in each row.
+    parents : NodesPerRow
+        Nodes of the level above.
     child_indptr : ndarray of int64
-        Children of each node of the level above.
+        Start of the children of each node of the level above.
     positives : csr_array of shape (n_rows, n_nodes)
-        Pattern of the nodes that are right for each row.
+        Pattern of the positive nodes of each row.
     """
 
-    def __init__(self, indptr, parents, child_indptr, positives):
-        self.indptr = indptr
+    def __init__(self, parents, child_indptr, positives):
         self.parents = parents
         self.child_indptr = child_indptr
         self.positives = positives
 
     @property
-    def everything(self):
-        """Whether every row has every node of the level: the root's children."""
+    def has_all_nodes(self):
+        """Whether every node of the level is a candidate of every row: the root's children."""
         return len(self.child_indptr) == 2
 
-    def batch(self, rows):
-        """Return the candidates of some rows, padded to the most of any.
-
-        Returns
-        -------
-        nodes : ndarray of shape (len(rows), n_candidates), int64
-            Nodes of the level, 0 where `here` is not.
-        here : ndarray of bool
-            Whether there is a candidate.
-        right : ndarray of float32
-            1 for the candidates that are right for their row.
-        """
-        pair_counts = np.diff(self.indptr)[rows]
-        pairs = _ranges(self.indptr[rows], pair_counts)
-        parents = self.parents[pairs]
-        counts = np.diff(self.child_indptr)[parents]
-        children = _ranges(self.child_indptr[parents], counts)
-        widths = np.diff(offsets_of(counts)[offsets_of(pair_counts)])
-        here = np.arange(widths.max(initial=1)) < widths[:, None]
-        nodes = np.zeros(here.shape, dtype=np.int64)
-        nodes[here] = children
-        # A key of row and node, rising: positives are looked up by it.
+    def make_batch(self, rows):
+        """Return the `CandidateBatch` of some rows."""
+        parent_counts = np.diff(self.parents.indptr)[rows]
+        parents = self.parents.nodes[_ranges(self.parents.indptr[rows], parent_counts)]
+        child_counts = np.diff(self.child_indptr)[parents]
+        children = _ranges(self.child_indptr[parents], child_counts)
+        candidate_counts = np.diff(offsets_of(child_counts)[offsets_of(parent_counts)])
+        width = candidate_counts.max(initial=1)
+        is_candidate = np.arange(width) < candidate_counts[:, None]
+        nodes = np.zeros(is_candidate.shape, dtype=np.int64)
+        nodes[is_candidate] = children
+        # A number for each pair of row and node, so that one search finds all positive pairs.
         n_nodes = int(self.child_indptr[-1])
-        wanted = self.positives[rows]
-        keys = np.repeat(np.arange(len(rows)), np.diff(wanted.indptr)) * n_nodes + wanted.indices
-        right = np.isin(nodes + np.arange(len(rows))[:, None] * n_nodes, keys) & here
-        return nodes, here, right.astype(np.float32)
+        positives = self.positives[rows]
+        row_numbers = np.arange(len(rows))
+        positive_pairs = np.repeat(row_numbers, np.diff(positives.indptr)) * n_nodes
+        positive_pairs += positives.indices
+        pairs = nodes + row_numbers[:, None] * n_nodes
+        is_positive = np.isin(pairs, positive_pairs) & is_candidate
+        return CandidateBatch(nodes, is_candidate, is_positive.astype(np.float32))
 
 
-def join_parents(beam, positives):
-    """Join the nodes of the beam with those that are right: matcher aware and teacher forced.
+def add_positive_nodes(beam, positives):
+    """Add the positive nodes of each row to the nodes of the beam.
+
+    So training uses both matcher-aware negatives (children of beam nodes) and teacher-forced ones
+    (siblings of positive nodes).
 
     Parameters
     ----------
-    beam : tuple
-        (indptr, ids) of the nodes that the beam keeps of each row.
+    beam : NodesPerRow
+        Nodes that the beam search keeps.
     positives : csr_array of shape (n_rows, n_nodes)
-        Pattern of the nodes that are right.
+        Pattern of the positive nodes.
 
     Returns
     -------
-    indptr : ndarray of int64
-        Where each row's nodes start.
-    ids : ndarray of int32
-        Nodes, rising in each row.
+    NodesPerRow
     """
-    indptr, ids = beam
-    found = sp.csr_array((np.ones(len(ids), dtype=np.int8), ids, indptr), shape=positives.shape)
-    both = sp.csr_array(found + sp.csr_array(positives, dtype=np.int8))
-    both.sort_indices()
-    return both.indptr.astype(np.int64), both.indices.astype(np.int32)
+    ones = np.ones(len(beam.nodes), dtype=np.int8)
+    in_beam = sp.csr_array((ones, beam.nodes, beam.indptr), shape=positives.shape)
+    union = sp.csr_array(in_beam + sp.csr_array(positives, dtype=np.int8))
+    union.sort_indices()
+    return NodesPerRow(union.indptr.astype(np.int64), union.indices.astype(np.int32))
 
 
 def _ranges(starts, counts):
+    """Concatenate ``arange(start, start + count)`` of all pairs."""
     within = np.arange(counts.sum()) - np.repeat(offsets_of(counts)[:-1], counts)
     return np.repeat(starts, counts) + within

@@ -1,4 +1,4 @@
-"""A fit's state on disk: written whole or not at all, read without pickle."""
+"""State of an unfinished fine-tuning on disk."""
 
 import hashlib
 import json
@@ -7,28 +7,34 @@ from pathlib import Path
 
 import torch
 
-FILE = "matcher.pt"
+FILE_NAME = "matcher.pt"
 
 
 class Checkpoint:
-    """The file that keeps a fit, or nothing if no folder is given.
+    """File with the state of a fit; does nothing without a folder.
+
+    The file is replaced atomically and is read without pickle.
 
     Parameters
     ----------
     folder : str, path or None
-        Made if it is not there.
+        Folder of the file; created if missing.
     fingerprint : str
-        Of data and parameters: two fits have the same if one can go on from the other.
+        Hash of data and parameters. Only a fit with the same fingerprint may resume.
+
+    Attributes
+    ----------
+    state : dict or None
+        State to resume from, None if there is none.
 
     Raises
     ------
     ValueError
-        If the folder holds the checkpoint of another fit, or a file that is none, or cannot be
-        made.
+        If the folder cannot be created, or if its file is damaged or belongs to another fit.
     """
 
     def __init__(self, folder, fingerprint):
-        self.path = None if folder is None else Path(folder) / FILE
+        self.path = None if folder is None else Path(folder) / FILE_NAME
         self.fingerprint = fingerprint
         self.state = None
         if self.path is None:
@@ -37,39 +43,42 @@ class Checkpoint:
             self.path.parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise ValueError(
-                f"checkpoint_dir={str(folder)!r} must be a folder, or a place for one: {error}."
+                f"checkpoint_dir must be a folder that exists or can be created; got "
+                f"{str(folder)!r}. {error}."
             ) from error
         if not self.path.exists():
             return
         try:
-            kept = torch.load(self.path, map_location="cpu", weights_only=True)
-            same = kept["fingerprint"] == fingerprint
+            content = torch.load(self.path, map_location="cpu", weights_only=True)
+            is_of_this_fit = content["fingerprint"] == fingerprint
         except Exception as error:
             raise ValueError(
-                f"checkpoint_dir={str(folder)!r} holds a {FILE} that is no checkpoint of a "
-                "matcher, or a damaged one; remove it or give another folder."
+                f"checkpoint_dir must contain no other {FILE_NAME} than a checkpoint; got "
+                f"{str(folder)!r}, whose {FILE_NAME} is damaged or is not a checkpoint. Remove the "
+                "file or use another folder."
             ) from error
-        if not same:
+        if not is_of_this_fit:
             raise ValueError(
-                f"checkpoint_dir={str(folder)!r} holds the checkpoint of another fit (of other "
-                f"texts, targets, parameters or weights); remove its {FILE} or give another folder."
+                f"checkpoint_dir must be empty or contain a checkpoint of this fit; got "
+                f"{str(folder)!r} with the checkpoint of another fit: texts, targets, parameters "
+                f"or encoder weights differ. Remove its {FILE_NAME} or use another folder."
             )
-        self.state = kept["state"]
+        self.state = content["state"]
 
     def save(self, make_state):
-        """Write what `make_state()` returns, tensors and plain values."""
+        """Write the result of `make_state()`, which consists of tensors and plain values."""
         if self.path is None:
             return
-        beside = self.path.with_name(f"{FILE}.{os.getpid()}.part")
+        temporary = self.path.with_name(f"{FILE_NAME}.{os.getpid()}.part")
         try:
-            torch.save({"fingerprint": self.fingerprint, "state": make_state()}, beside)
-            os.replace(beside, self.path)
+            torch.save({"fingerprint": self.fingerprint, "state": make_state()}, temporary)
+            os.replace(temporary, self.path)
         finally:
-            beside.unlink(missing_ok=True)
+            temporary.unlink(missing_ok=True)
 
 
-def fingerprint_of(settings, tokens, M, hierarchy, model):
-    """Return a hash of all that decides how a fit goes on."""
+def compute_fingerprint(settings, tokens, M, hierarchy, model):
+    """Return a hash of everything that determines the course of a fit."""
     digest = hashlib.sha256(json.dumps(settings, sort_keys=True, default=float).encode())
     arrays = [tokens.indptr, tokens.ids, M.indptr, M.indices, hierarchy.label_order]
     for array in (*arrays, *hierarchy.child_indptrs):

@@ -1,30 +1,19 @@
-"""Where torch computes, in which precision, with which random numbers."""
+"""How torch computes: device, precision, random state, and errors if memory is short."""
 
 import threading
 from contextlib import contextmanager, nullcontext
 
 import torch
 
-_RANDOM_NUMBERS = threading.RLock()
 PRECISIONS = ("auto", "float32", "bfloat16", "float16")
+# All threads draw from one generator of torch.
+_RANDOM_STATE_LOCK = threading.RLock()
 
 
 def choose_device(device):
-    """Return a torch device.
+    """Return the `torch.device` of the parameter `device`; ValueError if torch cannot use it.
 
-    Parameters
-    ----------
-    device : str or torch.device
-        "auto" takes CUDA, else MPS, else the CPU; any other is what torch calls a device.
-
-    Returns
-    -------
-    torch.device
-
-    Raises
-    ------
-    ValueError
-        If torch knows no such device, or cannot use it here.
+    "auto" is CUDA if available, else MPS if available, else the CPU.
     """
     if device == "auto":
         if torch.cuda.is_available():
@@ -36,23 +25,18 @@ def choose_device(device):
     except (RuntimeError, AssertionError, TypeError, NotImplementedError) as error:
         reason = str(error).partition("\n")[0]
         raise ValueError(
-            f'device must be "auto" or a device that torch can use here; got {device!r}: {reason}'
+            'device must be "auto" or a device that torch can use on this machine; '
+            f"got {device!r}. torch reports: {reason}"
         ) from None
     return chosen
 
 
 def choose_dtype(precision, device):
-    """Return the dtype of the matrix products on a device, None for float32.
-
-    Raises
-    ------
-    ValueError
-        If the device does not have it.
-    """
+    """Return the dtype of matrix products, None for float32; ValueError if the device lacks it."""
     if precision == "float16" and device.type != "cuda":
         raise ValueError(
-            f'precision="float16" needs a CUDA device; got device {device.type!r}, for which it '
-            'must be "auto", "float32" or "bfloat16".'
+            f'precision must be "auto", "float32" or "bfloat16" on device {device.type!r}; '
+            'got "float16", which needs a CUDA device.'
         )
     if precision == "auto":
         if device.type != "cuda":
@@ -62,12 +46,12 @@ def choose_dtype(precision, device):
 
 
 def autocast(device, dtype):
-    """Return the context in which matrix products have a dtype, None for float32."""
+    """Return a context that computes matrix products in a dtype, None for float32."""
     return nullcontext() if dtype is None else torch.autocast(device.type, dtype=dtype)
 
 
-def random_states(device):
-    """Return the states of torch's random numbers that a computation on a device may draw from."""
+def get_random_states(device):
+    """Return the states of torch's generators that a computation on a device may use."""
     states = {"cpu": torch.get_rng_state()}
     if device.type == "cuda":
         states["cuda"] = torch.cuda.get_rng_state(device)
@@ -77,7 +61,7 @@ def random_states(device):
 
 
 def set_random_states(states, device):
-    """Set what `random_states` returned."""
+    """Restore the result of `get_random_states`."""
     torch.set_rng_state(states["cpu"])
     if "cuda" in states:
         torch.cuda.set_rng_state(states["cuda"], device)
@@ -86,13 +70,13 @@ def set_random_states(states, device):
 
 
 @contextmanager
-def own_random_numbers(device, seed):
-    """Seed torch inside the context; the caller's random numbers go on afterwards untouched.
+def temporary_seed(device, seed):
+    """Seed torch inside the context and restore the caller's random state afterwards.
 
-    One thread at a time: all draw from the same generator.
+    Only one thread at a time can be inside, because all threads share torch's generators.
     """
-    with _RANDOM_NUMBERS:
-        before = random_states(device)
+    with _RANDOM_STATE_LOCK:
+        callers_states = get_random_states(device)
         try:
             torch.default_generator.manual_seed(seed)
             if device.type == "cuda":
@@ -102,21 +86,22 @@ def own_random_numbers(device, seed):
                 torch.mps.manual_seed(seed)
             yield
         finally:
-            set_random_states(before, device)
+            set_random_states(callers_states, device)
 
 
 @contextmanager
-def memory_errors_named(batch_size, max_length, where):
-    """Turn a device's being out of memory into an error that says which parameters to lower."""
+def explain_memory_errors(batch_size, max_length, activity):
+    """Replace out-of-memory errors of a device by a MemoryError that names what to lower."""
     try:
         yield
     except (RuntimeError, MemoryError) as error:
-        full = isinstance(error, (torch.cuda.OutOfMemoryError, MemoryError)) or any(
-            sign in str(error).lower() for sign in ("out of memory", "can't allocate memory")
+        message = str(error)
+        is_out_of_memory = isinstance(error, (torch.cuda.OutOfMemoryError, MemoryError)) or any(
+            sign in message.lower() for sign in ("out of memory", "can't allocate memory")
         )
-        if not full:
+        if not is_out_of_memory:
             raise
         raise MemoryError(
-            f"Out of memory while {where}: lower batch_size (now {batch_size}) or max_length (now "
-            f"{max_length}). {str(error).partition(chr(10))[0]}"
+            f"Out of memory while {activity}. Lower batch_size (now {batch_size}) or max_length "
+            f"(now {max_length}). torch reports: {message.partition(chr(10))[0]}"
         ) from error

@@ -1,4 +1,4 @@
-"""Embeddings of texts by a pre-trained encoder, as it is."""
+"""Embeddings of texts by a pre-trained encoder that is not trained further."""
 
 from numbers import Integral
 from os import PathLike
@@ -13,59 +13,65 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
 from skxmr.transformer._device import PRECISIONS, choose_device, choose_dtype
-from skxmr.transformer._encoding import load_encoder
+from skxmr.transformer._encoder import load_encoder
 from skxmr.transformer._texts import check_texts
 
 
 class TransformerEmbedder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
-    """Texts to the embeddings of a pre-trained encoder, without training it.
+    """Embed texts with a frozen pre-trained encoder.
 
-    The mean of the last layer over the tokens of a text. Use it for the features of rows, alone or
-    beside TF-IDF, and for label features from the labels' texts.
+    The embedding of a text is the mean of the encoder's last layer over its tokens. Use embeddings
+    as features of rows, alone or together with TF-IDF, or as label features if labels have texts.
 
-    A fitted embedder is pickled, or saved by `skxmr.save_model`, with the weights and the
-    tokenizer, and loads where the folder or the network is not. A row's embedding does not depend
-    on the rows beside it, but to rounding.
+    You can pickle a fitted embedder or save it with `skxmr.save_model`. Both store the weights and
+    the tokenizer, so loading needs neither the folder of the encoder nor a network. Except for
+    rounding, the embedding of a text does not depend on the other texts.
 
     Parameters
     ----------
     model : str or path
-        A folder with an encoder and its tokenizer, from which alone files are read then, or a name
-        for `transformers`, which may download it.
+        Folder of an encoder and its tokenizer, or a name that `transformers` may download. Nothing
+        is downloaded for a folder.
     max_length : int, default=128
-        Most tokens read of a text, those that mark its ends included; the rest is ignored, as is
-        what lies beyond the window of the model. Larger reads more and is slower where texts are
-        longer.
+        Maximum number of tokens per text, special tokens included. The rest of a text is ignored.
+        The limit of the encoder also applies. A larger value is slower if texts are longer.
     batch_size : int, default=32
-        Texts at once. Larger is faster on a GPU and needs more memory.
+        Number of texts per batch. A larger value is faster on a GPU and needs more memory.
     normalize : bool, default=True
-        Whether rows are scaled to unit length, as the linear models expect.
+        Whether to scale embeddings to unit length, as the linear models expect.
     device : str or torch.device, default="auto"
-        Where to compute: "auto" takes CUDA, else MPS, else the CPU.
+        Device that computes. "auto" is CUDA if available, else MPS if available, else the CPU.
     precision : {"auto", "float32", "bfloat16", "float16"}, default="auto"
-        Of the matrix products. "auto" takes a half precision on CUDA, "bfloat16" if it has that,
-        and "float32" elsewhere. Half precision is several times as fast on a GPU, and rounds to
-        about 3 digits.
+        Precision of the matrix products. "auto" is "bfloat16" on CUDA devices that support it,
+        "float16" on other CUDA devices, and "float32" elsewhere. Half precision is several times
+        as fast on a GPU and keeps about 3 digits.
     verbose : int, default=0
-        2 or more shows a bar.
+        2 or more shows a progress bar.
 
     Attributes
     ----------
     encoder_ : Encoder
-        The model and its tokenizer.
+        Encoder and its tokenizer.
     n_dimensions_ : int
         Length of an embedding.
 
     See Also
     --------
-    TransformerMatcher : Trains the encoder.
+    TransformerMatcher : Fine-tunes the encoder.
 
     Examples
     --------
+    Cosine similarities of three texts:
+
     >>> from skxmr.transformer import TransformerEmbedder
-    >>> embedder = TransformerEmbedder("/models/all-MiniLM-L6-v2")
-    >>> embedder.fit_transform(["a cat", "a kitten"]).shape  # doctest: +SKIP
-    (2, 384)
+    >>> embedder = TransformerEmbedder("sentence-transformers/all-MiniLM-L6-v2")
+    >>> E = embedder.fit_transform(["a cat", "a kitten", "tax law"])  # doctest: +SKIP
+    >>> E.shape  # doctest: +SKIP
+    (3, 384)
+    >>> (E @ E.T).round(2)  # doctest: +SKIP
+    array([[1.  , 0.77, 0.17],
+           [0.77, 1.  , 0.12],
+           [0.17, 0.12, 1.  ]], dtype=float32)
     """
 
     _parameter_constraints = {
@@ -106,24 +112,25 @@ class TransformerEmbedder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Bas
 
     @_fit_context(prefer_skip_nested_validation=True)
     def fit(self, texts, y=None):
-        """Load the encoder; nothing is learned of the texts.
+        """Load the encoder. Nothing is learned from the texts.
 
         Parameters
         ----------
-        texts : sequence of str
-            Checked only.
+        texts : array-like of str of shape (n_samples,)
+            Texts, only validated.
         y : None
             Ignored.
 
         Returns
         -------
         self : TransformerEmbedder
-            The fitted embedder.
+            Fitted embedder.
 
         Raises
         ------
         ValueError
-            If `texts` holds anything else than strings, or there is no such model or device.
+            If `texts` contains anything other than strings, if a parameter is invalid, or if the
+            encoder or the device is not available.
         """
         check_texts(texts)
         choose_dtype(self.precision, choose_device(self.device))
@@ -137,20 +144,20 @@ class TransformerEmbedder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Bas
 
         Parameters
         ----------
-        texts : sequence of str
-            One a row; the empty string is a text.
+        texts : array-like of str of shape (n_samples,)
+            Texts. Empty strings are allowed.
 
         Returns
         -------
-        ndarray of shape (n_texts, `n_dimensions_`), float32
-            The embeddings.
+        E : ndarray of shape (n_samples, n_dimensions), float32
+            Embeddings.
 
         Raises
         ------
         ValueError
-            If `texts` holds anything else than strings, or a parameter is out of range.
+            If `texts` contains anything other than strings, or a parameter is invalid.
         MemoryError
-            If the device has too little memory: says what to lower.
+            If the memory of the device is too small.
         """
         check_is_fitted(self)
         self._validate_params()
@@ -158,12 +165,12 @@ class TransformerEmbedder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Bas
         device = choose_device(self.device)
         return self.encoder_.embed(
             self.encoder_.tokenize(texts, self.max_length),
-            self.batch_size,
-            self.max_length,
-            device,
-            choose_dtype(self.precision, device),
-            progress=self.verbose > 1,
-            unit=self.normalize,
+            batch_size=self.batch_size,
+            max_length=self.max_length,
+            device=device,
+            dtype=choose_dtype(self.precision, device),
+            show_progress=self.verbose > 1,
+            normalize=self.normalize,
         )
 
     @property

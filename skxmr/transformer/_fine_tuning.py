@@ -1,159 +1,191 @@
-"""Recursive fine-tuning: down the tree, level after level, from coarse to fine."""
+"""Recursive fine-tuning of an encoder: one level of the tree after the other, from the root.
+
+The method of XR-Transformer (Zhang et al. 2021). On each level:
+
+1. Embed all texts and fit linear models (heads) of all nodes down to this level.
+2. Find the candidates of each row: children of the beam's nodes and of the positive nodes.
+3. Train the encoder and the level's head together, see `LevelTrainer`.
+
+At the end, fit the heads of all levels to the embeddings of the trained encoder.
+"""
 
 import time
 from numbers import Integral
+from typing import NamedTuple
 
 import numpy as np
+import scipy.sparse as sp
 import torch
 
 from skxmr._core.levels import by_level
-from skxmr.transformer._candidates import LevelCandidates, join_parents
-from skxmr.transformer._level_training import LevelTraining
-from skxmr.transformer._linear_heads import fit_linear_heads, upper_levels
+from skxmr.indexing import LabelHierarchy
+from skxmr.transformer._candidates import LevelCandidates, NodesPerRow, add_positive_nodes
+from skxmr.transformer._cluster_heads import fit_cluster_heads, upper_levels
+from skxmr.transformer._level_training import LevelBudget, LevelHead, LevelTrainer
+
+
+class ClusterTargets(NamedTuple):
+    """Clusters to predict.
+
+    Attributes
+    ----------
+    M : csr_array of shape (n_rows, n_clusters)
+        Indicator of the clusters.
+    hierarchy : LabelHierarchy
+        Tree over the clusters.
+    levels : list of csr_array of shape (n_rows, n_nodes)
+        Positive nodes of each level, columns in the order of the level.
+    """
+
+    M: sp.csr_array
+    hierarchy: LabelHierarchy
+    levels: list
+
+    @classmethod
+    def from_indicator(cls, M, hierarchy):
+        """Compute the positive nodes of all levels from the indicator of the clusters."""
+        return cls(M, hierarchy, [level.tocsr() for level in hierarchy.node_targets(M)])
+
+
+class LevelStart(NamedTuple):
+    """State that the training on a level starts from.
+
+    Attributes
+    ----------
+    head : LevelHead
+        Initial head.
+    parents : NodesPerRow
+        Nodes of the level above whose children are the candidates.
+    """
+
+    head: LevelHead
+    parents: NodesPerRow
 
 
 def make_schedule(n_epochs, max_steps, n_levels):
-    """Return (n_epochs, max_steps) of each level.
+    """Return the `LevelBudget` of each level; ValueError for an invalid sequence.
 
-    Parameters
-    ----------
-    n_epochs, max_steps : int, None or sequence of these
-        Parameters of `TransformerMatcher`.
-    n_levels : int
-        Levels of the tree.
-
-    Returns
-    -------
-    list of tuple
-
-    Raises
-    ------
-    ValueError
-        If a sequence holds anything else than numbers in range, or nothing.
+    `n_epochs` and `max_steps` are the parameters of `TransformerMatcher`.
     """
-    schedule = []
-    for name, values, least in (("n_epochs", n_epochs, 0), ("max_steps", max_steps, 1)):
+    per_level = []
+    for name, values, minimum in (("n_epochs", n_epochs, 0), ("max_steps", max_steps, 1)):
         if isinstance(values, (list, tuple)):
-            wrong = [
+            invalid = [
                 v
                 for v in values
-                if not ((isinstance(v, Integral) and v >= least) or (v is None and least))
+                if not ((isinstance(v, Integral) and v >= minimum) or (v is None and minimum))
             ]
-            if wrong or not values:
+            if invalid or not values:
                 raise ValueError(
-                    f"{name} must be made of whole numbers, {least} or more, one at least; "
-                    f"got {values!r}."
+                    f"{name} must be an integer or a non-empty sequence of integers, each at least "
+                    f"{minimum}; got {values!r}."
                 )
-        schedule.append([None if v is None else int(v) for v in by_level(values, n_levels)])
-    return list(zip(*schedule, strict=True))
+        per_level.append([None if v is None else int(v) for v in by_level(values, n_levels)])
+    return [LevelBudget(*budget) for budget in zip(*per_level, strict=True)]
 
 
-def fine_tune(encoder, tokens, M, hierarchy, schedule, beam_width, held_out, options, checkpoint):
-    """Train an encoder to tell the clusters of a tree, and the heads of all its levels.
+def fine_tune(encoder, rows, targets, schedule, options, checkpoint):
+    """Train an encoder to predict the clusters of a tree, and fit the heads of all levels.
 
     Parameters
     ----------
     encoder : Encoder
-        Changed in place.
-    tokens : TokenRows
-        The texts.
-    M : csr_array of shape (n_rows, n_clusters)
-        Indicator of the labels of `hierarchy`.
-    hierarchy : LabelHierarchy
-        The tree.
-    schedule : list of tuple
-        (n_epochs, max_steps) of each level; a level of 0 epochs is not trained on.
-    beam_width : int
-        Nodes of the level above whose children a row is compared with.
-    held_out : ndarray of int
-        Rows not trained on, to stop by.
+        Encoder, trained in place.
+    rows : TrainingRows
+        Texts, training rows and validation rows.
+    targets : ClusterTargets
+        Clusters of each row.
+    schedule : list of LevelBudget
+        Budget of each level. A level with 0 epochs is skipped.
     options : TrainingOptions
-        The rest.
+        Options that all levels share.
     checkpoint : Checkpoint
-        Where the state is kept, and may come from.
+        Storage of the state; the fit resumes from its state if there is one.
 
     Returns
     -------
     heads : ClusterHeads
-        Fitted on the embeddings of all rows by the trained encoder.
-    n_steps : list of int
-        Steps of the optimizer on each level.
+        Heads of all levels, fitted on the embeddings `E`.
+    n_steps : int
+        Total number of optimizer steps.
     E : ndarray of shape (n_rows, n_dimensions), float32
-        These embeddings.
+        Embeddings of all rows by the trained encoder.
     """
-    targets = [target.tocsr() for target in hierarchy.node_targets(M)]
-    rows = np.setdiff1d(np.arange(len(tokens)), held_out)
+    hierarchy = targets.hierarchy
     state = checkpoint.state
     n_steps = [0] * hierarchy.n_levels if state is None else list(state["n_steps"])
-    first = 0 if state is None else state["level"]
-    for level in range(first, hierarchy.n_levels):
-        n_epochs, max_steps = schedule[level]
-        if n_epochs == 0:
+    first_level = 0 if state is None else state["level"]
+    for level in range(first_level, hierarchy.n_levels):
+        if schedule[level].n_epochs == 0:
             continue
-        begun = time.perf_counter()
+        started = time.perf_counter()
         if state is None:
-            head, parents = _begin(
-                encoder, tokens, targets, hierarchy, level, rows, held_out, beam_width, options
-            )
+            head, parents = _start_level(encoder, rows, targets, level, options)
         else:
-            head = [values.numpy() for values in state["training"]["model"]["head"]]
-            parents = [values.numpy() for values in state["parents"]]
-        candidates = LevelCandidates(*parents, hierarchy.child_indptrs[level], targets[level])
-        training = LevelTraining(
-            encoder, head, candidates, tokens, rows, held_out, n_epochs, max_steps, level, options
-        )
+            head = LevelHead(*(values.numpy() for values in state["training"]["model"]["head"]))
+            parents = NodesPerRow(*(values.numpy() for values in state["parents"]))
+        candidates = LevelCandidates(parents, hierarchy.child_indptrs[level], targets.levels[level])
+        trainer = LevelTrainer(encoder, head, candidates, rows, schedule[level], level, options)
         if state is not None:
-            training.load_state(state["training"])
+            trainer.load_state_dict(state["training"])
             state = None
 
-        def make_state(level=level, parents=parents, training=training):
-            n_steps[level] = training.step
+        def make_state(level=level, parents=parents, trainer=trainer):
+            # The keys are part of the format of checkpoints.
+            n_steps[level] = trainer.step
             return {
                 "level": level,
                 "n_steps": n_steps,
                 "parents": [torch.from_numpy(values) for values in parents],
-                "training": training.state(),
+                "training": trainer.state_dict(),
             }
 
-        training.run(lambda make_state=make_state: checkpoint.save(make_state))
-        n_steps[level] = training.step
+        trainer.train(after_epoch=lambda make_state=make_state: checkpoint.save(make_state))
+        n_steps[level] = trainer.step
         if options.verbose:
-            _report(training, hierarchy, time.perf_counter() - begun)
-    E = _embed(encoder, tokens, options)
-    return fit_linear_heads(E, M, hierarchy, options.loss, options.seed), n_steps, E
+            _print_level(trainer, hierarchy, time.perf_counter() - started)
+    E = _embed(encoder, rows.tokens, options)
+    heads = fit_cluster_heads(E, targets.M, hierarchy, options.loss, options.seed)
+    return heads, sum(n_steps), E
 
 
-def _begin(encoder, tokens, targets, hierarchy, level, rows, held_out, beam_width, options):
-    # The heads that a level begins with, and the parents of each row's candidates.
-    E = _embed(encoder, tokens, options)
-    tree = upper_levels(hierarchy, level + 1)
-    heads = fit_linear_heads(E[rows], targets[level][rows], tree, options.loss, options.seed)
-    indptr, parents, _ = heads.search(E, beam_width, level)
+def _start_level(encoder, rows, targets, level, options):
+    """Return the `LevelStart` of a level, from the embeddings of the present encoder."""
+    E = _embed(encoder, rows.tokens, options)
+    hierarchy = upper_levels(targets.hierarchy, level + 1)
+    training_targets = targets.levels[level][rows.training]
+    heads = fit_cluster_heads(
+        E[rows.training], training_targets, hierarchy, options.loss, options.seed
+    )
+    indptr, nodes, _ = heads.search(E, options.beam_width, level)
+    parents = NodesPerRow(indptr, nodes)
     if level:
-        known = targets[level - 1].copy()
-        known.data[np.isin(np.repeat(np.arange(len(E)), np.diff(known.indptr)), held_out)] = 0
-        known.eliminate_zeros()
-        indptr, parents = join_parents((indptr, parents), known)
-    return (heads.weights[level], heads.intercepts[level]), (indptr, parents)
+        # Validation rows have no positive nodes added: prediction does not know these either.
+        positives = targets.levels[level - 1].copy()
+        row_of_entry = np.repeat(np.arange(len(E)), np.diff(positives.indptr))
+        positives.data[np.isin(row_of_entry, rows.validation)] = 0
+        positives.eliminate_zeros()
+        parents = add_positive_nodes(parents, positives)
+    return LevelStart(LevelHead(heads.weights[level], heads.intercepts[level]), parents)
 
 
 def _embed(encoder, tokens, options):
     return encoder.embed(
         tokens,
-        options.batch_size,
-        options.max_length,
-        options.device,
-        options.dtype,
-        options.verbose > 1,
+        batch_size=options.batch_size,
+        max_length=options.max_length,
+        device=options.device,
+        dtype=options.dtype,
+        show_progress=options.verbose > 1,
     )
 
 
-def _report(training, hierarchy, seconds):
-    judged = ""
-    if len(training.held_out):
-        judged = f", precision@1 of {len(training.held_out)} held-out rows {training.precision:.4f}"
+def _print_level(trainer, hierarchy, seconds):
+    validation = ""
+    if n_validation := len(trainer.rows.validation):
+        validation = f", precision@1 {trainer.precision:.4f} on {n_validation} validation rows"
     print(
-        f"level {training.level + 1} of {hierarchy.n_levels}: "
-        f"{hierarchy.level_sizes[training.level]} nodes, {training.epoch} epochs, "
-        f"{training.step} steps, loss {training.loss:.4f}{judged}, {seconds:.0f} s"
+        f"level {trainer.level + 1} of {hierarchy.n_levels}: "
+        f"{hierarchy.level_sizes[trainer.level]} nodes, {trainer.epoch} epochs, "
+        f"{trainer.step} steps, loss {trainer.loss:.4f}{validation}, {seconds:.0f} s"
     )

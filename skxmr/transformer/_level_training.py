@@ -1,4 +1,4 @@
-"""One level of the tree: the encoder and the level's heads trained together."""
+"""Fine-tuning on one level of the tree: the encoder and the level's head train together."""
 
 import copy
 from typing import NamedTuple
@@ -8,15 +8,15 @@ import torch
 from tqdm.auto import tqdm
 
 from skxmr.transformer._device import (
-    memory_errors_named,
-    random_states,
+    explain_memory_errors,
+    get_random_states,
     set_random_states,
 )
-from skxmr.transformer._tokens import batches_by_length, shuffled_batches
+from skxmr.transformer._tokens import TokenizedTexts, batches_by_length, shuffled_batches
 
 
 class TrainingOptions(NamedTuple):
-    """What all levels share; see `TransformerMatcher`."""
+    """Options that all levels share; most are parameters of `TransformerMatcher`."""
 
     loss: str
     learning_rate: float
@@ -28,209 +28,250 @@ class TrainingOptions(NamedTuple):
     gradient_accumulation_steps: int
     max_length: int
     patience: int
+    beam_width: int
     device: torch.device
-    dtype: "torch.dtype | None"
+    dtype: torch.dtype | None
     seed: int
     verbose: int
 
-    @classmethod
-    def of_estimator(cls):
-        """Return the names of those that are parameters of the estimator."""
-        return [name for name in cls._fields if name not in ("device", "dtype", "seed", "verbose")]
+
+# Options that are parameters of `TransformerMatcher` and influence the result.
+OPTION_PARAMETERS = [
+    name for name in TrainingOptions._fields if name not in ("device", "dtype", "seed", "verbose")
+]
 
 
-class LevelTraining:
-    """Train an encoder and the heads of one level, an epoch after the other.
+class TrainingRows(NamedTuple):
+    """Texts, and the rows of them that train the encoder or decide when to stop.
+
+    Attributes
+    ----------
+    tokens : TokenizedTexts
+        All texts.
+    training : ndarray of int
+        Rows to train on.
+    validation : ndarray of int
+        Rows held out, possibly none.
+    """
+
+    tokens: TokenizedTexts
+    training: np.ndarray
+    validation: np.ndarray
+
+
+class LevelBudget(NamedTuple):
+    """Maximum numbers of epochs and of optimizer steps on a level; `max_steps` None is no limit."""
+
+    n_epochs: int
+    max_steps: int | None
+
+
+class LevelHead(NamedTuple):
+    """Linear models of a level: weights (n_nodes, n_dimensions) and intercepts (n_nodes,)."""
+
+    weights: np.ndarray
+    intercepts: np.ndarray
+
+
+class LevelTrainer:
+    """Train an encoder and the head of one level, epoch by epoch.
+
+    Objective: the mean loss per training row, where the loss of a row is the sum over its
+    candidates. Algorithm: AdamW; the learning rate rises and falls linearly. Stopping rule: the
+    budget, or `patience` epochs without a better precision@1 on the validation rows.
 
     Parameters
     ----------
     encoder : Encoder
-        Changed in place.
-    head : tuple of ndarray
-        Weights (n_nodes, n_dimensions) and intercepts (n_nodes,) to begin with.
+        Encoder, trained in place.
+    head : LevelHead
+        Initial weights and intercepts.
     candidates : LevelCandidates
-        Nodes that each row is compared with.
-    tokens : TokenRows
-        The texts.
-    rows, held_out : ndarray of int
-        Rows to train on, and rows to judge by; these may be none.
-    n_epochs : int
-        Most passes over the rows.
-    max_steps : int or None
-        Most steps of the optimizer.
+        Candidates of all rows.
+    rows : TrainingRows
+        Texts, training rows and validation rows.
+    budget : LevelBudget
+        Maximum numbers of epochs and steps.
     level : int
-        Seeds the order of the rows.
+        Level, from 0. Part of the seed of the row order.
     options : TrainingOptions
-        The rest.
+        Options that all levels share.
     """
 
-    def __init__(
-        self, encoder, head, candidates, tokens, rows, held_out, n_epochs, max_steps, level, options
-    ):
+    def __init__(self, encoder, head, candidates, rows, budget, level, options):
         self.encoder = encoder
         self.candidates = candidates
-        self.tokens = tokens
         self.rows = rows
-        self.held_out = held_out
         self.level = level
         self.options = options
         encoder.model.to(options.device)
         self.weight, self.bias = (
             torch.nn.Parameter(torch.tensor(values, device=options.device)) for values in head
         )
-        n_batches = -(-len(rows) // options.batch_size)
-        self.steps_per_epoch = -(-n_batches // options.gradient_accumulation_steps)
-        self.n_steps = min(n_epochs * self.steps_per_epoch, max_steps or np.inf)
+        n_batches = -(-len(rows.training) // options.batch_size)
+        steps_per_epoch = -(-n_batches // options.gradient_accumulation_steps)
+        self.n_steps = min(budget.n_epochs * steps_per_epoch, budget.max_steps or np.inf)
         self.optimizer = self._make_optimizer()
-        scales = options.dtype == torch.float16
-        self.scaler = torch.amp.GradScaler(options.device.type, enabled=scales)
-        self.epoch = self.step = self.n_worse = 0
+        is_half = options.dtype == torch.float16
+        self.scaler = torch.amp.GradScaler(options.device.type, enabled=is_half)
+        # Finished epochs and steps, and epochs since the best one.
+        self.epoch = self.step = self.n_without_gain = 0
         self.loss = self.precision = np.nan
         self.best = None
 
-    def run(self, after_epoch):
-        """Train from the present epoch to the last, or until held-out rows gain no more.
+    def train(self, after_epoch):
+        """Train from the present epoch to the end, then restore the best encoder and head.
 
-        `after_epoch()` is called after each, and the first time before any. The encoder and the
-        heads end as they were best.
+        `after_epoch()` is called after each epoch, and also before the first one.
         """
         if self.epoch == 0 and self.best is None:
-            self._judge()
+            self._validate()
             after_epoch()
-        while self.step < self.n_steps and self.n_worse < self.options.patience:
+        while self.step < self.n_steps and self.n_without_gain < self.options.patience:
             self._train_epoch()
             self.epoch += 1
-            self._judge()
+            self._validate()
             after_epoch()
         if self.best is not None:
             self._load_model(self.best)
             self.precision = self.best["precision"]
 
-    def state(self):
-        """Return all that decides how training goes on."""
+    def state_dict(self):
+        """Return everything that determines the rest of the training.
+
+        The keys, and "peak" in the groups of the optimizer, are part of the format of checkpoints.
+        """
         return {
             "model": self._model_state(),
             "optimizer": self.optimizer.state_dict(),
             "scaler": self.scaler.state_dict(),
-            "random": random_states(self.options.device),
-            "counts": [self.epoch, self.step, self.n_worse],
+            "random": get_random_states(self.options.device),
+            "counts": [self.epoch, self.step, self.n_without_gain],
             "loss": float(self.loss),
             "precision": float(self.precision),
             "best": self.best,
         }
 
-    def load_state(self, state):
-        """Set what `state` returned."""
+    def load_state_dict(self, state):
+        """Restore the result of `state_dict`."""
         self._load_model(state["model"])
         self.optimizer.load_state_dict(state["optimizer"])
         self.scaler.load_state_dict(state["scaler"])
         set_random_states(state["random"], self.options.device)
-        self.epoch, self.step, self.n_worse = state["counts"]
+        self.epoch, self.step, self.n_without_gain = state["counts"]
         self.loss, self.precision, self.best = state["loss"], state["precision"], state["best"]
 
     def _make_optimizer(self):
-        # Biases and the scales of normalisation layers, which are vectors, are not decayed, nor
-        # heads: what they begin with is a solution already, and regularised.
-        o = self.options
+        # Weight decay excludes vectors, which are biases and scales of normalization layers, and
+        # heads, which start as a regularized solution.
+        options = self.options
         weights = [p for p in self.encoder.model.parameters() if p.requires_grad]
         groups = [
-            {"params": [p for p in weights if p.ndim > 1], "weight_decay": o.weight_decay},
+            {"params": [p for p in weights if p.ndim > 1], "weight_decay": options.weight_decay},
             {"params": [p for p in weights if p.ndim < 2]},
-            {"params": [self.weight, self.bias], "lr": o.head_learning_rate},
+            {"params": [self.weight, self.bias], "lr": options.head_learning_rate},
         ]
-        optimizer = torch.optim.AdamW(groups, lr=o.learning_rate, weight_decay=0.0)
+        optimizer = torch.optim.AdamW(groups, lr=options.learning_rate, weight_decay=0.0)
         for group in optimizer.param_groups:
             group["peak"] = group["lr"]
         return optimizer
 
     def _train_epoch(self):
-        o = self.options
-        rng = np.random.default_rng([o.seed, self.level, self.epoch])
-        batches = shuffled_batches(self.rows, self.tokens.lengths, o.batch_size, rng)
-        n = o.gradient_accumulation_steps
-        steps = [batches[start : start + n] for start in range(0, len(batches), n)]
+        options, rows = self.options, self.rows
+        rng = np.random.default_rng([options.seed, self.level, self.epoch])
+        batches = shuffled_batches(rows.training, rows.tokens.lengths, options.batch_size, rng)
+        n_per_step = options.gradient_accumulation_steps
+        steps = [batches[i : i + n_per_step] for i in range(0, len(batches), n_per_step)]
         steps = steps[: int(self.n_steps) - self.step]
-        total = torch.zeros((), device=o.device)
+        total_loss = torch.zeros((), device=options.device)
         self.encoder.model.train()
         name = f"level {self.level + 1}, epoch {self.epoch + 1}"
-        with memory_errors_named(o.batch_size, o.max_length, "training"):
-            for group in tqdm(steps, desc=name, disable=o.verbose < 2):
-                total += self._take_step(group)
-        n_rows = sum(len(rows) for group in steps for rows in group)
-        self.loss = total.item() / n_rows
+        with explain_memory_errors(options.batch_size, options.max_length, "training"):
+            for step_batches in tqdm(steps, desc=name, disable=options.verbose < 2):
+                total_loss += self._take_step(step_batches)
+        n_rows = sum(len(batch) for step_batches in steps for batch in step_batches)
+        self.loss = total_loss.item() / n_rows
         if not np.isfinite(self.loss):
             raise FloatingPointError(
-                f"The loss of {name} is {self.loss}: lower learning_rate (now {o.learning_rate}) "
-                f"or head_learning_rate (now {o.head_learning_rate})."
+                f"The loss of {name} is {self.loss}. Lower learning_rate (now "
+                f"{options.learning_rate}) or head_learning_rate (now "
+                f"{options.head_learning_rate})."
             )
 
     def _take_step(self, batches):
-        o = self.options
+        """Take one step of the optimizer and return the sum of the losses."""
         self._set_learning_rate()
         n_rows = sum(len(rows) for rows in batches)
-        total = 0.0
+        total_loss = 0.0
         for rows in batches:
-            losses = self._losses(rows)
-            self.scaler.scale(losses / n_rows).backward()
-            total += losses.detach()
+            loss = self._sum_losses(rows)
+            self.scaler.scale(loss / n_rows).backward()
+            total_loss += loss.detach()
         self.scaler.unscale_(self.optimizer)
         weights = [p for group in self.optimizer.param_groups for p in group["params"]]
-        torch.nn.utils.clip_grad_norm_(weights, o.max_grad_norm)
+        torch.nn.utils.clip_grad_norm_(weights, self.options.max_grad_norm)
         self.scaler.step(self.optimizer)
         self.scaler.update()
         self.optimizer.zero_grad(set_to_none=True)
         self.step += 1
-        return total
+        return total_loss
 
     def _set_learning_rate(self):
-        # Rises over the first steps and falls to 0 behind the last, both in a line.
+        # Linear warmup, then linear decay to 0 after the last step.
         n_warmup = self.options.warmup_ratio * self.n_steps
-        rising = (self.step + 1) / n_warmup if n_warmup else np.inf
-        falling = (self.n_steps - self.step) / max(self.n_steps - n_warmup, 1)
+        warmup = (self.step + 1) / n_warmup if n_warmup else np.inf
+        decay = (self.n_steps - self.step) / max(self.n_steps - n_warmup, 1)
         for group in self.optimizer.param_groups:
-            group["lr"] = group["peak"] * min(rising, falling, 1.0)
+            group["lr"] = group["peak"] * min(warmup, decay, 1.0)
 
-    def _losses(self, rows):
-        # The sum over rows and their candidates.
-        margins, here, right = self._margins(rows)
+    def _sum_losses(self, rows):
+        """Return the sum of the losses over rows and their candidates."""
+        margins, is_candidate, is_positive = self._margins(rows)
         if self.options.loss == "squared_hinge":
-            losses = torch.relu(1 - (2 * right - 1) * margins) ** 2
+            losses = torch.relu(1 - (2 * is_positive - 1) * margins) ** 2
         else:
             losses = torch.nn.functional.binary_cross_entropy_with_logits(
-                margins, right, reduction="none"
+                margins, is_positive, reduction="none"
             )
-        return (losses * here).sum()
+        return (losses * is_candidate).sum()
 
     def _margins(self, rows):
-        nodes, *rest = self.candidates.batch(rows)
-        nodes, here, right = (torch.from_numpy(a).to(self.options.device) for a in (nodes, *rest))
-        padded = self.tokens.padded(rows, self.encoder.pad_id)
-        vectors = self.encoder.pooled(*padded, self.options.dtype)
-        if self.candidates.everything:
-            return torch.nn.functional.linear(vectors, self.weight, self.bias), here, right
-        # The gradient of an embedding is summed in one order; that of an index may not be.
+        """Return the margins of the candidates, `is_candidate` and `is_positive`, as tensors."""
+        batch = self.candidates.make_batch(rows)
+        nodes, is_candidate, is_positive = (
+            torch.from_numpy(array).to(self.options.device) for array in batch
+        )
+        ids, mask = self.rows.tokens.pad(rows, self.encoder.pad_id)
+        vectors = self.encoder.encode(ids, mask, self.options.dtype)
+        if self.candidates.has_all_nodes:
+            margins = torch.nn.functional.linear(vectors, self.weight, self.bias)
+            return margins, is_candidate, is_positive
+        # Not `self.weight[nodes]`: the gradient of indexing may be summed in any order.
         embedding = torch.nn.functional.embedding
         weights, bias = embedding(nodes, self.weight), embedding(nodes, self.bias.unsqueeze(-1))
-        return (torch.bmm(weights, vectors.unsqueeze(-1)) + bias).squeeze(-1), here, right
+        margins = (torch.bmm(weights, vectors.unsqueeze(-1)) + bias).squeeze(-1)
+        return margins, is_candidate, is_positive
 
-    def _judge(self):
-        # Precision@1 among the candidates of the held-out rows; the best model is kept.
-        if not len(self.held_out):
+    def _validate(self):
+        """Compute precision@1 of validation rows among their candidates; keep the best model."""
+        rows = self.rows.validation
+        if not len(rows):
             return
-        o = self.options
+        options = self.options
         self.encoder.model.eval()
-        n_right = 0.0
-        with memory_errors_named(o.batch_size, o.max_length, "judging"), torch.no_grad():
-            for batch in batches_by_length(self.tokens.lengths[self.held_out], o.batch_size):
-                margins, here, right = self._margins(self.held_out[batch])
-                first = margins.masked_fill(~here, -torch.inf).argmax(1, keepdim=True)
-                n_right += right.gather(1, first).sum().item()
-        self.precision = n_right / len(self.held_out)
+        n_correct = 0.0
+        memory_errors = explain_memory_errors(options.batch_size, options.max_length, "validating")
+        with memory_errors, torch.no_grad():
+            for batch in batches_by_length(self.rows.tokens.lengths[rows], options.batch_size):
+                margins, is_candidate, is_positive = self._margins(rows[batch])
+                best = margins.masked_fill(~is_candidate, -torch.inf).argmax(1, keepdim=True)
+                n_correct += is_positive.gather(1, best).sum().item()
+        self.precision = n_correct / len(rows)
         if self.best is None or self.precision > self.best["precision"]:
             self.best = copy.deepcopy({**self._model_state(), "precision": self.precision})
-            self.n_worse = 0
+            self.n_without_gain = 0
         else:
-            self.n_worse += 1
+            self.n_without_gain += 1
 
     def _model_state(self):
         return {

@@ -1,4 +1,4 @@
-"""A fine-tuned encoder as the matcher: texts to clusters of labels."""
+"""Stage 2, matching: an encoder that is fine-tuned to predict clusters of labels."""
 
 from numbers import Integral, Real
 from os import PathLike
@@ -17,110 +17,113 @@ from sklearn.utils.validation import check_consistent_length, check_is_fitted
 
 from skxmr._core.validation import MAX_CHILDREN, MAX_SEED, check_indicator
 from skxmr.indexing import LabelHierarchy
-from skxmr.transformer._checkpoint import Checkpoint, fingerprint_of
-from skxmr.transformer._device import PRECISIONS, choose_device, choose_dtype, own_random_numbers
-from skxmr.transformer._encoding import load_encoder
-from skxmr.transformer._fine_tuning import fine_tune, make_schedule
-from skxmr.transformer._heads import SCORES
-from skxmr.transformer._level_training import TrainingOptions
-from skxmr.transformer._linear_heads import flat_hierarchy
+from skxmr.transformer._checkpoint import Checkpoint, compute_fingerprint
+from skxmr.transformer._cluster_heads import SCORE_TRANSFORMS, flat_hierarchy
+from skxmr.transformer._device import PRECISIONS, choose_device, choose_dtype, temporary_seed
+from skxmr.transformer._encoder import load_encoder
+from skxmr.transformer._fine_tuning import ClusterTargets, fine_tune, make_schedule
+from skxmr.transformer._level_training import OPTION_PARAMETERS, TrainingOptions, TrainingRows
 from skxmr.transformer._texts import check_texts
 
 
 class TransformerMatcher(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
-    """Classifier of texts into clusters of labels: an encoder fine-tuned down the tree.
+    """Fine-tune an encoder to predict clusters of labels from texts.
 
-    On each level of the tree, from coarse to fine, an encoder and a linear head over the level's
-    nodes train together; the encoder goes on from the level above [1]_. A row is compared with the
-    children of the nodes that a beam search with the present model keeps of the level above, and of
-    those that are right: matcher aware and teacher forced negatives. Heads begin as the linear
-    models of the present embeddings, so that the encoder need not wait for them, and are fitted
-    anew to the embeddings of the trained encoder at the end, on all levels.
+    The encoder trains on one level of the tree of clusters after the other, from the root [1]_. On
+    each level it trains together with a head: one linear model per node. A row is compared with
+    its candidates: the children of the nodes that a beam search keeps one level above
+    (matcher-aware negatives), and of the positive nodes there (teacher-forced negatives). Heads
+    start as linear models fitted on the present embeddings. At the end, the heads of all levels are
+    fitted again on the embeddings of the trained encoder.
 
-    A fitted matcher is pickled, or saved by `skxmr.save_model`, with the weights and the tokenizer,
-    and loads where the folder or the network is not. The embeddings of all training rows are held
-    in memory, as are the tokens.
+    You can pickle a fitted matcher or save it with `skxmr.save_model`. Both store the weights and
+    the tokenizer, so loading needs neither the folder of the encoder nor a network. `fit` keeps
+    the token ids and the embeddings of all training rows in memory.
 
     Parameters
     ----------
     model : str or path
-        A folder with an encoder and its tokenizer, from which alone files are read then, or a name
-        for `transformers`, which may download it.
+        Folder of an encoder and its tokenizer, or a name that `transformers` may download. Nothing
+        is downloaded for a folder.
     hierarchy : LabelHierarchy or None, default=None
-        A tree over the columns of `M`. None trains them in one level, which compares every row with
-        all of them: for hundreds of clusters, not for thousands.
+        Tree over the columns of `M`. None uses a single level, which compares every row with every
+        cluster: suitable for hundreds of clusters, too slow for thousands.
     loss : {"squared_hinge", "log_loss"}, default="squared_hinge"
-        Of the heads. "squared_hinge" ranks best; "log_loss" gives scores that are probabilities.
+        Loss of the heads. "squared_hinge" ranks best; "log_loss" gives probabilities as scores.
     n_epochs : int or sequence of int, default=1
-        Most passes over the rows on each level. A sequence has an entry for each of the last
-        levels, the last for the clusters; its first also serves the levels above. On a level of 0
-        the encoder does not train: ``(0, 2)`` trains on the last alone, and 0 nowhere, which leaves
-        linear models of frozen embeddings.
+        Maximum number of epochs per level. A sequence has one entry for each of the last levels,
+        and its first entry also applies to all levels above. The encoder does not train on a level
+        with 0: ``(0, 2)`` trains on the last level only. With 0 for all levels, the encoder stays
+        as it is and only the heads are fitted.
     max_steps : int, None or sequence of these, default=None
-        Most steps of the optimizer on each level, read as `n_epochs`.
+        Maximum number of optimizer steps per level, with entries per level as in `n_epochs`. None
+        sets no limit.
     learning_rate : float, default=1e-4
-        Highest step size of the encoder. Larger learns faster and may forget what it knew.
+        Highest learning rate of the encoder. A larger value learns faster, but the encoder may lose
+        what it learned in pre-training.
     head_learning_rate : float, default=1e-3
-        The same of the heads, which are not pre-trained.
+        Highest learning rate of the heads.
     weight_decay : float, default=0.01
-        Shrinks the encoder's matrices; biases, normalisation layers and heads are spared.
+        Weight decay of the encoder's matrices. Biases, normalization layers and heads have none.
     warmup_ratio : float, default=0.1
-        Part of the steps of a level over which the step size rises; then it falls to 0, both in a
-        line.
+        Fraction of the steps of a level during which the learning rate rises linearly. After that
+        it falls linearly to 0.
     max_grad_norm : float, default=1.0
-        Longer gradients are cut to this length.
+        Maximum norm of the gradient of a step; longer gradients are scaled down.
     batch_size : int, default=32
-        Rows at once, in training and in embedding. Larger needs more memory.
+        Number of texts per batch, in training and in embedding. A larger value needs more memory.
     gradient_accumulation_steps : int, default=1
-        Batches of a step of the optimizer: what a larger `batch_size` would do, without its memory.
+        Number of batches per optimizer step. Has the effect of a larger `batch_size` without its
+        memory.
     max_length : int, default=128
-        Most tokens read of a text, those that mark its ends included; the rest is ignored, as is
-        what lies beyond the window of the model. Larger reads more and is slower where texts are
-        longer.
+        Maximum number of tokens per text, special tokens included. The rest of a text is ignored.
+        The limit of the encoder also applies. A larger value is slower if texts are longer.
     beam_width : int, default=10
-        Nodes kept on each level, in training and at prediction. Larger is slower; it finds more,
-        and trains against more clusters. May be changed after the fit.
+        Number of nodes kept per row on each level, in training and prediction. A larger value is
+        slower, finds more clusters and trains against more negatives. You may change it after the
+        fit.
     validation_fraction : float, default=0.0
-        Part of the rows held out to stop by: after each epoch their precision@1 among the
-        candidates is taken, and a level ends with its best state, the untrained one included. 0
-        trains on all rows, to the last epoch.
+        Fraction of the rows held out to decide when to stop. After each epoch, precision@1 among
+        the candidates of these rows is computed, and a level ends with its best state, which may be
+        the state before training. 0 trains on all rows and uses the state after the last epoch.
     patience : int, default=2
-        Epochs without a gain on held-out rows after which a level ends.
+        Number of epochs without a better precision@1 after which the training on a level stops.
+        Ignored if `validation_fraction` is 0.
     checkpoint_dir : str, path or None, default=None
-        Folder for the state of the fit, written after each epoch. A fit that is begun anew with
-        the same data and parameters goes on from there, and ends the same as one that was never
-        stopped: on the CPU to the bit, with as many threads. A finished fit leaves its last state.
-        Needs a `random_state`.
+        Folder for the state of the fit, written after each epoch. If a fit was interrupted, a fit
+        with the same data and parameters resumes from there. On the CPU, with the same number of
+        threads, the result is identical to that of an uninterrupted fit. The file remains after
+        the fit. Needs a `random_state`.
     device : str or torch.device, default="auto"
-        Where to compute: "auto" takes CUDA, else MPS, else the CPU.
+        Device that computes. "auto" is CUDA if available, else MPS if available, else the CPU.
     precision : {"auto", "float32", "bfloat16", "float16"}, default="auto"
-        Of the matrix products. "auto" takes a half precision on CUDA, "bfloat16" if it has that,
-        and "float32" elsewhere. "float16" scales the loss.
+        Precision of the matrix products. "auto" is "bfloat16" on CUDA devices that support it,
+        "float16" on other CUDA devices, and "float32" elsewhere. "float16" uses loss scaling.
     random_state : int, RandomState instance or None, default=None
-        Seeds the order of rows, those held out, dropout and the solver of the heads; the random
-        numbers of torch outside are left as they are. Fits in threads of a process take turns.
+        Seed of the row order, the held-out rows, dropout and the solver of the heads. The global
+        random state of torch is restored after the fit. Fits in several threads run one at a time.
     verbose : int, default=0
-        1 prints a line a level; 2 also shows bars.
+        1 prints a line per level. 2 also shows progress bars.
 
     Attributes
     ----------
     encoder_ : Encoder
-        The trained model and its tokenizer.
+        Trained encoder and its tokenizer.
     heads_ : ClusterHeads
-        Linear models of all levels over embeddings; ``heads_.predict_proba(E, beam_width)`` needs
-        no texts and no torch.
+        Linear models of all levels over embeddings. ``heads_.predict_proba(E, beam_width)`` scores
+        embeddings without torch.
     hierarchy_ : LabelHierarchy
-        The tree over the clusters.
+        Tree over the clusters.
     classes_ : ndarray of shape (n_clusters,)
-        Column numbers of `M`.
+        Column indices of `M`.
     n_iter_ : int
-        Steps of the optimizer on all levels.
+        Number of optimizer steps on all levels together.
     n_dimensions_ : int
         Length of an embedding.
 
     See Also
     --------
-    TransformerEmbedder : An encoder as it is.
+    TransformerEmbedder : Embeds texts with a frozen encoder.
 
     References
     ----------
@@ -129,15 +132,23 @@ class TransformerMatcher(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Base
 
     Examples
     --------
+    >>> import numpy as np
     >>> from skxmr.transformer import TransformerMatcher
-    >>> matcher = TransformerMatcher("/models/all-MiniLM-L6-v2", random_state=0)
-    >>> matcher.fit(texts, M).predict_proba(texts)  # doctest: +SKIP
+    >>> texts = ["red apples", "ripe pears", "sour cherries", "a fast car", "an old bus", "trains"]
+    >>> M = np.repeat([[1, 0], [0, 1]], 3, axis=0)
+    >>> matcher = TransformerMatcher(
+    ...     "sentence-transformers/all-MiniLM-L6-v2", n_epochs=5, random_state=0
+    ... )
+    >>> matcher = matcher.fit(texts, M)  # doctest: +SKIP
+    >>> matcher.predict_proba(["bananas", "trucks"]).toarray().round(2)  # doctest: +SKIP
+    array([[0.92, 0.03],
+           [0.02, 0.95]], dtype=float32)
     """
 
     _parameter_constraints = {
         "model": [str, PathLike],
         "hierarchy": [None, LabelHierarchy],
-        "loss": [StrOptions(set(SCORES))],
+        "loss": [StrOptions(set(SCORE_TRANSFORMS))],
         "n_epochs": [Interval(Integral, 0, None, closed="left"), list, tuple],
         "max_steps": [None, Interval(Integral, 1, None, closed="left"), list, tuple],
         "learning_rate": [Interval(Real, 0, None, closed="left")],
@@ -219,88 +230,92 @@ class TransformerMatcher(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Base
 
         Parameters
         ----------
-        texts : sequence of str
-            One a row; the empty string is a text.
-        M : {sparse matrix, array-like} of shape (n_texts, n_clusters)
-            Indicator of 0 and 1: the clusters that are right for a row. Rows without one, and
-            clusters without a row, are legal.
+        texts : array-like of str of shape (n_samples,)
+            Texts. Empty strings are allowed.
+        M : {array-like, sparse matrix} of shape (n_samples, n_clusters)
+            Indicator of 0 and 1: the positive clusters of each row. Rows without a cluster and
+            clusters without a row are allowed.
 
         Returns
         -------
         self : TransformerMatcher
-            The fitted matcher.
+            Fitted matcher.
 
         Raises
         ------
         ValueError
-            If a parameter is out of range or does not fit the data, `texts` holds anything else
-            than strings, there is no such model or device, or `checkpoint_dir` holds the
-            checkpoint of another fit. Nothing fitted before is lost.
+            If a parameter is invalid or does not match the data, if `texts` contains anything other
+            than strings, if the encoder or the device is not available, or if `checkpoint_dir`
+            contains the checkpoint of another fit. A previous fit is kept.
         MemoryError
-            If the device has too little memory: says what to lower.
+            If the memory of the device is too small.
         FloatingPointError
-            If the loss is no number any more: says what to lower.
+            If the loss becomes infinite or NaN.
         """
         self._fit(texts, M)
         return self
 
     @_fit_context(prefer_skip_nested_validation=True)
     def fit_transform(self, texts, M):
-        """Fit, and return the embeddings of the training rows, which the fit ends with.
+        """Fit and return the embeddings of the training texts, without computing them twice.
 
         Parameters
         ----------
-        texts : sequence of str
-            As for `fit`.
-        M : {sparse matrix, array-like} of shape (n_texts, n_clusters)
-            As for `fit`.
+        texts : array-like of str of shape (n_samples,)
+            Texts, as in `fit`.
+        M : {array-like, sparse matrix} of shape (n_samples, n_clusters)
+            Indicator, as in `fit`.
 
         Returns
         -------
-        ndarray of shape (n_texts, `n_dimensions_`), float32
-            As `transform` gives them, without another pass through the encoder.
+        E : ndarray of shape (n_samples, n_dimensions), float32
+            Embeddings of unit length, as `transform` returns them.
         """
         return self._fit(texts, M)
 
     def transform(self, texts):
-        """Embed texts with the trained encoder.
+        """Embed texts with the fine-tuned encoder.
 
         Parameters
         ----------
-        texts : sequence of str
-            One a row; the empty string is a text.
+        texts : array-like of str of shape (n_samples,)
+            Texts. Empty strings are allowed.
 
         Returns
         -------
-        ndarray of shape (n_texts, `n_dimensions_`), float32
-            Rows of unit length.
+        E : ndarray of shape (n_samples, n_dimensions), float32
+            Embeddings of unit length.
 
         Raises
         ------
         ValueError
-            If `texts` holds anything else than strings, or a parameter is out of range.
+            If `texts` contains anything other than strings, or a parameter is invalid.
         MemoryError
-            If the device has too little memory: says what to lower.
+            If the memory of the device is too small.
         """
         return self._embed(texts)
 
     def predict_proba(self, texts):
-        """Score clusters by a beam search through the heads; see `ClusterHeads`.
+        """Score the clusters of each text by a beam search over the tree.
+
+        The score of a cluster is the product of the scores on its path, see `loss`.
 
         Parameters
         ----------
-        texts : sequence of str
-            One a row; the empty string is a text.
+        texts : array-like of str of shape (n_samples,)
+            Texts. Empty strings are allowed.
 
         Returns
         -------
-        sparse matrix of shape (n_texts, n_clusters), float32
-            CSR, indices sorted, at most `beam_width` a row, values in (0, 1].
+        P : sparse matrix of shape (n_samples, n_clusters), float32
+            Scores in (0, 1] of at most `beam_width` clusters per row, as CSR with sorted indices.
 
         Raises
         ------
         ValueError
-            If `texts` holds anything else than strings, or a parameter is out of range.
+            If `texts` contains anything other than strings, or a parameter is invalid.
+        MemoryError
+            If the memory of the device is too small.
         """
         E = self._embed(texts)
         return self.heads_.predict_proba(E, self.beam_width)
@@ -315,43 +330,48 @@ class TransformerMatcher(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Base
         check_consistent_length(texts, M)
         hierarchy = self._check_hierarchy(M.shape[1])
         schedule = make_schedule(self.n_epochs, self.max_steps, hierarchy.n_levels)
-        n_held_out = int(self.validation_fraction * len(texts))
-        if self.validation_fraction and not n_held_out:
+        n_validation = int(self.validation_fraction * len(texts))
+        if self.validation_fraction and not n_validation:
             raise ValueError(
-                f"validation_fraction={self.validation_fraction} of {len(texts)} rows is none; it "
-                "must be 0 or hold out a row."
+                f"validation_fraction must be 0 or select at least one of {len(texts)} rows; got "
+                f"{self.validation_fraction}."
             )
         if self.checkpoint_dir is not None and self.random_state is None:
             raise ValueError(
-                "checkpoint_dir needs a random_state that is not None, or a fit begun anew would "
-                "be another."
+                "random_state must not be None if checkpoint_dir is set; got None. An interrupted "
+                "fit can only be resumed with the same random numbers."
             )
         device = choose_device(self.device)
         dtype = choose_dtype(self.precision, device)
         encoder = load_encoder(self.model)
         seed = check_random_state(self.random_state).randint(MAX_SEED)
         tokens = encoder.tokenize(texts, self.max_length)
-        shared = {name: getattr(self, name) for name in TrainingOptions.of_estimator()}
-        settings = {**shared, "schedule": schedule, "beam_width": self.beam_width, "seed": seed}
-        settings |= {"n_held_out": n_held_out, "dtype": str(dtype), "device": device.type}
+        parameters = {name: getattr(self, name) for name in OPTION_PARAMETERS}
         fingerprint = None
         if self.checkpoint_dir is not None:
-            fingerprint = fingerprint_of(settings, tokens, M, hierarchy, encoder.model)
+            # Other keys or values would make checkpoints of older versions unusable.
+            settings = {
+                **parameters,
+                "schedule": schedule,
+                "seed": seed,
+                "n_held_out": n_validation,
+                "dtype": str(dtype),
+                "device": device.type,
+            }
+            fingerprint = compute_fingerprint(settings, tokens, M, hierarchy, encoder.model)
         checkpoint = Checkpoint(self.checkpoint_dir, fingerprint)
         options = TrainingOptions(
-            **shared, device=device, dtype=dtype, seed=seed, verbose=self.verbose
+            **parameters, device=device, dtype=dtype, seed=seed, verbose=self.verbose
         )
         shuffled = np.random.default_rng(seed).permutation(len(texts))
-        held_out = np.sort(shuffled[:n_held_out])
-        with own_random_numbers(device, seed):
+        validation = np.sort(shuffled[:n_validation])
+        training = np.sort(shuffled[n_validation:])
+        with temporary_seed(device, seed):
             heads, n_steps, E = fine_tune(
                 encoder,
-                tokens,
-                M,
-                hierarchy,
+                TrainingRows(tokens, training, validation),
+                ClusterTargets.from_indicator(M, hierarchy),
                 schedule,
-                self.beam_width,
-                held_out,
                 options,
                 checkpoint,
             )
@@ -359,7 +379,7 @@ class TransformerMatcher(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Base
         self.heads_ = heads
         self.hierarchy_ = hierarchy
         self.classes_ = np.arange(M.shape[1])
-        self.n_iter_ = sum(n_steps)
+        self.n_iter_ = n_steps
         self.n_dimensions_ = encoder.n_dimensions
         return E
 
@@ -370,11 +390,11 @@ class TransformerMatcher(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Base
         device = choose_device(self.device)
         return self.encoder_.embed(
             self.encoder_.tokenize(texts, self.max_length),
-            self.batch_size,
-            self.max_length,
-            device,
-            choose_dtype(self.precision, device),
-            progress=self.verbose > 1,
+            batch_size=self.batch_size,
+            max_length=self.max_length,
+            device=device,
+            dtype=choose_dtype(self.precision, device),
+            show_progress=self.verbose > 1,
         )
 
     def _check_hierarchy(self, n_clusters):
@@ -382,13 +402,13 @@ class TransformerMatcher(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Base
         if hierarchy is None:
             if n_clusters > MAX_CHILDREN:
                 raise ValueError(
-                    f"M has {n_clusters} columns; one level has at most {MAX_CHILDREN}. Give a "
-                    "hierarchy."
+                    f"M must have at most {MAX_CHILDREN} columns without a hierarchy; got "
+                    f"{n_clusters}. Set hierarchy."
                 )
             return flat_hierarchy(n_clusters)
         if hierarchy.n_labels != n_clusters:
             raise ValueError(
-                f"hierarchy must be over the {n_clusters} columns of M; got one over "
+                f"hierarchy must be over the {n_clusters} columns of M; got a hierarchy over "
                 f"{hierarchy.n_labels}."
             )
         return hierarchy

@@ -1,68 +1,72 @@
-"""What is checked of raw texts before any work is done on them."""
+"""Validation of raw texts."""
 
 import numpy as np
 
+# Longest representation of a wrong value in an error message.
+MAX_SHOWN_CHARACTERS = 40
+
 
 def check_texts(texts, name="texts"):
-    """Return texts as a list of str.
+    """Validate texts and return them as a list of str.
 
     Parameters
     ----------
     texts : sequence of str
-        A list, tuple, 1-D array or pandas Series; an empty string is a text.
+        List, tuple, 1-D array or pandas Series. Empty strings are allowed.
     name : str
-        What to call it in errors.
+        Name of the argument in error messages.
 
     Returns
     -------
     list of str
-        One a row.
+        One text per row.
 
     Raises
     ------
     ValueError
-        If it is one lone string, has no order or not exactly one dimension, is empty, or holds
-        anything else than strings: bytes, numbers, None and what else stands for a missing value,
-        half of a surrogate pair.
+        If `texts` is a single string, has no order, is not 1-D or is empty, or if an element is not
+        a string of valid Unicode. Missing values are not strings.
     """
     if isinstance(texts, (str, bytes)):
         raise ValueError(
-            f"{name} must be a sequence of strings, one a row; got a lone {type(texts).__name__}: "
-            f"{_short(texts)}. Put it in a list."
+            f"{name} must be a sequence of strings, one per row; got a single "
+            f"{type(texts).__name__}: {_shorten(texts)}. Put it in a list."
         )
     if isinstance(texts, (set, frozenset, dict)):
         raise ValueError(
-            f"{name} must be a sequence of strings, one a row; got a {type(texts).__name__}, whose "
-            "rows have no order."
+            f"{name} must be a sequence of strings, one per row; got a {type(texts).__name__}, "
+            "which has no row order. Use a list."
         )
     ndim = getattr(texts, "ndim", 1)
     if ndim != 1:
-        raise ValueError(f"{name} must be 1-D, one string a row; got {ndim} dimensions.")
+        raise ValueError(f"{name} must be 1-D, one string per row; got {ndim} dimensions.")
     try:
         rows = list(texts)
     except TypeError:
         raise ValueError(
-            f"{name} must be a sequence of strings, one a row; got {type(texts).__name__}."
+            f"{name} must be a sequence of strings, one per row; got {type(texts).__name__}."
         ) from None
     if not rows:
         raise ValueError(f"{name} must have at least 1 row; got 0.")
     for row, text in enumerate(rows):
         if not isinstance(text, str):
             raise ValueError(
-                f"{name} must hold strings, the empty one allowed; {name}[{row}] is "
-                f"{_short(text)} of type {type(text).__name__}."
+                f"{name} must contain only strings; got {name}[{row}] = {_shorten(text)} of type "
+                f"{type(text).__name__}. Replace missing texts by an empty string."
             )
         try:
             text.encode()
         except UnicodeEncodeError as error:
             raise ValueError(
-                f"{name} must hold strings of Unicode characters; {name}[{row}] has half of a "
-                f"surrogate pair at place {error.start}."
+                f"{name} must contain only valid Unicode; got {name}[{row}] with an unpaired "
+                f"surrogate at position {error.start}."
             ) from None
-    # numpy's strings are str, but tokenizers ask for the plain ones.
+    # Elements of a string array are np.str_. Tokenizers accept only str.
     return [str(text) for text in rows] if isinstance(texts, np.ndarray) else rows
 
 
-def _short(value):
+def _shorten(value):
     shown = repr(value)
-    return shown if len(shown) <= 40 else shown[:37] + "..."
+    return (
+        shown if len(shown) <= MAX_SHOWN_CHARACTERS else shown[: MAX_SHOWN_CHARACTERS - 3] + "..."
+    )

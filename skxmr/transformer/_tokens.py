@@ -1,22 +1,23 @@
-"""Token ids of texts: made once, kept ragged, padded a batch at a time."""
+"""Token ids of texts: tokenized once, stored without padding, padded per batch."""
 
 import numpy as np
 
 from skxmr._core.arrays import offsets_of
 
-# Texts given to a tokenizer at once: its answer is lists of Python integers.
-CHUNK = 8192
-# Batches whose rows are sorted by length together. More saves padding; fewer mixes rows better.
-BUCKET = 50
+# Texts per call of a tokenizer, which returns lists of Python integers. Limits their memory.
+TEXTS_PER_CALL = 8192
+# Number of batches whose rows are sorted by length together. A larger number needs less padding;
+# a smaller number makes batches more random.
+BATCHES_PER_BUCKET = 50
 
 
-class TokenRows:
-    """Token ids of texts, ragged.
+class TokenizedTexts:
+    """Token ids of texts, stored as ragged rows.
 
     Parameters
     ----------
     indptr : ndarray of shape (n_rows + 1,), int64
-        Where each row starts.
+        Start of each row in `ids`.
     ids : ndarray of int32
         Token ids of all rows.
     """
@@ -31,17 +32,20 @@ class TokenRows:
 
     @property
     def lengths(self):
-        """Number of tokens of each row."""
+        """Number of tokens per row."""
         return np.diff(self.indptr)
 
-    def padded(self, rows, pad_id):
-        """Return (ids, mask), both int64 (len(rows), most tokens), mask 1 where a token is."""
+    def pad(self, rows, pad_id):
+        """Return (ids, mask) of some rows, padded to the longest; the mask is 1 for real tokens.
+
+        Both arrays have the shape (len(rows), longest row) and the dtype int64.
+        """
         starts, lengths = self.indptr[rows], self.lengths[rows]
-        places = np.arange(lengths.max())
-        here = places < lengths[:, None]
-        ids = np.full(here.shape, pad_id, dtype=np.int64)
-        ids[here] = self.ids[(starts[:, None] + places)[here]]
-        return ids, here.astype(np.int64)
+        positions = np.arange(lengths.max())
+        is_token = positions < lengths[:, None]
+        ids = np.full(is_token.shape, pad_id, dtype=np.int64)
+        ids[is_token] = self.ids[(starts[:, None] + positions)[is_token]]
+        return ids, is_token.astype(np.int64)
 
 
 def tokenize(tokenizer, texts, max_length):
@@ -52,51 +56,52 @@ def tokenize(tokenizer, texts, max_length):
     tokenizer : PreTrainedTokenizerBase
         Adds its special tokens.
     texts : list of str
-        One a row.
+        One text per row.
     max_length : int
-        Most tokens of a row, special ones included; the rest of the text is not read.
+        Maximum number of tokens per row, special tokens included. The rest of a text is ignored.
 
     Returns
     -------
-    TokenRows
-        Each row has a token at least, that of the unknown word if there is none else.
+    TokenizedTexts
+        Each row has at least one token: a text without any gets the unknown token.
     """
-    empty = next((t for t in (tokenizer.unk_token_id, tokenizer.pad_token_id) if t is not None), 0)
+    special_ids = (tokenizer.unk_token_id, tokenizer.pad_token_id)
+    id_of_empty_text = next((i for i in special_ids if i is not None), 0)
     lengths, ids = [], []
-    for start in range(0, len(texts), CHUNK):
+    for start in range(0, len(texts), TEXTS_PER_CALL):
         rows = tokenizer(
-            texts[start : start + CHUNK],
+            texts[start : start + TEXTS_PER_CALL],
             truncation=True,
             max_length=max_length,
             padding=False,
             return_attention_mask=False,
             return_token_type_ids=False,
         )["input_ids"]
-        rows = [row or [empty] for row in rows]
+        rows = [row or [id_of_empty_text] for row in rows]
         lengths.append([len(row) for row in rows])
         ids.append(np.concatenate([np.asarray(row, dtype=np.int32) for row in rows]))
-    return TokenRows(offsets_of(np.concatenate(lengths)), np.concatenate(ids))
+    return TokenizedTexts(offsets_of(np.concatenate(lengths)), np.concatenate(ids))
 
 
 def batches_by_length(lengths, batch_size):
-    """Return batches of rows of like length, the longest first: they need most memory."""
+    """Return batches of rows of similar length, longest first: these need the most memory."""
     order = np.argsort(-lengths, kind="stable")
     return [order[start : start + batch_size] for start in range(0, len(order), batch_size)]
 
 
 def shuffled_batches(rows, lengths, batch_size, rng):
-    """Return batches in random order, of rows of like length where enough are at hand.
+    """Return batches in random order, each of rows of similar length.
 
     Parameters
     ----------
     rows : ndarray of int
-        Rows to be put into batches.
+        Rows to distribute over batches.
     lengths : ndarray of int
-        Number of tokens of each of all rows.
+        Number of tokens of every row of the data, not only of `rows`.
     batch_size : int
-        Rows of a batch; the last may have fewer.
+        Rows per batch. The last batch of a bucket may have fewer.
     rng : numpy.random.Generator
-        Same state, same batches.
+        Source of the random order.
 
     Returns
     -------
@@ -104,9 +109,10 @@ def shuffled_batches(rows, lengths, batch_size, rng):
         Rows of each batch.
     """
     rows = rng.permutation(rows)
+    bucket_size = BATCHES_PER_BUCKET * batch_size
     batches = []
-    for start in range(0, len(rows), BUCKET * batch_size):
-        bucket = rows[start : start + BUCKET * batch_size]
+    for start in range(0, len(rows), bucket_size):
+        bucket = rows[start : start + bucket_size]
         bucket = bucket[np.argsort(lengths[bucket], kind="stable")]
         batches += [bucket[i : i + batch_size] for i in range(0, len(bucket), batch_size)]
     return [batches[i] for i in rng.permutation(len(batches))]

@@ -1,10 +1,9 @@
-"""The estimator that joins the three stages, and the parameters to begin with."""
+"""The classifier that joins the three stages, and presets of its parameters."""
 
-from skxmr.xr_linear._classifier import XRLinearClassifier
+from skxmr.xr_linear._classifier import CLASSIFIER_KINDS, XRLinearClassifier
 from skxmr.xr_linear._ensemble import TreeEnsemble
-from skxmr.xr_linear._options import check_combination
 from skxmr.xr_linear._presets import PRESET_NAMES, preset
-from skxmr.xr_linear._repr import tree_size
+from skxmr.xr_linear._repr import describe_sizes
 from skxmr.xr_linear._tree_model import TreeModel
 
 # Other packages of skxmr use the rest.

@@ -1,173 +1,183 @@
-"""A fit whose weights go to files as they are made, and that goes on where it was killed."""
+"""A fit whose weights are written to files when they are trained, and that can be resumed."""
 
 import copy
+import glob
 import json
 import os
-import shutil
-from contextlib import suppress
 from pathlib import Path
 
 import joblib
 import numpy as np
 from sklearn.utils import check_random_state
 
-from skxmr._core.files import check_archive, held, to_go_on, write_whole
-from skxmr._core.model_saver import model_saver
+from skxmr._core.files import (
+    atomic_file,
+    atomic_path,
+    check_archive,
+    exclusive_lock,
+    remove_folder,
+    remove_leftovers,
+    resumable_error,
+)
+from skxmr._core.model_folder import read_model, write_model
 from skxmr._core.validation import MAX_SEED, set_seen
 from skxmr._core.version import __version__
 from skxmr._linear import FolderStore
 from skxmr.indexing import LabelHierarchy
 
-SUFFIX = ".unfinished"
-FIT = "fit.json"
-TREES = "trees.npz"
+SUFFIX = ".checkpoint"
+FIT_FILE = "fit.json"
+TREES_FILE = "trees.npz"
 
 
-class UnfinishedFit:
-    """What a fit with `model_dir` has finished, in a folder beside that of the model.
+class FitCheckpoint:
+    """The finished parts of a fit with `model_dir`, in a folder next to the folder of the model.
 
-    The folder holds the trees of labels, then block by block and level by level their weights, see
-    `FolderStore`. A file says which fit it is of, by a hash of data, parameters and version.
+    The folder contains the label trees and their weights, block by block and level by level; see
+    `FolderStore`. A file identifies the fit by a hash of data, parameters and version.
 
     Parameters
     ----------
     model_dir : path-like
-        The folder of the model to be. Its own has the same name with SUFFIX behind.
+        Folder of the model. The folder of the checkpoint has the same name with the suffix SUFFIX.
+    kinds : Kinds
+        Classes that can be saved.
     """
 
-    def __init__(self, model_dir):
+    def __init__(self, model_dir, kinds):
         self.model_dir = Path(os.path.realpath(model_dir))
+        self.kinds = kinds
         self.path = self.model_dir.with_name(self.model_dir.name + SUFFIX)
-        # What is being made or removed has this name.
-        self._part = self.path.with_name(f".{self.path.name}.part")
 
     def __enter__(self):
-        """Keep other fits out of the folder, or refuse to be the second there."""
-        self._held = held(
+        """Lock the folder; raise a BlockingIOError if another fit uses it."""
+        self._lock = exclusive_lock(
             self.path.with_name(f".{self.path.name}.lock"),
-            f"model_dir={str(self.model_dir)!r}: another fit is at work in {self.path}. Wait for "
-            "its end, or choose another model_dir.",
+            f"model_dir={str(self.model_dir)!r} must not be in use; another fit is writing to "
+            f"{self.path}. Wait until it has finished, or choose another model_dir.",
         )
-        self._held.__enter__()
+        self._lock.__enter__()
         return self
 
     def __exit__(self, *error):
-        """Let others in."""
-        return self._held.__exit__(*error)
+        """Unlock the folder."""
+        return self._lock.__exit__(*error)
 
     def begin(self, random_state, *key):
-        """Make the folder, or go on with the one that is there.
+        """Create the folder, or resume the fit in an existing one.
 
         Parameters
         ----------
         random_state : int, RandomState instance or None
-            The parameter. Where it is None the seed that is drawn is kept, so that the fit that
-            goes on is the same.
+            Parameter of the classifier. If it is None, a seed is drawn and stored, so that a
+            resumed fit has the same result.
         *key : object
-            All that the result depends on. Hashed.
+            Everything on which the result depends; hashed.
 
         Returns
         -------
         RandomState
-            To draw from.
+            Source of all random numbers of the fit.
 
         Raises
         ------
         ValueError
-            If the folder that is there is of another fit, or of something else.
+            If the existing folder is not a checkpoint of this fit.
         OSError
-            If it cannot be made.
+            If the folder cannot be created.
         """
         key = joblib.hash([__version__, random_state, *key])
         if self.path.exists():
-            kept = self._read()
-            if kept["key"] != key:
+            info = self._read_fit_file()
+            if info["key"] != key:
                 raise ValueError(
-                    f"model_dir={str(self.model_dir)!r}: {self.path} holds the finished part of "
-                    "another fit: of other data, other parameters or another version of skxmr. "
-                    "Repeat that fit to go on with it, or remove the folder to begin anew."
+                    f"model_dir={str(self.model_dir)!r}: {self.path} is the checkpoint of another "
+                    "fit, with other data, other parameters or another version of skxmr. Repeat "
+                    "that fit to resume it, or remove the folder to start again."
                 )
         else:
             seed = None
             if random_state is None:
                 seed = int(check_random_state(None).randint(MAX_SEED))
-            kept = {"key": key, "seed": seed}
-            shutil.rmtree(self._part, ignore_errors=True)
-            self._part.mkdir()
-            write_whole(self._part / FIT, lambda file: file.write(json.dumps(kept).encode()))
-            os.rename(self._part, self.path)
-        if kept["seed"] is not None:
-            return check_random_state(kept["seed"])
-        # An instance moves on when the fit has ended: one that stopped is to be the same again.
+            info = {"key": key, "seed": seed}
+            remove_leftovers(self.path.parent, glob.escape(self.path.name))
+            with atomic_path(self.path) as part:
+                part.mkdir()
+                with atomic_file(part / FIT_FILE) as file:
+                    file.write(json.dumps(info).encode())
+        if info["seed"] is not None:
+            return check_random_state(info["seed"])
+        # An instance is advanced only when the fit has finished, so that an interrupted fit can be
+        # repeated with the same instance.
         self._random_state = copy.deepcopy(check_random_state(random_state))
         return self._random_state
 
-    def hierarchies(self, make):
-        """Return the trees of labels: from the folder, or made and kept there."""
-        file = self.path / TREES
-        if file.exists():
-            check_archive(file, "the same trees are made anew, their weights are kept")
-            with np.load(file) as kept:
-                levels = [int(n) for n in kept["n_levels"]]
+    def hierarchies(self, make_hierarchies):
+        """Return the label trees: read from the folder, or made and written to it."""
+        path = self.path / TREES_FILE
+        if path.exists():
+            check_archive(path, "the same trees are made again, their weights are kept")
+            with np.load(path) as arrays:
                 return [
-                    LabelHierarchy([kept[f"{i}-{level}"] for level in range(n)], kept[f"{i}-order"])
-                    for i, n in enumerate(levels)
+                    LabelHierarchy(
+                        [arrays[f"{tree}-{level}"] for level in range(int(n_levels))],
+                        arrays[f"{tree}-order"],
+                    )
+                    for tree, n_levels in enumerate(arrays["n_levels"])
                 ]
-        trees = make()
+        trees = make_hierarchies()
         arrays = {"n_levels": np.array([tree.n_levels for tree in trees])}
         for i, tree in enumerate(trees):
             arrays[f"{i}-order"] = tree.label_order
             arrays |= {f"{i}-{level}": indptr for level, indptr in enumerate(tree.child_indptrs)}
         try:
-            write_whole(file, lambda opened: np.savez(opened, **arrays))
+            with atomic_file(path) as file:
+                np.savez(file, **arrays)
         except OSError as error:
-            raise to_go_on(error, self.path) from error
+            raise resumable_error(error, self.path) from error
         return trees
 
-    def store(self, tree):
-        """Return where the weights of a tree go, by its number."""
+    def weight_store(self, tree):
+        """Return the `FolderStore` of the weights of a tree, given its number."""
         return FolderStore(self.path / f"tree-{tree}")
 
     def finish(self, classifier, attributes):
-        """Put the model in its place, and return the fitted attributes with it loaded from there.
+        """Write the folder of the model, and remove the checkpoint.
 
         Parameters
         ----------
         classifier : XRLinearClassifier
-            Left as it is.
+            Not modified, except that its RandomState instance is advanced.
         attributes : dict
-            What the fit is to set.
+            Fitted attributes of the classifier.
 
         Returns
         -------
         dict
-            The same, the model a memory map.
+            The attributes, with the model as a memory map of the folder.
         """
         fitted = copy.copy(classifier)
-        moves_on = isinstance(classifier.random_state, np.random.RandomState)
-        if moves_on:
+        has_instance = isinstance(classifier.random_state, np.random.RandomState)
+        if has_instance:
             fitted.random_state = self._random_state
-        set_seen(fitted, {})  # of an earlier fit
+        set_seen(fitted, {})  # remove attributes of an earlier fit
         vars(fitted).update(attributes)
-        saver = model_saver()
         try:
-            saver.save(fitted, self.model_dir, self.path)
+            write_model(fitted, self.model_dir, self.kinds, owned_folder=self.path)
         except OSError as error:
-            raise to_go_on(error, self.path) from error
-        if moves_on:
+            raise resumable_error(error, self.path) from error
+        if has_instance:
             classifier.random_state.set_state(self._random_state.get_state())
-        loaded = saver.load(self.model_dir)
-        with suppress(OSError):  # a file that is mapped cannot be removed on Windows
-            os.rename(self.path, self._part)
-            shutil.rmtree(self._part)
+        loaded = read_model(self.model_dir, self.kinds, mmap_mode="r")
+        remove_folder(self.path)
         return attributes | {"_model": loaded._model, "hierarchy_": loaded.hierarchy_}
 
-    def _read(self):
+    def _read_fit_file(self):
         try:
-            return json.loads((self.path / FIT).read_text(encoding="utf-8"))
+            return json.loads((self.path / FIT_FILE).read_text(encoding="utf-8"))
         except (OSError, ValueError):
             raise ValueError(
-                f"model_dir={str(self.model_dir)!r}: {self.path}, where the fit would keep what it "
-                f"has finished, is there and has no readable {FIT}. Remove it, or choose another "
-                "model_dir."
+                f"model_dir={str(self.model_dir)!r}: {self.path} is needed for the checkpoint of "
+                f"the fit, but it exists and has no readable {FIT_FILE}. Remove it, or choose "
+                "another model_dir."
             ) from None

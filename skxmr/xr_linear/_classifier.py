@@ -1,19 +1,21 @@
-"""The estimator that joins the three stages."""
+"""The classifier that joins the three stages."""
 
 from contextlib import nullcontext
 from numbers import Integral, Real
 from os import PathLike
 
 from sklearn.base import BaseEstimator, ClassifierMixin, _fit_context
-from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
+from sklearn.utils._param_validation import HasMethods, Interval, StrOptions, validate_params
+from sklearn.utils.validation import check_is_fitted
 
 from skxmr._core.callbacks import CallbackSupportMixin, report_progress
-from skxmr._core.score_rule import COMBINATIONS, TRANSFORMS
+from skxmr._core.model_folder import Kinds, estimator_kind
+from skxmr._core.rows import as_rows
+from skxmr._core.score_rule import TRANSFORMS
 from skxmr._core.validation import (
     FLOATS,
     MAX_CHILDREN,
     MAX_COST,
-    as_row_arrays,
     check_targets,
     keep_weighted_rows,
     set_seen,
@@ -21,175 +23,170 @@ from skxmr._core.validation import (
 )
 from skxmr._linear import LOSSES, WEIGHT_TYPES, count_sweeps
 from skxmr._linear.relevance import NORMS, check_relevance
-from skxmr.cost_estimate import CostEstimationMixin, refuse_if_too_large
+from skxmr.cost_estimate import estimate_costs, refuse_if_too_large
 from skxmr.indexing import (
-    REPRESENTATIONS,
+    LABEL_FEATURES,
     HierarchicalLabelTree,
     LabelFeatureUnion,
     LabelHierarchy,
-    label_indexing,
+    check_indexing_options,
 )
 from skxmr.matching import check_negatives
-from skxmr.xr_linear._checkpoint import UnfinishedFit
+from skxmr.xr_linear._checkpoint import FitCheckpoint
 from skxmr.xr_linear._ensemble import TreeEnsemble
-from skxmr.xr_linear._options import check_combination
+from skxmr.xr_linear._kinds import MODEL_KINDS, REMOVED_PARAMS
+from skxmr.xr_linear._options import check_combination, check_model_dir
 from skxmr.xr_linear._prediction import RankingPredictionMixin
-from skxmr.xr_linear._pruning import WeightPruningMixin
-from skxmr.xr_linear._repr import SizeCaptionMixin
+from skxmr.xr_linear._repr import fitted_block
 from skxmr.xr_linear._training import train_trees
 from skxmr.xr_linear._tree_training import training_options
 
 
 class XRLinearClassifier(
-    RankingPredictionMixin,
-    WeightPruningMixin,
-    CostEstimationMixin,
-    SizeCaptionMixin,
-    CallbackSupportMixin,
-    ClassifierMixin,
-    BaseEstimator,
+    RankingPredictionMixin, CallbackSupportMixin, ClassifierMixin, BaseEstimator
 ):
-    """Classifier for very many labels: a label tree of one-vs-all linear models.
+    """Classifier for thousands to millions of labels: a label tree of linear models.
 
-    Labels are represented by the features of their positive rows, grouped into a tree of
-    clusters, and given a linear support vector machine (squared hinge) each, as is every cluster;
-    each trains only against its siblings. Prediction descends the tree with a beam: cost grows
-    with the depth of the tree, not with the number of labels [1]_ [2]_.
+    Labels are represented by the features of their positive rows and grouped into a tree of
+    clusters. Each cluster and each label gets a linear model, which is trained only against its
+    siblings. Prediction searches the tree with a beam, so its cost grows with the depth of the tree
+    and not with the number of labels [1]_ [2]_.
 
-    Takes multilabel indicators, sparse or dense, and classes (1-D). Rows are best scaled to unit
-    l2 norm, as TF-IDF vectorisers do: `C` and `weight_threshold` are meant for such rows.
+    Targets may be multilabel indicators, sparse or dense, or 1-D classes. Scale the rows to unit l2
+    norm, as `TfidfVectorizer` does: the defaults of `C` and `weight_threshold` are chosen for such
+    rows.
 
     Parameters
     ----------
     branching_factor : int or None, default=None
-        Most children of a cluster. Overrides the tree's own (16 where `label_tree` is None).
-        Larger makes a shallower tree: often better, and slower to predict.
+        *Tree.* Maximum number of children per cluster. Overrides the parameter of `label_tree`;
+        None keeps it (16 if `label_tree` is None). A larger value makes a shallower tree, which
+        often ranks better and takes longer to predict.
     max_leaf_size : int or None, default=None
-        Most labels of a leaf cluster. Overrides the tree's own (100 where `label_tree` is None).
-        Smaller trains faster; all labels in one leaf is plain one-vs-rest.
+        *Tree.* Maximum number of labels per leaf cluster. Overrides the parameter of `label_tree`;
+        None keeps it (100 if `label_tree` is None). A smaller value trains faster. A single leaf
+        with all labels is one-vs-rest.
     label_tree : HierarchicalLabelTree, LabelHierarchy, None or sequence, default=None
-        How labels are grouped: a tree estimator, cloned and fitted on the label features, a
-        finished hierarchy, used as it is, or None for the default estimator. The trees of an
-        ensemble take the entries of a sequence in turn: trees of several shapes err less alike.
+        *Tree.* How labels are grouped: an estimator, which is cloned and fitted on the label
+        features; a finished hierarchy, which is used unchanged; or None for the default estimator.
+        The trees of an ensemble use the entries of a sequence in turn. Trees of different shapes
+        make different mistakes, which improves the mean.
     label_features : str, array-like, sparse matrix, callable or LabelFeatureUnion, default="pifa"
-        What the tree sees of a label; rows are scaled to unit length. "pifa" sums the features of
-        the label's rows; "pii" marks the rows themselves; "spectral" takes eigenvectors of the
-        graph of labels that occur together. A matrix, such as embeddings of the labels' texts,
-        has a row for each of `classes_`. A callable is given `X` (CSR, float32) and the indicator
-        (CSR), must change neither, and returns such a matrix. A `LabelFeatureUnion` joins or
-        averages several. Must be "pifa" beside a finished hierarchy, which needs none.
+        *Tree.* Representation of the labels for the tree; each label is scaled to unit length.
+        "pifa" is the sum of the rows of the label, "pii" the indicator of these rows, and
+        "spectral" consists of eigenvectors of the graph of labels that occur together. A matrix,
+        for example of embeddings of the names of the labels, has one row per entry of `classes_`. A
+        callable is called with `X` (CSR, float32) and the indicator (CSR), must not modify them,
+        and returns such a matrix. A `LabelFeatureUnion` concatenates or averages several. Must be
+        "pifa" if `label_tree` is a finished hierarchy, because that needs no features.
     matcher : classifier or None, default=None
-        Any multilabel classifier with `predict_proba`, cloned and fitted to tell the clusters of
-        one level, in place of the linear models of that level and of those above. None for
-        linear models everywhere. See `skxmr.matching`.
+        *Tree.* Multilabel classifier with `predict_proba`, which is cloned and fitted to predict
+        the clusters of one level. It replaces the linear models of that level and of the levels
+        above; see `skxmr.matching`. None uses linear models on all levels.
     matcher_level : int, default=-1
-        Level of clusters that `matcher` tells: 1 is the root's children, -1 the leaf clusters.
-        Linear models go on below it. Nearer to the root there are fewer clusters to tell.
+        *Tree.* Level of the clusters that `matcher` predicts: 1 for the root's children, -1 for the
+        leaf clusters. The levels below have linear models. A level nearer to the root has fewer
+        clusters to predict.
     ranker : classifier or None, default=None
-        Any binary classifier with `predict_proba` or `decision_function`, cloned and fitted for
-        each label, in place of the linear models of the labels. Slow, and large: a Python object
-        for each label.
+        *Tree.* Binary classifier with `predict_proba` or `decision_function`, which is cloned and
+        fitted for each label, instead of the linear models of the labels. This is slow and takes
+        much memory, because each label has a Python object.
     negatives : {"tfn", "man", "tfn+man"}, matrix or sequence of these, default="tfn"
-        Rows that a cluster's children train on. "tfn", teacher forced: those with a label in the
-        cluster. "man", matcher aware: those that the beam search, `beam_width` wide, passes to it
-        in training; truer to prediction, and several times as slow. "tfn+man": both. A matrix of
-        the shape of `y`: teacher forced, and for each entry that row in the clusters of that label.
-        A sequence is by level: its last is for the labels, the one before for their clusters, and
-        so on; its first is for all levels above too.
-    max_negatives : int or None, default=None
-        Most rows that the beam passes to a cluster in training, those of the highest scores. None
-        sets no bound but `beam_width` clusters a row.
+        *Training.* Rows that the children of a cluster are trained on. "tfn" (teacher-forced
+        negatives): rows that have a label in the cluster. "man" (matcher-aware negatives): rows
+        that a beam search with `beam_width` routes to the cluster, which is closer to prediction
+        and several times slower. "tfn+man": both. A matrix with the shape of `y`: as "tfn", and in
+        addition, for each entry, its row in the clusters of its label. The last entry of a sequence
+        is for the labels, the one before for their clusters, and so on; the first entry also
+        applies to all levels above.
     loss : {"squared_hinge", "hinge", "log_loss"}, default="squared_hinge"
-        Loss of the linear models. "squared_hinge" ranks best. "log_loss" gives scores that are
-        probabilities: with ``score_transform="sigmoid"``, ``relevance_norm=None``,
-        ``positive_weight=1.0`` and a larger `C`.
+        *Training.* Loss of the linear models. "squared_hinge" ranks best. "log_loss" gives scores
+        that are probabilities, in combination with ``score_transform="sigmoid"``,
+        ``relevance_norm=None``, ``positive_weight=1.0`` and a larger `C`.
     C : float, default=1.0
-        Cost of training errors. Larger fits the training rows closer, slower, with more weights.
+        *Training.* Cost of training errors. A larger value fits the training rows more closely,
+        takes longer, and gives more weights.
     positive_weight : float, default=2.0
-        Times what an error on a positive row costs. Larger finds more of a label's rows and errs
-        more on others'; the default makes up for what `relevance_norm` takes from positives.
+        *Training.* Multiplier of the cost of errors on positive rows. A larger value finds more of
+        the rows of a label, and makes more errors on other rows. The default compensates for the
+        reduction by `relevance_norm`.
     relevance_norm : {"l1", "l2", "max"} or None, default="l2"
-        Norm of a row's relevance that is made 1 on every level, so that rows of many labels do
-        not outweigh the others. "l1" takes most from them, and leaves the smallest models; None
-        gives every positive the same cost, as one-vs-rest has.
+        *Training.* Norm of the relevance of a row that is scaled to 1 on each level, so that rows
+        with many labels do not dominate. "l1" reduces the cost of their positives most, and gives
+        the smallest models. None gives all positives the same cost, as in one-vs-rest.
     tol : float, default=0.1
-        Tolerance of the dual solver's stopping rule. Smaller trains longer for the same objective
-        with more digits; ranking rarely gains.
+        *Training.* Tolerance of the stopping rule of the solver. A smaller value trains longer;
+        the ranking rarely improves.
     max_iter : int, default=100
-        Most sweeps of the dual solver over the rows of a cluster.
+        *Training.* Maximum number of sweeps of the solver over the rows of a cluster.
     weight_threshold : float, default=0.1
-        Weights smaller in size are dropped after training, 0 keeps all. Larger makes a smaller,
-        faster model that sees less.
+        *Model size.* Weights with a smaller absolute value are removed after training; 0 keeps all.
+        A larger value gives a smaller and faster model that uses fewer features.
     weight_dtype : {"float32", "float16", "int8"}, default="float32"
-        How weights are kept, in memory and in files. "float16" takes 3 bytes for 5, and ranks as
-        well; "int8", which has a scale for each parent's children, takes 2 and loses a little.
-        Scores are computed in float32.
-    max_weights_per_label : int or None, default=None
-        Most weights kept of each label's model, the largest in size; clusters' models are not
-        bounded. Smaller makes a smaller, faster model; None keeps all that reach
-        `weight_threshold`, which loses less precision for as many weights in all.
+        *Model size.* Dtype of the stored weights, in memory and in files. "float16" reduces the
+        size by 40 % and ranks as well. "int8", with one scale per cluster, reduces it by 60 % and
+        loses a little precision. Scores are computed in float32.
     n_trees : int, default=1
-        Number of trees, of different seeds and, by `label_tree`, shapes. More are better, by less
-        each, and as many times slower and larger.
-    voting : {"mean", "rank"}, default="mean"
-        Whether the trees average their scores or their ranks, of the 100 best labels of each; set
-        before the fit.
+        *Model size.* Number of trees. They differ in their seeds and, if `label_tree` is a
+        sequence, in their shapes. More trees rank better; time and size grow in proportion. The
+        scores of the trees, of the 100 best labels of each, are averaged.
     beam_width : int or None, default=10
-        Clusters kept on each level at prediction. Larger is slower and finds more; None keeps all
-        of them, an exact search: every tree scores every label of every row. May be changed after
-        the fit, as may all parameters of the score.
+        *Prediction.* Number of clusters kept on each level. A larger value takes longer and finds
+        more. None keeps all, an exact search that scores all labels of each row. Like all
+        parameters under *Prediction*, it may be changed after `fit`.
     score_transform : str or sequence of str, default="l3-hinge"
-        What a model's margin m counts: "l1-hinge" to "l4-hinge", exp(-max(0, 1 - m)^p), where a
-        higher power is milder to margins near 1 and harder on those below 0; "sigmoid", which
-        suits models of the logistic loss; "identity", the margin itself. With "log-" before it
-        (any but "identity") rankings show logarithms. A sequence has an entry for each of the
-        last levels, the labels' last, and its first also serves the levels above. Probabilities
-        of a `matcher` or `ranker` stand as they are.
-    score_combination : {"product", "sum", "last"}, default="product"
-        How the levels of a label's path join: by their product (logarithms add, and so do margins
-        of "identity"), by the mean of their values, or by the label's own value alone, the product
-        of the levels above being for the beam only.
+        *Prediction.* Function of the margin m of a model. "l1-hinge" to "l4-hinge":
+        exp(-max(0, 1 - m)^p); a larger p penalizes margins near 1 less and negative margins more.
+        "sigmoid": for models with the logistic loss. "identity": the margin. The values are
+        multiplied along the path of a label; margins are added. With the prefix "log-" (not for
+        "identity") rankings show logarithms. The last entry of a sequence is for the labels, the
+        one before for their clusters, and so on; the first entry also applies to all levels above.
+        Probabilities of a `matcher` or `ranker` are used unchanged.
     propensity_weight : float, default=0.0
-        How far rare labels are lifted when the labels of the beam are ranked: scores are
-        multiplied by (least propensity / propensity) to this power, with propensities estimated
-        from `y` [3]_. Larger ranks rare labels higher, at the cost of precision, and makes scores
-        of frequent labels smaller, so that `predict` returns fewer of them.
+        *Prediction.* Exponent of a factor that increases the rank of rare labels: (smallest
+        propensity / propensity of the label), with propensities estimated from `y` [3]_. A larger
+        value ranks rare labels higher, decreases precision, and decreases the scores of frequent
+        labels, so that `predict` returns fewer of them.
     sparse_output : bool or "auto", default="auto"
-        Whether predictions for an indicator are sparse; "auto" makes them so if `y` was.
+        *Prediction.* Whether predictions for an indicator are sparse; "auto" uses the format of the
+        `y` given to `fit`.
     memory : str, object with the joblib.Memory interface or None, default=None
-        Where trained trees are kept, a folder or a `joblib.Memory`: a fit on data and parameters
-        seen before loads them. What acts at prediction only is left out of account, so a grid over
-        `beam_width` and `score_transform` fits once for each fold. Functions and classes of one's
-        own are known by their names only: clear it after a change in one. None keeps nothing.
+        *Resources.* Cache of trained trees: a folder or a `joblib.Memory`. A fit with the same data
+        and training parameters loads the trees. Parameters under *Prediction* are not part of the
+        key, so a grid search over `beam_width` and `score_transform` fits once per fold. Custom
+        functions and classes are identified by their names only: clear the cache after you change
+        one. None disables the cache.
     model_dir : str, path-like or None, default=None
-        Folder where `fit` leaves the model, as `save_model` does, and holds it as a memory map, as
-        `load_model` does with ``mmap_mode="r"``. Weights go to files as they are made, so they need
-        no memory; a fit that was killed goes on where it was when it is repeated, from
-        ``model_dir + ".unfinished"``. None keeps the model in memory, for `save_model`.
+        *Resources.* Folder to which `fit` writes the model, in the format of `save_model`. The
+        fitted classifier uses it as a memory map, like `load_model` with ``mmap_mode="r"``. Weights
+        are written when they are trained, so they need no memory. If `fit` is interrupted, call it
+        again to resume from the files in ``model_dir + ".checkpoint"``. None keeps the model in
+        memory.
     n_jobs : int or None, default=None
-        Threads for training and prediction, as in joblib. Results do not depend on it.
+        *Resources.* Number of threads for training and prediction, as in joblib. Results do not
+        depend on it.
     random_state : int, RandomState instance or None, default=None
-        Seeds the tree and the order in which the solver visits rows.
+        *Resources.* Seed of the tree and of the order in which the solver visits rows.
     verbose : int, default=0
-        1 prints a line for each stage and level of the fit, 2 a bar as well.
+        *Resources.* 1 prints a line per stage and level of the fit, 2 also a progress bar.
 
     Attributes
     ----------
     classes_ : ndarray of shape (n_classes,)
         Classes, or the column numbers of an indicator.
     hierarchy_ : LabelHierarchy
-        The tree of labels.
+        The tree of labels; the first one of an ensemble.
     n_iter_ : int
-        Largest number of sweeps that the solver took.
+        Maximum number of sweeps of the solver.
     n_features_in_ : int
         Number of features.
     feature_names_in_ : ndarray of shape (`n_features_in_`,)
-        Names of features, where `X` had them.
+        Names of the features, if `X` has them.
 
     See Also
     --------
-    HierarchicalLabelTree : The tree by itself.
-    sklearn.multiclass.OneVsRestClassifier : One model a label, without a tree.
+    HierarchicalLabelTree : The grouping of labels as a transformer.
+    sklearn.multiclass.OneVsRestClassifier : One model per label, without a tree.
 
     References
     ----------
@@ -208,9 +205,13 @@ class XRLinearClassifier(
     >>> model = XRLinearClassifier(max_leaf_size=10, random_state=0).fit(X, Y)
     >>> model.hierarchy_
     LabelHierarchy(level_sizes=(10, 100))
-    >>> labels, scores = model.predict_topk(X[:3], k=5)
-    >>> labels.shape
-    (3, 5)
+    >>> labels, scores = model.predict_topk(X[:2], k=3)
+    >>> labels
+    array([[87, 65, 18],
+           [15, 66, 18]], dtype=int32)
+    >>> scores.round(2)
+    array([[0.9 , 0.87, 0.82],
+           [0.78, 0.77, 0.01]], dtype=float32)
     """
 
     _parameter_constraints = {
@@ -218,7 +219,7 @@ class XRLinearClassifier(
         "max_leaf_size": [None, Interval(Integral, 1, MAX_CHILDREN, closed="both")],
         "label_tree": [None, HierarchicalLabelTree, LabelHierarchy, tuple, list],
         "label_features": [
-            StrOptions(set(REPRESENTATIONS)),
+            StrOptions(set(LABEL_FEATURES)),
             "array-like",
             "sparse matrix",
             callable,
@@ -232,7 +233,6 @@ class XRLinearClassifier(
             HasMethods(["fit", "decision_function"]),
         ],
         "negatives": ["array-like", "sparse matrix", str],
-        "max_negatives": [None, Interval(Integral, 1, 2**31 - 1, closed="both")],
         "loss": [StrOptions(set(LOSSES))],
         "C": [Interval(Real, 0, MAX_COST, closed="right")],
         "positive_weight": [Interval(Real, 0, MAX_COST, closed="right")],
@@ -241,12 +241,9 @@ class XRLinearClassifier(
         "max_iter": [Interval(Integral, 1, 2**31 - 1, closed="both")],
         "weight_threshold": [Interval(Real, 0, None, closed="left")],
         "weight_dtype": [StrOptions(set(WEIGHT_TYPES))],
-        "max_weights_per_label": [None, Interval(Integral, 1, None, closed="left")],
         "n_trees": [Interval(Integral, 1, None, closed="left")],
-        "voting": [StrOptions({"mean", "rank"})],
         "beam_width": [None, Interval(Integral, 1, 2**31 - 1, closed="both")],
         "score_transform": [StrOptions(set(TRANSFORMS)), tuple, list],
-        "score_combination": [StrOptions(set(COMBINATIONS))],
         "propensity_weight": [Interval(Real, 0, None, closed="left")],
         "sparse_output": ["boolean", StrOptions({"auto"})],
         "memory": [None, str, HasMethods("cache")],
@@ -267,7 +264,6 @@ class XRLinearClassifier(
         matcher_level=-1,
         ranker=None,
         negatives="tfn",
-        max_negatives=None,
         loss="squared_hinge",
         C=1.0,
         positive_weight=2.0,
@@ -276,12 +272,9 @@ class XRLinearClassifier(
         max_iter=100,
         weight_threshold=0.1,
         weight_dtype="float32",
-        max_weights_per_label=None,
         n_trees=1,
-        voting="mean",
         beam_width=10,
         score_transform="l3-hinge",
-        score_combination="product",
         propensity_weight=0.0,
         sparse_output="auto",
         memory=None,
@@ -298,7 +291,6 @@ class XRLinearClassifier(
         self.matcher_level = matcher_level
         self.ranker = ranker
         self.negatives = negatives
-        self.max_negatives = max_negatives
         self.loss = loss
         self.C = C
         self.positive_weight = positive_weight
@@ -307,12 +299,9 @@ class XRLinearClassifier(
         self.max_iter = max_iter
         self.weight_threshold = weight_threshold
         self.weight_dtype = weight_dtype
-        self.max_weights_per_label = max_weights_per_label
         self.n_trees = n_trees
-        self.voting = voting
         self.beam_width = beam_width
         self.score_transform = score_transform
-        self.score_combination = score_combination
         self.propensity_weight = propensity_weight
         self.sparse_output = sparse_output
         self.memory = memory
@@ -334,18 +323,19 @@ class XRLinearClassifier(
         Parameters
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            Rows; computed with in float32.
+            Training rows; converted to float32.
         y : {array-like, sparse matrix} of shape (n_samples, n_labels) or (n_samples,)
-            Indicator of 0 and 1, or one class a row. Rows without a label and labels without a
-            row are legal: such a label keeps its column and is never ranked first.
+            Indicator of 0 and 1, or one class per row. Rows without labels and labels without rows
+            are allowed. A label without rows keeps its column and is never ranked first.
         sample_weight : array-like of shape (n_samples,), default=None
-            Times what an error on a row costs, and its part in the label features "pifa"; rows of
-            weight 0 are left out. None weighs all 1.
+            Multiplier of the cost of errors on each row, and weight of the row in the label
+            features "pifa". Rows with weight 0 are ignored. None is 1 for all rows.
         relevance : {array-like, sparse matrix} of shape (n_samples, n_labels), default=None
-            Times what an error on a positive costs: greater than 0 wherever `y` is 1, not read
-            elsewhere. A cluster's is the sum over its labels, normalised as `relevance_norm` says.
-            None is 1 for every positive of a label and, if `relevance_norm` is None, a cluster.
-            Any norm makes it 1 for rows of one label, so for classes: these need None.
+            Multiplier of the cost of errors on each positive: greater than 0 where `y` is 1,
+            ignored elsewhere. The relevance of a cluster is the sum over its labels, scaled
+            according to `relevance_norm`. None is 1 for each positive of a label and, if
+            `relevance_norm` is None, of a cluster. With a norm, the relevance has no effect on rows
+            with a single label, hence none on classes.
 
         Returns
         -------
@@ -355,39 +345,45 @@ class XRLinearClassifier(
         Raises
         ------
         ValueError
-            If a parameter is out of range, `X` or `y` holds values that it must not, their rows
-            differ in number, or a given hierarchy has another number of labels. Nothing fitted
-            before is lost.
+            If a parameter is out of range; `X` or `y` contains invalid values; their numbers of
+            rows differ; or a given hierarchy has another number of labels. Attributes of an earlier
+            fit are not changed.
         MemoryError
-            If `estimate_memory` is over half as much again as what the machine has.
+            If the estimated memory is more than 1.5 times the memory of the machine.
         OSError
-            If `model_dir` cannot be written, or another fit is at it. What was finished is kept.
+            If `model_dir` cannot be written, or is in use by another fit. Finished parts are kept.
         """
         scoring = self._scoring()
         (X, y), seen = validate_fit_data(
             self, X, y, accept_sparse="csr", dtype=FLOATS, multi_output=True
         )
         Y, classes, kind, dtype = check_targets(y)
-        labels = label_indexing(self, Y.shape[1], X.shape[1])
-        check_combination(self, kind, sample_weight, relevance)
+        indexing = check_indexing_options(self, Y.shape[1], X.shape[1])
+        self._check_combination(kind, sample_weight, relevance)
         negatives = check_negatives(self.negatives, Y.shape)
         X, Y, relevance, negatives, weights = keep_weighted_rows(
             sample_weight, X, Y, relevance, negatives
         )
         if relevance is not None or self.relevance_norm is not None:
             relevance = check_relevance(relevance, Y)
-        rows = as_row_arrays(X, drop_zeros=True)
+        rows = as_rows(X, drop_zeros=True)
         refuse_if_too_large(self, rows, Y)
         options = training_options(self, scoring, negatives, relevance, weights)
-        unfinished = None if self.model_dir is None else UnfinishedFit(self.model_dir)
-        with unfinished or nullcontext(), report_progress(self, X, y) as progress:
-            keep = {"memory": self.memory, "unfinished": unfinished}
+        checkpoint = None
+        if self.model_dir is not None:
+            checkpoint = FitCheckpoint(self.model_dir, Kinds.of(CLASSIFIER_KINDS))
+        with checkpoint or nullcontext(), report_progress(self, X, y) as progress:
             trees = train_trees(
-                rows, Y, labels, options, self.random_state, **keep, progress=progress
+                rows,
+                Y,
+                indexing,
+                options,
+                self.random_state,
+                memory=self.memory,
+                checkpoint=checkpoint,
+                progress=progress,
             )
-            model = trees[0] if self.n_trees == 1 else TreeEnsemble(trees, self.voting)
-            if self.max_weights_per_label is not None and unfinished is None:
-                model = model.pruned(max_weights_per_label=self.max_weights_per_label)
+            model = trees[0] if self.n_trees == 1 else TreeEnsemble(trees)
             fitted = seen | {
                 "classes_": classes,
                 "hierarchy_": trees[0].hierarchy,
@@ -396,9 +392,180 @@ class XRLinearClassifier(
                 "_target_dtype": dtype,
                 "_model": model,
             }
-            if unfinished is not None:
+            if checkpoint is not None:
                 del trees, model
-                fitted = unfinished.finish(self, fitted)
+                fitted = checkpoint.finish(self, fitted)
             set_seen(self, seen)
             vars(self).update(fitted)
         return self
+
+    def _check_combination(self, kind, sample_weight, relevance):
+        check_combination(self, kind, sample_weight, relevance)
+        if self.model_dir is not None:
+            check_model_dir(self, Kinds.of(CLASSIFIER_KINDS))
+
+    @validate_params(
+        {
+            "weight_threshold": [None, Interval(Real, 0, None, closed="left")],
+            "max_weights_per_label": [None, Interval(Integral, 1, None, closed="left")],
+        },
+        prefer_skip_nested_validation=True,
+    )
+    def prune(self, weight_threshold=None, max_weights_per_label=None):
+        """Remove the smallest weights of the fitted models, in place.
+
+        Removed weights are lost. Intercepts and the parameters of the constructor do not change.
+        The result of a threshold is that of a fit with this `weight_threshold`, unless that fit
+        removed more.
+
+        Parameters
+        ----------
+        weight_threshold : float or None, default=None
+            Weights with a smaller absolute value are removed. A larger value gives a smaller and
+            faster model that uses fewer features.
+        max_weights_per_label : int or None, default=None
+            Maximum number of weights per label. The largest are kept; of equal weights, those of
+            lower features. Models of clusters are not limited. For the same total number of
+            weights, a threshold loses less precision; a maximum limits the size in advance. Both
+            parameters may be combined.
+
+        Returns
+        -------
+        self : XRLinearClassifier
+            The pruned classifier.
+
+        Raises
+        ------
+        ValueError
+            If a parameter is out of range, both are None, or the classifier has no linear models
+            because of a custom matcher and ranker.
+
+        Examples
+        --------
+        >>> from skxmr import XRLinearClassifier
+        >>> from skxmr.datasets import make_extreme_multilabel
+        >>> X, Y = make_extreme_multilabel(n_samples=500, n_labels=100, random_state=0)
+        >>> model = XRLinearClassifier(random_state=0).fit(X, Y)
+        >>> model.prune(max_weights_per_label=20).predict(X).nnz
+        236
+        """
+        check_is_fitted(self)
+        if weight_threshold is None and max_weights_per_label is None:
+            raise ValueError(
+                "weight_threshold or max_weights_per_label must be set; got None for both."
+            )
+        self._model = self._model.pruned(weight_threshold or 0.0, max_weights_per_label)
+        return self
+
+    def estimate_memory(self, X, y):
+        """Estimate how much memory `fit` needs, without fitting.
+
+        Some clusters are drawn at random and trained, which takes seconds for 200,000 labels and a
+        few percent of a long fit. Not included: a custom matcher, ranker, callable or clusterer,
+        and rows that are added by the beam search of ``negatives="man"``.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Training rows.
+        y : {array-like, sparse matrix} of shape (n_samples, n_labels) or (n_samples,)
+            Targets.
+
+        Returns
+        -------
+        MemoryEstimate
+            Bytes of each part, and their `peak`.
+
+        Raises
+        ------
+        ValueError
+            If `fit` would raise it for the parameters of the tree, `X` or `y`.
+
+        Examples
+        --------
+        >>> from skxmr import XRLinearClassifier
+        >>> from skxmr.datasets import make_extreme_multilabel
+        >>> X, Y = make_extreme_multilabel(n_samples=500, n_labels=100, random_state=0)
+        >>> memory = XRLinearClassifier().estimate_memory(X, Y)
+        >>> 0 < memory.weights < memory.peak
+        True
+        """
+        return self.estimate_costs(X, y).memory
+
+    def estimate_time(self, X, y):
+        """Estimate how long `fit` takes on this machine, without fitting.
+
+        Works like `estimate_memory`, and measures the time of the trained clusters. The estimate is
+        for threads of this machine. If the machine is busy, `fit` takes longer.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Training rows.
+        y : {array-like, sparse matrix} of shape (n_samples, n_labels) or (n_samples,)
+            Targets.
+
+        Returns
+        -------
+        TimeEstimate
+            CPU seconds of each stage, and `total`, the elapsed seconds with `n_jobs` threads.
+
+        Raises
+        ------
+        ValueError
+            If `fit` would raise it for the parameters of the tree, `X` or `y`.
+
+        Examples
+        --------
+        >>> from skxmr import XRLinearClassifier
+        >>> from skxmr.datasets import make_extreme_multilabel
+        >>> X, Y = make_extreme_multilabel(n_samples=500, n_labels=100, random_state=0)
+        >>> time = XRLinearClassifier().estimate_time(X, Y)
+        >>> 0 < time.training < time.cpu < 60
+        True
+        """
+        return self.estimate_costs(X, y).time
+
+    def estimate_costs(self, X, y):
+        """Estimate memory and time of `fit` together, in the time of one estimate.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Training rows.
+        y : {array-like, sparse matrix} of shape (n_samples, n_labels) or (n_samples,)
+            Targets.
+
+        Returns
+        -------
+        CostEstimate
+            Results of `estimate_memory` and `estimate_time`, as `memory` and `time`.
+
+        Raises
+        ------
+        ValueError
+            If `fit` would raise it for the parameters of the tree, `X` or `y`.
+
+        Examples
+        --------
+        >>> from skxmr import XRLinearClassifier
+        >>> from skxmr.datasets import make_extreme_multilabel
+        >>> X, Y = make_extreme_multilabel(n_samples=500, n_labels=100, random_state=0)
+        >>> memory, time = XRLinearClassifier().estimate_costs(X, Y)
+        >>> memory == XRLinearClassifier().estimate_memory(X, Y)
+        True
+        """
+        return estimate_costs(self, X, y)
+
+    @property
+    def _sk_visual_block_(self):
+        # The hook with which scikit-learn's own compositions describe how they are drawn. An
+        # unfitted classifier does not have it, and is drawn like any estimator.
+        if not hasattr(self, "_model"):
+            raise AttributeError("The classifier is not fitted.")
+        return lambda: fitted_block(self)
+
+
+CLASSIFIER_KINDS = MODEL_KINDS | {
+    "XRLinearClassifier": estimator_kind(XRLinearClassifier, REMOVED_PARAMS)
+}

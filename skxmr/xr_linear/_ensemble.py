@@ -1,111 +1,91 @@
-"""Several trees over the same labels, whose scores are joined."""
+"""Several trees over the same labels, whose scores are averaged."""
 
 import numpy as np
 
 from skxmr._core.log_scores import on_grid
+from skxmr._core.node_scores import NodeScores
 from skxmr._core.score_rule import ScoreForm
 from skxmr._core.votes import add_votes
 
-# Labels that a tree votes for: those further down decide nothing, and there may be thousands.
-VOTES = 100
-# Of reciprocal rank fusion: how little the first ranks stand out.
-RANK_OFFSET = 60.0
+# Number of labels per row that each tree scores. Labels below are irrelevant for the best of the
+# mean, and there may be thousands.
+MAX_VOTES = 100
 
 
 class TreeEnsemble:
-    """Rank labels by the votes of several trees, with the methods of a `TreeModel`.
+    """Rank labels by the mean of the scores of several trees.
 
-    Trees of different seeds part the labels differently; what one beam loses another finds.
-    Prabhu et al. (2018), "Parabel", WWW, average the scores of three trees. Ranks may be averaged
-    in their place, as 61 / (60 + rank): Cormack, Clarke, Buettcher (2009), "Reciprocal rank fusion
-    outperforms Condorcet and individual rank learning methods", SIGIR.
+    Trees with different seeds group the labels differently, so they make different mistakes.
+    Prabhu et al. (2018), "Parabel", WWW, average the scores of three trees. Has the methods of a
+    `TreeModel`.
 
     Parameters
     ----------
     models : list of TreeModel
-        The trees.
-    voting : {"mean", "rank"}
-        What is averaged; a label that is not among a tree's VOTES best counts as 0.
+        The trees. A label that is not one of the MAX_VOTES best of a tree has the score 0 there.
     """
 
-    def __init__(self, models, voting):
+    def __init__(self, models):
         self.models = models
-        self.voting = voting
 
     @property
     def levels(self):
-        """The linear models of all trees."""
+        """Linear models of all trees."""
         return [level for model in self.models for level in model.levels]
 
-    def most_clusters(self, beam_width):
-        """Return the most clusters that a row keeps on a level."""
-        return max(model.most_clusters(beam_width) for model in self.models)
-
-    def most_scores(self, beam_width, k=0):
-        """Return the most labels that a row is scored for, whatever is kept of them."""
-        return len(self.models) * VOTES
-
     def score_form(self, scoring):
-        """Return what the scores of `rank` are: logarithms of means, whatever the trees' are."""
-        return ScoreForm("log", scoring.shows_logs)
+        """Return the `ScoreForm` of `rank`: logarithms of mean probabilities."""
+        return ScoreForm(is_margin=False, shows_logs=scoring.shows_logs)
+
+    def max_clusters(self, beam_width):
+        """Return the maximum number of clusters kept per row and level."""
+        return max(model.max_clusters(beam_width) for model in self.models)
+
+    def max_scores(self, beam_width, k=0):
+        """Return the maximum number of scores per row, before the best `k` are kept."""
+        return len(self.models) * MAX_VOTES
 
     def rank(self, X, beam_width, scoring, k=0, best_first=False):
-        """Return (indptr, labels, log scores) of the rows X; see `TreeModel.rank`."""
-        rankings = []
+        """Rank the labels of each row; see `TreeModel.rank`."""
+        votes = []
         for model in self.models:
-            indptr, labels, scores = model.rank(X, beam_width, scoring, VOTES)
-            votes = self._votes(indptr, scores, model.score_form(scoring))
-            rankings.append((indptr, labels, votes))
-        return self._joined(rankings, k, best_first)
+            ranking = model.rank(X, beam_width, scoring, MAX_VOTES)
+            probabilities = model.score_form(scoring).probabilities(ranking.scores)
+            votes.append((ranking.indptr, ranking.ids, probabilities))
+        return self._average(votes, k, best_first)
 
     def rank_row(self, x, beam_width, scoring, k):
-        """Return the (labels, log scores) of one row (indices, data), best first."""
-        rankings = []
+        """Return the (labels, scores) of one row (indices, data), best first."""
+        votes = []
         for model in self.models:
-            labels, scores = model.rank_row(x, beam_width, scoring, VOTES)
+            labels, scores = model.rank_row(x, beam_width, scoring, MAX_VOTES)
             by_label = np.argsort(labels)
             indptr = np.array([0, len(labels)], dtype=np.int64)
-            votes = self._votes(indptr, scores[by_label], model.score_form(scoring))
-            rankings.append((indptr, labels[by_label], votes))
-        return self._joined(rankings, k, True)[1:]
+            probabilities = model.score_form(scoring).probabilities(scores[by_label])
+            votes.append((indptr, labels[by_label], probabilities))
+        ranking = self._average(votes, k, True)
+        return ranking.ids, ranking.scores
 
     def candidate_scorer(self, scoring):
-        """Make a function (X, indptr, labels) -> log scores of given labels.
-
-        All trees vote for all of them; ranks among the VOTES best they have none.
-        """
-        if self.voting == "rank":
-            raise ValueError(
-                'score_candidates needs scores; voting="rank" has ranks among all labels only.'
-            )
+        """Return a function (X, indptr, labels) -> scores; every tree scores all labels."""
         forms = [model.score_form(scoring) for model in self.models]
         scorers = [model.candidate_scorer(scoring) for model in self.models]
 
         def score(*candidates):
-            votes = [
+            probabilities = [
                 form.probabilities(scorer(*candidates))
                 for form, scorer in zip(forms, scorers, strict=True)
             ]
-            return np.log(np.mean(votes, axis=0))
+            return np.log(np.mean(probabilities, axis=0))
 
         return score
 
     def pruned(self, weight_threshold=0.0, max_weights_per_label=None):
         """Return the trees with fewer weights; see `TreeModel.pruned`."""
         models = [model.pruned(weight_threshold, max_weights_per_label) for model in self.models]
-        return TreeEnsemble(models, self.voting)
+        return TreeEnsemble(models)
 
-    def _joined(self, rankings, k, best_first):
+    def _average(self, votes, k, best_first):
         n_labels = self.models[0].hierarchy.n_labels
-        indptr, labels, sums = add_votes(rankings, n_labels, k, best_first)
-        return indptr, labels, on_grid(np.log(sums / np.float32(len(self.models))))
-
-    def _votes(self, indptr, scores, form):
-        if self.voting == "mean":
-            return form.probabilities(scores)
-        rows = np.repeat(np.arange(len(indptr) - 1), np.diff(indptr))
-        # Labels rise in each row, and the sort is stable: equal scores stand by label.
-        order = np.lexsort((-scores, rows))
-        ranks = np.empty(len(scores), dtype=np.float32)
-        ranks[order] = np.arange(len(scores)) - np.repeat(indptr[:-1], np.diff(indptr)) + 1
-        return (RANK_OFFSET + 1.0) / (RANK_OFFSET + ranks)
+        indptr, labels, sums = add_votes(votes, n_labels, k, best_first)
+        return NodeScores(indptr, labels, on_grid(np.log(sums / np.float32(len(self.models)))))

@@ -1,75 +1,43 @@
-"""Options of the classifier that cannot work together."""
+"""Checks of parameters of the classifier that depend on each other."""
 
 from skxmr._core.estimators import check_takes_weights
-from skxmr._core.model_saver import model_saver
-from skxmr.indexing import LabelHierarchy, trees_in_turn
-from skxmr.matching import needs_beam
+from skxmr._core.model_folder import check_params
+from skxmr.indexing import LabelHierarchy, expand_label_trees
 
 
 def check_combination(classifier, kind, sample_weight, relevance):
-    """Refuse options that would not be used, or that contradict each other, and say why.
+    """Raise an error for parameters that would have no effect, or that contradict each other.
 
     Parameters
     ----------
     classifier : XRLinearClassifier
-        Its parameters, each valid by itself.
+        Classifier whose single parameters are valid.
     kind : {"classes", "sparse", "dense"}
-        What y is.
+        Format of y.
     sample_weight, relevance : object
-        Arguments of fit.
+        Arguments of `fit`.
 
     Raises
     ------
     ValueError
-        For the first such combination.
-    TypeError, OSError
-        If a parameter cannot be written to `model_dir`, or nothing can be written there.
+        For the first invalid combination.
     """
     if kind == "classes" and classifier.sparse_output is True:
-        raise ValueError("sparse_output=True needs y to be an indicator; got classes.")
-    shape = {name: getattr(classifier, name) for name in ("branching_factor", "max_leaf_size")}
-    shape = {name: value for name, value in shape.items() if value is not None}
-    made = []
-    for tree in trees_in_turn(classifier.label_tree, classifier.n_trees):
-        if isinstance(tree, LabelHierarchy):
-            same = tree
-        elif getattr(tree, "random_state", None) is not None:
-            same = repr(tree.get_params() | shape)
-        else:
-            continue
-        if same in made:
-            raise ValueError(
-                f"n_trees={classifier.n_trees} needs trees that differ: a finished hierarchy, or "
-                f"an estimator whose random_state is not None, makes one; got {tree!r} for several."
-            )
-        made.append(same)
-    if classifier.n_trees == 1 and classifier.voting != "mean":
         raise ValueError(
-            f"voting={classifier.voting!r} joins several trees; n_trees=1 leaves nothing to join."
+            "y must be an indicator if sparse_output=True; got classes. Set sparse_output='auto'."
         )
-    if classifier.max_negatives is not None and not needs_beam(classifier.negatives):
-        raise ValueError(
-            f"max_negatives={classifier.max_negatives} bounds what the beam passes in training; "
-            "negatives must ask for 'man' on some level."
-        )
+    _check_trees_differ(classifier)
     if classifier.matcher is None and classifier.matcher_level != -1:
         raise ValueError(
-            f"matcher_level={classifier.matcher_level} needs a matcher; got matcher=None."
-        )
-    if classifier.ranker is not None and classifier.max_weights_per_label is not None:
-        raise ValueError(
-            f"max_weights_per_label={classifier.max_weights_per_label} is for the built-in ranker; "
-            f"what ranker={classifier.ranker!r} learns is its own."
+            f"matcher_level must be -1 if matcher is None; got {classifier.matcher_level}."
         )
     if classifier.model_dir is not None:
         for name in ("memory", "matcher", "ranker"):
             if getattr(classifier, name) is not None:
                 raise ValueError(
-                    f"model_dir={classifier.model_dir!r} cannot stand beside {name}="
-                    f"{getattr(classifier, name)!r}: it keeps the linear models of all levels, and "
-                    "nothing else."
+                    f"{name} must be None if model_dir is set, because model_dir saves only linear "
+                    f"models; got {name}={getattr(classifier, name)!r}."
                 )
-        model_saver().check(classifier, classifier.model_dir)
     for name in ("matcher", "ranker"):
         estimator = getattr(classifier, name)
         if estimator is None:
@@ -77,6 +45,51 @@ def check_combination(classifier, kind, sample_weight, relevance):
         check_takes_weights(name, estimator, sample_weight)
         if relevance is not None:
             raise ValueError(
-                f"relevance is what the linear models go by; {name}={estimator!r} takes none. "
-                f"Leave relevance=None beside a {name}."
+                f"relevance must be None if {name} is set, because only linear models use it; got "
+                f"{name}={estimator!r}."
             )
+
+
+def check_model_dir(classifier, kinds):
+    """Raise an error if the fitted classifier could not be saved to its `model_dir`.
+
+    Parameters
+    ----------
+    classifier : XRLinearClassifier
+        Classifier with a `model_dir`.
+    kinds : Kinds
+        Classes that can be saved.
+
+    Raises
+    ------
+    TypeError
+        If the class of the classifier or of a parameter cannot be saved.
+    OSError
+        If the folder cannot be written, or something else would be lost.
+    """
+    if not kinds.find(type(classifier)):
+        raise TypeError(
+            "model_dir must be None for subclasses of XRLinearClassifier, which cannot be saved; "
+            f"got {type(classifier).__name__}."
+        )
+    check_params(classifier, classifier.model_dir, kinds)
+
+
+def _check_trees_differ(classifier):
+    overrides = {name: getattr(classifier, name) for name in ("branching_factor", "max_leaf_size")}
+    overrides = {name: value for name, value in overrides.items() if value is not None}
+    seen = []
+    for tree in expand_label_trees(classifier.label_tree, classifier.n_trees):
+        if isinstance(tree, LabelHierarchy):
+            identity = tree
+        elif getattr(tree, "random_state", None) is not None:
+            identity = repr(tree.get_params() | overrides)
+        else:
+            continue
+        if identity in seen:
+            raise ValueError(
+                "label_tree must lead to different trees if n_trees > 1; got "
+                f"n_trees={classifier.n_trees} and {tree!r}. Use estimators with random_state=None "
+                "or different seeds, or different hierarchies."
+            )
+        seen.append(identity)

@@ -1,42 +1,32 @@
-"""The size of the fitted trees, under the classifier's name in scikit-learn's HTML diagrams."""
+"""The size of a fitted model, below the name of the classifier in scikit-learn's HTML diagrams."""
 
 
-class SizeCaptionMixin:
-    """Adds a line to the HTML representation of a classifier whose `_model` ranks rows.
-
-    The hook is the one by which scikit-learn's own compositions say how they are drawn; it works
-    inside pipelines too. Without a fit there is no hook, and the diagram is as always.
-    """
-
-    @property
-    def _sk_visual_block_(self):
-        if not hasattr(self, "_model"):
-            raise AttributeError("Only a fitted classifier has a caption.")
-        return self._captioned_block
-
-    def _captioned_block(self):
-        # Where this fails, scikit-learn draws the diagram that has no caption.
-        try:
-            from sklearn.utils._repr_html.estimator import _VisualBlock
-        except ImportError:  # before 1.7
-            from sklearn.utils._estimator_html_repr import _VisualBlock
-        return _VisualBlock(
-            "single",
-            self,
-            names=type(self).__name__,
-            name_details=str(self),
-            name_caption=self._size_caption(),
-        )
-
-    def _size_caption(self):
-        n_weights = sum(len(level.arrays["entry_weights"]) for level in self._model.levels)
-        n_trees = len(getattr(self._model, "models", [self._model]))
-        several = f"{n_trees} trees, " if n_trees > 1 else ""
-        return f"{several}{tree_size(self.hierarchy_.level_sizes)}; {n_weights:,} weights"
+def fitted_block(classifier):
+    """Return the visual block of a fitted classifier, as `_sk_visual_block_` does."""
+    # If this import fails, scikit-learn draws the diagram without the caption.
+    try:
+        from sklearn.utils._repr_html.estimator import _VisualBlock
+    except ImportError:  # scikit-learn < 1.7
+        from sklearn.utils._estimator_html_repr import _VisualBlock
+    return _VisualBlock(
+        "single",
+        classifier,
+        names=type(classifier).__name__,
+        name_details=str(classifier),
+        name_caption=_size_caption(classifier),
+    )
 
 
-def tree_size(level_sizes):
-    """Return the numbers of labels and clusters in words."""
+def _size_caption(classifier):
+    model = classifier._model
+    n_weights = sum(len(level.arrays["entry_weights"]) for level in model.levels)
+    n_trees = len(getattr(model, "models", [model]))
+    trees = f"{n_trees} trees, " if n_trees > 1 else ""
+    return f"{trees}{describe_sizes(classifier.hierarchy_.level_sizes)}; {n_weights:,} weights"
+
+
+def describe_sizes(level_sizes):
+    """Return the number of labels and clusters as text, for example "90 labels in clusters: 9"."""
     *clusters, labels = (f"{size:,}" for size in level_sizes)
-    where = f"clusters: {' -> '.join(clusters)}" if clusters else "one leaf"
-    return f"{labels} labels in {where}"
+    place = f"clusters: {' -> '.join(clusters)}" if clusters else "one leaf"
+    return f"{labels} labels in {place}"

@@ -1,4 +1,4 @@
-"""Train the trees of a classifier, or load them if the same fit was kept by `joblib.Memory`."""
+"""Training of all trees of a classifier; loads them instead if `joblib.Memory` has the same fit."""
 
 from numbers import Integral
 
@@ -11,7 +11,7 @@ from sklearn.utils.validation import check_memory
 from skxmr._core.progress import NO_PROGRESS
 from skxmr._core.score_rule import Scoring
 from skxmr._core.validation import MAX_SEED
-from skxmr.indexing import index_labels
+from skxmr.indexing import build_hierarchies
 from skxmr.matching import needs_beam
 from skxmr.xr_linear._tree_training import train_tree
 
@@ -24,31 +24,31 @@ def train_trees(
     random_state,
     *,
     memory=None,
-    unfinished=None,
+    checkpoint=None,
     progress=NO_PROGRESS,
 ):
-    """Index the labels and train a tree, or several of different seeds.
+    """Group the labels into one or several trees, and train their models.
 
     Parameters
     ----------
-    X : tuple
-        (indptr, indices, data, n_features) of the training rows.
+    X : Rows
+        Training rows.
     Y : csr_array of shape (n_samples, n_labels)
         Canonical indicator.
-    indexing : LabelIndexing
-        How labels are grouped.
+    indexing : IndexingOptions
+        Parameters of the grouping of the labels.
     options : TrainingOptions
-        How the levels of each tree are trained.
+        Options of the training of each tree.
     random_state : int, RandomState instance or None
-        Seeds all. A fit by an instance is never kept: it would not move the instance on.
+        Source of all seeds. A fit with an instance is not cached, because loading it would not
+        advance the instance.
     memory : str, object with the joblib.Memory interface or None
-        Where trees are kept. Number of threads is no part of the key, nor are width and scores of
-        the beam, unless it finds negatives.
-    unfinished : UnfinishedFit or None
-        Where what is finished goes, and is found by a fit of the same that was killed. Not beside
-        `memory`.
+        Cache of trained trees. The key does not contain the number of threads, nor the beam width
+        and the parameters of the score unless the beam search selects negatives.
+    checkpoint : FitCheckpoint or None
+        Stores finished parts, so that an interrupted fit can be resumed. Not with `memory`.
     progress : Progress
-        Hears of each stage and level; of none where the trees are loaded.
+        Is notified of stages and levels, unless the trees are loaded.
 
     Returns
     -------
@@ -57,67 +57,65 @@ def train_trees(
     Raises
     ------
     ValueError
-        If an object of the user's own cannot be pickled, and so not be part of a key, or
-        `unfinished` is of another fit.
+        If a custom object cannot be pickled and so cannot be part of a key, or `checkpoint`
+        belongs to another fit.
     """
     n_jobs, options = options.n_jobs, options._replace(n_jobs=None)
     if not needs_beam(options.negatives):
         options = options._replace(beam_width=None, scoring=Scoring())
-    if unfinished is not None:
-        _check_keys(indexing, options, "model_dir")
-        # The shape tells of labels without a row behind the last that has one.
+    if checkpoint is not None:
+        _check_picklable(indexing, options, "model_dir")
+        # The shape counts: the last labels may have no row.
         targets = Y.shape, Y.indptr, Y.indices
-        drawn_from = unfinished.begin(random_state, X, targets, indexing, options)
-        return _train(X, Y, indexing, options, drawn_from, n_jobs, progress, unfinished)
+        random_state = checkpoint.begin(random_state, X, targets, indexing, options)
+        return _train(X, Y, indexing, options, random_state, n_jobs, progress, checkpoint)
     train = _train
     if memory is not None and (random_state is None or isinstance(random_state, Integral)):
-        _check_keys(indexing, options, "memory")
-        train = check_memory(memory).cache(_train, ignore=["n_jobs", "progress", "unfinished"])
+        _check_picklable(indexing, options, "memory")
+        train = check_memory(memory).cache(_train, ignore=["n_jobs", "progress", "checkpoint"])
     return train(X, Y, indexing, options, random_state, n_jobs, progress)
 
 
-def _train(X, Y, indexing, options, random_state, n_jobs, progress, unfinished=None):
+def _train(X, Y, indexing, options, random_state, n_jobs, progress, checkpoint=None):
     random_state = check_random_state(random_state)
     seeds = [random_state.randint(MAX_SEED) for _ in indexing.label_trees]
 
-    def index():
-        return index_labels(
+    def make_hierarchies():
+        return build_hierarchies(
             X,
             Y,
-            indexing.label_trees,
-            indexing.label_features,
+            indexing,
             seeds=seeds,
-            branching_factor=indexing.branching_factor,
-            max_leaf_size=indexing.max_leaf_size,
             row_weights=options.row_costs,
             n_jobs=n_jobs,
             progress=progress,
         )
 
-    hierarchies = unfinished.hierarchies(index) if unfinished else index()
+    hierarchies = checkpoint.hierarchies(make_hierarchies) if checkpoint else make_hierarchies()
     options = options._replace(n_jobs=n_jobs)
     trees = []
     for number, hierarchy in enumerate(hierarchies, start=1):
-        store = unfinished.store(number) if unfinished else None
+        store = checkpoint.weight_store(number) if checkpoint else None
         with progress.tree(number, len(hierarchies), hierarchy.n_levels):
             trees.append(train_tree(X, Y, hierarchy, random_state, options, store, progress))
     return trees
 
 
-def _check_keys(indexing, options, why):
-    parts = {
+def _check_picklable(indexing, options, parameter):
+    objects = {
         "label_tree": indexing.label_trees,
         "label_features": indexing.label_features,
         "matcher": options.matcher,
         "ranker": options.ranker,
     }
-    for name, value in parts.items():
+    for name, value in objects.items():
         if isinstance(value, np.ndarray) or sp.issparse(value):
-            continue  # can be, and may be large
+            continue  # always picklable, and may be large
         try:
             joblib.hash(value)
         except Exception as error:
             raise ValueError(
-                f"{why} tells fits apart by their pickled parameters, and {name}={value!r} cannot "
-                f"be pickled; use a function of a module for a lambda, or {why}=None."
+                f"{name} must be picklable if {parameter} is set, because the fit is identified by "
+                f"its pickled parameters; got {value!r}. Use a function of a module instead of a "
+                f"lambda, or set {parameter}=None."
             ) from error

@@ -1,106 +1,150 @@
-"""A fitted tree: the matcher and the ranker, one after the other."""
+"""A trained tree: a matcher, followed by a ranker."""
+
+from typing import NamedTuple
 
 import numpy as np
 import scipy.sparse as sp
 
 from skxmr._core.arrays import offsets_of
+from skxmr._core.node_scores import NodeScores
 from skxmr._linear import prune_level
 
 
+class LevelPaths(NamedTuple):
+    """Nodes of one level that are visited to score given labels.
+
+    Attributes
+    ----------
+    indptr : ndarray of shape (n_rows + 1,), int64
+        Start of the parents of each row.
+    parents : ndarray of int32
+        Parents of the visited nodes.
+    child_indptr : ndarray of shape (n_parents + 1,), int64
+        Start of the visited children of each entry of `parents`.
+    children : ndarray of int32
+        Visited nodes: the parents of the next level.
+    """
+
+    indptr: np.ndarray
+    parents: np.ndarray
+    child_indptr: np.ndarray
+    children: np.ndarray
+
+
 class TreeModel:
-    """Rank labels by one tree.
+    """Rank labels with one tree.
 
     Parameters
     ----------
     matcher : RecursiveLinearMatcher or EstimatorMatcher
         Finds leaf clusters.
     ranker : OneVsAllRanker or EstimatorRanker
-        Scores their labels.
+        Scores the labels of leaf clusters.
     hierarchy : LabelHierarchy
-        The tree that both were trained on.
+        The tree on which both were trained.
     """
 
     def __init__(self, matcher, ranker, hierarchy):
         self.matcher = matcher
         self.ranker = ranker
         self.hierarchy = hierarchy
-        # Levels that a matcher takes the place of, and labels that a ranker does.
-        n_given = hierarchy.n_levels - 1 - len(matcher.levels)
-        self._given = (
-            (True,) * n_given + (False,) * len(matcher.levels) + (not ranker.takes_margins,)
+        # By level, whether a custom estimator provides probabilities instead of margins.
+        n_replaced = hierarchy.n_levels - 1 - len(matcher.levels)
+        self._has_probabilities = (
+            *(True,) * n_replaced,
+            *(False,) * len(matcher.levels),
+            not ranker.takes_margins,
         )
 
     @property
     def levels(self):
-        """The linear models, from the root's children to the labels."""
+        """Linear models, from the root's children to the labels."""
         return [*self.matcher.levels, *self.ranker.levels]
 
-    def most_clusters(self, beam_width):
-        """Return the most clusters that a row keeps on a level."""
-        return min(beam_width or self.hierarchy.n_leaves, self.hierarchy.n_leaves)
-
-    def most_scores(self, beam_width, k=0):
-        """Return the most labels that a row may be given, `k` at most if it is not 0."""
-        indptr = self.hierarchy.child_indptrs[-1]
-        widest = int((indptr[1:] - indptr[:-1]).max())
-        most = min(self.most_clusters(beam_width) * widest, self.hierarchy.n_labels)
-        return min(k, most) if k else most
+    def score_rule(self, scoring):
+        """Return the `ScoreRule` of this tree for a `Scoring`."""
+        return scoring.rule(self._has_probabilities)
 
     def score_form(self, scoring):
-        """Return what the scores of `rank` are: a `ScoreForm`."""
-        return scoring.rule(self._given).form
+        """Return the `ScoreForm` of the scores of `rank`."""
+        return self.score_rule(scoring).form
+
+    def max_clusters(self, beam_width):
+        """Return the maximum number of clusters kept per row and level."""
+        return min(beam_width or self.hierarchy.n_leaves, self.hierarchy.n_leaves)
+
+    def max_scores(self, beam_width, k=0):
+        """Return the maximum number of labels per row of a ranking; `k` as in `rank`."""
+        indptr = self.hierarchy.child_indptrs[-1]
+        max_leaf_size = int((indptr[1:] - indptr[:-1]).max())
+        n_labels = min(self.max_clusters(beam_width) * max_leaf_size, self.hierarchy.n_labels)
+        return min(k, n_labels) if k else n_labels
 
     def rank(self, X, beam_width, scoring, k=0, best_first=False):
-        """Return (indptr, labels, scores) of the rows X; see `OneVsAllRanker.rank`.
+        """Rank the labels of each row.
 
-        The beam keeps `beam_width` clusters a level, all if None; `scoring` is a `Scoring`.
+        Parameters
+        ----------
+        X : Rows
+            Rows to rank.
+        beam_width : int or None
+            Number of clusters kept on each level; None keeps all.
+        scoring : Scoring
+            Parameters of the score.
+        k : int
+            Maximum number of labels per row; 0 keeps all labels of the leaf clusters.
+        best_first : bool
+            Whether each row is sorted by falling score instead of by label.
+
+        Returns
+        -------
+        NodeScores
+            Labels.
         """
-        rule = scoring.rule(self._given)
-        *above, own = rule.transforms
-        indptr, ids, scores = self.matcher.match(X, beam_width, above)
-        return self.ranker.rank(X, (indptr, ids, rule.start(scores)), own, k, best_first)
+        *cluster_transforms, label_transform = self.score_rule(scoring).transforms
+        clusters = self.matcher.match(X, beam_width, cluster_transforms)
+        return self.ranker.rank(X, clusters, label_transform, k, best_first)
 
     def rank_row(self, x, beam_width, scoring, k):
         """Return the (labels, scores) of one row (indices, data), best first."""
-        rule = scoring.rule(self._given)
-        *above, own = rule.transforms
-        ids, scores = self.matcher.match_row(x, beam_width, above)
-        return self.ranker.rank_row(x, (ids, rule.start(scores)), own, k)
+        *cluster_transforms, label_transform = self.score_rule(scoring).transforms
+        clusters = self.matcher.match_row(x, beam_width, cluster_transforms)
+        return self.ranker.rank_row(x, clusters, label_transform, k)
 
     def candidate_scorer(self, scoring):
-        """Make a function (X, indptr, labels) -> scores of given labels, with all their clusters.
+        """Return a function (X, indptr, labels) -> scores of given labels.
 
-        What depends on the tree alone is made once, for any number of blocks of rows.
+        All clusters above the labels are visited. Data that depend only on the tree are computed
+        once, for any number of blocks of rows.
         """
         if len(self.levels) < self.hierarchy.n_levels:
             raise ValueError(
-                "score_candidates needs linear models on all levels; a matcher or ranker given to "
-                "the classifier has none. Look the candidates up in predict_proba."
+                "score_candidates needs linear models on all levels; this classifier has a custom "
+                "matcher or ranker. Take the scores of the candidates from predict_proba instead."
             )
-        rule = scoring.rule(self._given)
-        *above, own = rule.transforms
-        child_indptrs = self.hierarchy.child_indptrs
-        parents = [
+        *cluster_transforms, label_transform = self.score_rule(scoring).transforms
+        parents_of = [
             np.repeat(np.arange(len(indptr) - 1, dtype=np.int32), np.diff(indptr))
-            for indptr in child_indptrs
+            for indptr in self.hierarchy.child_indptrs
         ]
         position = np.empty(self.hierarchy.n_labels, dtype=np.int32)
         position[self.hierarchy.label_order] = np.arange(len(position), dtype=np.int32)
 
         def score(X, indptr, labels):
-            # Labels by rising position, so that those of a cluster are neighbours in a row.
-            places = np.arange(len(labels))
+            # Sorted by position in the tree, labels of the same cluster are neighbors.
             by_position = sp.csr_array(
-                (places, position[labels], indptr), shape=(len(indptr) - 1, len(position))
+                (np.arange(len(labels)), position[labels], indptr),
+                shape=(len(indptr) - 1, len(position)),
             )
             by_position.sort_indices()
-            paths = _climb(indptr, by_position.indices.astype(np.int32, copy=False), parents)
-            clusters = rule.start(self.matcher.score(X, paths, above))
-            pair_indptr, pair_ids, *wanted = paths[-1]
+            positions = by_position.indices.astype(np.int32, copy=False)
+            paths = _paths_to(indptr, positions, parents_of)
+            last = paths[-1]
+            cluster_scores = self.matcher.score(X, paths, cluster_transforms)
+            clusters = NodeScores(last.indptr, last.parents, cluster_scores)
+            wanted = (last.child_indptr, last.children)
             scores = np.empty(len(labels), dtype=np.float32)
-            scores[by_position.data] = self.ranker.score(
-                X, (pair_indptr, pair_ids, clusters), wanted, own
-            )
+            scores[by_position.data] = self.ranker.score(X, clusters, wanted, label_transform)
             return scores
 
         return score
@@ -108,10 +152,11 @@ class TreeModel:
     def pruned(self, weight_threshold=0.0, max_weights_per_label=None):
         """Return the tree with fewer weights; see `prune_level`.
 
-        The number is bounded for labels only: a cluster stands for many labels and needs more.
+        Only the models of labels have a maximum number of weights. The model of a cluster
+        represents many labels and needs more.
         """
         if not self.levels:
-            raise ValueError("There are no linear models to prune beside a matcher and a ranker.")
+            raise ValueError("prune needs linear models; this classifier has none.")
         matcher = self.matcher
         if weight_threshold > 0:
             levels = [prune_level(level, weight_threshold) for level in matcher.levels]
@@ -120,20 +165,19 @@ class TreeModel:
         return TreeModel(matcher, ranker, self.hierarchy)
 
 
-def _climb(indptr, nodes, parents):
-    # The pairs to visit, level by level from the root, so that given nodes of the last level are
-    # reached: for each level what RecursiveLinearMatcher.score calls a path.
+def _paths_to(indptr, nodes, parents_of):
+    # The `LevelPaths` from the root to given nodes of the last level, one per level.
     paths = []
     starts = indptr[:-1][np.diff(indptr) > 0]
-    for parent_of in reversed(parents):
-        above = parent_of[nodes]
-        first = np.ones(len(nodes), dtype=bool)
-        first[1:] = above[1:] != above[:-1]
-        first[starts] = True
-        before = offsets_of(first)
-        indptr = before[indptr]
-        wanted_indptr = np.append(np.flatnonzero(first), len(nodes))
-        paths.append((indptr, above[first], wanted_indptr, nodes))
-        nodes = above[first]
-        starts = before[starts]
+    for parent_of in reversed(parents_of):
+        parents = parent_of[nodes]
+        is_first = np.ones(len(nodes), dtype=bool)  # of the children of its parent in the row
+        is_first[1:] = parents[1:] != parents[:-1]
+        is_first[starts] = True
+        n_parents_before = offsets_of(is_first)
+        indptr = n_parents_before[indptr]
+        child_indptr = np.append(np.flatnonzero(is_first), len(nodes))
+        paths.append(LevelPaths(indptr, parents[is_first], child_indptr, nodes))
+        nodes = parents[is_first]
+        starts = n_parents_before[starts]
     return paths[::-1]

@@ -1,10 +1,11 @@
-"""Train stages two and three of one tree: which rows, at what cost, in which order."""
+"""Training of the linear models of one tree: training rows, costs and order of the levels."""
 
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from skxmr._core.levels import by_level
+from skxmr._core.node_rows import NodeRows
 from skxmr._core.progress import NO_PROGRESS
 from skxmr._core.score_rule import Scoring
 from skxmr._core.validation import MAX_SEED
@@ -16,7 +17,6 @@ from skxmr.matching import (
     count_matched_levels,
     fit_matcher,
     needs_beam,
-    pattern_arrays,
     training_rows,
 )
 from skxmr.ranking import OneVsAllRanker, fit_ranker, rarity_offsets
@@ -24,39 +24,36 @@ from skxmr.xr_linear._tree_model import TreeModel
 
 
 class TrainingOptions(NamedTuple):
-    """How the levels of a tree are trained.
+    """Options for training the levels of a tree.
 
     Attributes
     ----------
     solver : Solver
-        What each linear model minimises.
+        Objective of each linear model.
     negatives : str, matrix or sequence
-        Which rows a cluster trains on; see `negative_sampling`.
-    max_negatives : int or None
-        Most rows that the beam may pass to a cluster in training.
+        Selection of the training rows of a cluster; see `skxmr.matching`.
     beam_width : int or None
-        Clusters that the beam passes a row to in training.
+        Number of clusters that the beam search routes a training row to.
     scoring : Scoring
-        Scores of that beam.
+        Parameters of the scores of this beam search.
     relevance : ndarray of float32 or None
-        Of each positive.
+        Relevance of each positive.
     relevance_norm : {"l1", "l2", "max"} or None
-        How it is normalised by row.
+        Norm by which the relevance of each row is scaled.
     row_costs : ndarray of float32 or None
         Weight of each row.
-    matcher, matcher_level : estimator or None, int
-        A matcher of the user's own, and the level of clusters that it tells.
-    ranker : estimator or None
-        A ranker of the user's own.
-    max_weights_per_label : int or None
-        Most weights that are kept of each label's model.
+    matcher : classifier or None
+        Custom matcher.
+    matcher_level : int
+        Level of the clusters that the custom matcher predicts.
+    ranker : classifier or None
+        Custom ranker.
     n_jobs : int or None
-        As in joblib.
+        Number of workers, as in joblib.
     """
 
     solver: Solver
     negatives: Any = "tfn"
-    max_negatives: int | None = None
     beam_width: int | None = 10
     scoring: Scoring = Scoring()
     relevance: np.ndarray | None = None
@@ -65,118 +62,180 @@ class TrainingOptions(NamedTuple):
     matcher: Any = None
     matcher_level: int = -1
     ranker: Any = None
-    max_weights_per_label: int | None = None
     n_jobs: int | None = None
 
 
 def training_options(classifier, scoring, negatives, relevance, row_costs):
-    """Return the options of a classifier's parameters; the others as checked."""
-    same = ("max_negatives", "beam_width", "relevance_norm", "matcher", "matcher_level", "ranker")
-    # With a folder a level's weights are never all in memory: they are bounded as they are made.
-    streamed = classifier.model_dir is not None
+    """Return the options of a classifier; the other arguments are the validated ones of `fit`."""
     return TrainingOptions(
         Solver(**{name: getattr(classifier, name) for name in Solver._fields}),
-        negatives,
+        negatives=negatives,
+        beam_width=classifier.beam_width,
         scoring=scoring,
         relevance=relevance,
+        relevance_norm=classifier.relevance_norm,
         row_costs=row_costs,
-        max_weights_per_label=classifier.max_weights_per_label if streamed else None,
+        matcher=classifier.matcher,
+        matcher_level=classifier.matcher_level,
+        ranker=classifier.ranker,
         n_jobs=classifier.n_jobs,
-        **{name: getattr(classifier, name) for name in same},
     )
 
 
 def train_tree(X, Y, hierarchy, random_state, options, store=None, progress=NO_PROGRESS):
-    """Train the models of a tree's clusters and labels.
+    """Train the models of all clusters and labels of a tree.
 
     Parameters
     ----------
-    X : tuple
-        (indptr, indices, data, n_features) of the training rows.
+    X : Rows
+        Training rows.
     Y : csr_array of shape (n_samples, n_labels)
         Canonical indicator.
     hierarchy : LabelHierarchy
         The tree.
     random_state : RandomState
-        Seeds the solver.
+        Source of the seeds of the solver.
     options : TrainingOptions
-        How.
+        Options.
     store : FolderStore or None
-        Where weights go as they are made; None keeps them in memory.
+        Storage of finished weights; None keeps them in memory.
     progress : Progress
-        Told of stages and levels.
+        Is notified of stages and levels.
 
     Returns
     -------
     TreeModel
     """
-    seeds = [int(s) for s in random_state.randint(MAX_SEED, size=hierarchy.n_levels)]
-    names = [np.arange(size, dtype=np.int32) for size in hierarchy.level_sizes[:-1]]
-    names.append(hierarchy.label_order)
-    targets = hierarchy.node_targets(Y, options.relevance)
-    weights, n_jobs = options.row_costs, options.n_jobs
-    n_matched = count_matched_levels(options.matcher, options.matcher_level, hierarchy.level_sizes)
-    first = RecursiveLinearMatcher([])
-    if n_matched:
-        M, seed = targets[n_matched - 1], seeds[n_matched - 1]
-        with progress.stage() as said:
-            first = fit_matcher(options.matcher, X, M, seed=seed, sample_weight=weights)
-            said.append(f"matcher: {M.shape[1]:,} clusters")
-        progress.skip_levels(n_matched)
+    training = _TreeTraining(X, Y, hierarchy, random_state, options, store, progress)
+    return training.run()
 
-    def fit(problems, first_level):
-        settings = {"row_costs": weights, "n_jobs": n_jobs, "progress": progress}
-        return fit_levels(
-            X, problems, options.solver, first_level=first_level, store=store, **settings
+
+class _TreeTraining:
+    """The training of one tree.
+
+    Levels that do not need a beam search are collected and trained together. A level that needs
+    one is trained after all levels above it.
+    """
+
+    def __init__(self, X, Y, hierarchy, random_state, options, store, progress):
+        self.X, self.Y, self.hierarchy = X, Y, hierarchy
+        self.options, self.store, self.progress = options, store, progress
+        n_levels = hierarchy.n_levels
+        self.seeds = [int(seed) for seed in random_state.randint(MAX_SEED, size=n_levels)]
+        self.targets = hierarchy.node_targets(Y, options.relevance)
+        self.negatives = by_level(options.negatives, n_levels)
+        # Custom pairs of each level, as (row, node); each matrix is converted once.
+        matrices = {id(each): each for each in self.negatives if not isinstance(each, str)}
+        pairs = {key: hierarchy.node_targets(matrix) for key, matrix in matrices.items()}
+        self.pairs = [pairs.get(id(each)) for each in self.negatives]
+        self.matcher = RecursiveLinearMatcher([])  # a custom matcher may replace it
+        self.n_matched = count_matched_levels(
+            options.matcher, options.matcher_level, hierarchy.level_sizes
+        )
+        self.levels = []  # trained
+        self.pending = []  # problems of the following levels
+
+    def run(self):
+        """Train all levels, and return the `TreeModel`."""
+        if self.n_matched:
+            self._fit_matcher()
+        n_levels = self.hierarchy.n_levels
+        for level in range(self.n_matched, n_levels):
+            problem = self._problem(level)  # may train the pending levels
+            self.pending.append(problem)
+        offsets = rarity_offsets(self.Y, self.hierarchy.label_order, self.options.row_costs)
+        if self.options.ranker is None:
+            self._train_pending()
+            *clusters, labels = self.levels
+            ranker = OneVsAllRanker(labels, offsets)
+        else:
+            ranker = self._fit_ranker(self.pending.pop(), offsets)
+            self._train_pending()
+            clusters = self.levels
+        return TreeModel(self.matcher.with_levels(clusters), ranker, self.hierarchy)
+
+    def _problem(self, level):
+        # The `LevelProblem` of a level. If it needs a beam search, trains the levels above.
+        positives, hierarchy = self.targets[level], self.hierarchy
+        costs = None
+        if self.options.relevance is not None:
+            costs = target_costs(positives, self.options.relevance_norm)
+        if level == 0:
+            rows = NodeRows.root(self.X.n_rows)
+        else:
+            beam = self._search(level) if needs_beam(self.negatives[level]) else None
+            pairs = self.pairs[level]
+            rows = training_rows(
+                self.negatives[level], self.targets[level - 1], pairs and pairs[level - 1], beam
+            )
+        is_last = level == hierarchy.n_levels - 1
+        child_ids = np.arange(hierarchy.level_sizes[level], dtype=np.int32)
+        return LevelProblem(
+            rows,
+            NodeRows.from_csc(positives),
+            hierarchy.child_indptrs[level],
+            hierarchy.label_order if is_last else child_ids,
+            self.seeds[level],
+            costs,
         )
 
-    # Only the clusters of the beam are scored in training, so it does not matter what labels are.
-    rule = options.scoring.rule((True,) * n_matched + (False,) * (hierarchy.n_levels - n_matched))
-    levels, waiting = [], []
-    wanted = by_level(options.negatives, hierarchy.n_levels)
-    matrices = {id(each): each for each in wanted if not isinstance(each, str)}
-    nodes = {key: hierarchy.node_targets(pairs) for key, pairs in matrices.items()}
-    own = [nodes.get(id(each)) for each in wanted]
-    for level in range(n_matched, hierarchy.n_levels):
-        beam = None
-        if level and needs_beam(wanted[level]):
-            levels += fit(waiting, level - len(waiting))
-            waiting = []
-            with progress.stage() as said:
-                beam = beam_rows(
-                    first.with_levels(levels),
-                    X,
-                    hierarchy.level_sizes[level - 1],
-                    options.beam_width,
-                    rule.transforms[:level],
-                    options.max_negatives,
-                    n_jobs,
-                )
-                said.append(f"beam search of the training rows: {Y.shape[0]:,} rows")
-        rows = _every_row(Y.shape[0])
-        if level:
-            pairs = own[level][level - 1] if own[level] else None
-            rows = training_rows(wanted[level], targets[level - 1], pairs, beam)
-        costs = None
-        if options.relevance is not None:
-            costs = target_costs(targets[level], options.relevance_norm)
-        children = hierarchy.child_indptrs[level]
-        positives = pattern_arrays(targets[level])
-        most = options.max_weights_per_label if level == hierarchy.n_levels - 1 else None
-        problem = LevelProblem(rows, positives, children, names[level], seeds[level], costs, most)
-        waiting.append(problem)
-    offsets = rarity_offsets(Y, hierarchy.label_order, weights)
-    if options.ranker is not None:
-        with progress.stage() as said:
-            ranker = fit_ranker(
-                options.ranker, X, waiting.pop(), offsets, n_jobs=n_jobs, sample_weight=weights
+    def _search(self, level):
+        # Rows that the trained levels above route to each cluster.
+        self._train_pending()
+        n_levels = self.hierarchy.n_levels
+        # Only clusters are scored, so the ranker does not matter here.
+        rule = self.options.scoring.rule(
+            (True,) * self.n_matched + (False,) * (n_levels - self.n_matched)
+        )
+        with self.progress.stage() as said:
+            beam = beam_rows(
+                self.matcher.with_levels(self.levels),
+                self.X,
+                self.hierarchy.level_sizes[level - 1],
+                self.options.beam_width,
+                rule.transforms[:level],
+                self.options.n_jobs,
             )
-            said.append(f"ranker: {Y.shape[1]:,} labels")
-        levels += fit(waiting, hierarchy.n_levels - 1 - len(waiting))
-        return TreeModel(first.with_levels(levels), ranker, hierarchy)
-    *clusters, labels = levels + fit(waiting, hierarchy.n_levels - len(waiting))
-    return TreeModel(first.with_levels(clusters), OneVsAllRanker(labels, offsets), hierarchy)
+            said.append(f"beam search of the training rows: {self.X.n_rows:,} rows")
+        return beam
 
+    def _train_pending(self):
+        self.levels += fit_levels(
+            self.X,
+            self.pending,
+            self.options.solver,
+            first_level=self.n_matched + len(self.levels),
+            store=self.store,
+            row_costs=self.options.row_costs,
+            n_jobs=self.options.n_jobs,
+            progress=self.progress,
+        )
+        self.pending = []
 
-def _every_row(n_samples):
-    return np.array([0, n_samples], dtype=np.int64), np.arange(n_samples, dtype=np.int32)
+    def _fit_matcher(self):
+        level = self.n_matched - 1
+        positives, options = self.targets[level], self.options
+        with self.progress.stage() as said:
+            self.matcher = fit_matcher(
+                options.matcher,
+                self.X,
+                positives,
+                seed=self.seeds[level],
+                sample_weight=options.row_costs,
+            )
+            said.append(f"matcher: {positives.shape[1]:,} clusters")
+        self.progress.skip_levels(self.n_matched)
+
+    def _fit_ranker(self, problem, offsets):
+        options = self.options
+        with self.progress.stage() as said:
+            ranker = fit_ranker(
+                options.ranker,
+                self.X,
+                problem,
+                offsets,
+                n_jobs=options.n_jobs,
+                sample_weight=options.row_costs,
+            )
+            said.append(f"ranker: {self.Y.shape[1]:,} labels")
+        return ranker

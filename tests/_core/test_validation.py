@@ -63,7 +63,7 @@ def test_every_form_gives_the_same_rows_and_is_left_alone():
 
 
 def test_values_beyond_float32_are_refused():
-    with pytest.raises(ValueError, match="Q contains a value that is infinite"):
+    with pytest.raises(ValueError, match="Q must contain only values that are finite"):
         as_row_arrays(np.array([[1e300, 0.0]]), "Q")
 
 

@@ -1,3 +1,5 @@
+"""Selection of the instruction set."""
+
 import os
 import subprocess
 import sys
@@ -7,18 +9,18 @@ import pytest
 from skxmr._linear.simd.lanes import simd_in_use, use_simd
 
 
-def test_an_instruction_set_that_is_none_is_refused():
+def test_use_simd_rejects_unknown_names_and_keeps_the_selection():
     before = simd_in_use()
-    with pytest.raises(ValueError, match="SKXMR_SIMD='sse9' .* 'baseline' or empty"):
+    with pytest.raises(ValueError, match=r"SKXMR_SIMD must be .* 'baseline' .* got 'sse9'"):
         use_simd("sse9")
     assert simd_in_use() == before
 
 
 @pytest.mark.slow(reason="starts processes")
-def test_the_environment_chooses(simd):
+def test_environment_variable_selects_the_instruction_set(simd):
     code = "from skxmr._linear.simd.lanes import simd_in_use; print(simd_in_use())"
     environment = {**os.environ, "SKXMR_SIMD": simd}
-    done = subprocess.run(
+    process = subprocess.run(
         [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True
     )
-    assert done.stdout.strip() == simd
+    assert process.stdout.strip() == simd

@@ -9,7 +9,7 @@ from skxmr.cost_estimate import _sampled_tree
 from skxmr.cost_estimate._cut_times import CutTimes
 from skxmr.cost_estimate._label_rows import LabelRows
 from skxmr.indexing import HierarchicalLabelTree, positive_instance_features
-from skxmr.indexing._label_index import grow_tree
+from skxmr.indexing._build_hierarchies import build_hierarchy
 
 
 @pytest.fixture
@@ -58,7 +58,7 @@ def test_drawn_clusters_are_like_those_of_the_tree(data, rows, on_paths):
     # The rows of clusters, by level: the more alike the labels of a cluster, the fewer.
     Y = check_targets(data[1])[0]
     shape = {"branching_factor": 4, "max_leaf_size": 25}
-    real = grow_tree(rows.features(np.arange(2000)), None, None, seed=0, **shape)
+    real = build_hierarchy(rows.features(np.arange(2000)), None, None, seed=0, **shape)
     drawn = _sampled_tree.sample_tree(rows, None, **shape)
     assert tuple(drawn.level_sizes) == real.level_sizes
     assert 0 < drawn.seconds

@@ -1,18 +1,31 @@
-"""Slow and obviously right versions of what the kernels do, for tests to compare with."""
+"""Slow reference implementations of the kernels, written to be obviously right.
+
+Tests compare the kernels with these functions:
+
+| function                                                     | kernel                          |
+|--------------------------------------------------------------|---------------------------------|
+| `dense_weights`, `read_bitmap`                               | storage of a level by chunk     |
+| `expand`, `beam_search`, `all_scores`                        | `scoring`, `margins`, SIMD      |
+| `log_score`, `make_score_rules`                              | `_core.transforms`              |
+| `primal_objective`, `dual_objective`, `solve_svm`            | `dual_solver`, SIMD             |
+| `best_uniform_duals`                                         | `solver_state`                  |
+"""
 
 from functools import lru_cache
 
 import numpy as np
 
+# ---- Storage
+
 
 @lru_cache(maxsize=16)
 def dense_weights(level):
-    """Weights (n_features, n_children) and intercepts of a LevelModel, in float64."""
+    """Return the weights (n_features, n_children) and intercepts of a LevelModel, in float64."""
     a = level.arrays
     W = np.zeros((level.n_features, a["child_indptr"][-1]))
     at = entry = 0
     for parent in range(len(a["child_indptr"]) - 1):
-        for feature in features_of(level, parent):
+        for feature in chunk_features(level, parent):
             for _ in range(a["entry_counts"][at]):
                 child = a["child_indptr"][parent] + a["entry_children"][entry]
                 assert child < a["child_indptr"][parent + 1]
@@ -26,15 +39,15 @@ def dense_weights(level):
     return W, a["intercepts"].astype(np.float64)
 
 
-def features_of(level, parent):
-    """Sorted features of a chunk of a LevelModel."""
+def chunk_features(level, parent):
+    """Return the sorted features of one chunk of a LevelModel."""
     summaries, words = level.arrays["summaries"], level.arrays["words"]
-    at = sum(int(entry).bit_count() for entry in summaries[:parent].ravel())
-    return set_bits(summaries[parent], words[at:])
+    first_word = sum(int(entry).bit_count() for entry in summaries[:parent].ravel())
+    return read_bitmap(summaries[parent], words[first_word:])
 
 
-def set_bits(summary, words):
-    """Features of a bitmap of two levels, read bit by bit."""
+def read_bitmap(summary, words):
+    """Return the features of a two-level bitmap, read one bit at a time."""
     features = []
     at = 0
     for word in range(64 * len(summary)):
@@ -44,91 +57,98 @@ def set_bits(summary, words):
     return features
 
 
-def expand(level, x, parents, keep, best_first=False, joined=None):
-    """Best `keep` of [(id, score)] for one dense row and parents [(id, score)].
+# ---- Scoring
 
-    `joined(parent_score, margin, id)` is a child's score; that of the default parameters if None.
+
+def expand(level, x, parents, keep, best_first=False, combine=None):
+    """Return the best `keep` children [(id, score)] of the parents [(id, score)] of one dense row.
+
+    0 keeps all children. `combine(parent_score, margin, id)` returns the score of a child; None
+    uses the rule of the default parameters. Children are sorted by id, or by score if `best_first`.
     """
-    joined = joined or (lambda score, margin, name: score + log_value("l3-hinge", margin))
+    if combine is None:
+
+        def combine(parent_score, margin, child_id):
+            return parent_score + log_score("l3-hinge", margin)
+
     W, intercepts = dense_weights(level)
-    indptr, names = level.arrays["child_indptr"], level.arrays["child_ids"]
+    indptr, child_ids = level.arrays["child_indptr"], level.arrays["child_ids"]
     scored = []
-    for parent, score in parents:
+    for parent, parent_score in parents:
         children = slice(indptr[parent], indptr[parent + 1])
         margins = x @ W[:, children] + intercepts[children]
-        for margin, name in zip(margins, names[children].tolist(), strict=True):
-            scored.append((name, joined(score, margin, name)))
+        for margin, child_id in zip(margins, child_ids[children].tolist(), strict=True):
+            scored.append((child_id, combine(parent_score, margin, child_id)))
     scored.sort(key=lambda pair: (-pair[1], pair[0]))
     scored = scored[:keep] if keep else scored
     return scored if best_first else sorted(scored)
 
 
-def log_value(name, margin):
-    """Logarithm of a transformed margin; the margin itself for "identity"."""
-    name = name.removeprefix("log-")
-    if name == "identity":
+def log_score(transform, margin):
+    """Return the logarithm of a margin's score, or the margin itself for "identity"."""
+    transform = transform.removeprefix("log-")
+    if transform == "identity":
         return margin
-    if name == "sigmoid":
+    if transform == "sigmoid":
         return -np.logaddexp(0.0, -margin)
-    return -(max(0.0, 1.0 - margin) ** int(name[1]))
+    power = int(transform[1])  # "l3-hinge"
+    return -(max(0.0, 1.0 - margin) ** power)
 
 
-def join_rules(model, offsets=None):
-    """For each level what `expand` takes as `joined`, by the parameters of a fitted model.
+def make_score_rules(model, offsets=None):
+    """Return the `combine` function of `expand` for each level, by the parameters of a model.
 
-    `offsets` are added to the scores of labels, by label.
+    `offsets` has one number per label, which is added to the scores of the labels.
     """
-    names, combination = model.score_transform, model.score_combination
-    names = [names] if isinstance(names, str) else list(names)
+    transforms = model.score_transform
+    transforms = [transforms] if isinstance(transforms, str) else list(transforms)
     n_levels = len(model._model.levels)
-    names = ([names[0]] * n_levels + names)[-n_levels:]
+    transforms = ([transforms[0]] * n_levels + transforms)[-n_levels:]
     offsets = np.zeros(len(model.classes_)) if offsets is None else offsets
 
-    def rule(level):
-        last = level == n_levels - 1
+    def make_rule(level):
+        is_last = level == n_levels - 1
 
-        def joined(parent_score, margin, name):
-            score = log_value(names[level], margin)
-            if combination == "sum":
-                # Labels and clusters without rows must not live on the clusters above them.
-                never = margin <= -1000
-                return -1e20 if never else parent_score + np.exp(score) / n_levels
-            own = last and combination == "last"
-            return score + (0.0 if own else parent_score) + (offsets[name] if last else 0.0)
+        def combine(parent_score, margin, child_id):
+            score = parent_score + log_score(transforms[level], margin)
+            return score + (offsets[child_id] if is_last else 0.0)
 
-        return joined
+        return combine
 
-    return [rule(level) for level in range(n_levels)]
+    return [make_rule(level) for level in range(n_levels)]
 
 
 def beam_search(model, x, beam_width, keep=0, offsets=None):
-    """Best labels [(label, score)] of one dense row, best first."""
+    """Return the best labels [(label, score)] of one dense row, best first."""
     beam = [(0, 0.0)]
-    *above, own = join_rules(model, offsets)
-    for level, joined in zip(model._model.matcher.levels, above, strict=True):
-        beam = expand(level, x, beam, beam_width, joined=joined)
-    return expand(model._model.ranker.level, x, beam, keep, best_first=True, joined=own)
+    *cluster_rules, label_rule = make_score_rules(model, offsets)
+    for level, rule in zip(model._model.matcher.levels, cluster_rules, strict=True):
+        beam = expand(level, x, beam, beam_width, combine=rule)
+    return expand(model._model.ranker.level, x, beam, keep, best_first=True, combine=label_rule)
 
 
 def all_scores(model, x, offsets=None):
-    """Score of every label of one dense row: every path of the tree is followed."""
+    """Return {label: score} of all labels of one dense row, without a beam."""
     return dict(beam_search(model, x, beam_width=0, offsets=offsets))
 
 
+# ---- Training
+
+
 def primal_objective(X, y, w, b, C):
-    """Value of 1/2 |w|^2 + 1/2 b^2 + C sum max(0, 1 - y f)^2."""
+    """Return 1/2 |w|^2 + 1/2 b^2 + C sum max(0, 1 - y f)^2 with f = X w + b."""
     slack = np.maximum(0.0, 1.0 - y * (X @ w + b))
     return 0.5 * (w @ w + b * b) + C * (slack @ slack)
 
 
 def dual_objective(X, y, a, C):
-    """Value of the dual at a >= 0; never above the primal's optimum."""
+    """Return the dual objective at a >= 0. It is at most the minimum of the primal objective."""
     w, b = X.T @ (a * y), (a * y).sum()
     return a.sum() - 0.5 * (w @ w + b * b) - (a @ a) / (4.0 * C)
 
 
 def solve_svm(X, y, C, tol, seed=0):
-    """Dual coordinate descent, one variable at a time, without shrinking: weights and intercept."""
+    """Return (w, b) of the squared hinge, by dual coordinate descent without shrinking."""
     rng = np.random.default_rng(seed)
     Z = np.column_stack([X, np.ones(len(X))]).astype(np.float64) * y[:, None]
     a, w = np.zeros(len(Z)), np.zeros(Z.shape[1])
@@ -148,7 +168,7 @@ def solve_svm(X, y, C, tol, seed=0):
 
 
 def best_uniform_duals(X, y, C):
-    """Dual objective for the best duals that are equal on positives and equal on negatives."""
+    """Return the best dual objective with equal duals on positives and equal ones on negatives."""
     Z = np.column_stack([X, np.ones(len(X))]).astype(np.float64)
     P, N = Z[y > 0], Z[y < 0]
     p, n = P.sum(axis=0), -N.sum(axis=0)

@@ -1,3 +1,5 @@
+"""The kernel of balanced 2-means, compared with a naive round in numpy."""
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -10,18 +12,19 @@ from skxmr.indexing._balanced_kmeans import bisect
 def split(Z, n_left, spherical=True, max_iter=20, seed=0, rows=None):
     """Bisect the rows of Z; return the left and the right rows."""
     rows = np.arange(Z.shape[0], dtype=np.int32) if rows is None else rows.astype(np.int32)
-    centre = np.zeros(Z.shape[1], dtype=np.float32)
-    bisect(*as_row_arrays(Z)[:3], rows, n_left, spherical, max_iter, seed, centre)
-    assert not centre.any(), "scratch must come back clean"
+    indptr, indices, data, n_features = as_row_arrays(Z)
+    scratch = np.zeros(n_features, dtype=np.float32)
+    bisect(indptr, indices, data, rows, n_left, spherical, max_iter, seed, scratch)
+    assert not scratch.any(), "the work array must be zero again"
     return rows[:n_left], rows[n_left:]
 
 
 def naive_round(Z, left, spherical):
-    """One round of balanced 2-means from the sides of the round before."""
+    """Return the left rows after one round of balanced 2-means, from those of the last round."""
     right = np.setdiff1d(np.arange(len(Z)), left)
-    centres = [Z[left].sum(0), Z[right].sum(0)]
-    sizes = [np.linalg.norm(c) for c in centres] if spherical else [len(left), len(right)]
-    direction = centres[1] / sizes[1] - centres[0] / sizes[0]
+    sums = [Z[left].sum(0), Z[right].sum(0)]
+    sizes = [np.linalg.norm(total) for total in sums] if spherical else [len(left), len(right)]
+    direction = sums[1] / sizes[1] - sums[0] / sizes[0]
     return np.sort(np.argsort(Z @ direction, kind="stable")[: len(left)])
 
 
@@ -33,7 +36,7 @@ def unit_rows():
 
 @pytest.mark.parametrize("spherical", [True, False])
 @pytest.mark.parametrize("n_left", [20, 30])
-def test_each_round_is_that_of_the_algorithm(unit_rows, spherical, n_left):
+def test_bisect_rounds_equal_naive_rounds(unit_rows, spherical, n_left):
     left, _ = split(unit_rows, n_left, spherical, max_iter=1)
     for max_iter in range(2, 6):
         wanted = naive_round(unit_rows.astype(np.float64), left, spherical)
@@ -42,13 +45,13 @@ def test_each_round_is_that_of_the_algorithm(unit_rows, spherical, n_left):
 
 
 @pytest.mark.parametrize("spherical", [True, False])
-def test_stops_at_a_fixed_point(unit_rows, spherical):
+def test_bisect_stops_at_a_fixed_point(unit_rows, spherical):
     left, _ = split(unit_rows, 30, spherical, max_iter=1000)
     wanted = naive_round(unit_rows.astype(np.float64), left, spherical)
     np.testing.assert_array_equal(left, wanted)
 
 
-def test_planted_groups_are_found():
+def test_bisect_finds_planted_groups():
     rng = np.random.default_rng(0)
     Z = np.zeros((100, 40), dtype=np.float32)
     group = rng.permutation(100) < 50
@@ -60,7 +63,7 @@ def test_planted_groups_are_found():
 
 
 @given(data=st.data())
-def test_sides_are_disjoint_complete_and_sorted(data):
+def test_bisect_sides_are_disjoint_complete_and_sorted(data):
     n, d = data.draw(st.integers(2, 30)), data.draw(st.integers(1, 6))
     cells = st.lists(st.integers(0, 3), min_size=n * d, max_size=n * d)
     Z = np.array(data.draw(cells), dtype=np.float32).reshape(n, d)

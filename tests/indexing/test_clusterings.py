@@ -1,4 +1,4 @@
-"""Trees other than balanced k-means: unbalanced, random, and by the user's own clusterer."""
+"""Clusterings other than balanced k-means: unbalanced, random, and custom clusterers."""
 
 import numpy as np
 import pytest
@@ -15,13 +15,16 @@ from sklearn.cluster import (
 )
 
 from helpers import quick
+from helpers.label_vectors import planted_rows, random_rows
 from helpers.reference import beam_search
 from skxmr import HierarchicalLabelTree, LabelHierarchy, XRLinearClassifier
-from skxmr.indexing._kmeans import kmeans
 
 
 class ByFirstColumn(ClusterMixin, BaseEstimator):
-    """Clusters by the integer part of the first feature; `extra` more clusters than asked for."""
+    """Clusterer by the integer part of the first feature.
+
+    It returns up to `extra` clusters too many, and omits the first `n_missing` rows.
+    """
 
     def __init__(self, n_clusters=2, extra=0, n_missing=0):
         self.n_clusters = n_clusters
@@ -29,8 +32,8 @@ class ByFirstColumn(ClusterMixin, BaseEstimator):
         self.n_missing = n_missing
 
     def fit(self, Z, y=None):
-        most = self.n_clusters - 1 + self.extra
-        self.labels_ = np.minimum(Z[:, 0].astype(int), most)[self.n_missing :]
+        largest = self.n_clusters - 1 + self.extra
+        self.labels_ = np.minimum(Z[:, 0].astype(int), largest)[self.n_missing :]
         return self
 
 
@@ -44,20 +47,6 @@ KINDS = [
 ]
 
 
-def random_rows(n, d, seed=0, density=0.3):
-    return sp.random_array((n, d), density=density, format="csr", dtype=np.float32, rng=seed)
-
-
-def planted(sizes, seed=0):
-    """Rows in groups of their own five columns, in random order, and the group of each."""
-    rng = np.random.default_rng(seed)
-    group = rng.permutation(np.repeat(np.arange(len(sizes)), sizes))
-    Z = np.zeros((len(group), 5 * len(sizes)), dtype=np.float32)
-    for g in range(len(sizes)):
-        Z[group == g, 5 * g : 5 * g + 5] = 1.0 + 0.3 * rng.random((sizes[g], 5))
-    return Z, group
-
-
 @given(
     n_labels=st.integers(1, 150),
     branching_factor=st.integers(2, 7),
@@ -66,11 +55,11 @@ def planted(sizes, seed=0):
     seed=st.integers(0, 3),
 )
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
-def test_no_cluster_is_too_large_and_no_tree_too_deep(
+def test_tree_keeps_the_limits_of_cluster_size_and_depth(
     n_labels, branching_factor, max_leaf_size, kind, seed
 ):
     Z = 3 * random_rows(n_labels, 7, seed).toarray()
-    Z[: n_labels // 2] = Z[0]  # many rows that no clustering can tell apart
+    Z[: n_labels // 2] = Z[0]  # equal rows, which no clustering can separate
     tree = HierarchicalLabelTree(branching_factor, max_leaf_size, random_state=seed, **kind).fit(Z)
     hierarchy = tree.hierarchy_
     for indptr in hierarchy.child_indptrs[:-1]:
@@ -87,7 +76,7 @@ def test_no_cluster_is_too_large_and_no_tree_too_deep(
             assert np.ptp(np.diff(spans)) <= 1
     else:
         assert hierarchy.n_levels <= balanced_depth + 1
-        # A cluster is split if, and only if, it is too large for a leaf.
+        # A cluster is split if and only if it is too large for a leaf.
         sizes = np.diff(hierarchy.child_indptrs[-1])
         for indptr in hierarchy.child_indptrs[-2::-1]:
             sizes = np.add.reduceat(sizes, indptr[:-1])
@@ -95,7 +84,7 @@ def test_no_cluster_is_too_large_and_no_tree_too_deep(
 
 
 @pytest.mark.parametrize("kind", quick.first(3, KINDS[:-1]), ids=str)
-def test_same_seed_same_tree_for_any_threads(kind):
+def test_tree_depends_on_the_seed_and_not_on_n_jobs(kind):
     Z = random_rows(500, 30)
     trees = [
         HierarchicalLabelTree(6, 10, random_state=3, n_jobs=n_jobs, **kind).fit(Z).hierarchy_
@@ -107,9 +96,9 @@ def test_same_seed_same_tree_for_any_threads(kind):
 
 @pytest.mark.parametrize("clustering", ["spherical-kmeans", "kmeans", KMeans(n_init=1)], ids=str)
 @pytest.mark.parametrize("sparse", [False, True])
-def test_unbalanced_trees_find_groups_of_unequal_size(clustering, sparse):
+def test_unbalanced_tree_finds_groups_of_unequal_size(clustering, sparse):
     sizes = [5, 90, 40, 14]
-    Z, group = planted(sizes)
+    Z, group = planted_rows(sizes)
     Z = sp.csr_array(Z) if sparse else Z
     tree = HierarchicalLabelTree(4, 100, clustering=clustering, balanced=False, random_state=0).fit(
         Z
@@ -120,21 +109,21 @@ def test_unbalanced_trees_find_groups_of_unequal_size(clustering, sparse):
     np.testing.assert_array_equal(tree.predict(Z), tree.labels_)
 
 
-def test_a_small_cluster_is_carried_down_beside_a_large_one():
+def test_unbalanced_tree_extends_a_small_cluster_by_single_child_clusters():
     sizes = [3, 60]
-    Z, group = planted(sizes)
+    Z, group = planted_rows(sizes)
     tree = HierarchicalLabelTree(2, 30, clustering="kmeans", balanced=False, random_state=0).fit(Z)
     parents = tree.hierarchy_.to_parents()
     small = np.unique(tree.labels_[group == 0])
     assert len(small) == 1
     assert np.all(group[tree.labels_ == small[0]] == 0)
-    at = small[0]
+    node = small[0]
     for parent in parents[-2:0:-1]:
-        assert np.count_nonzero(parent == parent[at]) == 1, "an only child"
-        at = parent[at]
+        assert np.count_nonzero(parent == parent[node]) == 1, "the node must have no sibling"
+        node = parent[node]
 
 
-def test_bonsai_is_wide_and_shallow():
+def test_unbalanced_tree_with_many_children_has_two_levels():
     Z = random_rows(3000, 50)
     tree = HierarchicalLabelTree(100, 100, balanced=False, random_state=0).fit(Z)
     assert tree.n_levels_ == 2
@@ -142,40 +131,7 @@ def test_bonsai_is_wide_and_shallow():
     assert np.ptp(np.bincount(tree.labels_)) > 1
 
 
-@pytest.mark.parametrize("spherical", [False, True])
-@pytest.mark.parametrize("sparse", [False, True])
-def test_kmeans_ends_where_every_row_is_nearest_to_its_own_centre(spherical, sparse):
-    Z = random_rows(200, 12, density=0.5).toarray()
-    Z /= np.linalg.norm(Z, axis=1, keepdims=True)
-    clusters, n_iter = kmeans(
-        sp.csr_array(Z) if sparse else Z, 5, spherical=spherical, max_iter=200, seed=0
-    )
-    assert 1 < n_iter < 200
-    centers = np.stack([Z[clusters == c].mean(axis=0) for c in range(5)])
-    if spherical:
-        centers /= np.linalg.norm(centers, axis=1, keepdims=True)
-    distances = ((Z[:, None] - centers) ** 2).sum(axis=2)
-    own = distances[np.arange(200), clusters]
-    np.testing.assert_allclose(own, distances.min(axis=1), atol=1e-5)
-    if not spherical:
-        reference = KMeans(5, n_init=1, random_state=0).fit(Z).inertia_
-        assert own.sum() < 1.1 * reference
-
-
-def test_kmeans_gives_every_row_a_cluster_if_there_are_as_many():
-    Z = random_rows(30, 12, density=0.5)
-    clusters, _ = kmeans(Z, 30, spherical=False, max_iter=5, seed=0)
-    assert len(set(clusters)) == 30
-
-
-def test_kmeans_on_a_sample_finds_planted_groups():
-    Z, group = planted([1000, 8000, 3000, 500])
-    for rows in (Z, sp.csr_array(Z)):
-        clusters, _ = kmeans(rows, 4, spherical=False, max_iter=20, seed=1)
-        assert len(set(zip(group, clusters, strict=True))) == 4
-
-
-def test_random_looks_at_no_row():
+def test_random_tree_does_not_depend_on_the_rows():
     trees = [
         HierarchicalLabelTree(4, 10, clustering="random", random_state=0).fit(rows).hierarchy_
         for rows in (random_rows(100, 5), random_rows(100, 8, seed=1).toarray())
@@ -191,10 +147,10 @@ def test_random_looks_at_no_row():
     [AgglomerativeClustering(), BisectingKMeans(), KMeans(n_init=1), MiniBatchKMeans(n_init=1)],
     ids=str,
 )
-def test_clusterers_of_scikit_learn(clusterer, balanced):
-    Z, group = planted([16] * 4 if balanced else [10, 20, 6, 28])
+def test_custom_clusterers_find_planted_groups_and_are_not_modified(clusterer, balanced):
+    Z, group = planted_rows([16] * 4 if balanced else [10, 20, 6, 28])
     if balanced:
-        # Two and two groups are neighbours: the first cut in two has one good answer.
+        # The groups form two pairs: only one first cut separates whole groups.
         Z = np.column_stack([Z, 9.0 * (group < 2)])
     tree = HierarchicalLabelTree(4, 30, clustering=clusterer, balanced=balanced, random_state=0)
     before = clusterer.get_params()
@@ -208,8 +164,8 @@ def test_clusterers_of_scikit_learn(clusterer, balanced):
         clusterer.n_init = 1
 
 
-def test_a_balanced_cut_moves_only_the_rows_nearest_the_other_cluster():
-    # 20 rows of which the clusterer puts 14 in one group: 4 have to leave, those that lie nearest.
+def test_balanced_cut_moves_only_the_rows_nearest_to_the_other_cluster():
+    # The clusterer puts 14 of 20 rows into one cluster: the 4 nearest to the other must move.
     first = np.where(np.arange(20) < 14, 0.0, 1.0)
     second = np.where(np.arange(20) < 14, np.arange(20) / 100, 1.0)
     Z = np.column_stack([first, second])
@@ -221,7 +177,7 @@ def test_a_balanced_cut_moves_only_the_rows_nearest_the_other_cluster():
     assert len(set(tree.labels_[10:])) == 1
 
 
-def test_a_clusterer_that_cannot_take_what_it_is_given_says_so_itself():
+def test_errors_of_a_custom_clusterer_reach_the_user():
     tree = HierarchicalLabelTree(2, 5, clustering=AgglomerativeClustering())
     with pytest.raises(TypeError, match=r"[Ss]parse"):
         tree.fit(random_rows(20, 5))
@@ -230,21 +186,24 @@ def test_a_clusterer_that_cannot_take_what_it_is_given_says_so_itself():
 @pytest.mark.parametrize(
     ("params", "message"),
     [
-        ({"clustering": DBSCAN()}, "DBSCAN.* parameter n_clusters"),
-        ({"clustering": KMeans}, "must be an instance of a clusterer"),
-        ({"clustering": "huffman"}, "'huffman' .* needs balanced=False; got True"),
-        ({"clustering": "random", "balanced": False}, "'random' .* needs balanced=True"),
+        ({"clustering": DBSCAN()}, "clustering must be .* n_clusters; got DBSCAN"),
+        ({"clustering": KMeans}, "clustering must be a name or an instance of .*KMeans"),
+        ({"clustering": "huffman"}, "balanced must be False for clustering='huffman'.*; got True"),
+        (
+            {"clustering": "random", "balanced": False},
+            "balanced must be True .*'random'.*got False",
+        ),
         ({"balanced": "yes"}, "'balanced'"),
         ({"clustering": 3}, "'clustering'"),
-        ({"clustering": ByFirstColumn(extra=1)}, "returned 3 clusters for n_clusters=2"),
+        ({"clustering": ByFirstColumn(extra=1)}, "ByFirstColumn must .* n_clusters=2 .*; got 3"),
         (
             {"clustering": ByFirstColumn(n_missing=2), "balanced": False},
-            r"labels of shape \(18,\) for 20 rows",
+            r"got shape \(18,\) for 20 rows",
         ),
     ],
     ids=str,
 )
-def test_what_does_not_go_together_is_refused(params, message):
+def test_tree_rejects_invalid_combinations(params, message):
     Z = np.arange(20.0).reshape(-1, 1) % 5
     with pytest.raises(ValueError, match=message):
         HierarchicalLabelTree(2, 5, **params).fit(Z)
@@ -253,16 +212,21 @@ def test_what_does_not_go_together_is_refused(params, message):
 
 
 @pytest.mark.parametrize("params", [{"clustering": DBSCAN()}, {"clustering": "huffman"}], ids=str)
-def test_the_classifier_refuses_it_before_any_work(params, xmc_data, monkeypatch):
-    monkeypatch.setattr("skxmr.indexing._label_index.represent_labels", None)
-    with pytest.raises(ValueError, match="clustering="):
+def test_classifier_rejects_invalid_clusterings_before_computing_label_features(
+    params, xmc_data, monkeypatch
+):
+    monkeypatch.setattr("skxmr.indexing._build_hierarchies.compute_label_features", None)
+    with pytest.raises(ValueError, match="(clustering|balanced) must be"):
         XRLinearClassifier(label_tree=HierarchicalLabelTree(**params)).fit(*xmc_data)
 
 
 @pytest.mark.parametrize("clustering", ["random", "huffman"])
-def test_features_that_would_not_be_looked_at_are_refused(clustering, xmc_data):
+def test_classifier_rejects_label_features_that_the_clustering_does_not_use(clustering, xmc_data):
     tree = HierarchicalLabelTree(clustering=clustering, balanced=clustering == "random")
-    with pytest.raises(ValueError, match="does not look at them"):
+    with pytest.raises(
+        ValueError,
+        match="label_features must be 'pifa'.*which does not use label features; got 'pii'",
+    ):
         XRLinearClassifier(label_tree=tree, label_features="pii").fit(*xmc_data)
 
 
@@ -270,7 +234,7 @@ HUFFMAN = {"clustering": "huffman", "balanced": False}
 
 
 @pytest.mark.parametrize("kind", [*KINDS[:-1], HUFFMAN], ids=str)
-def test_the_classifier_takes_every_tree(kind, xmc_data):
+def test_classifier_predicts_with_every_clustering(kind, xmc_data):
     X, Y = xmc_data
     tree = HierarchicalLabelTree(4, 10, **kind)
     model = XRLinearClassifier(label_tree=tree, beam_width=3, random_state=0).fit(X, Y)
@@ -281,7 +245,7 @@ def test_the_classifier_takes_every_tree(kind, xmc_data):
         assert labels[i][0] == want[0][0]
 
 
-def test_the_classifier_on_a_taxonomy_of_uneven_depth(xmc_data):
+def test_classifier_predicts_with_a_taxonomy_of_uneven_depth(xmc_data):
     X, Y = xmc_data
     names = [f"{i % 5}/{i % 15}/{i}" if i % 3 else f"{i % 5}/x{i}" for i in range(Y.shape[1])]
     tree = LabelHierarchy.from_taxonomy(names)
@@ -291,4 +255,4 @@ def test_the_classifier_on_a_taxonomy_of_uneven_depth(xmc_data):
         np.mean([Y[i, j] for i, j in enumerate(m.predict_topk(X, k=1)[0][:, 0])])
         for m in (model, plain)
     ]
-    assert hits[0] > 0.9 * hits[1], "only children do not hide the labels below them"
+    assert hits[0] > 0.9 * hits[1], "single-child clusters must not hide the labels below them"

@@ -1,3 +1,5 @@
+"""LabelHierarchy: invariants, round trips, node targets and rejected input."""
+
 import copy
 import itertools
 import pickle
@@ -13,7 +15,7 @@ from skxmr import LabelHierarchy
 
 @st.composite
 def parent_arrays(draw):
-    """Parents of any tree of equal depth in which every node has a child."""
+    """Draw the parents of a tree with leaves of equal depth, in which every node has a child."""
     n_above, parents = 1, []
     for _ in range(draw(st.integers(1, 4))):
         extra = draw(st.lists(st.integers(0, n_above - 1), max_size=8))
@@ -24,7 +26,7 @@ def parent_arrays(draw):
 
 
 def paths(parents):
-    """Ancestors of each label, naming nodes by the labels below them."""
+    """Return the ancestors of each label; a node is identified by the labels below it."""
     n_labels = len(parents[-1])
     node = np.arange(n_labels)
     result = [set() for _ in range(n_labels)]
@@ -44,7 +46,7 @@ def test_every_level_partitions_the_labels(parents):
     assert tree.level_sizes == tuple(len(p) for p in parents)
     assert tree.n_leaves == (len(parents[-2]) if len(parents) > 1 else 1)
     np.testing.assert_array_equal(np.sort(tree.label_order), np.arange(tree.n_labels))
-    # Spans of positions of the nodes of each level: disjoint, complete, none empty.
+    # The ranges of positions of a level's nodes are disjoint, complete and not empty.
     spans = np.arange(tree.n_labels + 1)
     for indptr in reversed(tree.child_indptrs):
         assert indptr[0] == 0
@@ -56,7 +58,7 @@ def test_every_level_partitions_the_labels(parents):
 
 
 @given(parents=parent_arrays())
-def test_the_tree_is_the_one_given(parents):
+def test_from_parents_keeps_the_tree(parents):
     tree = LabelHierarchy.from_parents(parents)
     assert paths(tree.to_parents()) == paths(parents)
     assert tree.leaf_of_label.shape == (tree.n_labels,)
@@ -66,7 +68,7 @@ def test_the_tree_is_the_one_given(parents):
 
 
 @given(parents=parent_arrays())
-def test_round_trips(parents):
+def test_parents_chain_and_pickle_round_trips_are_exact(parents):
     tree = LabelHierarchy.from_parents(parents)
     assert LabelHierarchy.from_parents(tree.to_parents()) == tree
     chain = tree.to_chain()
@@ -84,7 +86,7 @@ def test_round_trips(parents):
 
 
 @given(clusters=st.lists(st.integers(0, 5), min_size=1, max_size=20))
-def test_memberships_are_kept(clusters):
+def test_from_memberships_keeps_the_clusters(clusters):
     _, clusters = np.unique(clusters, return_inverse=True)
     tree = LabelHierarchy.from_memberships(clusters)
     assert tree.level_sizes == (clusters.max() + 1, len(clusters))
@@ -98,27 +100,29 @@ components = st.lists(st.sampled_from("abc"), min_size=1, max_size=4).map("/".jo
 
 
 @given(names=st.lists(components, min_size=1, max_size=25, unique=True))
-def test_taxonomy_labels_meet_where_their_names_do(names):
+def test_from_taxonomy_joins_labels_that_share_components(names):
     tree = LabelHierarchy.from_taxonomy(names)
     split = [name.split("/") for name in names]
-    # A name that others begin with has a node of its own below.
-    own = [path + [""] * any(n.startswith(f"{'/'.join(path)}/") for n in names) for path in split]
+    # A label that is also a category has a separate node below the category.
+    extended = [
+        path + [""] * any(n.startswith(f"{'/'.join(path)}/") for n in names) for path in split
+    ]
     assert tree.n_levels == max(map(len, split))
     node = np.arange(len(names))
     ancestors = [node]
     for parent in reversed(tree.to_parents()):
         node = parent[node]
         ancestors.insert(0, node)
-    # ancestors[d][i] is the node of label i that is d steps below the root.
+    # ancestors[d][i] is the node of label i at depth d below the root.
     for i, j in itertools.combinations(range(len(names)), 2):
-        pairs = zip(own[i], own[j], strict=False)
+        pairs = zip(extended[i], extended[j], strict=False)
         common = len(list(itertools.takewhile(lambda pair: pair[0] == pair[1], pairs)))
-        met = [nodes[i] == nodes[j] for nodes in ancestors]
-        assert met == [depth <= common for depth in range(tree.n_levels + 1)]
+        is_shared = [nodes[i] == nodes[j] for nodes in ancestors]
+        assert is_shared == [depth <= common for depth in range(tree.n_levels + 1)]
 
 
 @given(names=st.lists(components, min_size=1, max_size=10, unique=True))
-def test_taxonomy_with_another_separator_is_the_same(names):
+def test_from_taxonomy_accepts_other_separators(names):
     tree = LabelHierarchy.from_taxonomy(names)
     dotted = [name.replace("/", "::") for name in names]
     assert LabelHierarchy.from_taxonomy(np.array(dotted), sep="::") == tree
@@ -126,7 +130,7 @@ def test_taxonomy_with_another_separator_is_the_same(names):
 
 
 @given(parents=parent_arrays())
-def test_a_tree_comes_back_from_the_names_of_its_nodes(parents):
+def test_from_taxonomy_restores_a_tree_from_names_of_its_nodes(parents):
     tree = LabelHierarchy.from_parents(parents)
     names = [str(label) for label in range(tree.n_labels)]
     node = np.arange(tree.n_labels)
@@ -137,7 +141,7 @@ def test_a_tree_comes_back_from_the_names_of_its_nodes(parents):
 
 
 @given(parents=parent_arrays(), data=st.data())
-def test_node_targets_say_which_rows_have_a_label_below(parents, data):
+def test_node_targets_are_rows_with_a_label_below_the_node(parents, data):
     tree = LabelHierarchy.from_parents(parents)
     Y = np.array(
         data.draw(
@@ -158,7 +162,7 @@ def test_node_targets_say_which_rows_have_a_label_below(parents, data):
 
 
 @given(parents=parent_arrays(), seed=st.integers(0, 99))
-def test_node_targets_sum_the_weights_of_labels_below(parents, seed):
+def test_node_targets_sum_the_weights_of_labels_below_the_node(parents, seed):
     tree = LabelHierarchy.from_parents(parents)
     rng = np.random.default_rng(seed)
     W = rng.integers(0, 4, (5, tree.n_labels)).astype(np.float32)
@@ -171,13 +175,13 @@ def test_node_targets_sum_the_weights_of_labels_below(parents, seed):
         below = np.stack([below[:, a:b].sum(axis=1) for a, b in itertools.pairwise(indptr)], 1)
 
 
-def test_a_row_with_hundreds_of_labels_in_a_node_is_one_positive():
+def test_node_targets_count_a_row_with_300_labels_below_a_node_once():
     tree = LabelHierarchy.from_parents([[0, 0], [0] * 300 + [1]])
     targets = tree.node_targets(sp.csr_array(np.ones((1, 301), dtype=np.int8)))
     assert targets[0].nnz == 2
 
 
-def test_equality_ignores_the_order_inside_a_leaf_and_nothing_else():
+def test_equality_ignores_only_the_order_within_a_leaf():
     tree = LabelHierarchy([[0, 2], [0, 2, 3]], [2, 0, 1])
     assert tree == LabelHierarchy([[0, 2], [0, 2, 3]], [0, 2, 1])
     assert tree != LabelHierarchy([[0, 2], [0, 2, 3]], [0, 1, 2])
@@ -186,7 +190,7 @@ def test_equality_ignores_the_order_inside_a_leaf_and_nothing_else():
     assert tree != "tree"
 
 
-def test_immutable():
+def test_hierarchy_is_immutable_and_copies_its_arrays():
     tree = LabelHierarchy.from_parents([[0, 0], [1, 0, 1]])
     with pytest.raises(AttributeError, match="immutable"):
         tree.label_order = np.arange(3)
@@ -198,24 +202,30 @@ def test_immutable():
         with pytest.raises(ValueError, match="read-only"):
             array[0] = 1
     given = np.array([0, 1, 2], dtype=np.int32)
-    kept = LabelHierarchy([[0, 3]], given)
+    tree = LabelHierarchy([[0, 3]], given)
     given[:] = 0
-    np.testing.assert_array_equal(kept.label_order, [0, 1, 2])
+    np.testing.assert_array_equal(tree.label_order, [0, 1, 2])
 
 
 @pytest.mark.parametrize(
     ("make", "message"),
     [
         (lambda: LabelHierarchy([], [0]), "at least one level"),
-        (lambda: LabelHierarchy([[0, 2]], [0, 0]), "permutation of the 2 labels"),
+        (lambda: LabelHierarchy([[0, 2]], [0, 0]), r"permutation of the 2 labels.*; got \[0, 0\]"),
         (lambda: LabelHierarchy([[0, 2]], [0]), "permutation of the 2 labels"),
-        (lambda: LabelHierarchy([[0, 2], [0, 2, 2]], [0, 1]), r"child_indptrs\[1\] .* rise"),
+        (
+            lambda: LabelHierarchy([[0, 2], [0, 2, 2]], [0, 1]),
+            r"child_indptrs\[1\] must .* increase .*; got \[0, 2, 2\]",
+        ),
         (lambda: LabelHierarchy([[0, 2], [0, 2]], [0, 1]), r"child_indptrs\[1\] must have 3"),
-        (lambda: LabelHierarchy([[0.0, 2.0]], [0, 1]), "child_indptrs must hold 1-D integers"),
+        (
+            lambda: LabelHierarchy([[0.0, 2.0]], [0, 1]),
+            r"child_indptrs\[0\] must be a 1-D array of integers",
+        ),
         (lambda: LabelHierarchy.from_parents([]), "at least one level"),
         (lambda: LabelHierarchy.from_parents([[0, 0], [0, 2]]), r"parents\[1\] .* 0 and 1"),
         (lambda: LabelHierarchy.from_parents([[0, 0], [0, -1]]), r"parents\[1\] .* got -1"),
-        (lambda: LabelHierarchy.from_parents([[0, 0], [0, 0]]), "1 of 2 nodes .* without a child"),
+        (lambda: LabelHierarchy.from_parents([[0, 0], [0, 0]]), "1 of 2 nodes without a child"),
         (lambda: LabelHierarchy.from_parents([[0.0]]), "1-D array of integers"),
         (lambda: LabelHierarchy.from_parents([[[0]]]), "1-D array of integers"),
         (lambda: LabelHierarchy.from_chain([np.ones((2, 1))]), r"chain\[0\] must be a 2-D sparse"),
@@ -224,18 +234,21 @@ def test_immutable():
             lambda: LabelHierarchy.from_chain(
                 [sp.csc_array(np.ones((2, 1))), sp.csc_array(np.ones((3, 2)))]
             ),
-            "exactly one nonzero in each row",
+            "exactly one nonzero per row.*; got 2 in row 0",
         ),
         (
             lambda: LabelHierarchy.from_chain([sp.csc_array(np.array([[1], [0]]))]),
-            "exactly one nonzero in each row",
+            "exactly one nonzero per row.*; got 0 in row 1",
         ),
         (
             lambda: LabelHierarchy.from_memberships([0, -1]),
             "memberships must be at least 0.*got -1",
         ),
-        (lambda: LabelHierarchy.from_memberships([0, 2]), "1 of 3 clusters without one"),
-        (lambda: LabelHierarchy.from_memberships([0.0]), "memberships must hold 1-D integers"),
+        (lambda: LabelHierarchy.from_memberships([0, 2]), "1 of 3 clusters without a label"),
+        (
+            lambda: LabelHierarchy.from_memberships([0.0]),
+            "memberships must be a 1-D array of integers",
+        ),
         (lambda: LabelHierarchy.from_memberships(np.array([], dtype=int)), "and 0 labels"),
         (
             lambda: LabelHierarchy.from_memberships(sp.csc_array(np.ones((3, 2)))),
@@ -243,21 +256,30 @@ def test_immutable():
         ),
         (
             lambda: LabelHierarchy.from_memberships(sp.csc_array([[1, 0], [1, 0]])),
-            "1 of 2 clusters without one",
+            "1 of 2 clusters without a label",
         ),
-        (lambda: LabelHierarchy.from_taxonomy([]), "names must have at least one label"),
+        (lambda: LabelHierarchy.from_taxonomy([]), "names must contain at least one label"),
         (lambda: LabelHierarchy.from_taxonomy("a/b"), "names must be a sequence of strings"),
         (lambda: LabelHierarchy.from_taxonomy(["a", 3]), r"names\[1\] must be a string; got 3"),
-        (lambda: LabelHierarchy.from_taxonomy(["a//b"]), r"names\[0\]='a//b' .* empty component"),
-        (lambda: LabelHierarchy.from_taxonomy(["a", "/a"]), r"names\[1\]='/a' .* empty component"),
-        (lambda: LabelHierarchy.from_taxonomy(["a", ""]), r"names\[1\]='' .* empty component"),
+        (
+            lambda: LabelHierarchy.from_taxonomy(["a//b"]),
+            r"names\[0\] must .* empty component .*; got 'a//b'",
+        ),
+        (
+            lambda: LabelHierarchy.from_taxonomy(["a", "/a"]),
+            r"names\[1\] must .* empty component .*; got '/a'",
+        ),
+        (
+            lambda: LabelHierarchy.from_taxonomy(["a", ""]),
+            r"names\[1\] must .* empty component .*; got ''",
+        ),
         (
             lambda: LabelHierarchy.from_taxonomy(["a/b", "c", "a/b"]),
-            r"names\[0\] and names\[2\] are 'a/b'",
+            r"got 'a/b' as names\[0\] and names\[2\]",
         ),
         (lambda: LabelHierarchy.from_taxonomy(["a"], sep=""), "sep must be a string of at least"),
     ],
 )
-def test_what_is_no_tree_is_refused(make, message):
+def test_hierarchy_rejects_invalid_trees(make, message):
     with pytest.raises(ValueError, match=message):
         make()

@@ -1,3 +1,5 @@
+"""HierarchicalLabelTree: sizes of balanced trees, routing, output formats and parameters."""
+
 import math
 
 import numpy as np
@@ -9,12 +11,9 @@ from sklearn.cluster import KMeans
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler, normalize
 
+from helpers.label_vectors import random_rows
 from skxmr import HierarchicalLabelTree
-from skxmr.indexing._hierarchical_clustering import split_counts
-
-
-def random_rows(n, d, seed=0, density=0.3):
-    return sp.random_array((n, d), density=density, format="csr", dtype=np.float32, rng=seed)
+from skxmr.indexing._balanced_tree import plan_branching
 
 
 @given(
@@ -22,15 +21,17 @@ def random_rows(n, d, seed=0, density=0.3):
     branching_factor=st.integers(2, 200),
     max_leaf_size=st.integers(1, 1000),
 )
-def test_split_counts_are_enough_and_no_level_more(n_labels, branching_factor, max_leaf_size):
-    counts = split_counts(n_labels, branching_factor, max_leaf_size)
+def test_plan_branching_reaches_all_leaves_with_the_fewest_levels(
+    n_labels, branching_factor, max_leaf_size
+):
+    branching = plan_branching(n_labels, branching_factor, max_leaf_size)
     n_leaves = -(-n_labels // max_leaf_size)
-    assert all(2 <= count <= branching_factor for count in counts)
-    assert math.prod(counts) >= n_leaves
-    if counts:
-        assert branching_factor ** (len(counts) - 1) < n_leaves
-        assert counts[1:] == [branching_factor] * (len(counts) - 1)
-        assert (counts[0] - 1) * math.prod(counts[1:]) < n_leaves
+    assert all(2 <= n_children <= branching_factor for n_children in branching)
+    assert math.prod(branching) >= n_leaves
+    if branching:
+        assert branching_factor ** (len(branching) - 1) < n_leaves
+        assert branching[1:] == [branching_factor] * (len(branching) - 1)
+        assert (branching[0] - 1) * math.prod(branching[1:]) < n_leaves
 
 
 @given(
@@ -40,13 +41,15 @@ def test_split_counts_are_enough_and_no_level_more(n_labels, branching_factor, m
     clustering=st.sampled_from(["spherical-kmeans", "kmeans"]),
     seed=st.integers(0, 3),
 )
-def test_invariants(n_labels, branching_factor, max_leaf_size, clustering, seed):
+def test_balanced_tree_keeps_its_size_limits(
+    n_labels, branching_factor, max_leaf_size, clustering, seed
+):
     Z = random_rows(n_labels, 7, seed)
     tree = HierarchicalLabelTree(
         branching_factor, max_leaf_size, clustering=clustering, random_state=seed
     ).fit(Z)
     hierarchy = tree.hierarchy_
-    # The partition of labels by every level is LabelHierarchy's own promise; here the sizes.
+    # LabelHierarchy guarantees that each level partitions the labels; this test checks sizes.
     for indptr in hierarchy.child_indptrs[:-1]:
         assert np.diff(indptr).max() <= branching_factor
     leaf_sizes = np.bincount(tree.labels_, minlength=tree.n_leaves_)
@@ -61,7 +64,7 @@ def test_invariants(n_labels, branching_factor, max_leaf_size, clustering, seed)
 
 @pytest.mark.parametrize("clustering", ["spherical-kmeans", "kmeans"])
 @pytest.mark.parametrize(("branching_factor", "max_leaf_size"), [(2, 3), (16, 10), (5, 100)])
-def test_same_tree_for_any_threads_and_any_container(clustering, branching_factor, max_leaf_size):
+def test_tree_does_not_depend_on_n_jobs_or_container(clustering, branching_factor, max_leaf_size):
     Z = random_rows(700, 30)
     trees = [
         HierarchicalLabelTree(
@@ -86,7 +89,7 @@ def test_same_tree_for_any_threads_and_any_container(clustering, branching_facto
     assert other.hierarchy_ != trees[0]
 
 
-def test_planted_clusters_come_out_and_unseen_rows_find_them():
+def test_tree_finds_planted_clusters_and_predict_routes_new_rows_to_them():
     rng = np.random.default_rng(0)
     group = rng.permutation(np.repeat(np.arange(8), 20))
     Z = np.zeros((160, 80))
@@ -120,14 +123,14 @@ def test_planted_clusters_come_out_and_unseen_rows_find_them():
     ],
     ids=str,
 )
-def test_routing_takes_the_nearest_centre_on_each_level(params):
+def test_predict_follows_the_nearest_center_on_each_level(params):
     Z = random_rows(120, 10, density=0.6).toarray().astype(np.float64)
     tree = HierarchicalLabelTree(3, 10, random_state=0, **params).fit(Z)
     spherical = "clustering" not in params
     rows = Z / np.linalg.norm(Z, axis=1, keepdims=True) if spherical else Z
     indptrs = tree.hierarchy_.child_indptrs
     parents = tree.hierarchy_.to_parents()
-    # Centres by definition, from the labels below each node.
+    # The centers by definition, from the labels below each node.
     node = tree.labels_.astype(int)
     centers = []
     for level in range(len(indptrs) - 2, -1, -1):
@@ -139,14 +142,14 @@ def test_routing_takes_the_nearest_centre_on_each_level(params):
     for got, want in zip(tree.cluster_centers_, centers, strict=True):
         np.testing.assert_allclose(got, want, rtol=1e-5)
     for row, leaf in zip(rows, tree.predict(Z), strict=True):
-        at = 0
+        node = 0
         for indptr, means in zip(indptrs[:-1], centers, strict=True):
-            children = np.arange(indptr[at], indptr[at + 1])
-            at = children[np.argmin(((row - means[children]) ** 2).sum(axis=1))]
-        assert at == leaf
+            children = np.arange(indptr[node], indptr[node + 1])
+            node = children[np.argmin(((row - means[children]) ** 2).sum(axis=1))]
+        assert node == leaf
 
 
-def test_transform_is_one_hot_in_the_dtype_of_its_input():
+def test_transform_is_one_hot_in_the_dtype_of_the_input():
     Z = random_rows(50, 6)
     tree = HierarchicalLabelTree(2, 10, random_state=0)
     for dtype in (np.float32, np.float64):
@@ -158,7 +161,7 @@ def test_transform_is_one_hot_in_the_dtype_of_its_input():
         np.testing.assert_array_equal(out.toarray().argmax(axis=1), tree.predict(Z))
 
 
-def test_fit_hierarchy_is_the_tree_of_a_fit_and_changes_nothing():
+def test_fit_hierarchy_equals_the_tree_of_fit_and_does_not_modify_the_estimator():
     Z = normalize(random_rows(200, 10))
     tree = HierarchicalLabelTree(4, 10, random_state=0)
     hierarchy = tree.fit_hierarchy(Z)
@@ -166,7 +169,7 @@ def test_fit_hierarchy_is_the_tree_of_a_fit_and_changes_nothing():
     assert tree.fit(Z).hierarchy_ == hierarchy
 
 
-def test_set_output_and_feature_names():
+def test_set_output_returns_data_frames_with_feature_names():
     pytest.importorskip("pandas")
     Z = random_rows(50, 6).toarray()
     tree = HierarchicalLabelTree(2, 10, random_state=0, sparse_output=False)
@@ -175,7 +178,9 @@ def test_set_output_and_feature_names():
     assert frame.shape == (50, tree.n_leaves_)
     scaled = make_pipeline(StandardScaler(), tree).set_output(transform="pandas").fit_transform(Z)
     assert scaled.shape == (50, tree.n_leaves_)
-    with pytest.raises(ValueError, match="sparse_output=False"):
+    with pytest.raises(
+        ValueError, match="transform must be .*; got 'pandas'. Set sparse_output=False"
+    ):
         HierarchicalLabelTree().set_output(transform="pandas")
 
 
@@ -191,28 +196,28 @@ def test_set_output_and_feature_names():
         ({"n_jobs": 1.5}, "'n_jobs'"),
     ],
 )
-def test_bad_parameters(params, message):
+def test_fit_rejects_invalid_parameters(params, message):
     with pytest.raises(ValueError, match=message):
         HierarchicalLabelTree(**params).fit(random_rows(10, 3))
     with pytest.raises(ValueError, match=message):
         HierarchicalLabelTree(**params).fit_hierarchy(random_rows(10, 3))
 
 
-def test_degenerate_rows():
+def test_fit_handles_equal_rows_zero_rows_and_a_single_row():
     same = sp.csr_array(np.ones((64, 3), dtype=np.float32))
-    nothing = sp.csr_array((64, 3), dtype=np.float32)
-    for Z in (same, nothing, same.toarray(), nothing.toarray()):
+    zeros = sp.csr_array((64, 3), dtype=np.float32)
+    for Z in (same, zeros, same.toarray(), zeros.toarray()):
         for clustering in ("spherical-kmeans", "kmeans"):
             tree = HierarchicalLabelTree(4, 8, clustering=clustering, random_state=0).fit(Z)
             assert np.bincount(tree.labels_).max() <= 8
             assert np.isfinite(tree.transform(Z).toarray()).all()
-    alone = HierarchicalLabelTree().fit(np.ones((1, 2)))
-    assert alone.hierarchy_.level_sizes == (1,)
-    np.testing.assert_array_equal(alone.predict(np.ones((3, 2))), [0, 0, 0])
+    single = HierarchicalLabelTree().fit(np.ones((1, 2)))
+    assert single.hierarchy_.level_sizes == (1,)
+    np.testing.assert_array_equal(single.predict(np.ones((3, 2))), [0, 0, 0])
 
 
 @pytest.mark.parametrize("clustering", ["spherical-kmeans", "kmeans"])
-def test_rows_are_left_alone_and_may_be_tiny(clustering):
+def test_fit_does_not_modify_rows_and_handles_tiny_values(clustering):
     Z = np.random.default_rng(0).random((50, 4)) * 5
     single = Z.astype(np.float32)
     for rows in (Z, single, sp.csr_array(Z), sp.csr_array(single)):
@@ -228,13 +233,13 @@ def test_rows_are_left_alone_and_may_be_tiny(clustering):
         assert tiny.hierarchy_ == usual.hierarchy_
 
 
-def test_wide_splits_on_a_sample_find_planted_groups_with_any_threads():
-    # 20,000 rows are more than twice the sample of a split.
+def test_splits_on_a_sample_find_planted_groups_for_any_n_jobs():
+    # Splits of more than twice 4,096 rows run on a sample.
     rng = np.random.default_rng(0)
     n, group = 20_000, np.arange(20_000) * 7919 % 4
-    own = 25 * group[:, None] + rng.integers(0, 25, size=(n, 6))
+    group_columns = 25 * group[:, None] + rng.integers(0, 25, size=(n, 6))
     noise = rng.integers(0, 100, size=(n, 2))
-    columns = np.hstack([own, noise]).ravel()
+    columns = np.hstack([group_columns, noise]).ravel()
     Z = sp.csr_array((np.ones(8 * n), columns, np.arange(0, 8 * n + 1, 8)), shape=(n, 100))
     Z.sum_duplicates()
     trees = [HierarchicalLabelTree(4, 5000, random_state=1, n_jobs=jobs).fit(Z) for jobs in (1, 2)]

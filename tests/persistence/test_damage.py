@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from skxmr import LabelHierarchy, load_model, save_model
-from skxmr.persistence import _folder
+from skxmr._core import array_folder
 
 TREE = LabelHierarchy.from_memberships(np.arange(5000) % 70)
 OTHER = LabelHierarchy.from_memberships(np.arange(100) % 7)
@@ -64,7 +64,7 @@ def test_a_flipped_bit_anywhere_is_found(folder):
 
 
 def test_a_map_does_not_read_the_arrays(folder, monkeypatch):
-    monkeypatch.setattr(_folder, "MAPPED_BYTES", 0)
+    monkeypatch.setattr(array_folder, "MAPPED_BYTES", 0)
     file = folder / "leaf_of_label.npy"
     content = bytearray(file.read_bytes())
     content[-1] ^= 1
@@ -165,8 +165,8 @@ def test_a_failure_at_any_step_loses_nothing(tmp_path, monkeypatch, existing, ca
         return wrapped
 
     with monkeypatch.context() as patch:
-        patch.setattr(_folder.os, "fsync", failing(_folder.os.fsync))
-        patch.setattr(_folder.os, "rename", failing(_folder.os.rename))
+        patch.setattr(os, "fsync", failing(array_folder.os.fsync))
+        patch.setattr(array_folder.os, "rename", failing(array_folder.os.rename))
         try:
             save_model(TREE, path)
             failed = False
@@ -193,7 +193,7 @@ def test_a_folder_that_windows_does_not_rename_is_kept(tmp_path, monkeypatch):
             raise PermissionError(errno.EACCES, "Access is denied", str(source))
         rename(source, target)
 
-    monkeypatch.setattr(_folder.os, "rename", refuse)
+    monkeypatch.setattr(array_folder.os, "rename", refuse)
     with pytest.raises(PermissionError, match=r"cannot be replaced.*old model was kept.*model"):
         save_model(TREE, path)
     assert load_model(path) == OTHER

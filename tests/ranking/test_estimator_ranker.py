@@ -18,8 +18,10 @@ from helpers import quick
 from helpers.reference import expand
 from skxmr import LabelHierarchy, XRLinearClassifier
 from skxmr._core.estimators import check_takes_weights
+from skxmr._core.node_rows import NodeRows
+from skxmr._core.node_scores import NodeScores
+from skxmr._core.rows import as_rows
 from skxmr._core.score_rule import Scoring
-from skxmr._core.validation import as_row_arrays
 from skxmr._linear import LevelProblem
 from skxmr.matching import NearestNeighborsMatcher
 from skxmr.metrics import label_propensities, topk_scorer
@@ -147,13 +149,13 @@ class Memory(ClassifierMixin, BaseEstimator):
 L3_HINGE = Scoring().rule((False,)).transforms[0]
 OFFSETS = np.zeros(3, dtype=np.float32)
 PROBLEM = LevelProblem(
-    rows=(np.array([0, 3, 5]), np.array([0, 1, 3, 0, 2], dtype=np.int32)),
-    targets=(np.array([0, 1, 1, 3]), np.array([1, 0, 2], dtype=np.int32)),
+    rows=NodeRows(np.array([0, 3, 5]), np.array([0, 1, 3, 0, 2], dtype=np.int32)),
+    targets=NodeRows(np.array([0, 1, 1, 3]), np.array([1, 0, 2], dtype=np.int32)),
     child_indptr=np.array([0, 2, 3]),
     child_ids=np.array([4, 2, 0], dtype=np.int32),
     seed=7,
 )
-EYE = as_row_arrays(sp.csr_array(np.eye(4, dtype=np.float32)))
+EYE = as_rows(sp.csr_array(np.eye(4, dtype=np.float32)))
 
 
 def test_what_a_label_learns_from():
@@ -174,18 +176,18 @@ def test_what_a_label_learns_from():
 @pytest.mark.parametrize("linear", [LogisticRegression(C=1e3), LinearSVC(random_state=0)])
 def test_linear_classifiers_drop_features_that_their_cluster_has_not(linear):
     X = sp.random_array((4, 100), density=0.1, format="csr", rng=0, dtype=np.float32)
-    ranker = fit_ranker(linear, as_row_arrays(X), PROBLEM, OFFSETS, n_jobs=None)
+    ranker = fit_ranker(linear, as_rows(X), PROBLEM, OFFSETS, n_jobs=None)
     known = np.unique(X[[0, 1, 3]].indices)
     np.testing.assert_array_equal(np.sort(ranker.models[0].coef_.indices), known)
-    clusters = (np.arange(5), np.zeros(4, dtype=np.int32), np.zeros(4, dtype=np.float32))
-    _, labels, logs = ranker.rank(as_row_arrays(X), clusters, L3_HINGE)
+    clusters = NodeScores.root(4)
+    _, labels, logs = ranker.rank(as_rows(X), clusters, L3_HINGE)
     whole = clone(linear).fit(X[[0, 1, 3]], [0, 1, 0])
     np.testing.assert_allclose(np.exp(logs[labels == 4]), own_score(whole, X), rtol=1e-4)
 
 
 def test_labels_without_a_classifier():
     ranker = fit_ranker(Memory(), EYE, PROBLEM, OFFSETS, n_jobs=None)
-    clusters = (
+    clusters = NodeScores(
         np.array([0, 2, 2, 3, 3]),
         np.array([0, 1, 1], dtype=np.int32),
         np.log(np.float32([0.5, 0.25, 0.125])),
@@ -198,8 +200,8 @@ def test_labels_without_a_classifier():
     indptr, labels, _ = ranker.rank(EYE, clusters, L3_HINGE, k=2)
     np.testing.assert_array_equal(indptr, [0, 2, 2, 3, 3])
     np.testing.assert_array_equal(labels, [0, 4, 0])
-    nothing = (np.zeros(5, dtype=np.int64), *(values[:0] for values in clusters[1:]))
-    np.testing.assert_array_equal(ranker.rank(EYE, nothing, L3_HINGE)[0], np.zeros(5))
+    nothing = NodeScores(np.zeros(5, dtype=np.int64), clusters.ids[:0], clusters.scores[:0])
+    np.testing.assert_array_equal(ranker.rank(EYE, nothing, L3_HINGE).indptr, np.zeros(5))
 
 
 def test_weights_that_cannot_be_heeded():
@@ -242,7 +244,6 @@ def test_own_stages_join_scores_as_linear_models_do(ranker, small_data):
     model = XRLinearClassifier(
         4, 10, matcher=NearestNeighborsMatcher(), ranker=ranker, beam_width=None, random_state=0
     ).fit(X, Y)
-    n_levels = model.hierarchy_.n_levels
 
     def scores(**params):
         model.set_params(**params)
@@ -255,24 +256,22 @@ def test_own_stages_join_scores_as_linear_models_do(ranker, small_data):
         return P
 
     product = scores()
-    own = scores(score_combination="last")
-    total = scores(score_combination="sum")
-    told = own > 1e-3
-    # The matcher takes the place of all levels but the labels', and has their shares.
-    cluster = product[told] / own[told]
-    wanted = (n_levels - 1) / n_levels * cluster + own[told] / n_levels
-    np.testing.assert_allclose(total[told], wanted, rtol=1e-3)
-    sigmoid = scores(score_combination="last", score_transform="sigmoid")
+    sigmoid = scores(score_transform="sigmoid")
     if isinstance(ranker, BernoulliNB):
-        np.testing.assert_array_equal(sigmoid, own)  # has no margins
+        np.testing.assert_array_equal(sigmoid, product)  # has no margins
     else:
-        place = {label: at for at, label in enumerate(model.hierarchy_.label_order)}
+        positions = {label: at for at, label in enumerate(model.hierarchy_.label_order)}
         for label in (0, 1, 2):
-            margins = model._model.ranker.models[place[label]].decision_function(X[:40])
-            here = sigmoid[:, label] > 0
-            wanted = 1 / (1 + np.exp(-margins[here]))
-            np.testing.assert_allclose(sigmoid[here, label], wanted, rtol=1e-4)
-    model.set_params(score_transform="l3-hinge", score_combination="product")
+            classifier = model._model.ranker.models[positions[label]]
+            margins = classifier.decision_function(X[:40])
+            here = (sigmoid[:, label] > 1e-6) & (product[:, label] > 1e-6)
+            # The score of the cluster is a factor of both.
+            ratio = (1 / (1 + np.exp(-margins[here]))) / np.exp(
+                -(np.maximum(0, 1 - margins[here]) ** 3)
+            )
+            wanted = product[here, label] * ratio
+            np.testing.assert_allclose(sigmoid[here, label], wanted, rtol=1e-3)
+    model.set_params(score_transform="l3-hinge")
     lifted = scores(propensity_weight=0.7)
     propensities = label_propensities(Y)
     seen = Y.getnnz(axis=0) > 0
@@ -283,17 +282,15 @@ def test_own_stages_join_scores_as_linear_models_do(ranker, small_data):
 
 def test_what_own_stages_cannot_do(small_data):
     X, Y = small_data
-    with pytest.raises(ValueError, match="max_weights_per_label=5 is for the built-in ranker"):
-        XRLinearClassifier(ranker=BernoulliNB(), max_weights_per_label=5).fit(X, Y)
     model = XRLinearClassifier(4, 10, ranker=BernoulliNB(), random_state=0).fit(X, Y)
     with pytest.raises(ValueError, match="score_candidates needs linear models on all levels"):
         model.score_candidates(X, Y)
-    with pytest.raises(ValueError, match="max_weights_per_label=5 is for the built-in ranker"):
+    with pytest.raises(ValueError, match="max_weights_per_label must be None .* got 5"):
         model.prune(max_weights_per_label=5)
     before = model.predict_topk(X)[1]
     assert np.any(model.prune(weight_threshold=1.0).predict_topk(X)[1] != before)
     neither = XRLinearClassifier(
         4, 10, matcher=NearestNeighborsMatcher(), ranker=BernoulliNB(), random_state=0
     ).fit(X, Y)
-    with pytest.raises(ValueError, match="no linear models to prune"):
+    with pytest.raises(ValueError, match="prune needs linear models"):
         neither.prune(weight_threshold=1.0)

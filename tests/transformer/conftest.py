@@ -1,4 +1,4 @@
-"""A tiny BERT with a tokenizer of the tests' own words, in a folder."""
+"""Small texts, and a folder with a tiny BERT whose vocabulary is the words of these texts."""
 
 import numpy as np
 import pytest
@@ -14,8 +14,8 @@ FILLERS = ["near", "the", "old", "river", "and", "under", "a", "small", "bridge"
 
 
 @pytest.fixture(scope="session", autouse=True)
-def one_thread():
-    """Matrices this small only wait for each other on several threads."""
+def single_torch_thread():
+    """Use one thread: for matrices this small, more threads are slower."""
     import torch
 
     before = torch.get_num_threads()
@@ -26,7 +26,7 @@ def one_thread():
 
 @pytest.fixture(scope="session")
 def topic_texts():
-    """64 texts, each of one topic word among fillers, and the indicator of its 16 words."""
+    """Return 64 texts with one of 16 topic words each, and the indicator of the topics."""
     rng = np.random.default_rng(0)
     words = [word for group in WORDS for word in group]
     topics = np.tile(np.arange(len(words)), 4)
@@ -43,16 +43,16 @@ def topic_texts():
 
 @pytest.fixture(scope="session")
 def tiny_bert(tmp_path_factory, topic_texts):
-    """Path of a folder with a BERT of 2 layers, 32 wide, that reads 64 tokens."""
+    """Return the path of a BERT with 2 layers, 32 dimensions and at most 64 tokens."""
     import tokenizers
     import torch
     import transformers
 
     folder = tmp_path_factory.mktemp("tiny_bert")
-    # Whole words by hand: a trained vocabulary breaks ties as its hash table happens to lie.
-    marks = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
+    # A trained vocabulary would depend on the order of a hash table.
+    special_tokens = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
     words = sorted({word for text in topic_texts[0] for word in text.split()})
-    vocabulary = {word: number for number, word in enumerate([*marks, *words])}
+    vocabulary = {word: number for number, word in enumerate([*special_tokens, *words])}
     tokenizer = tokenizers.BertWordPieceTokenizer(vocabulary)
     transformers.PreTrainedTokenizerFast(
         tokenizer_object=tokenizer._tokenizer,

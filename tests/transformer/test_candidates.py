@@ -1,40 +1,44 @@
-"""Candidates of a batch, against a loop over rows and nodes."""
+"""Candidates of training rows, compared with a loop over rows and nodes."""
 
 import numpy as np
 import scipy.sparse as sp
 
-from skxmr.transformer._candidates import LevelCandidates, join_parents
+from skxmr.transformer._candidates import LevelCandidates, NodesPerRow, add_positive_nodes
 
 
-def test_children_of_the_beam_and_of_what_is_right():
+def test_candidates_are_children_of_beam_nodes_and_of_positive_nodes():
     rng = np.random.default_rng(0)
     child_indptr = np.array([0, 3, 4, 9, 11], dtype=np.int64)
     parent_of = np.repeat(np.arange(4), np.diff(child_indptr))
-    right = rng.random((20, 11)) < 0.1
-    right_parents = np.zeros((20, 4), dtype=bool)
+    positive = rng.random((20, 11)) < 0.1
+    positive_parents = np.zeros((20, 4), dtype=bool)
     for node, parent in enumerate(parent_of):
-        right_parents[:, parent] |= right[:, node]
-    beam = rng.random((20, 4)) < 0.4
-    beam[3] = right_parents[3] = right[3] = False  # a row without any candidate
-    B = sp.csr_array(beam)
-    indptr, parents = join_parents((B.indptr, B.indices), sp.csr_array(right_parents))
-    candidates = LevelCandidates(indptr, parents, child_indptr, sp.csr_array(right))
-    assert not candidates.everything
+        positive_parents[:, parent] |= positive[:, node]
+    in_beam = rng.random((20, 4)) < 0.4
+    in_beam[3] = positive_parents[3] = positive[3] = False  # a row without candidates
+    B = sp.csr_array(in_beam)
+    beam = NodesPerRow(B.indptr, B.indices)
+    parents = add_positive_nodes(beam, sp.csr_array(positive_parents))
+    candidates = LevelCandidates(parents, child_indptr, sp.csr_array(positive))
+    assert not candidates.has_all_nodes
     for rows in (np.arange(20), np.array([7, 2, 19]), np.array([3])):
-        nodes, here, is_right = candidates.batch(rows)
+        nodes, is_candidate, is_positive = candidates.make_batch(rows)
         for at, row in enumerate(rows):
-            wanted = np.flatnonzero((beam | right_parents)[row][parent_of])
-            np.testing.assert_array_equal(nodes[at][here[at]], wanted)
-            np.testing.assert_array_equal(is_right[at][here[at]], right[row, wanted])
-            assert right[row].sum() == is_right[at].sum()
-            assert not nodes[at][~here[at]].any()
+            expected = np.flatnonzero((in_beam | positive_parents)[row][parent_of])
+            np.testing.assert_array_equal(nodes[at][is_candidate[at]], expected)
+            np.testing.assert_array_equal(
+                is_positive[at][is_candidate[at]], positive[row, expected]
+            )
+            assert positive[row].sum() == is_positive[at].sum()
+            assert not nodes[at][~is_candidate[at]].any()
 
 
-def test_the_root_has_all_nodes():
-    right = sp.csr_array(np.eye(4, dtype=bool))
-    root = LevelCandidates(np.arange(5), np.zeros(4, dtype=np.int32), np.array([0, 4]), right)
-    assert root.everything
-    nodes, here, is_right = root.batch(np.array([2, 1]))
+def test_candidates_of_first_level_are_all_nodes():
+    positive = sp.csr_array(np.eye(4, dtype=bool))
+    root_only = NodesPerRow(np.arange(5), np.zeros(4, dtype=np.int32))
+    candidates = LevelCandidates(root_only, np.array([0, 4]), positive)
+    assert candidates.has_all_nodes
+    nodes, is_candidate, is_positive = candidates.make_batch(np.array([2, 1]))
     np.testing.assert_array_equal(nodes, [[0, 1, 2, 3]] * 2)
-    assert here.all()
-    np.testing.assert_array_equal(is_right, right[[2, 1]].toarray())
+    assert is_candidate.all()
+    np.testing.assert_array_equal(is_positive, positive[[2, 1]].toarray())

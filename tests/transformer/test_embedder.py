@@ -1,4 +1,4 @@
-"""Embeddings of a frozen encoder."""
+"""TransformerEmbedder: embeddings of a frozen encoder."""
 
 import copy
 import pickle
@@ -17,13 +17,13 @@ from sklearn.exceptions import NotFittedError
 from sklearn.utils._param_validation import InvalidParameterError
 
 from skxmr.transformer import TransformerEmbedder, TransformerMatcher
-from skxmr.transformer._encoding import Encoder, load_encoder
+from skxmr.transformer._encoder import Encoder, load_encoder
 
 
 @pytest.fixture(autouse=True)
 def no_network(monkeypatch):
     def refuse(*args):
-        raise AssertionError("the network was touched")
+        raise AssertionError("a test used the network")
 
     monkeypatch.setattr(socket.socket, "connect", refuse)
 
@@ -33,7 +33,7 @@ def embedder(tiny_bert):
     return TransformerEmbedder(tiny_bert, device="cpu").fit(["a"])
 
 
-def test_embeddings_are_the_mean_over_the_tokens(embedder, topic_texts):
+def test_embedding_is_mean_over_tokens(embedder, topic_texts):
     texts = [*topic_texts[0], ""]
     E = embedder.transform(texts)
     assert E.shape == (len(texts), 32)
@@ -46,15 +46,15 @@ def test_embeddings_are_the_mean_over_the_tokens(embedder, topic_texts):
         np.testing.assert_allclose(E[row], mean / np.linalg.norm(mean), atol=1e-5)
 
 
-def test_raw_means_without_normalize(embedder, topic_texts):
+def test_embedding_without_normalize_is_unscaled_mean(embedder, topic_texts):
     E = embedder.transform(topic_texts[0])
-    raw = clone(embedder).set_params(normalize=False).fit_transform(topic_texts[0])
-    norms = np.linalg.norm(raw, axis=1)
+    unscaled = clone(embedder).set_params(normalize=False).fit_transform(topic_texts[0])
+    norms = np.linalg.norm(unscaled, axis=1)
     assert norms.std() > 0
-    np.testing.assert_allclose(raw / norms[:, None], E, atol=1e-6)
+    np.testing.assert_allclose(unscaled / norms[:, None], E, atol=1e-6)
 
 
-def test_rows_do_not_depend_on_their_batch(embedder, topic_texts):
+def test_embedding_does_not_depend_on_batch(embedder, topic_texts):
     texts = topic_texts[0]
     E = embedder.transform(texts)
     singly = np.vstack([embedder.transform([text]) for text in texts])
@@ -64,17 +64,18 @@ def test_rows_do_not_depend_on_their_batch(embedder, topic_texts):
     np.testing.assert_array_equal(embedder.transform(texts), E)
 
 
-def test_long_texts_are_cut_to_max_length_and_to_the_window(embedder, tiny_bert):
+def test_long_text_is_cut_to_max_length_and_to_limit_of_encoder(embedder, tiny_bert):
     words = ["wolf", "otter"] * 500
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         E = embedder.transform([" ".join(words), " ".join(words[:62])])
-    np.testing.assert_allclose(E[0], E[1], atol=1e-5)  # 62 words and the two marks of the ends
-    short = TransformerEmbedder(tiny_bert, max_length=10).fit_transform
-    np.testing.assert_allclose(*short([" ".join(words), " ".join(words[:8])]), atol=1e-5)
+    np.testing.assert_allclose(E[0], E[1], atol=1e-5)  # 62 words and 2 special tokens
+    short = TransformerEmbedder(tiny_bert, max_length=10)
+    E = short.fit_transform([" ".join(words), " ".join(words[:8])])
+    np.testing.assert_allclose(E[0], E[1], atol=1e-5)
 
 
-def test_pickle_needs_no_folder(tiny_bert, tmp_path, topic_texts):
+def test_pickle_loads_without_encoder_folder(tiny_bert, tmp_path, topic_texts):
     folder = shutil.copytree(tiny_bert, tmp_path / "model")
     embedder = TransformerEmbedder(folder).fit(["a"])
     E = embedder.transform(topic_texts[0])
@@ -83,10 +84,10 @@ def test_pickle_needs_no_folder(tiny_bert, tmp_path, topic_texts):
     loaded = pickle.loads(pickle.dumps(embedder))
     assert torch.equal(before, torch.get_rng_state())
     np.testing.assert_array_equal(loaded.transform(topic_texts[0]), E)
-    assert loaded.encoder_.window == 64
+    assert loaded.encoder_.max_tokens == 64
 
 
-def test_scikit_learn_conventions(embedder, topic_texts):
+def test_embedder_follows_scikit_learn_conventions(embedder, topic_texts):
     assert list(embedder.get_feature_names_out()[:2]) == [
         "transformerembedder0",
         "transformerembedder1",
@@ -99,23 +100,23 @@ def test_scikit_learn_conventions(embedder, topic_texts):
 
 
 @pytest.mark.parametrize("estimator", [TransformerEmbedder, TransformerMatcher])
-def test_folders_and_names_that_hold_no_model(estimator, tmp_path, tiny_bert, monkeypatch):
+def test_model_without_encoder_is_refused(estimator, tmp_path, tiny_bert, monkeypatch):
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     M = np.eye(2)
-    bare = tmp_path / "bare"
-    bare.mkdir()
-    for wrong in (str(bare), tmp_path / "missing", str(tmp_path / "missing")):
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    for wrong in (str(folder), tmp_path / "missing", str(tmp_path / "missing")):
         with pytest.raises(ValueError, match="model must be a folder"):
             estimator(wrong).fit(["a", "b"], M)
-    shutil.copy(f"{tiny_bert}/config.json", bare)
+    shutil.copy(f"{tiny_bert}/config.json", folder)
     with pytest.raises(ValueError, match="model must be a folder"):
-        estimator(bare).fit(["a", "b"], M)
-    (bare / "config.json").write_text("no json")
+        estimator(folder).fit(["a", "b"], M)
+    (folder / "config.json").write_text("no json")
     with pytest.raises(ValueError, match="model must be a folder"):
-        estimator(bare).fit(["a", "b"], M)
+        estimator(folder).fit(["a", "b"], M)
 
 
-def test_a_model_without_its_weights_is_refused_and_one_with_holes_warned_of(tiny_bert, tmp_path):
+def test_model_without_weights_is_refused_and_missing_weights_warn(tiny_bert, tmp_path):
     folder = shutil.copytree(tiny_bert, tmp_path / "model")
     encoder = load_encoder(folder)
     state = {n: t for n, t in encoder.model.state_dict().items() if "layer.1" not in n}
@@ -128,7 +129,7 @@ def test_a_model_without_its_weights_is_refused_and_one_with_holes_warned_of(tin
 
 
 @pytest.mark.parametrize(
-    ("wrong", "error", "why"),
+    ("parameters", "error", "message"),
     [
         ({"device": "abacus"}, ValueError, "device must be"),
         ({"device": 2.5}, ValueError, "device must be"),
@@ -139,25 +140,25 @@ def test_a_model_without_its_weights_is_refused_and_one_with_holes_warned_of(tin
         ({"model": None}, InvalidParameterError, "model"),
     ],
 )
-def test_parameters_out_of_range(tiny_bert, wrong, error, why):
-    with pytest.raises(error, match=why):
-        TransformerEmbedder(**{"model": tiny_bert, **wrong}).fit(["a"])
+def test_invalid_parameter_is_refused(tiny_bert, parameters, error, message):
+    with pytest.raises(error, match=message):
+        TransformerEmbedder(**{"model": tiny_bert, **parameters}).fit(["a"])
 
 
-def test_cuda_where_there_is_none(tiny_bert):
+def test_device_cuda_is_refused_without_gpu(tiny_bert):
     if torch.cuda.is_available():
-        pytest.skip("there is one")
+        pytest.skip("this machine has a GPU")
     with pytest.raises(ValueError, match="device must be"):
         TransformerEmbedder(tiny_bert, device="cuda").fit(["a"])
 
 
-def test_half_precision_is_close(embedder, topic_texts):
+def test_half_precision_is_close_to_float32(embedder, topic_texts):
     E = embedder.transform(topic_texts[0])
     half = clone(embedder).set_params(device="cpu", precision="bfloat16")
     np.testing.assert_allclose(half.fit_transform(topic_texts[0]), E, atol=0.05)
 
 
-def test_parameters_changed_after_the_fit_are_checked(embedder, topic_texts):
+def test_parameter_changed_after_fit_is_validated(embedder, topic_texts):
     changed = copy.copy(embedder).set_params(batch_size=0)
     with pytest.raises(InvalidParameterError, match="batch_size"):
         changed.transform(topic_texts[0])
@@ -167,25 +168,25 @@ def test_parameters_changed_after_the_fit_are_checked(embedder, topic_texts):
     "error",
     [torch.cuda.OutOfMemoryError("CUDA out of memory"), RuntimeError("can't allocate memory")],
 )
-def test_out_of_memory_says_what_to_lower(embedder, monkeypatch, error):
+def test_out_of_memory_error_names_batch_size_and_max_length(embedder, monkeypatch, error):
     def fail(*args):
         raise error
 
-    monkeypatch.setattr(Encoder, "pooled", fail)
-    with pytest.raises(MemoryError, match=r"lower batch_size \(now 32\) or max_length \(now 128\)"):
+    monkeypatch.setattr(Encoder, "encode", fail)
+    with pytest.raises(MemoryError, match=r"Lower batch_size \(now 32\) or max_length \(now 128\)"):
         embedder.transform(["a"])
 
 
-def test_other_errors_of_the_model_come_through(embedder, monkeypatch):
+def test_other_errors_of_encoder_are_not_changed(embedder, monkeypatch):
     def fail(*args):
-        raise RuntimeError("a bug")
+        raise RuntimeError("unrelated error")
 
-    monkeypatch.setattr(Encoder, "pooled", fail)
-    with pytest.raises(RuntimeError, match="a bug"):
+    monkeypatch.setattr(Encoder, "encode", fail)
+    with pytest.raises(RuntimeError, match="unrelated error"):
         embedder.transform(["a"])
 
 
-def test_without_torch_the_extra_is_named_and_all_else_works():
+def test_import_without_torch_names_the_extra():
     code = (
         "import sys\n"
         "class Missing:\n"
@@ -200,7 +201,7 @@ def test_without_torch_the_extra_is_named_and_all_else_works():
     assert "pip install 'skxmr[transformer]'" in done.stdout
 
 
-def test_the_package_itself_imports_no_torch():
+def test_import_of_other_packages_does_not_import_torch():
     code = "import sys, skxmr, skxmr.calibration, skxmr.metrics; print('torch' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"

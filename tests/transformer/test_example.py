@@ -1,4 +1,4 @@
-"""The example runs with any encoder, offline, and warns of nothing of ours."""
+"""The example about transformers runs offline with any encoder."""
 
 import os
 import re
@@ -11,8 +11,8 @@ import pytest
 EXAMPLE = Path(__file__).parents[2] / "examples" / "plot_transformer.py"
 
 
-@pytest.mark.skipif(not EXAMPLE.exists(), reason="the examples are not beside the tests")
-def test_transformer(tiny_bert, tmp_path):
+@pytest.mark.skipif(not EXAMPLE.exists(), reason="needs the source checkout with examples/")
+def test_example_prints_table_and_saves_figure(tiny_bert, tmp_path):
     pytest.importorskip("torch")
     figure = tmp_path / "figure.png"
     done = subprocess.run(

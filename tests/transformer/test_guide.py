@@ -1,4 +1,4 @@
-"""The guide explains every parameter of the estimators of texts."""
+"""The guide mentions every parameter of the estimators for texts."""
 
 import re
 
@@ -15,9 +15,9 @@ PAGES = {
 }
 
 
-@pytest.mark.skipif(not GUIDE.exists(), reason="no source checkout around the tests")
+@pytest.mark.skipif(not GUIDE.exists(), reason="needs the source checkout with doc/")
 @pytest.mark.parametrize("estimator", PAGES)
-def test_every_parameter_is_explained(estimator):
+def test_guide_mentions_every_parameter(estimator):
     code = " ".join(re.findall(r"`[^`\n]+`", (GUIDE / PAGES[estimator]).read_text()))
     names = estimator._parameter_constraints
     assert not [name for name in names if not re.search(rf"\b{name}\b", code)]

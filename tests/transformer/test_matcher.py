@@ -1,4 +1,4 @@
-"""The fine-tuned matcher on a tiny encoder."""
+"""TransformerMatcher: fine-tuning of a tiny encoder."""
 
 import pickle
 import shutil
@@ -16,8 +16,8 @@ from sklearn.utils._param_validation import InvalidParameterError
 from skxmr import LabelHierarchy
 from skxmr.metrics import precision_at_k
 from skxmr.transformer import TransformerEmbedder, TransformerMatcher
-from skxmr.transformer._encoding import Encoder
-from skxmr.transformer._level_training import LevelTraining
+from skxmr.transformer._encoder import Encoder
+from skxmr.transformer._level_training import LevelTrainer
 
 HIERARCHY = LabelHierarchy.from_parents([[0] * 4, np.arange(16) % 4])
 
@@ -25,7 +25,7 @@ HIERARCHY = LabelHierarchy.from_parents([[0] * 4, np.arange(16) % 4])
 @pytest.fixture(autouse=True)
 def no_network(monkeypatch):
     def refuse(*args):
-        raise AssertionError("the network was touched")
+        raise AssertionError("a test used the network")
 
     monkeypatch.setattr(socket.socket, "connect", refuse)
 
@@ -57,13 +57,13 @@ def fitted(tiny_bert, topic_texts):
     ).fit(*topic_texts)
 
 
-def equal(a, b):
+def are_equal(a, b):
     return (a != b).nnz == 0
 
 
 @pytest.mark.parametrize("loss", ["squared_hinge", "log_loss"])
 @pytest.mark.parametrize("hierarchy", [HIERARCHY, None])
-def test_it_learns_64_rows_by_heart(matcher, topic_texts, loss, hierarchy):
+def test_fit_learns_all_training_rows(matcher, topic_texts, loss, hierarchy):
     texts, M = topic_texts
     matcher.set_params(hierarchy=hierarchy, loss=loss, n_epochs=15, gradient_accumulation_steps=2)
     P = matcher.fit(texts, M).predict_proba(texts)
@@ -71,8 +71,8 @@ def test_it_learns_64_rows_by_heart(matcher, topic_texts, loss, hierarchy):
     assert matcher.n_iter_ == 15 * 4 * matcher.hierarchy_.n_levels
 
 
-def test_training_moves_encoder_and_heads_toward_the_targets(tiny_bert, topic_texts):
-    # Rows of random vectors apart from a word: only a trained encoder makes that word count.
+def test_training_improves_scores_of_positive_clusters(tiny_bert, topic_texts):
+    # All words but one per text are random, so the encoder has to learn which word matters.
     texts, M = topic_texts
     options = {"hierarchy": HIERARCHY, "random_state": 0, "batch_size": 8, "learning_rate": 1e-3}
     frozen = TransformerMatcher(tiny_bert, n_epochs=0, **options).fit(texts, M)
@@ -87,20 +87,20 @@ def test_training_moves_encoder_and_heads_toward_the_targets(tiny_bert, topic_te
     )
 
 
-def test_the_beam_agrees_with_dense_scores(fitted, topic_texts):
+def test_beam_search_returns_scores_of_all_clusters_and_best(fitted, topic_texts):
     texts = topic_texts[0]
     E = fitted.transform(texts)
     dense = np.ones((64, 1))
     for weights, bias, indptr in zip(
         fitted.heads_.weights, fitted.heads_.intercepts, HIERARCHY.child_indptrs, strict=True
     ):
-        own = np.exp(-(np.maximum(0, 1 - (E @ weights.T + bias)) ** 3))
-        dense = np.repeat(dense, np.diff(indptr), axis=1) * own
+        own_scores = np.exp(-(np.maximum(0, 1 - (E @ weights.T + bias)) ** 3))
+        dense = np.repeat(dense, np.diff(indptr), axis=1) * own_scores
     by_column = np.empty_like(dense)
     by_column[:, HIERARCHY.label_order] = dense
-    whole = clone(fitted)
-    whole.__dict__.update(fitted.__dict__, beam_width=16)
-    np.testing.assert_allclose(whole.predict_proba(texts).toarray(), by_column, rtol=1e-3)
+    wide = clone(fitted)
+    wide.__dict__.update(fitted.__dict__, beam_width=16)
+    np.testing.assert_allclose(wide.predict_proba(texts).toarray(), by_column, rtol=1e-3)
     P = fitted.heads_.predict_proba(E, 3)
     assert P.has_sorted_indices
     assert set(np.diff(P.indptr)) == {3}
@@ -108,78 +108,78 @@ def test_the_beam_agrees_with_dense_scores(fitted, topic_texts):
     np.testing.assert_allclose(P.data, by_column[rows, P.indices], rtol=1e-3)
 
 
-def test_pickle_needs_no_folder(matcher, tiny_bert, tmp_path, topic_texts):
+def test_pickle_loads_without_encoder_folder(matcher, tiny_bert, tmp_path, topic_texts):
     texts, M = topic_texts
     folder = shutil.copytree(tiny_bert, tmp_path / "model")
     matcher.set_params(model=folder).fit(texts, M)
     shutil.rmtree(folder)
     loaded = pickle.loads(pickle.dumps(matcher))
-    assert equal(loaded.predict_proba(texts), matcher.predict_proba(texts))
+    assert are_equal(loaded.predict_proba(texts), matcher.predict_proba(texts))
     np.testing.assert_array_equal(loaded.transform(texts), matcher.transform(texts))
 
 
-def test_same_seed_same_model_and_the_callers_random_numbers_stay(matcher, topic_texts):
+def test_fit_is_reproducible_and_restores_random_state_of_torch(matcher, topic_texts):
     texts, M = topic_texts
     torch.manual_seed(5)
     before = torch.get_rng_state()
     first = matcher.fit(texts, M).predict_proba(texts)
     assert torch.equal(before, torch.get_rng_state())
     torch.manual_seed(6)
-    assert equal(clone(matcher).fit(texts, M).predict_proba(texts), first)
+    assert are_equal(clone(matcher).fit(texts, M).predict_proba(texts), first)
     other = clone(matcher).set_params(random_state=1).fit(texts, M)
-    assert not equal(other.predict_proba(texts), first)
+    assert not are_equal(other.predict_proba(texts), first)
 
 
-def test_fits_in_threads_are_the_same_as_alone(matcher, topic_texts):
+def test_fit_in_threads_gives_same_model(matcher, topic_texts):
     texts, M = topic_texts
     alone = clone(matcher).fit(texts, M).predict_proba(texts)
     with ThreadPoolExecutor(2) as pool:
         for fitted in pool.map(lambda _: clone(matcher).fit(texts, M), range(2)):
-            assert equal(fitted.predict_proba(texts), alone)
+            assert are_equal(fitted.predict_proba(texts), alone)
 
 
-class Stopped(Exception):
+class Interrupted(Exception):
     pass
 
 
 @pytest.mark.parametrize("validation_fraction", [0.0, 0.25])
-def test_a_fit_goes_on_where_it_was_stopped(
+def test_interrupted_fit_resumes_with_identical_result(
     matcher, tmp_path, topic_texts, monkeypatch, validation_fraction
 ):
     texts, M = topic_texts
     matcher.set_params(validation_fraction=validation_fraction)
-    whole = clone(matcher).fit(texts, M)
+    uninterrupted = clone(matcher).fit(texts, M)
     matcher.set_params(checkpoint_dir=tmp_path / "new" / "folder")
-    real = LevelTraining._train_epoch
-    for n_epochs in (0, 1, 1, 2):  # an epoch of the first level, one of each, the last
-        left = [n_epochs]
+    train_epoch = LevelTrainer._train_epoch
+    for n_epochs in (0, 1, 1, 2):  # epochs before each interruption; 4 in all
+        n_left = [n_epochs]
 
-        def stop_after(training, left=left):
-            if left[0] == 0:
-                raise Stopped
-            left[0] -= 1
-            real(training)
+        def interrupt_after(trainer, n_left=n_left):
+            if n_left[0] == 0:
+                raise Interrupted
+            n_left[0] -= 1
+            train_epoch(trainer)
 
-        monkeypatch.setattr(LevelTraining, "_train_epoch", stop_after)
+        monkeypatch.setattr(LevelTrainer, "_train_epoch", interrupt_after)
         try:
             matcher.fit(texts, M)
-        except Stopped:
+        except Interrupted:
             continue
     monkeypatch.undo()
     matcher.fit(texts, M)
-    assert matcher.n_iter_ == whole.n_iter_
-    assert equal(matcher.predict_proba(texts), whole.predict_proba(texts))
+    assert matcher.n_iter_ == uninterrupted.n_iter_
+    assert are_equal(matcher.predict_proba(texts), uninterrupted.predict_proba(texts))
     assert [path.name for path in (tmp_path / "new" / "folder").iterdir()] == ["matcher.pt"]
 
-    def train_again(training):
-        raise AssertionError("a finished fit trains no more")
+    def train_again(trainer):
+        raise AssertionError("a finished fit must not train again")
 
-    monkeypatch.setattr(LevelTraining, "_train_epoch", train_again)
+    monkeypatch.setattr(LevelTrainer, "_train_epoch", train_again)
     again = clone(matcher).fit(texts, M)
-    assert equal(again.predict_proba(texts), whole.predict_proba(texts))
+    assert are_equal(again.predict_proba(texts), uninterrupted.predict_proba(texts))
 
 
-def test_the_checkpoint_of_another_fit_is_refused(matcher, tmp_path, topic_texts):
+def test_checkpoint_of_another_fit_is_refused(matcher, tmp_path, topic_texts):
     texts, M = topic_texts
     matcher.set_params(checkpoint_dir=tmp_path, n_epochs=(0, 1)).fit(texts, M)
     with pytest.raises(ValueError, match="checkpoint of another fit"):
@@ -188,16 +188,16 @@ def test_the_checkpoint_of_another_fit_is_refused(matcher, tmp_path, topic_texts
         clone(matcher).fit([*texts[1:], "other"], M)
     with pytest.raises(ValueError, match="checkpoint of another fit"):
         clone(matcher).fit(texts, M[::-1])
-    with pytest.raises(ValueError, match="needs a random_state"):
+    with pytest.raises(ValueError, match="random_state must not be None"):
         clone(matcher).set_params(random_state=None).fit(texts, M)
     (tmp_path / "matcher.pt").write_bytes(pickle.dumps({"fingerprint": 1}))
-    with pytest.raises(ValueError, match="no checkpoint"):
+    with pytest.raises(ValueError, match="is not a checkpoint"):
         matcher.fit(texts, M)
 
 
-def test_held_out_rows_keep_the_best_state(matcher, topic_texts, monkeypatch, capsys):
+def test_validation_rows_restore_best_state(matcher, topic_texts, monkeypatch, capsys):
     texts, M = topic_texts
-    # Steps this large ruin the encoder: the untrained state is the best.
+    # This learning rate destroys the encoder, so the best state is the one before training.
     matcher.set_params(
         validation_fraction=0.25, learning_rate=10.0, n_epochs=(0, 9), patience=2, verbose=1
     ).fit(texts, M)
@@ -206,26 +206,26 @@ def test_held_out_rows_keep_the_best_state(matcher, topic_texts, monkeypatch, ca
     np.testing.assert_allclose(matcher.transform(texts), plain, atol=1e-6)
     printed = capsys.readouterr().out
     assert "level 2 of 2: 16 nodes, 2 epochs, 12 steps" in printed
-    assert "16 held-out rows" in printed
+    assert "16 validation rows" in printed
 
 
-def test_rows_and_clusters_of_any_kind(matcher, topic_texts):
+def test_fit_accepts_rows_and_clusters_without_positives(matcher, topic_texts):
     texts, M = topic_texts
     M = M.tolil()
-    M[5] = 0  # no cluster
-    M[6] = 1  # all
-    M[:, 3] = 0  # a cluster without a row
+    M[5] = 0  # row without a cluster
+    M[6] = 1  # row with all clusters
+    M[:, 3] = 0  # cluster without a row
     dense = M.toarray()
     matcher.set_params(n_epochs=1, max_steps=[3, 2])
     P = matcher.fit(texts, sp.csc_array(M)).predict_proba(texts)
     assert matcher.n_iter_ == 5
     again = clone(matcher).fit(np.array(texts), dense).predict_proba(texts)
-    assert equal(P, again)
+    assert are_equal(P, again)
     assert P.data.max() <= 1
-    assert matcher.predict_proba(["", "unheard of"]).shape == (2, 16)
+    assert matcher.predict_proba(["", "unknown words"]).shape == (2, 16)
 
 
-def test_scikit_learn_conventions(matcher, fitted, topic_texts):
+def test_matcher_follows_scikit_learn_conventions(matcher, fitted, topic_texts):
     texts = topic_texts[0]
     assert matcher.get_params()["beam_width"] == 2
     with pytest.raises(NotFittedError):
@@ -238,16 +238,16 @@ def test_scikit_learn_conventions(matcher, fitted, topic_texts):
     assert "TransformerMatcher(" in repr(fitted)
 
 
-def test_fit_transform_embeds_the_training_rows_no_second_time(matcher, topic_texts, monkeypatch):
+def test_fit_transform_does_not_embed_training_rows_again(matcher, topic_texts, monkeypatch):
     texts, M = topic_texts
     calls = []
-    real = Encoder.embed
+    embed = Encoder.embed
 
-    def counting(*args, **kwargs):
+    def count_calls(*args, **kwargs):
         calls.append(1)
-        return real(*args, **kwargs)
+        return embed(*args, **kwargs)
 
-    monkeypatch.setattr(Encoder, "embed", counting)
+    monkeypatch.setattr(Encoder, "embed", count_calls)
     E = clone(matcher).fit_transform(texts, M)
     n_calls = len(calls)
     fitted = matcher.fit(texts, M)
@@ -255,64 +255,64 @@ def test_fit_transform_embeds_the_training_rows_no_second_time(matcher, topic_te
     np.testing.assert_array_equal(E, fitted.transform(texts))
 
 
-def test_data_frames_out_leave_the_scores_as_they_are(fitted, topic_texts):
+def test_set_output_changes_transform_but_not_predict_proba(fitted, topic_texts):
     pytest.importorskip("pandas")
     texts = topic_texts[0]
     before = fitted.predict_proba(texts)
     framed = pickle.loads(pickle.dumps(fitted)).set_output(transform="pandas")
     assert list(framed.transform(texts).columns) == list(fitted.get_feature_names_out())
-    assert equal(framed.predict_proba(texts), before)
+    assert are_equal(framed.predict_proba(texts), before)
 
 
-@pytest.mark.parametrize("wrong", [{"beam_width": 0}, {"batch_size": 0}], ids=str)
-def test_parameters_changed_after_the_fit_are_checked(fitted, topic_texts, wrong):
-    twin = pickle.loads(pickle.dumps(fitted)).set_params(**wrong)
-    with pytest.raises(InvalidParameterError, match=next(iter(wrong))):
+@pytest.mark.parametrize("parameters", [{"beam_width": 0}, {"batch_size": 0}], ids=str)
+def test_parameter_changed_after_fit_is_validated(fitted, topic_texts, parameters):
+    twin = pickle.loads(pickle.dumps(fitted)).set_params(**parameters)
+    with pytest.raises(InvalidParameterError, match=next(iter(parameters))):
         twin.predict_proba(topic_texts[0])
 
 
-def test_a_checkpoint_that_cannot_be_written_is_found_before_work(
+def test_checkpoint_dir_that_cannot_be_created_is_refused_before_training(
     matcher, tmp_path, topic_texts, monkeypatch
 ):
-    (tmp_path / "file").write_text("in the way")
+    (tmp_path / "file").write_text("not a folder")
     matcher.set_params(checkpoint_dir=tmp_path / "file")
     monkeypatch.setattr(Encoder, "embed", None)
-    with pytest.raises(ValueError, match="checkpoint_dir=.*must be a folder"):
+    with pytest.raises(ValueError, match="checkpoint_dir must be a folder"):
         matcher.fit(*topic_texts)
 
 
 @pytest.mark.parametrize(
-    ("wrong", "error", "why"),
+    ("parameters", "error", "message"),
     [
         ({"hierarchy": LabelHierarchy.from_parents([[0, 0]])}, ValueError, "over the 16 columns"),
         ({"n_epochs": -1}, InvalidParameterError, "n_epochs"),
-        ({"n_epochs": [1, 0.5]}, ValueError, "n_epochs must be made of whole numbers"),
-        ({"n_epochs": []}, ValueError, "n_epochs must be made of whole numbers"),
-        ({"max_steps": [0]}, ValueError, "max_steps must be made of whole numbers"),
+        ({"n_epochs": [1, 0.5]}, ValueError, "n_epochs must be an integer or"),
+        ({"n_epochs": []}, ValueError, "n_epochs must be an integer or"),
+        ({"max_steps": [0]}, ValueError, "max_steps must be an integer or"),
         ({"loss": "hinge"}, InvalidParameterError, "loss"),
         ({"validation_fraction": 1.0}, InvalidParameterError, "validation_fraction"),
-        ({"validation_fraction": 0.001}, ValueError, "of 64 rows is none"),
+        ({"validation_fraction": 0.001}, ValueError, "validation_fraction must be 0 or"),
         ({"precision": "float16"}, ValueError, "needs a CUDA device"),
     ],
 )
-def test_parameters_out_of_range(matcher, topic_texts, wrong, error, why):
-    with pytest.raises(error, match=why):
-        matcher.set_params(**wrong).fit(*topic_texts)
+def test_invalid_parameter_is_refused(matcher, topic_texts, parameters, error, message):
+    with pytest.raises(error, match=message):
+        matcher.set_params(**parameters).fit(*topic_texts)
 
 
-def test_data_that_does_not_fit(matcher, fitted, topic_texts):
+def test_invalid_data_is_refused(matcher, fitted, topic_texts):
     texts, M = topic_texts
     with pytest.raises(ValueError, match="inconsistent numbers"):
         matcher.fit(texts[1:], M)
-    with pytest.raises(ValueError, match=r"texts\[1\] is None"):
+    with pytest.raises(ValueError, match=r"texts\[1\] = None"):
         matcher.fit([texts[0], None, *texts[2:]], M)
-    with pytest.raises(ValueError, match="indicator of 0 and 1"):
+    with pytest.raises(ValueError, match="M must be .*2"):
         matcher.fit(texts, M * 2)
-    with pytest.raises(ValueError, match="lone str"):
+    with pytest.raises(ValueError, match="single str"):
         fitted.predict_proba("a text")
 
 
-def test_out_of_memory_says_what_to_lower_and_loses_nothing(fitted, topic_texts, monkeypatch):
+def test_out_of_memory_error_keeps_previous_fit(fitted, topic_texts, monkeypatch):
     texts = topic_texts[0]
     before = fitted.predict_proba(texts)
     twin = pickle.loads(pickle.dumps(fitted))
@@ -321,17 +321,17 @@ def test_out_of_memory_says_what_to_lower_and_loses_nothing(fitted, topic_texts,
         raise torch.cuda.OutOfMemoryError("CUDA out of memory")
 
     with monkeypatch.context() as patch:
-        patch.setattr(LevelTraining, "_losses", fail)
-        with pytest.raises(MemoryError, match=r"training: lower batch_size \(now 8\)"):
+        patch.setattr(LevelTrainer, "_sum_losses", fail)
+        with pytest.raises(MemoryError, match=r"training. Lower batch_size \(now 8\)"):
             twin.fit(*topic_texts)
-        patch.setattr(Encoder, "pooled", fail)
-        with pytest.raises(MemoryError, match="lower batch_size"):
+        patch.setattr(Encoder, "encode", fail)
+        with pytest.raises(MemoryError, match="Lower batch_size"):
             twin.predict_proba(texts)
-    assert equal(twin.predict_proba(texts), before)
+    assert are_equal(twin.predict_proba(texts), before)
 
 
-def test_a_loss_that_is_no_number_says_what_to_lower(matcher, topic_texts, monkeypatch):
-    real = LevelTraining._losses
-    monkeypatch.setattr(LevelTraining, "_losses", lambda *args: real(*args) * np.nan)
-    with pytest.raises(FloatingPointError, match="lower learning_rate"):
+def test_nan_loss_error_names_learning_rate(matcher, topic_texts, monkeypatch):
+    sum_losses = LevelTrainer._sum_losses
+    monkeypatch.setattr(LevelTrainer, "_sum_losses", lambda *args: sum_losses(*args) * np.nan)
+    with pytest.raises(FloatingPointError, match="Lower learning_rate"):
         matcher.fit(*topic_texts)

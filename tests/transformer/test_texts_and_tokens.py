@@ -1,11 +1,11 @@
-"""What is refused of texts, and how they become batches."""
+"""Validation of texts, padding and batches."""
 
 import numpy as np
 import pandas as pd
 import pytest
 
 from skxmr.transformer._texts import check_texts
-from skxmr.transformer._tokens import TokenRows, batches_by_length, shuffled_batches
+from skxmr.transformer._tokens import TokenizedTexts, batches_by_length, shuffled_batches
 
 
 @pytest.mark.parametrize(
@@ -19,62 +19,62 @@ from skxmr.transformer._tokens import TokenRows, batches_by_length, shuffled_bat
         pd.Series(["a", ""], dtype="string"),
     ],
 )
-def test_sequences_of_strings(texts):
+def test_check_texts_accepts_sequences_of_strings(texts):
     rows = check_texts(texts)
     assert rows == ["a", ""]
     assert {type(row) for row in rows} == {str}
 
 
-@pytest.mark.parametrize("wrong", [None, b"a", 3, 2.5, float("nan"), pd.NA, ["a"]], ids=repr)
-def test_anything_else_is_named(wrong):
-    with pytest.raises(ValueError, match=r"queries\[1\] is .*" + type(wrong).__name__):
-        check_texts(["a", wrong], "queries")
+@pytest.mark.parametrize("value", [None, b"a", 3, 2.5, float("nan"), pd.NA, ["a"]], ids=repr)
+def test_check_texts_names_element_that_is_no_string(value):
+    with pytest.raises(ValueError, match=r"queries\[1\] = .*" + type(value).__name__):
+        check_texts(["a", value], "queries")
 
 
 @pytest.mark.parametrize(
-    ("texts", "why"),
+    ("texts", "message"),
     [
-        ("a text", "lone str"),
-        (b"bytes", "lone bytes"),
+        ("a text", "single str"),
+        (b"bytes", "single bytes"),
         (np.array([["a"], ["b"]]), "1-D"),
         (np.array("a"), "1-D"),
         (pd.DataFrame({"text": ["a"]}), "1-D"),
         (3, "sequence of strings"),
         ([], "at least 1"),
-        ({"a", "b"}, "no order"),
-        ({"a": 1}, "no order"),
-        (["a", "b \ud800"], r"texts\[1\] has half of a surrogate pair at place 2"),
+        ({"a", "b"}, "no row order"),
+        ({"a": 1}, "no row order"),
+        (["a", "b \ud800"], r"texts\[1\] with an unpaired surrogate at position 2"),
     ],
 )
-def test_what_is_no_column_of_strings(texts, why):
-    with pytest.raises(ValueError, match=why):
+def test_check_texts_refuses_other_types(texts, message):
+    with pytest.raises(ValueError, match=message):
         check_texts(texts)
 
 
-def ragged(lengths):
+def random_tokens(lengths):
     rng = np.random.default_rng(0)
     rows = [rng.integers(1, 99, n).astype(np.int32) for n in lengths]
-    return TokenRows(np.concatenate([[0], np.cumsum(lengths)]), np.concatenate(rows)), rows
+    return TokenizedTexts(np.concatenate([[0], np.cumsum(lengths)]), np.concatenate(rows)), rows
 
 
-def test_padding():
-    tokens, rows = ragged([3, 1, 5, 2])
-    ids, mask = tokens.padded(np.array([3, 0]), 77)
+def test_pad_fills_rows_to_longest():
+    tokens, rows = random_tokens([3, 1, 5, 2])
+    ids, mask = tokens.pad(np.array([3, 0]), 77)
     assert ids.shape == mask.shape == (2, 3)
     np.testing.assert_array_equal(ids[0], [*rows[3], 77])
     np.testing.assert_array_equal(ids[1], rows[0])
     np.testing.assert_array_equal(mask, [[1, 1, 0], [1, 1, 1]])
 
 
-def test_batches_have_every_row_once_and_little_padding():
+def test_batches_contain_every_row_once_with_little_padding():
     rng = np.random.default_rng(0)
     lengths = rng.integers(1, 50, 1003)
     rows = np.flatnonzero(rng.random(1003) < 0.9)
     batches = shuffled_batches(rows, lengths, 8, np.random.default_rng(1))
     np.testing.assert_array_equal(np.sort(np.concatenate(batches)), rows)
     assert max(map(len, batches)) == 8
-    padded = sum(len(batch) * lengths[batch].max() for batch in batches)
-    assert padded < 1.1 * lengths[rows].sum()
+    n_padded = sum(len(batch) * lengths[batch].max() for batch in batches)
+    assert n_padded < 1.1 * lengths[rows].sum()
     means = [lengths[batch].mean() for batch in batches]
     assert means != sorted(means)
     again = shuffled_batches(rows, lengths, 8, np.random.default_rng(1))

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from helpers.reference import all_scores, beam_search, dense_weights
 from skxmr import LabelHierarchy, XRLinearClassifier
+from skxmr._core.rows import as_rows
 from skxmr._core.score_rule import Scoring
-from skxmr._core.validation import as_row_arrays
 from skxmr._linear import LevelModel
 from skxmr._linear.chunk import pack_features
 
@@ -158,7 +158,7 @@ def test_expand_scores_the_children_of_given_parents(case, keep, best_first):
         [parent_scores[row, here] for row, here in enumerate(chosen)] or [[]]
     ).astype(np.float32)
     beam = (parents.indptr.astype(np.int64), parents.indices.astype(np.int32), scores)
-    indptr, ids, values = level.expand(as_row_arrays(X), beam, keep, L3_HINGE, best_first)
+    indptr, ids, values = level.expand(as_rows(X), beam, keep, L3_HINGE, best_first)
     W, intercepts = dense_weights(level)
     child_indptr, names = level.arrays["child_indptr"], level.arrays["child_ids"]
     assert indptr[0] == 0
@@ -179,7 +179,7 @@ def test_expand_scores_the_children_of_given_parents(case, keep, best_first):
         order = np.lexsort((ids[here], -values[here])) if best_first else np.argsort(ids[here])
         np.testing.assert_array_equal(order, np.arange(len(best)))
         one = level.expand_row(
-            as_row_arrays(X[[row]])[1:3],
+            as_rows(X[[row]])[1:3],
             tuple(part[beam[0][row] : beam[0][row + 1]] for part in beam[1:]),
             keep,
             L3_HINGE,

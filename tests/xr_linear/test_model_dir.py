@@ -23,7 +23,7 @@ from helpers import quick
 from skxmr import HierarchicalLabelTree, XRLinearClassifier, load_model
 from skxmr._linear import FolderStore, level_model
 from skxmr.datasets import make_extreme_multilabel
-from skxmr.xr_linear._checkpoint import UnfinishedFit
+from skxmr.xr_linear._checkpoint import FitCheckpoint
 
 SIZES = {"n_samples": 1500, "n_features": 800, "n_labels": 900}
 
@@ -43,8 +43,8 @@ def content(folder):
     return {file.name: file.read_bytes() for file in Path(folder).iterdir()}
 
 
-def unfinished(model_dir):
-    return Path(f"{model_dir}.unfinished")
+def checkpoint(model_dir):
+    return Path(f"{model_dir}.checkpoint")
 
 
 def assert_same_models(first, second):
@@ -67,11 +67,10 @@ def assert_same_models(first, second):
             {"max_leaf_size": 100},
             {"negatives": "tfn+man", "beam_width": 3},
             {"branching_factor": 30, "max_leaf_size": 20, "n_trees": 2},
-            {"weight_dtype": "int8", "max_leaf_size": 100, "max_weights_per_label": 5},
+            {"weight_dtype": "int8", "max_leaf_size": 100},
             {},
             {"max_leaf_size": 900},
-            {"max_weights_per_label": 5},
-            {"weight_dtype": "float16", "max_weights_per_label": 5},
+            {"weight_dtype": "float16"},
             {"weight_dtype": "int8"},
             {"relevance_norm": None, "loss": "log_loss"},
         ],
@@ -93,7 +92,7 @@ def test_the_model_of_a_fit_in_memory(params, data, tmp_path):
 
 def test_large_levels_have_no_dense_vectors(data, tmp_path, monkeypatch):
     X, Y = data
-    monkeypatch.setattr(level_model, "MOST_DENSE", 3000)
+    monkeypatch.setattr(level_model, "MAX_DENSE_VECTORS", 3000)
     wanted = classifier(None).fit(X, Y)
     assert {"table" in level.tables for level in wanted._model.levels} == {True, False}
     assert_same_models(classifier(tmp_path / "model").fit(X, Y), wanted)
@@ -165,11 +164,11 @@ def test_a_fit_that_was_killed_goes_on(random_state, data, tmp_path):
     # The trees, then blocks of levels.
     for n_files in (0, 1, 15, 40, 70):
         process = run(model_dir, random_state=random_state)
-        assert kill_after(process, unfinished(model_dir), n_files)
+        assert kill_after(process, checkpoint(model_dir), n_files)
         assert not model_dir.exists()
-    assert len(list(unfinished(model_dir).rglob("*.npz"))) >= 70
+    assert len(list(checkpoint(model_dir).rglob("*.npz"))) >= 70
     # While levels are joined; it may be done before it is killed.
-    kill_after(run(model_dir, random_state=random_state), unfinished(model_dir), 96)
+    kill_after(run(model_dir, random_state=random_state), checkpoint(model_dir), 96)
     model = classifier(model_dir, random_state=random_state, n_jobs=2).fit(X, Y)
     killed = content(model_dir)
     if random_state is None:
@@ -201,17 +200,17 @@ def test_what_is_finished_is_not_done_again(data, tmp_path, monkeypatch):
     X, Y = data
     model_dir = tmp_path / "model"
     interrupt_after(60, classifier(model_dir), X, Y, monkeypatch)
-    finished = {f.name for f in unfinished(model_dir).rglob("level-*.npz")}
+    finished = {f.name for f in checkpoint(model_dir).rglob("level-*.npz")}
     kept = []
     keep = FolderStore.keep
 
-    def spy(self, level, block, solved):
-        file = keep(self, level, block, solved)
+    def spy(self, block, arrays):
+        file = keep(self, block, arrays)
         kept.append(file.name)
         return file
 
     monkeypatch.setattr(FolderStore, "keep", spy)
-    monkeypatch.setattr("skxmr.xr_linear._training.index_labels", None)
+    monkeypatch.setattr("skxmr.xr_linear._training.build_hierarchies", None)
     classifier(model_dir).fit(X, Y)
     assert len(finished) == 60
     assert kept
@@ -222,16 +221,16 @@ def test_another_fit_is_refused(data, tmp_path, monkeypatch):
     X, Y = data
     model_dir = tmp_path / "model"
     interrupt_after(10, classifier(model_dir), X, Y, monkeypatch)
-    before = {f: f.read_bytes() for f in unfinished(model_dir).rglob("*") if f.is_file()}
+    before = {f: f.read_bytes() for f in checkpoint(model_dir).rglob("*") if f.is_file()}
     for params in ({"C": 2.0}, {"random_state": 1}, {"branching_factor": 3}):
-        with pytest.raises(ValueError, match="finished part of another fit"):
+        with pytest.raises(ValueError, match="checkpoint of another fit"):
             classifier(model_dir, **params).fit(X, Y)
-    with pytest.raises(ValueError, match="finished part of another fit"):
+    with pytest.raises(ValueError, match="checkpoint of another fit"):
         classifier(model_dir).fit(X[1:], Y[1:])
-    assert before == {f: f.read_bytes() for f in unfinished(model_dir).rglob("*") if f.is_file()}
+    assert before == {f: f.read_bytes() for f in checkpoint(model_dir).rglob("*") if f.is_file()}
     # A label more, of no row, changes no entry.
     wider = sp.csr_array((Y.data, Y.indices, Y.indptr), shape=(Y.shape[0], Y.shape[1] + 1))
-    with pytest.raises(ValueError, match="finished part of another fit"):
+    with pytest.raises(ValueError, match="checkpoint of another fit"):
         classifier(model_dir).fit(X, wider)
     # What acts at prediction alone may be another.
     classifier(model_dir, beam_width=3, n_jobs=2).fit(X, Y)
@@ -241,7 +240,7 @@ def test_a_damaged_block(data, tmp_path, monkeypatch):
     X, Y = data
     model_dir = tmp_path / "model"
     interrupt_after(50, classifier(model_dir), X, Y, monkeypatch)
-    block = max(unfinished(model_dir).rglob("level-*.npz"), key=lambda f: f.stat().st_size)
+    block = max(checkpoint(model_dir).rglob("level-*.npz"), key=lambda f: f.stat().st_size)
     whole = block.read_bytes()
     for damaged in (whole[:-100], whole[:600] + bytes([whole[600] ^ 1]) + whole[601:], b""):
         block.write_bytes(damaged)
@@ -253,11 +252,11 @@ def test_a_damaged_block(data, tmp_path, monkeypatch):
 
 def test_damaged_trees(data, tmp_path, monkeypatch):
     X, Y = data
-    monkeypatch.setattr(UnfinishedFit, "finish", refuse)
+    monkeypatch.setattr(FitCheckpoint, "finish", refuse)
     with pytest.raises(OSError, match="disk is full"):
         classifier(tmp_path / "model").fit(X, Y)
     monkeypatch.undo()
-    trees = unfinished(tmp_path / "model") / "trees.npz"
+    trees = checkpoint(tmp_path / "model") / "trees.npz"
     whole = trees.read_bytes()
     for damaged in (whole[:-100], whole[:600] + bytes([whole[600] ^ 1]) + whole[601:], b""):
         trees.write_bytes(damaged)
@@ -275,7 +274,7 @@ def test_an_instance_of_random_numbers_moves_on_when_the_fit_has_ended(data, tmp
     X, Y = data
     wanted = classifier(None, random_state=np.random.RandomState(0)).fit(X, Y)
     model = classifier(tmp_path / "model", random_state=np.random.RandomState(0))
-    monkeypatch.setattr(UnfinishedFit, "finish", refuse)
+    monkeypatch.setattr(FitCheckpoint, "finish", refuse)
     with pytest.raises(OSError, match="disk is full"):
         model.fit(X, Y)
     monkeypatch.undo()
@@ -294,10 +293,10 @@ def test_a_damaged_level(name, data, tmp_path, monkeypatch):
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr("skxmr.xr_linear._checkpoint.UnfinishedFit.finish", stop)
+        patch.setattr("skxmr.xr_linear._checkpoint.FitCheckpoint.finish", stop)
         with pytest.raises(KeyboardInterrupt):
             classifier(model_dir).fit(X, Y)
-    folder = unfinished(model_dir) / "tree-1" / "level-1"
+    folder = checkpoint(model_dir) / "tree-1" / "level-1"
     array = folder / f"{name}.npy"
     whole = array.read_bytes()
     for damaged in (whole[:-3], whole[:-3] + bytes([whole[-3] ^ 1]) + whole[-2:], b""):
@@ -319,9 +318,9 @@ def test_a_full_disk(limit, data, tmp_path):
     assert process.returncode == 1
     assert "OSError: [Errno 27] File too large" in message
     if limit > 1000:
-        assert "what was finished is kept in" in message
-        assert len(list(unfinished(model_dir).rglob("level-*"))) >= 1
-    assert not list(unfinished(model_dir).rglob("*.part"))
+        assert "the finished part of the fit is kept in" in message
+        assert len(list(checkpoint(model_dir).rglob("level-*"))) >= 1
+    assert not list(checkpoint(model_dir).rglob("*.part"))
     assert not model_dir.exists()
     assert_same_models(classifier(model_dir).fit(X, Y), classifier(None).fit(X, Y))
 
@@ -336,9 +335,13 @@ def test_errors_come_before_any_work(data, tmp_path):
         ({"model_dir": tmp_path / "file"}, FileExistsError, "is a file"),
         ({"model_dir": tmp_path / "foreign"}, FileExistsError, "not a model to be replaced"),
         ({"model_dir": 3}, ValueError, "'model_dir' parameter"),
-        ({"matcher": LogisticRegression()}, ValueError, "cannot stand beside matcher="),
-        ({"ranker": BernoulliNB()}, ValueError, "cannot stand beside ranker="),
-        ({"memory": str(tmp_path / "cache")}, ValueError, "cannot stand beside memory="),
+        ({"matcher": LogisticRegression()}, ValueError, "matcher must be None if"),
+        ({"ranker": BernoulliNB()}, ValueError, "ranker must be None if"),
+        (
+            {"memory": str(tmp_path / "cache")},
+            ValueError,
+            "memory must be None if model_dir is set",
+        ),
         (
             {"label_tree": HierarchicalLabelTree(clustering=MiniBatchKMeans())},
             TypeError,
@@ -351,7 +354,7 @@ def test_errors_come_before_any_work(data, tmp_path):
         with pytest.raises(error, match=match):
             model.fit(X, Y)
         assert not hasattr(model, "classes_")
-    with pytest.raises(TypeError, match="no subclasses; got OwnClassifier"):
+    with pytest.raises(TypeError, match="must be None for subclasses .*; got OwnClassifier"):
         OwnClassifier(model_dir=tmp_path / "model").fit(X, Y)
     assert sorted(entry.name for entry in tmp_path.iterdir()) == ["file", "foreign"]
 
@@ -369,10 +372,10 @@ def test_a_place_that_is_taken_while_the_fit_goes_on(data, tmp_path, monkeypatch
         return train(*args, **kwargs)
 
     monkeypatch.setattr(classifier_module, "train_trees", train_and_take)
-    with pytest.raises(FileExistsError, match="is a file.*what was finished is kept in"):
+    with pytest.raises(FileExistsError, match="is a file.*the finished part of the fit is kept in"):
         classifier(tmp_path / "model").fit(X, Y)
     assert (tmp_path / "model").read_text() == "mine"
-    assert unfinished(tmp_path / "model").is_dir()
+    assert checkpoint(tmp_path / "model").is_dir()
 
 
 @pytest.mark.parametrize("where", quick.first(1, ["this process", "another process"]))
@@ -394,7 +397,7 @@ def test_a_second_fit_at_the_same_time_is_refused(where, data, tmp_path, monkeyp
 
     monkeypatch.setattr(classifier_module, "train_trees", train_beside)
     classifier(model_dir).fit(X, Y)
-    assert "another fit is at work" in refusals[0]
+    assert "another fit is writing" in refusals[0]
     assert [entry.name for entry in tmp_path.iterdir()] == ["model"]
     # One that failed is at work no more, though its error is still known.
     monkeypatch.setattr(classifier_module, "train_trees", None)
@@ -423,7 +426,7 @@ def test_a_level_is_on_the_disk_before_its_blocks_go(data, tmp_path, monkeypatch
         fsync(descriptor)
 
     def check_rename(source, target):
-        if Path(source).name.startswith("level-"):
+        if Path(source).name.startswith(".level-"):
             joined.append(target)
             assert not [f for f in Path(source).iterdir() if f.stat().st_ino not in synced]
         rename(source, target)
@@ -435,7 +438,7 @@ def test_a_level_is_on_the_disk_before_its_blocks_go(data, tmp_path, monkeypatch
 
 
 def test_a_folder_that_is_not_of_a_fit_is_left_alone(data, tmp_path):
-    folder = unfinished(tmp_path / "model")
+    folder = checkpoint(tmp_path / "model")
     folder.mkdir()
     (folder / "mine.txt").write_text("mine")
     with pytest.raises(ValueError, match=r"has no readable fit\.json"):

@@ -1,122 +1,135 @@
-/* The inner steps of scoring; see _margins.pyx. Included once for each instruction set.
+/* Scoring kernels for one instruction set: find the features that a row shares with a chunk, and
+ * add their products to the margins of the children. See margins.pyx; included by lane_kernels.h.
  *
- * The feature set of a chunk is a bitmap of two levels. The summary has a bit for each word of 64
- * features, set where the word is not empty; only such words are stored, each beside the numbers of
- * features (low half) and of entries (high half) in the chunk before it. `approach` asks for the
- * words of a row's features.
+ * The features of a chunk are a bitmap of two levels. Features are grouped into words of 64 bits.
+ * The summary has one bit per word, which is set if the word is not zero. Only nonzero words are
+ * stored, each as a pair (word, counts_before): counts_before are the features (low half) and
+ * entries (high half) of the chunk before the word. summary_ranks are the stored words before each
+ * word of the summary.
  */
-LANE_TARGET static void LANE_NAME(approach)(const feature_set *set, const int32_t *indices,
-                                      int64_t size) {
+
+/* Prefetch the words that find_shared_features will read. */
+KERNEL_TARGET static void KERNEL_NAME(prefetch_words)(const feature_set *set,
+                                                      const int32_t *indices, int64_t size) {
     int64_t e;
     for (e = 0; e < size; e++) {
         const uint32_t word = (uint32_t)indices[e] >> 6;
         const uint64_t summary = set->summary[word >> 6];
-        const uint32_t rank = set->summary_rank[word >> 6]
+        const uint32_t rank = set->summary_ranks[word >> 6]
                               + POPCOUNT(summary & (((uint64_t)1 << (word & 63)) - 1));
-        PREFETCH(set->words + 2 * (int64_t)rank);
+        PREFETCH(set->ranked_words + 2 * (int64_t)rank);
     }
 }
 
-/* Appends the position in the chunk, what stands before the word, and the value of every feature
- * found, without a branch, and returns how many there are. */
-LANE_TARGET static int64_t LANE_NAME(find)(const feature_set *set, const int32_t *indices,
-                                     const float *data, int64_t size, int32_t *places,
-                                     uint64_t *before, float *values) {
-    int64_t n = 0, e;
+/* Find the features of a row that the chunk has. For each, write its position in the chunk, the
+ * counts_before of its word and its value in the row. Return the number of features found.
+ *
+ * The loop has no branch: it writes every feature, and advances only if the chunk has it. */
+KERNEL_TARGET static int64_t KERNEL_NAME(find_shared_features)(
+    const feature_set *set, const int32_t *indices, const float *data, int64_t size,
+    int32_t *positions, uint64_t *counts_before, float *values) {
+    int64_t n_found = 0, e;
     for (e = 0; e < size; e++) {
         const uint32_t feature = (uint32_t)indices[e], word = feature >> 6;
         const uint64_t summary = set->summary[word >> 6];
-        const uint32_t rank = set->summary_rank[word >> 6]
+        const uint32_t rank = set->summary_ranks[word >> 6]
                               + POPCOUNT(summary & (((uint64_t)1 << (word & 63)) - 1));
-        /* Of an absent word the next one is read: there is always one more, and it counts not. */
-        const uint64_t bits = set->words[2 * (int64_t)rank];
-        before[n] = set->words[2 * (int64_t)rank + 1];
-        places[n] = (int32_t)((uint32_t)before[n]
-                              + POPCOUNT(bits & (((uint64_t)1 << (feature & 63)) - 1)));
-        values[n] = data[e];
-        n += (int64_t)(summary >> (word & 63) & bits >> (feature & 63) & 1);
+        /* If the word is not stored, this reads the next word, and the summary bit below discards
+         * the result. A zero word after the last one keeps the read inside the array. */
+        const uint64_t bits = set->ranked_words[2 * (int64_t)rank];
+        counts_before[n_found] = set->ranked_words[2 * (int64_t)rank + 1];
+        positions[n_found] = (int32_t)((uint32_t)counts_before[n_found]
+                                       + POPCOUNT(bits & (((uint64_t)1 << (feature & 63)) - 1)));
+        values[n_found] = data[e];
+        n_found += (int64_t)(summary >> (word & 63) & bits >> (feature & 63) & 1);
     }
-    return n;
+    return n_found;
 }
 
-/* A vector of weights as floats. */
-LANE_TARGET static inline VEC_F LANE_NAME(float16_values)(const uint16_t *weights, int part) {
-#if defined(__GNUC__) /* as half_value in entries.h */
-    const VEC_I bits = __builtin_convertvector(((const VEC_H *)weights)[part], VEC_I);
-    const VEC_I magnitude = (bits & 0x7FFF) << 13, small = magnitude < 1 << 23;
-    const VEC_F value = (VEC_F)(magnitude + (112 << 23) + (small & 1 << 23))
-                        - (VEC_F)(small & 113 << 23);
-    return (VEC_F)((VEC_I)value | (bits & 0x8000) << 16);
+/* Convert a vector of float16 weights to floats, as float16_to_float in entries.h does. */
+KERNEL_TARGET static inline FLOAT_VECTOR KERNEL_NAME(load_float16)(const uint16_t *weights,
+                                                                   int vector) {
+#if defined(__GNUC__)
+    const INT_VECTOR bits =
+        __builtin_convertvector(((const UINT16_VECTOR *)weights)[vector], INT_VECTOR);
+    const INT_VECTOR magnitude = (bits & 0x7FFF) << 13, subnormal = magnitude < 1 << 23;
+    const FLOAT_VECTOR value = (FLOAT_VECTOR)(magnitude + (112 << 23) + (subnormal & 1 << 23))
+                               - (FLOAT_VECTOR)(subnormal & 113 << 23);
+    return (FLOAT_VECTOR)((INT_VECTOR)value | (bits & 0x8000) << 16);
 #else
-    return half_value(weights[part]);
+    return float16_to_float(weights[vector]);
 #endif
 }
 
-#define FLOAT32_VECTOR(weights, part) LOAD(weights, part)
-#define FLOAT16_VECTOR(weights, part) LANE_NAME(float16_values)(weights, part)
-#define INT8_VECTOR(weights, part) (TO_FLOATS(((const VEC_B *)(weights))[part]) * chunk_scale)
+/* Load a vector of stored weights as floats. LOAD_INT8 uses the local variable `scale`. */
+#define LOAD_FLOAT32(weights, vector) LOAD(weights, vector)
+#define LOAD_FLOAT16(weights, vector) KERNEL_NAME(load_float16)(weights, vector)
+#define LOAD_INT8(weights, vector) \
+    (CONVERT_TO_FLOAT(((const INT8_VECTOR *)(weights))[vector]) * scale)
 
-/* Adds value * weights to the margins of up to LANES children, rows of the table by place. */
-#define MARGINS(name, weight_t, VECTOR)                                                        \
-    LANE_TARGET static void name(const void *table, float chunk_scale, const int32_t *places,  \
-                                 const float *values, int64_t size, float *margins) {          \
-        const weight_t *rows = (const weight_t *)table;                                        \
-        VEC_F sum[ACROSS][PARTS];                                                              \
-        int64_t e = 0;                                                                         \
-        int p, q;                                                                              \
-        (void)chunk_scale;                                                                     \
-        for (p = 0; p < PARTS; p++) {                                                          \
-            sum[0][p] = LOAD(margins, p);                                                      \
-            for (q = 1; q < ACROSS; q++) sum[q][p] = ALL(0.0f);                                \
-        }                                                                                      \
-        for (; e + ACROSS <= size; e += ACROSS)                                                \
-            for (q = 0; q < ACROSS; q++)                                                       \
-                for (p = 0; p < PARTS; p++)                                                    \
-                    sum[q][p] += VECTOR(rows + (int64_t)LANES * places[e + q], p)              \
-                                 * values[e + q];                                              \
-        for (; e < size; e++)                                                                  \
-            for (p = 0; p < PARTS; p++)                                                        \
-                sum[0][p] += VECTOR(rows + (int64_t)LANES * places[e], p) * values[e];         \
-        for (p = 0; p < PARTS; p++) {                                                          \
-            for (q = 1; q < ACROSS; q++) sum[0][p] += sum[q][p];                               \
-            STORE(margins, p, sum[0][p]);                                                      \
-        }                                                                                      \
+/* Define a function that adds value * weights to the margins of up to LANES children. The table has
+ * one row of LANES weights per feature of the chunk. */
+#define DEFINE_ADD_DENSE_PRODUCTS(name, weight_t, LOAD_WEIGHTS)                              \
+    KERNEL_TARGET static void name(const void *table, float scale, const int32_t *positions, \
+                                   const float *values, int64_t size, float *margins) {      \
+        const weight_t *rows = (const weight_t *)table;                                      \
+        FLOAT_VECTOR sums[UNROLL][N_VECTORS];                                                \
+        int64_t e = 0;                                                                       \
+        int v, i;                                                                            \
+        (void)scale;                                                                         \
+        for (v = 0; v < N_VECTORS; v++) {                                                    \
+            sums[0][v] = LOAD(margins, v);                                                   \
+            for (i = 1; i < UNROLL; i++) sums[i][v] = BROADCAST(0.0f);                       \
+        }                                                                                    \
+        for (; e + UNROLL <= size; e += UNROLL)                                              \
+            for (i = 0; i < UNROLL; i++)                                                     \
+                for (v = 0; v < N_VECTORS; v++)                                              \
+                    sums[i][v] += LOAD_WEIGHTS(rows + (int64_t)LANES * positions[e + i], v)  \
+                                  * values[e + i];                                           \
+        for (; e < size; e++)                                                                \
+            for (v = 0; v < N_VECTORS; v++)                                                  \
+                sums[0][v] +=                                                                \
+                    LOAD_WEIGHTS(rows + (int64_t)LANES * positions[e], v) * values[e];       \
+        for (v = 0; v < N_VECTORS; v++) {                                                    \
+            for (i = 1; i < UNROLL; i++) sums[0][v] += sums[i][v];                           \
+            STORE(margins, v, sums[0][v]);                                                   \
+        }                                                                                    \
     }
 
-MARGINS(LANE_NAME(margins_float32), float, FLOAT32_VECTOR)
-MARGINS(LANE_NAME(margins_float16), uint16_t, FLOAT16_VECTOR)
-MARGINS(LANE_NAME(margins_int8), int8_t, INT8_VECTOR)
-#undef FLOAT32_VECTOR
-#undef FLOAT16_VECTOR
-#undef INT8_VECTOR
-#undef MARGINS
+DEFINE_ADD_DENSE_PRODUCTS(KERNEL_NAME(add_dense_products_float32), float, LOAD_FLOAT32)
+DEFINE_ADD_DENSE_PRODUCTS(KERNEL_NAME(add_dense_products_float16), uint16_t, LOAD_FLOAT16)
+DEFINE_ADD_DENSE_PRODUCTS(KERNEL_NAME(add_dense_products_int8), int8_t, LOAD_INT8)
+#undef LOAD_FLOAT32
+#undef LOAD_FLOAT16
+#undef LOAD_INT8
+#undef DEFINE_ADD_DENSE_PRODUCTS
 
-/* Adds value * weight to the margins of up to LANES children: the same sums as vectors of
- * the same weights make, to the bit. */
-#define ADD_FEW(name, weight_t, VALUE)                                                         \
-    LANE_TARGET static void name(const chunk_entries *chunk, const entry_run *runs,            \
-                                 const float *values, int64_t size, float *margins) {          \
-        const uint8_t *children = (const uint8_t *)chunk->children;                            \
-        const weight_t *weights = (const weight_t *)chunk->weights;                            \
-        const float scale = chunk->scale;                                                      \
-        const int64_t whole = size - size % ACROSS;                                            \
-        float sum[ACROSS][LANES] = {{0}};                                                      \
-        int64_t at;                                                                            \
-        uint32_t e;                                                                            \
-        int q, lane;                                                                           \
-        (void)scale;                                                                           \
-        memcpy(sum[0], margins, sizeof(sum[0]));                                               \
-        for (at = 0; at < size; at++) {                                                        \
-            float *own = sum[at < whole ? at % ACROSS : 0];                                    \
-            for (e = runs[at].start; e < runs[at].end; e++)                                    \
-                own[children[e]] += VALUE(weights[e]) * values[at];                            \
-        }                                                                                      \
-        for (q = 1; q < ACROSS; q++)                                                           \
-            for (lane = 0; lane < LANES; lane++) sum[0][lane] += sum[q][lane];                 \
-        memcpy(margins, sum[0], sizeof(sum[0]));                                               \
+/* Define a function that adds the products of entries to the margins of up to LANES children. It
+ * adds in the same order as add_dense_products, so both give bit-identical margins. */
+#define DEFINE_ADD_FEW_ENTRY_PRODUCTS(name, weight_t, VALUE)                              \
+    KERNEL_TARGET static void name(const chunk_entries *chunk, const entry_range *ranges, \
+                                   const float *values, int64_t size, float *margins) {   \
+        const uint8_t *children = (const uint8_t *)chunk->children;                       \
+        const weight_t *weights = (const weight_t *)chunk->weights;                       \
+        const float scale = chunk->scale;                                                 \
+        const int64_t unrolled_size = size - size % UNROLL;                               \
+        float sums[UNROLL][LANES] = {{0}};                                                \
+        int64_t at;                                                                       \
+        uint32_t e;                                                                       \
+        int i, lane;                                                                      \
+        (void)scale;                                                                      \
+        memcpy(sums[0], margins, sizeof(sums[0]));                                        \
+        for (at = 0; at < size; at++) {                                                   \
+            float *sum = sums[at < unrolled_size ? at % UNROLL : 0];                      \
+            for (e = ranges[at].start; e < ranges[at].stop; e++)                          \
+                sum[children[e]] += VALUE(weights[e]) * values[at];                       \
+        }                                                                                 \
+        for (i = 1; i < UNROLL; i++)                                                      \
+            for (lane = 0; lane < LANES; lane++) sums[0][lane] += sums[i][lane];          \
+        memcpy(margins, sums[0], sizeof(sums[0]));                                        \
     }
 
-ADD_FEW(LANE_NAME(add_few_float32), float, FLOAT32_VALUE)
-ADD_FEW(LANE_NAME(add_few_float16), uint16_t, FLOAT16_VALUE)
-ADD_FEW(LANE_NAME(add_few_int8), int8_t, INT8_VALUE)
-#undef ADD_FEW
+DEFINE_ADD_FEW_ENTRY_PRODUCTS(KERNEL_NAME(add_few_entry_products_float32), float, FLOAT32_VALUE)
+DEFINE_ADD_FEW_ENTRY_PRODUCTS(KERNEL_NAME(add_few_entry_products_float16), uint16_t, FLOAT16_VALUE)
+DEFINE_ADD_FEW_ENTRY_PRODUCTS(KERNEL_NAME(add_few_entry_products_int8), int8_t, INT8_VALUE)
+#undef DEFINE_ADD_FEW_ENTRY_PRODUCTS

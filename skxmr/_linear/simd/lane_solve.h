@@ -1,17 +1,18 @@
-/* The inner steps of training for one instruction set and number of lanes: a visit for each loss,
- * and pruning. Included by lane_kernels.h. */
+/* Training kernels for one instruction set and number of lanes: visit_row for each loss, and
+ * find_large_weights for pruning. See dual_solver.pyx; included by lane_kernels.h. */
 
-/* 1 / (1 + exp(-t)). The exponent of exp is the whole part of t in powers of 2, found by adding a
- * number so large that no bits are left for fractions; the rest, at most half of log 2, goes to a
- * Taylor polynomial, good to float precision there. */
-#define LOGISTIC LANE_NAME(logistic)
-LANE_TARGET static inline VEC_F LOGISTIC(VEC_F t) {
-    const VEC_F most = ALL(80.0f);
-    VEC_F x = SELECT(t > most, most, t);
-    x = -SELECT(x < -most, -most, x);
-    const VEC_F shifted = x * 1.44269504f + 12582912.0f, n = shifted - 12582912.0f;
-    const VEC_F r = (x - n * 0.693359375f) + n * 2.12194440e-4f;
-    VEC_F exp = 1.0f / 720 * r + 1.0f / 120;
+/* 1 / (1 + exp(-t)) in float precision. With x = -t, exp(x) = 2**n * exp(r), where n is x / log(2)
+ * rounded to an integer and |r| <= log(2) / 2. Adding 1.5 * 2**23 rounds x / log(2): the sum has no
+ * bits left for fractions. log(2) is subtracted in two parts to keep r accurate (Cody and
+ * Waite 1980). exp(r) is a Taylor polynomial. */
+#define SIGMOID KERNEL_NAME(sigmoid)
+KERNEL_TARGET static inline FLOAT_VECTOR SIGMOID(FLOAT_VECTOR t) {
+    const FLOAT_VECTOR limit = BROADCAST(80.0f); /* exp(limit) is finite */
+    FLOAT_VECTOR x = SELECT(t > limit, limit, t);
+    x = -SELECT(x < -limit, -limit, x);
+    const FLOAT_VECTOR shifted = x * 1.44269504f + 12582912.0f, n = shifted - 12582912.0f;
+    const FLOAT_VECTOR r = (x - n * 0.693359375f) + n * 2.12194440e-4f;
+    FLOAT_VECTOR exp = 1.0f / 720 * r + 1.0f / 120;
     exp = exp * r + 1.0f / 24;
     exp = exp * r + 1.0f / 6;
     exp = exp * r + 0.5f;
@@ -21,31 +22,33 @@ LANE_TARGET static inline VEC_F LOGISTIC(VEC_F t) {
 }
 
 #define LOSS SQUARED_HINGE
-#define LANE_VISIT LANE_NAME(visit_squared_hinge)
+#define VISIT_ROW KERNEL_NAME(visit_row_squared_hinge)
 #include "lane_visit.h"
 #undef LOSS
-#undef LANE_VISIT
+#undef VISIT_ROW
 
 #define LOSS HINGE
-#define LANE_VISIT LANE_NAME(visit_hinge)
+#define VISIT_ROW KERNEL_NAME(visit_row_hinge)
 #include "lane_visit.h"
 #undef LOSS
-#undef LANE_VISIT
+#undef VISIT_ROW
 
 #define LOSS LOGISTIC_LOSS
-#define LANE_VISIT LANE_NAME(visit_logistic)
+#define VISIT_ROW KERNEL_NAME(visit_row_logistic)
 #include "lane_visit.h"
 #undef LOSS
-#undef LANE_VISIT
-#undef LOGISTIC
+#undef VISIT_ROW
+#undef SIGMOID
 
-/* The lanes whose weight is not 0 and at least the threshold in size. */
-LANE_TARGET static uint32_t LANE_NAME(kept)(const float *weights, float threshold) {
-    uint32_t kept = 0;
-    int p;
-    for (p = 0; p < PARTS; p++) {
-        const VEC_F w = LOAD(weights, p), size = SELECT(w > ALL(0.0f), w, -w);
-        kept |= TO_BITS((size >= ALL(threshold)) & (w != ALL(0.0f))) << p * WIDTH;
+/* Return the lanes, one bit each, with weight != 0 and |weight| >= threshold. */
+KERNEL_TARGET static uint32_t KERNEL_NAME(find_large_weights)(const float *weights,
+                                                              float threshold) {
+    uint32_t large = 0;
+    int v;
+    for (v = 0; v < N_VECTORS; v++) {
+        const FLOAT_VECTOR w = LOAD(weights, v), magnitude = SELECT(w > BROADCAST(0.0f), w, -w);
+        large |= MASK_TO_BITS((magnitude >= BROADCAST(threshold)) & (w != BROADCAST(0.0f)))
+                 << v * WIDTH;
     }
-    return kept;
+    return large;
 }

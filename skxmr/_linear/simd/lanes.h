@@ -1,98 +1,112 @@
-/* Floats side by side, a lane for each child: the types that the kernels share. */
+/* Types shared by the SIMD kernels. A lane is one element of a vector register and holds one child
+ * of a cluster. */
 #ifndef SKXMR_LANES_H
 #define SKXMR_LANES_H
 
 #include <stdint.h>
 
+/* Children per group in training, and children per row of a dense weight table. */
 #define LANES 16
+/* Children per group in training if no more than this many are left. */
 #define FEW_LANES 4
 
-/* Losses, in the order of lane_steps. */
+/* Losses; LOSSES in training.py has the same numbers. */
 #define SQUARED_HINGE 0
 #define HINGE 1
 #define LOGISTIC_LOSS 2
 #define N_LOSSES 3
 
-/* What the duals of a row have in common. */
+/* Constants of a training row in the dual problem. A singleton feature occurs in no other row of
+ * the cluster; see compact_rows.pyx. */
 typedef struct {
-    float fold; /* squared norm of the features that no other row has */
-    float norm; /* squared norm of all of them, the constant one included */
-    float cost; /* of an error, where the row is negative */
+    float singleton_squared_norm; /* of the singleton features */
+    float squared_norm;           /* of all features, including the constant feature 1 */
+    float cost;                   /* of an error if the row is a negative of the child */
 } row_terms;
 
-/* Bounds on the projected gradients of a sweep; see dual_solver.pyx. */
+/* Projected gradients per lane and sweep; see dual_solver.pyx. */
 typedef struct {
-    float top[LANES];        /* largest of the sweep before */
-    float bottom[LANES];     /* smallest of the sweep before */
-    float new_top[LANES];    /* largest of this sweep so far */
-    float new_bottom[LANES]; /* smallest of this sweep so far */
-} sweep_bounds;
+    /* Bounds for shrinking: the largest and smallest projected gradient of the previous sweep. */
+    float shrink_above[LANES];
+    float shrink_below[LANES];
+    /* Largest and smallest projected gradient of the current sweep so far. */
+    float max_gradient[LANES];
+    float min_gradient[LANES];
+} gradient_bounds;
 
-/* Types of weights, in the order of WEIGHT_TYPES in weight_precision.py. */
+/* Types of weights; WEIGHT_TYPES in weight_precision.py has the same order. */
 #define FLOAT32_WEIGHTS 0
 #define FLOAT16_WEIGHTS 1
 #define INT8_WEIGHTS 2
 #define N_WEIGHT_TYPES 3
 
-/* The features of a chunk; see lane_score.h. */
+/* Bitmap of the features of a chunk; see lane_score.h. */
 typedef struct {
     const uint64_t *summary;
-    const uint32_t *summary_rank;
-    const uint64_t *words; /* pairs: the bits, and what stands before them */
+    const uint32_t *summary_ranks;
+    const uint64_t *ranked_words; /* pairs (word, counts_before) */
 } feature_set;
 
-/* The weights of a chunk as entries, from its first feature and its first entry on; see entries.h.
- * Counts and children have 8 or 16 bits, weights one of the types above. */
+/* Weights of a chunk as entries (child, weight), sorted by feature; see entries.h. All pointers
+ * start at the first feature, or the first entry, of the chunk. Counts and children are uint8 or
+ * uint16; weights have one of the types above. */
 typedef struct {
-    const void *counts;
-    int64_t n_counts; /* to the end of the level's, for reads beyond the chunk */
+    const void *counts;       /* entries per feature of the chunk */
+    int64_t n_counts;         /* to the end of the level: reads may go beyond the chunk */
     const char *children;
-    int64_t child_bytes;
+    int64_t child_bytes;      /* size of one child index */
     const char *weights;
-    int64_t weight_bytes;
-    float scale; /* of 8-bit weights */
+    int64_t weight_bytes;     /* size of one weight */
+    float scale;              /* multiplier of int8 weights */
 } chunk_entries;
 
-/* The entries of a feature, counted inside the chunk. */
+/* Entries start:stop of one feature, counted from the first entry of the chunk. */
 typedef struct {
     uint32_t start;
-    uint32_t end;
-} entry_run;
+    uint32_t stop;
+} entry_range;
 
-typedef uint32_t (*lane_visit)(float *weights, float *duals, sweep_bounds *bounds,
-                               const int32_t *indices, const float *data, int64_t size,
-                               uint32_t positive, uint32_t active, const row_terms *row,
-                               const float *costs);
+typedef uint32_t (*visit_row_function)(float *weights, float *duals, gradient_bounds *bounds,
+                                       const int32_t *indices, const float *data, int64_t size,
+                                       uint32_t positive, uint32_t active, const row_terms *row,
+                                       const float *costs);
 
-typedef uint32_t (*lane_kept)(const float *weights, float threshold);
+typedef uint32_t (*find_large_weights_function)(const float *weights, float threshold);
 
+/* Training kernels of one instruction set and number of lanes; see lane_solve.h. */
 typedef struct {
-    lane_visit visit[N_LOSSES];
-    lane_kept kept;
-} lane_steps;
+    visit_row_function visit_row[N_LOSSES];
+    find_large_weights_function find_large_weights;
+} solver_kernels;
 
-typedef void (*lane_approach)(const feature_set *set, const int32_t *indices, int64_t size);
-typedef int64_t (*lane_find)(const feature_set *set, const int32_t *indices, const float *data,
-                             int64_t size, int32_t *places, uint64_t *before, float *values);
-typedef void (*lane_margins)(const void *table, float scale, const int32_t *places,
-                             const float *values, int64_t size, float *margins);
+typedef void (*prefetch_words_function)(const feature_set *set, const int32_t *indices,
+                                        int64_t size);
+typedef int64_t (*find_shared_features_function)(const feature_set *set, const int32_t *indices,
+                                                 const float *data, int64_t size,
+                                                 int32_t *positions, uint64_t *counts_before,
+                                                 float *values);
+typedef void (*add_dense_products_function)(const void *table, float scale,
+                                            const int32_t *positions, const float *values,
+                                            int64_t size, float *margins);
 
-typedef void (*locate_entries)(const chunk_entries *chunk, const int32_t *places,
-                               const uint64_t *before, int64_t size, entry_run *runs);
-typedef void (*add_entries)(const chunk_entries *chunk, const entry_run *runs,
-                            const float *values, int64_t size, float *margins);
+typedef void (*find_entries_function)(const chunk_entries *chunk, const int32_t *positions,
+                                      const uint64_t *counts_before, int64_t size,
+                                      entry_range *ranges);
+typedef void (*add_entry_products_function)(const chunk_entries *chunk, const entry_range *ranges,
+                                            const float *values, int64_t size, float *margins);
 
-/* What is compiled for one instruction set. */
+/* All kernels of one instruction set; see lane_score.h and entries.h for scoring. */
 typedef struct {
     const char *name;
-    lane_steps solve;     /* LANES side by side */
-    lane_steps solve_few; /* FEW_LANES */
-    lane_approach approach;
-    lane_find find;
-    lane_margins margins[N_WEIGHT_TYPES];
-    locate_entries locate[2]; /* by counts of 8 and of 16 bits */
-    add_entries add[2][N_WEIGHT_TYPES]; /* by children of 8 and of 16 bits */
-    add_entries add_few[N_WEIGHT_TYPES]; /* to LANES children at most, of 8 bits */
+    solver_kernels solve;     /* for LANES children */
+    solver_kernels solve_few; /* for FEW_LANES children */
+    prefetch_words_function prefetch_words;
+    find_shared_features_function find_shared_features;
+    add_dense_products_function add_dense_products[N_WEIGHT_TYPES];
+    find_entries_function find_entries[2]; /* counts are uint8, uint16 */
+    add_entry_products_function add_entry_products[2][N_WEIGHT_TYPES]; /* children: uint8, uint16 */
+    /* For chunks of at most LANES children, stored as uint8. */
+    add_entry_products_function add_few_entry_products[N_WEIGHT_TYPES];
 } lane_kernels;
 
 #if defined(__GNUC__)
@@ -101,10 +115,10 @@ typedef struct {
 #define PREFETCH(p) ((void)(p))
 #endif
 
-/* Ask for n numbers of 32 bits, a cache line at a time. */
-static inline void prefetch_all(const void *p, int64_t n) {
+/* Prefetch n numbers of 32 bits: one request per cache line of 64 bytes. */
+static inline void prefetch_array(const void *p, int64_t n) {
     int64_t at;
-    (void)p; /* where PREFETCH is nothing */
+    (void)p; /* unused if PREFETCH does nothing */
     for (at = 0; at < n; at += 16) PREFETCH((const float *)p + at);
 }
 

@@ -1,3 +1,5 @@
+"""Declarations of lanes.h, where the fields are documented."""
+
 from skxmr._core.types cimport index_t, offset_t, uint32_t, uint64_t
 
 
@@ -8,18 +10,18 @@ cdef extern from "lanes.h" nogil:
     int HINGE
     int LOGISTIC_LOSS
     ctypedef struct row_terms:
-        float fold
-        float norm
+        float singleton_squared_norm
+        float squared_norm
         float cost
-    ctypedef struct sweep_bounds:
-        float* top
-        float* bottom
-        float* new_top
-        float* new_bottom
+    ctypedef struct gradient_bounds:
+        float* shrink_above
+        float* shrink_below
+        float* max_gradient
+        float* min_gradient
     ctypedef struct feature_set:
         const uint64_t* summary
-        const uint32_t* summary_rank
-        const uint64_t* words
+        const uint32_t* summary_ranks
+        const uint64_t* ranked_words
     ctypedef struct chunk_entries:
         const void* counts
         offset_t n_counts
@@ -28,39 +30,40 @@ cdef extern from "lanes.h" nogil:
         const char* weights
         offset_t weight_bytes
         float scale
-    ctypedef struct entry_run:
+    ctypedef struct entry_range:
         uint32_t start
-        uint32_t end
-    ctypedef uint32_t (*lane_visit)(
-        float*, float*, sweep_bounds*, const index_t*, const float*, offset_t, uint32_t, uint32_t,
-        const row_terms*, const float*) noexcept nogil
-    ctypedef uint32_t (*lane_kept)(const float*, float) noexcept nogil
-    ctypedef struct lane_steps:
-        lane_visit* visit
-        lane_kept kept
-    ctypedef void (*lane_approach)(
+        uint32_t stop
+    ctypedef uint32_t (*visit_row_function)(
+        float*, float*, gradient_bounds*, const index_t*, const float*, offset_t, uint32_t,
+        uint32_t, const row_terms*, const float*) noexcept nogil
+    ctypedef uint32_t (*find_large_weights_function)(const float*, float) noexcept nogil
+    ctypedef struct solver_kernels:
+        visit_row_function* visit_row
+        find_large_weights_function find_large_weights
+    ctypedef void (*prefetch_words_function)(
         const feature_set*, const index_t*, offset_t) noexcept nogil
-    ctypedef offset_t (*lane_find)(
+    ctypedef offset_t (*find_shared_features_function)(
         const feature_set*, const index_t*, const float*, offset_t, index_t*, uint64_t*,
         float*) noexcept nogil
-    ctypedef void (*lane_margins)(
+    ctypedef void (*add_dense_products_function)(
         const void*, float, const index_t*, const float*, offset_t, float*) noexcept nogil
-    ctypedef void (*locate_entries)(
-        const chunk_entries*, const index_t*, const uint64_t*, offset_t, entry_run*) noexcept nogil
-    ctypedef void (*add_entries)(
-        const chunk_entries*, const entry_run*, const float*, offset_t, float*) noexcept nogil
+    ctypedef void (*find_entries_function)(
+        const chunk_entries*, const index_t*, const uint64_t*, offset_t,
+        entry_range*) noexcept nogil
+    ctypedef void (*add_entry_products_function)(
+        const chunk_entries*, const entry_range*, const float*, offset_t, float*) noexcept nogil
     ctypedef struct lane_kernels:
         const char* name
-        lane_steps solve
-        lane_steps solve_few
-        lane_approach approach
-        lane_find find
-        lane_margins* margins
-        locate_entries* locate
-        add_entries[3]* add
-        add_entries* add_few
+        solver_kernels solve
+        solver_kernels solve_few
+        prefetch_words_function prefetch_words
+        find_shared_features_function find_shared_features
+        add_dense_products_function* add_dense_products
+        find_entries_function* find_entries
+        add_entry_products_function[3]* add_entry_products
+        add_entry_products_function* add_few_entry_products
     void PREFETCH(const void*)
-    void prefetch_all(const void*, offset_t)
+    void prefetch_array(const void*, offset_t)
 
 
-cdef const lane_kernels* selected_lanes() noexcept nogil
+cdef const lane_kernels* get_lane_kernels() noexcept nogil

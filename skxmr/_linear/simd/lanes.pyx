@@ -1,6 +1,7 @@
-"""Which instruction set the kernels of `lane_kernels.h` use: one choice for training and scoring.
+"""Select the instruction set of the SIMD kernels, for training and scoring together.
 
-The environment variable SKXMR_SIMD names the one to start with: "avx512", "avx2" or "baseline".
+The default is the best one that the processor supports. The environment variable SKXMR_SIMD
+selects another one at import: "avx512", "avx2" or "baseline".
 """
 
 import os
@@ -15,24 +16,24 @@ cdef extern from "lane_kernels.h" nogil:
 cdef const lane_kernels* SELECTED = NULL
 
 
-cdef const lane_kernels* selected_lanes() noexcept nogil:
+cdef const lane_kernels* get_lane_kernels() noexcept nogil:
     return SELECTED
 
 
 def use_simd(name):
-    """Use an instruction set by name, or the processor's best if the name is empty."""
+    """Select an instruction set by name, or the best supported one if the name is empty."""
     global SELECTED
     cdef const lane_kernels* kernels = find_lane_kernels(name.encode())
     if kernels == NULL:
         raise ValueError(
-            f"SKXMR_SIMD={name!r} is not to be had here; it must be 'avx512' or 'avx2', on x86-64 "
-            "processors that have it, 'baseline' or empty."
+            "SKXMR_SIMD must be 'avx512' or 'avx2' if the processor supports it, 'baseline' or "
+            f"empty; got {name!r}. Leave it empty to use the best supported instruction set."
         )
     SELECTED = kernels
 
 
 def simd_in_use():
-    """Return the name of the instruction set in use."""
+    """Return the name of the selected instruction set."""
     return SELECTED.name.decode()
 
 

@@ -1,12 +1,12 @@
-/* Ends what lane_kernels.h names for one instruction set. */
-#undef LANE_TARGET
-#undef COUNT
-#undef LANE_NAME
-#undef VEC_F
-#undef VEC_I
-#undef VEC_H
-#undef VEC_B
+/* Undefine the macros that lane_kernels.h sets for one instruction set. */
+#undef KERNEL_TARGET
+#undef N_LANES
+#undef KERNEL_NAME
+#undef FLOAT_VECTOR
+#undef INT_VECTOR
+#undef UINT16_VECTOR
+#undef INT8_VECTOR
 #undef WIDTH
-#undef ACROSS
+#undef UNROLL
 #undef BIT_OF_LANE
-#undef TO_BITS
+#undef MASK_TO_BITS

@@ -18,7 +18,8 @@ from skxmr._core import remote_tasks
 from skxmr._core.dask_client import results_of_client
 from skxmr._core.threads import run_tasks
 from skxmr._linear.weight_stores import FolderStore
-from skxmr.indexing._hierarchical_clustering import KMeansBisector, _Work
+from skxmr.indexing import KMeansBisector
+from skxmr.indexing._balanced_tree import PendingSplit, SubtreeTask
 from skxmr.persistence import _saved_prediction, predict_saved
 from skxmr.persistence._saved_prediction import _predict_block
 
@@ -105,11 +106,11 @@ def test_a_clustering_is_the_same(clustering, backend, xmc_data):
 def test_a_piece_of_a_clustering_may_travel_twice(xmc_data):
     bisector = KMeansBisector.of(xmc_data[0][:100], False, 5)
     rows = np.arange(99, 9, -1, dtype=np.int32)
-    work = _Work(bisector, (rows, 0, np.array([30, 30, 30]), [3]))
-    leaves, n_iter = work.cut_up(0)
+    task = SubtreeTask(bisector, PendingSplit(rows, 0, np.array([30, 30, 30]), [3]))
+    leaves, n_iter = task.run(0)
     for _ in range(2):
-        work = pickle.loads(pickle.dumps(work))
-        got, got_iter = work.cut_up(0)
+        task = pickle.loads(pickle.dumps(task))
+        got, got_iter = task.run(0)
         assert got_iter == n_iter
         for leaf, wanted in zip(got, leaves, strict=True):
             np.testing.assert_array_equal(leaf, wanted)

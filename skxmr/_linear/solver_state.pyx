@@ -1,0 +1,322 @@
+"""Variables of the dual problems of a cluster, and their initial values.
+
+Dual coordinate descent can start from all duals equal to 0. The first rows of a sweep then take
+nearly all of the intercept's weight, and later sweeps must distribute it. It is better to start
+from the best duals of the form
+
+    a_i = a r_i on all positive rows,  a_i = b r_i on all negative rows,
+
+where r_i is the weight of row i (1 by default). `find_uniform_duals` computes a and b from sums of
+rows. On the leaf clusters of three data sets, the mean number of sweeps decreased from 9.2, 12.4
+and 7.5 to 7.5, 10.3 and 4.8.
+
+These duals are the best ones for the squared hinge. The other losses, whose duals are bounded by
+their costs, use the same duals, clipped to bounds that hold for all rows of the child.
+"""
+
+from libc.math cimport INFINITY, expf, logf
+from libc.stdlib cimport calloc, free, malloc, realloc
+from libc.string cimport memset
+
+from skxmr._core.types cimport index_t, offset_t, uint16_t
+from skxmr._linear.compact_rows cimport Cluster
+from skxmr._linear.simd.lanes cimport HINGE, LANES, LOGISTIC_LOSS, gradient_bounds, row_terms
+
+# Costs are divided by. A smaller cost, such as 0, is replaced by this one without effect.
+cdef float MIN_COST = 1e-20
+
+
+cdef struct InitialDuals:
+    # Initial duals of one child, per unit of row weight.
+    float positive             # a: of positive rows
+    float negative             # b: of negative rows
+
+
+cdef inline double initial_diagonal(int loss, double singleton_squared_norm,
+                                    double cost) noexcept nogil:
+    # Diagonal term of a row in the dual objective, without x_i.x_i over the shared features. The
+    # logistic loss has no constant diagonal; the term of the squared hinge is good enough.
+    return singleton_squared_norm if loss == HINGE else singleton_squared_norm + 0.5 / cost
+
+
+cdef bint allocate_state(const Cluster* c, SolverState* s, const Objective* objective,
+                         const index_t[::1] rows) noexcept nogil:
+    # Allocate a zero-initialized SolverState, and set all values that do not depend on the child.
+    # Returns False if memory runs out.
+    cdef size_t weights_size = (<size_t>c.n_shared + 1) * LANES * sizeof(float)
+    cdef size_t duals_size = <size_t>c.n_rows * LANES * sizeof(float)
+    cdef char* aligned
+    cdef index_t i
+    cdef offset_t e
+    cdef float weight
+    s.allocation = malloc(weights_size + duals_size + sizeof(gradient_bounds) + 64)
+    s.positive = <uint16_t*>malloc((c.n_rows + 1) * sizeof(uint16_t))
+    s.active = <uint16_t*>malloc((c.n_rows + 1) * sizeof(uint16_t))
+    s.order = <index_t*>malloc((c.n_rows + 1) * sizeof(index_t))
+    s.target_entries = <offset_t*>malloc((c.n_rows + 1) * sizeof(offset_t))
+    s.terms = <row_terms*>malloc((c.n_rows + 1) * sizeof(row_terms))
+    s.row_weights = <float*>malloc((c.n_rows + 1) * sizeof(float))
+    s.row_sum = <float*>calloc(c.n_shared + 1, sizeof(float))
+    s.products_with_sum = <float*>calloc(c.n_rows + 1, sizeof(float))
+    s.positive_sum = <float*>calloc(c.n_shared + 1, sizeof(float))
+    if not (s.allocation and s.positive and s.active and s.order and s.target_entries and s.terms
+            and s.row_weights and s.row_sum and s.products_with_sum and s.positive_sum):
+        return False
+    if objective.positive_weight != 1.0 or objective.target_costs:
+        s.lane_costs_index = <index_t*>malloc((c.n_rows + 1) * sizeof(index_t))
+        if not s.lane_costs_index:
+            return False
+    # Vectors of LANES floats start at a cache line of 64 bytes.
+    aligned = <char*>s.allocation + (64 - <size_t>s.allocation % 64)
+    s.intercepts = <float*>aligned
+    s.duals = <float*>(aligned + weights_size)
+    s.bounds = <gradient_bounds*>(aligned + weights_size + duals_size)
+    for i in range(c.n_rows):
+        weight = objective.row_costs[rows[i]] if objective.row_costs else <float>1.0
+        s.row_weights[i] = weight
+        s.terms[i].singleton_squared_norm = <float>c.singleton_squared_norms[i]
+        s.terms[i].squared_norm = <float>c.squared_norms[i]
+        s.terms[i].cost = max(<float>(objective.C * weight), MIN_COST)
+        s.total_row_weight += weight
+        s.total_diagonal += <double>weight * weight * initial_diagonal(
+            objective.loss, c.singleton_squared_norms[i], s.terms[i].cost)
+        for e in range(c.indptr[i], c.indptr[i + 1]):
+            s.row_sum[c.indices[e]] += weight * c.data[e]
+    for i in range(c.n_rows):
+        for e in range(c.indptr[i], c.indptr[i + 1]):
+            s.products_with_sum[i] += c.data[e] * s.row_sum[c.indices[e]]
+        s.sum_squared_norm += s.row_weights[i] * s.products_with_sum[i]
+    # If the sums overflow, the initial duals are 0, and infinite sums would make 0 * inf = NaN.
+    if not s.sum_squared_norm < INFINITY:
+        memset(s.row_sum, 0, c.n_shared * sizeof(float))
+    return True
+
+
+cdef void release_state(SolverState* s) noexcept nogil:
+    free(s.allocation)
+    free(s.positive)
+    free(s.active)
+    free(s.order)
+    free(s.target_entries)
+    free(s.terms)
+    free(s.row_weights)
+    free(s.lane_costs_index)
+    free(s.lane_costs)
+    free(s.row_sum)
+    free(s.products_with_sum)
+    free(s.positive_sum)
+
+
+cdef const float* get_lane_costs(const SolverState* s, index_t i) noexcept nogil:
+    # Return the costs of a row per lane, or NULL if all lanes have the cost s.terms[i].cost.
+    if s.lane_costs_index == NULL or s.lane_costs_index[i] < 0:
+        return NULL
+    return &s.lane_costs[<offset_t>s.lane_costs_index[i] * s.n_lanes]
+
+
+cdef index_t find_positive_rows(const index_t[::1] rows, const index_t[::1] child_rows,
+                                offset_t start, offset_t stop, index_t* positives,
+                                offset_t* target_entries) noexcept nogil:
+    # Find child_rows[start:stop] in `rows`, and write their positions in `rows` and in child_rows.
+    # Both arrays are sorted, so each binary search starts where the previous one ended.
+    # Returns the number of rows found.
+    cdef index_t lo = 0, hi, middle, row, n = 0
+    cdef offset_t e
+    for e in range(start, stop):
+        row = child_rows[e]
+        hi = <index_t>rows.shape[0]
+        while lo < hi:
+            middle = lo + (hi - lo) // 2
+            if rows[middle] < row:
+                lo = middle + 1
+            else:
+                hi = middle
+        if lo < rows.shape[0] and rows[lo] == row:
+            positives[n] = lo
+            target_entries[n] = e
+            n += 1
+    return n
+
+
+cdef inline float positive_cost(const Objective* objective, offset_t target_entry) noexcept nogil:
+    # Cost of an error on a positive row of row weight 1.
+    cdef double cost = objective.C * objective.positive_weight
+    return <float>(cost * objective.target_costs[target_entry] if objective.target_costs else cost)
+
+
+cdef InitialDuals find_uniform_duals(const Cluster* c, const SolverState* s,
+                                     const Objective* objective,
+                                     index_t n_positives) noexcept nogil:
+    # Find the best duals a r_i on all positive rows, s.order[:n_positives], and b r_i on all
+    # negative rows. With P and N the sums of r_i x_i over these rows, a and b minimize
+    #
+    #     1/2 |a P - b N|^2 + 1/2 a^2 d(P) + 1/2 b^2 d(N) - a n(P) - b n(N)  over a, b >= 0,
+    #
+    # where n is the sum of r_i, and d the sum of r_i^2 times the row's diagonal. Below, T = P + N
+    # is the sum of all rows. pp = P.P, pn = P.N, pt = P.T, nn = N.N, dp = d(P), dn = d(N),
+    # np = n(P), nt = n(P) + n(N).
+    cdef index_t at, i
+    cdef offset_t e
+    cdef double pp = 0.0, pt = 0.0, dp = 0.0, dn = s.total_diagonal, np = 0.0, pn, nn, nt, det
+    cdef float before, x, weight, cost, min_cost = INFINITY
+    cdef InitialDuals duals
+    for at in range(n_positives):
+        i = s.order[at]
+        weight = s.row_weights[i]
+        cost = positive_cost(objective, s.target_entries[at])
+        min_cost = min(min_cost, cost)
+        pt += weight * s.products_with_sum[i]
+        np += weight
+        dn -= <double>weight * weight * initial_diagonal(
+            objective.loss, c.singleton_squared_norms[i], s.terms[i].cost)
+        dp += <double>weight * weight * initial_diagonal(
+            objective.loss, c.singleton_squared_norms[i], max(cost * weight, MIN_COST))
+        for e in range(c.indptr[i], c.indptr[i + 1]):
+            # Add |P + x|^2 - |P|^2, one feature at a time.
+            x = weight * c.data[e]
+            before = s.positive_sum[c.indices[e]]
+            pp += x * (2.0 * before + x)
+            s.positive_sum[c.indices[e]] = before + x
+    for at in range(n_positives):
+        for e in range(c.indptr[s.order[at]], c.indptr[s.order[at] + 1]):
+            s.positive_sum[c.indices[e]] = 0.0
+    # Add the constant feature, which is n(P) in P and n(P) + n(N) in T.
+    nt = s.total_row_weight
+    pp += np * np
+    pt += np * nt
+    pn = pt - pp
+    # Add the diagonals, and solve the linear system of the two gradients (Cramer's rule).
+    nn = nt * nt + s.sum_squared_norm - 2.0 * pt + pp + dn
+    pp += dp
+    det = pp * nn - pn * pn
+    duals.positive = <float>((np * nn + (nt - np) * pn) / det)
+    duals.negative = <float>(((nt - np) * pp + np * pn) / det)
+    if not (0.0 <= duals.positive < INFINITY and 0.0 <= duals.negative < INFINITY):
+        duals.positive = duals.negative = 0.0  # any start is valid
+    if objective.loss == HINGE:
+        duals.positive = min(duals.positive, min_cost)
+        duals.negative = min(duals.negative, <float>objective.C)
+    if objective.loss == LOGISTIC_LOSS:
+        # Strictly inside (0, cost), and at most the duals of a model with an intercept only.
+        weight = <float>(np / nt)
+        min_cost *= max(<float>1.0 - weight, <float>1e-3)
+        cost = <float>objective.C * max(weight, <float>1e-9)
+        duals.positive = max(min(duals.positive, <float>0.999 * min_cost), <float>0.01 * min_cost)
+        duals.negative = max(min(duals.negative, <float>0.999 * cost), <float>0.01 * cost)
+    return duals
+
+
+cdef bint set_positive_costs(SolverState* s, const Objective* objective, const index_t* positives,
+                             const offset_t* target_entries, index_t n_positives, int lane,
+                             index_t* n_lane_costs) noexcept nogil:
+    # Set the costs of a child's positive rows in its lane. n_lane_costs is the number of rows of
+    # s.lane_costs in use. Returns False if memory runs out.
+    cdef index_t at, i
+    cdef int other
+    cdef float* grown
+    for at in range(n_positives):
+        i = positives[at]
+        if s.lane_costs_index[i] < 0:
+            if (<offset_t>n_lane_costs[0] + 1) * LANES > s.lane_costs_capacity:
+                s.lane_costs_capacity = 2 * s.lane_costs_capacity + 64 * LANES
+                grown = <float*>realloc(s.lane_costs, s.lane_costs_capacity * sizeof(float))
+                if not grown:
+                    return False
+                s.lane_costs = grown
+            s.lane_costs_index[i] = n_lane_costs[0]
+            n_lane_costs[0] += 1
+            for other in range(s.n_lanes):
+                s.lane_costs[<offset_t>s.lane_costs_index[i] * s.n_lanes + other] = s.terms[i].cost
+        s.lane_costs[<offset_t>s.lane_costs_index[i] * s.n_lanes + lane] = max(
+            positive_cost(objective, target_entries[at]) * s.row_weights[i], MIN_COST)
+    return True
+
+
+cdef bint initialize_group(const Cluster* c, SolverState* s, const Objective* objective,
+                           const index_t[::1] rows, const offset_t[::1] child_indptr,
+                           const index_t[::1] child_rows, const index_t* children,
+                           int group_size) noexcept nogil:
+    # Set the positive rows, costs, initial duals and weights of children[:group_size], one per
+    # lane. Returns False if memory runs out.
+    cdef float[16] a, b                     # [LANES] duals of positive and of negative rows
+    cdef float both
+    cdef index_t i, f, n_positives, at, n_lane_costs = 0
+    cdef offset_t e
+    cdef int lane
+    cdef float* w
+    cdef float* row_duals
+    cdef InitialDuals duals
+    memset(s.positive, 0, c.n_rows * sizeof(uint16_t))
+    if s.lane_costs_index:
+        memset(s.lane_costs_index, 0xff, c.n_rows * sizeof(index_t))  # -1
+    for lane in range(s.n_lanes):
+        a[lane] = b[lane] = 0.0
+        s.intercepts[lane] = 0.0
+    for lane in range(group_size):
+        n_positives = find_positive_rows(rows, child_rows, child_indptr[children[lane]],
+                                         child_indptr[children[lane] + 1], s.order,
+                                         s.target_entries)
+        duals = find_uniform_duals(c, s, objective, n_positives)
+        a[lane] = duals.positive
+        b[lane] = duals.negative
+        s.intercepts[lane] = <float>(-duals.negative * s.total_row_weight)
+        for at in range(n_positives):
+            s.positive[s.order[at]] |= <uint16_t>(1 << lane)
+            s.intercepts[lane] += (duals.positive + duals.negative) * s.row_weights[s.order[at]]
+        if s.lane_costs_index and not set_positive_costs(
+                s, objective, s.order, s.target_entries, n_positives, lane, &n_lane_costs):
+            return False
+    # w = a P - b N = (a + b) P - b T: start with -b T, then add the positive rows.
+    for f in range(c.n_shared):
+        w = &s.weights[<offset_t>f * s.n_lanes]
+        for lane in range(s.n_lanes):
+            w[lane] = -b[lane] * s.row_sum[f]
+    for i in range(c.n_rows):
+        row_duals = &s.duals[<offset_t>i * s.n_lanes]
+        for lane in range(s.n_lanes):
+            row_duals[lane] = b[lane] * s.row_weights[i]
+        if not s.positive[i]:
+            continue
+        for lane in range(group_size):
+            if s.positive[i] >> lane & 1:
+                row_duals[lane] = a[lane] * s.row_weights[i]
+                both = (a[lane] + b[lane]) * s.row_weights[i]
+                for e in range(c.indptr[i], c.indptr[i + 1]):
+                    s.weights[<offset_t>c.indices[e] * s.n_lanes + lane] += both * c.data[e]
+    if objective.loss == LOGISTIC_LOSS:
+        convert_duals_to_logits(c, s)
+    return True
+
+
+cdef void convert_duals_to_logits(const Cluster* c, SolverState* s) noexcept nogil:
+    # For the logistic loss, s.duals contains t instead of the dual a = cost / (1 + exp(-t)).
+    cdef index_t i
+    cdef int lane
+    cdef float cost, dual
+    cdef const float* lane_costs
+    cdef float* duals
+    for i in range(c.n_rows):
+        duals = &s.duals[<offset_t>i * s.n_lanes]
+        lane_costs = get_lane_costs(s, i)
+        for lane in range(s.n_lanes):
+            cost = lane_costs[lane] if lane_costs else s.terms[i].cost
+            dual = duals[lane]
+            duals[lane] = logf(dual / (cost - dual)) if 0.0 < dual < cost else 0.0
+
+
+cdef void convert_logits_to_duals(const Cluster* c, SolverState* s,
+                                  const Objective* objective) noexcept nogil:
+    # Undo convert_duals_to_logits; does nothing for other losses.
+    cdef index_t i
+    cdef int lane
+    cdef float cost
+    cdef const float* lane_costs
+    cdef float* duals
+    if objective.loss != LOGISTIC_LOSS:
+        return
+    for i in range(c.n_rows):
+        duals = &s.duals[<offset_t>i * s.n_lanes]
+        lane_costs = get_lane_costs(s, i)
+        for lane in range(s.n_lanes):
+            cost = lane_costs[lane] if lane_costs else s.terms[i].cost
+            duals[lane] = cost / (1 + expf(-duals[lane]))

@@ -1,0 +1,80 @@
+"""The standard matcher: linear models on every level of the tree, searched with a beam."""
+
+import numpy as np
+
+from skxmr._core.node_scores import NodeScores
+
+
+class RecursiveLinearMatcher:
+    """Score clusters level by level, and keep the best `beam_width` of each level.
+
+    The recursive linear model of Prabhu et al. (2018), "Parabel", WWW, and Yu et al. (2022),
+    "PECOS", JMLR 23(98): one linear model per node, trained against its siblings. The score of a
+    cluster joins the transformed margins on its path.
+
+    Parameters
+    ----------
+    levels : list of LevelModel
+        Models of the levels of clusters, from the root's children to the leaf clusters; empty if
+        the tree has a single leaf.
+    """
+
+    def __init__(self, levels):
+        self.levels = levels
+
+    def with_levels(self, levels):
+        """Return a matcher with these levels."""
+        return RecursiveLinearMatcher(levels)
+
+    def match(self, X, beam_width, transforms):
+        """Return the best leaf clusters of each row.
+
+        Parameters
+        ----------
+        X : Rows
+            Rows to match.
+        beam_width : int or None
+            Number of clusters kept on each level; None keeps all.
+        transforms : tuple of LevelTransform
+            Transform of each level.
+
+        Returns
+        -------
+        NodeScores
+            Leaf clusters, sorted within each row.
+        """
+        beam = NodeScores.root(X.n_rows)
+        for level, transform in zip(self.levels, transforms, strict=True):
+            beam = level.expand(X, beam, beam_width or 0, transform)
+        return beam
+
+    def match_row(self, x, beam_width, transforms):
+        """Return the (ids, scores) of the best leaf clusters of one row (indices, data)."""
+        beam = (np.zeros(1, dtype=np.int32), np.zeros(1, dtype=np.float32))
+        for level, transform in zip(self.levels, transforms, strict=True):
+            beam = level.expand_row(x, beam, beam_width or 0, transform)
+        return beam
+
+    def score(self, X, paths, transforms):
+        """Score given leaf clusters, without a beam.
+
+        Parameters
+        ----------
+        X : Rows
+            Rows to score.
+        paths : list of LevelPaths
+            Nodes to visit on each level, including the level of the labels.
+        transforms : tuple of LevelTransform
+            Transform of each level of clusters.
+
+        Returns
+        -------
+        ndarray of float32
+            Scores of the parents of the last level, which are leaf clusters.
+        """
+        scores = np.zeros(len(paths[0].parents), dtype=np.float32)
+        for level, path, transform in zip(self.levels, paths[:-1], transforms, strict=True):
+            parents = NodeScores(path.indptr, path.parents, scores)
+            wanted = (path.child_indptr, path.children)
+            scores = level.score_children(X, parents, wanted, transform)
+        return scores

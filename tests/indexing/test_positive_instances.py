@@ -1,0 +1,63 @@
+"""PIFA and PII, compared with their definitions in dense arithmetic."""
+
+import numpy as np
+import pytest
+import scipy.sparse as sp
+
+from skxmr.indexing import positive_instance_features, positive_instance_indices
+
+
+@pytest.mark.parametrize("n_jobs", [None, 3])
+@pytest.mark.parametrize("n_features", [15, 5000])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_pifa_is_the_weighted_sum_of_positive_rows(dtype, n_features, n_jobs):
+    rng = np.random.default_rng(0)
+    X = sp.random_array((40, n_features), density=0.3, format="csr", dtype=dtype, rng=1)
+    Y = (rng.random((40, 9)) < 0.2).astype(np.int8)
+    Y[:, 4] = 0
+    Y[7] = 0
+    Z = positive_instance_features(X, sp.csr_array(Y), n_jobs=n_jobs)
+    wanted = np.zeros((9, n_features))
+    for label in range(9):
+        for row in np.flatnonzero(Y[:, label]):
+            wanted[label] += X.toarray()[row] / np.sqrt(Y[row].sum())
+        wanted[label] /= np.linalg.norm(wanted[label]) or 1.0
+    assert Z.dtype == np.float32
+    np.testing.assert_allclose(Z.toarray(), wanted, rtol=1e-5, atol=1e-7)
+    assert Z.has_sorted_indices
+    assert Z[[4]].nnz == 0
+
+
+@pytest.mark.parametrize("max_entries", [1, 4, 100])
+def test_pifa_keeps_the_largest_entries(max_entries):
+    rng = np.random.default_rng(0)
+    # With few distinct values, many entries are equal.
+    X = sp.csr_array(rng.integers(-2, 3, size=(30, 50)) * (rng.random((30, 50)) < 0.5) * 1.0)
+    Y = sp.csr_array((rng.random((30, 8)) < 0.1).astype(np.int8))
+    full = positive_instance_features(X, Y).toarray()
+    truncated = positive_instance_features(X, Y, max_entries=max_entries)
+    assert truncated.has_sorted_indices
+    for row, got in zip(full, truncated.toarray(), strict=True):
+        order = np.argsort(-np.abs(row), kind="stable")[:max_entries]
+        wanted = np.zeros_like(row)
+        wanted[order] = row[order]
+        np.testing.assert_allclose(got, wanted / (np.linalg.norm(wanted) or 1.0), rtol=1e-5)
+
+
+def test_pii_is_the_scaled_indicator_of_positive_rows():
+    Y = (np.random.default_rng(0).random((40, 9)) < 0.2).astype(np.int8)
+    Y[:, 4] = 0
+    Z = positive_instance_indices(sp.csr_array(Y))
+    assert Z.dtype == np.float32
+    assert Z.has_sorted_indices
+    norms = np.linalg.norm(Y, axis=0)
+    np.testing.assert_allclose(Z.toarray(), Y.T / np.where(norms, norms, 1.0)[:, None], rtol=1e-6)
+    assert Z[[4]].nnz == 0
+
+
+def test_pii_of_permuted_rows_has_permuted_columns():
+    rng = np.random.default_rng(0)
+    Y = sp.csr_array((rng.random((40, 9)) < 0.2).astype(np.int8))
+    order = rng.permutation(40)
+    Z = positive_instance_indices(Y).toarray()
+    np.testing.assert_array_equal(positive_instance_indices(Y[order]).toarray(), Z[:, order])
