@@ -33,6 +33,7 @@ SETTINGS = {
     },
     "omikuji": {
         "default": {},  # three balanced binary trees
+        "1-tree": {"n_trees": 1},
         "bonsai": BONSAI,
         "bonsai-1-tree": {**BONSAI, "n_trees": 1},
     },
