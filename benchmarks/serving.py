@@ -201,8 +201,9 @@ def running(served, workers):
     command = [sys.executable, SERVER, served, "--port", "0", "--workers", str(workers)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
         try:
-            said = re.fullmatch(r"http://.*:(\d+) by processes (.*)\n", server.stdout.readline())
-            yield int(said[1]), [int(pid) for pid in said[2].split(", ")]
+            line = server.stdout.readline()
+            match = re.fullmatch(r"http://.*:(\d+) \(worker processes (.*)\)\n", line)
+            yield int(match[1]), [int(pid) for pid in match[2].split(", ")]
         finally:
             server.terminate()
 
