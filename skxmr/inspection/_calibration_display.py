@@ -1,7 +1,7 @@
 """Whether scores are probabilities: a reliability diagram."""
 
 from skxmr.inspection._axes import axes_for, bare
-from skxmr.metrics import calibration_curve, expected_calibration_error, scores_for_topk
+from skxmr.metrics import calibration_curve, expected_calibration_error, score_labels
 
 
 class CalibrationDisplay:
@@ -70,7 +70,7 @@ class CalibrationDisplay:
         -------
         CalibrationDisplay
         """
-        scores = scores_for_topk(estimator, X, k)
+        scores = score_labels(estimator, X, k)
         name = type(estimator).__name__ if name is None else name
         return cls.from_predictions(y, scores, n_bins=n_bins, strategy=strategy, name=name, ax=ax)
 
