@@ -81,7 +81,7 @@ def fit_once(folder, backend, empty):
 
 
 def fit_in_process(folder, backend, *flags):
-    """Run `fit_once` in a fresh process."""
+    """Run `fit_once` in a new process."""
     command = [sys.executable, __file__, str(folder), "--one", backend, *flags]
     return json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout)
 

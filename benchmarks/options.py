@@ -32,12 +32,11 @@ def interpreter(text):
         raise argparse.ArgumentTypeError(
             f"must be PEER=PATH with a peer from {', '.join(PEERS)}; got {text!r}"
         )
-    found = shutil.which(os.path.expanduser(path))
-    if found is None:
+    executable = shutil.which(os.path.expanduser(path))
+    if executable is None:
         raise argparse.ArgumentTypeError(f"PATH must be an executable interpreter; got {path!r}")
-    return name, os.path.abspath(
-        found
-    )  # links are not resolved, because they identify the environment
+    # A link is not resolved, because its path identifies the virtual environment.
+    return name, os.path.abspath(executable)
 
 
 def output_file(text):
