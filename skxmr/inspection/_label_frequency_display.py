@@ -5,7 +5,7 @@ from numbers import Integral
 import numpy as np
 
 from skxmr.inspection._axes import BLUE, ORANGE, axes_or_new, hide_frame
-from skxmr.metrics import rank, scores_for_topk
+from skxmr.metrics import rank_labels, score_labels
 
 
 class LabelFrequencyDisplay:
@@ -83,7 +83,7 @@ class LabelFrequencyDisplay:
         display : LabelFrequencyDisplay
             Display with the computed values, already plotted.
         """
-        scores = scores_for_topk(estimator, X, k)
+        scores = score_labels(estimator, X, k)
         return cls.from_predictions(y, scores, label_counts=label_counts, k=k, n_bins=n_bins, ax=ax)
 
     @classmethod
@@ -119,7 +119,7 @@ class LabelFrequencyDisplay:
         """
         if not isinstance(n_bins, Integral) or isinstance(n_bins, bool) or n_bins < 1:
             raise ValueError(f"n_bins must be a positive integer; got {n_bins!r}.")
-        ranking = rank(y_true, y_score, k)
+        ranking = rank_labels(y_true, y_score, k)
         n_labels = ranking.true.n_labels
         n_true = np.bincount(ranking.true.labels, minlength=n_labels)
         counts = n_true if label_counts is None else np.asarray(label_counts).ravel()
@@ -128,8 +128,8 @@ class LabelFrequencyDisplay:
                 f"label_counts must have one non-negative number for each of the {n_labels} "
                 f"labels; got shape {np.shape(label_counts)}, minimum {np.min(counts, initial=0)}."
             )
-        n_ranked = np.bincount(ranking.top[ranking.top >= 0], minlength=n_labels)
-        n_hits = np.bincount(ranking.top[ranking.hit], minlength=n_labels)
+        n_ranked = np.bincount(ranking.top_labels[ranking.top_labels >= 0], minlength=n_labels)
+        n_hits = np.bincount(ranking.top_labels[ranking.is_hit], minlength=n_labels)
         edges = np.geomspace(1, max(2, counts.max() + 1), n_bins + 1).round().astype(np.int64)
         edges = np.unique(np.concatenate(([0], edges)))
         bin_of_label = np.searchsorted(edges, counts, side="right") - 1
