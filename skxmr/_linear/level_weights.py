@@ -1,4 +1,4 @@
-"""The weights of individual children of a level, to explain scores."""
+"""Read the weights of single models from a stored level, for `skxmr.inspection`."""
 
 from typing import NamedTuple
 
@@ -7,20 +7,38 @@ import numpy as np
 from skxmr._linear.feature_sets import unpack_features
 from skxmr._linear.weight_precision import dequantize
 
-# Intercept of a model that was never trained; see dual_solver.pyx.
+# The intercept of a model that was never trained; see dual_solver.pyx.
 UNTRAINED_INTERCEPT = np.float32(-1000.0)
 
 
-class ChunkWeights(NamedTuple):
-    """Linear models of the children of one parent, as entries (feature, child, weight).
+class ChildWeights(NamedTuple):
+    """Linear model of one child.
 
     Attributes
     ----------
-    features : ndarray of shape (n_entries,), int32
+    features : ndarray of int32
+        Features with a nonzero weight, sorted.
+    weights : ndarray of float64
+        Their weights.
+    intercept : float
+        Intercept.
+    """
+
+    features: np.ndarray
+    weights: np.ndarray
+    intercept: float
+
+
+class ChunkWeights(NamedTuple):
+    """Linear models of the children of one parent, in coordinate format.
+
+    Attributes
+    ----------
+    features : ndarray of int32
         Feature of each entry, sorted.
-    children : ndarray of shape (n_entries,), int64
-        Child of each entry, numbered within the chunk.
-    weights : ndarray of shape (n_entries,), float64
+    children : ndarray of int64
+        Child of each entry, as an index in the chunk.
+    weights : ndarray of float64
         Weight of each entry.
     intercepts : ndarray of shape (n_children,), float64
         Intercept of each child.
@@ -32,33 +50,35 @@ class ChunkWeights(NamedTuple):
     intercepts: np.ndarray
 
     def of_child(self, child):
-        """Return (features, weights, intercept) of one child, numbered within the chunk."""
+        """Return the `ChildWeights` of one child, given as an index in the chunk."""
         is_child = self.children == child
-        return self.features[is_child], self.weights[is_child], float(self.intercepts[child])
+        return ChildWeights(
+            self.features[is_child], self.weights[is_child], float(self.intercepts[child])
+        )
 
 
 class LevelWeights:
-    """Reader of the weights of a level, chunk by chunk.
+    """Weights of one level, read chunk by chunk.
 
     Parameters
     ----------
     level : LevelModel
-        Trained level.
+        Level to read; not modified.
     """
 
     def __init__(self, level):
-        self.level = level
+        self._arrays = level.arrays
+        self._indptrs = [
+            level.tables[name] for name in ("word_indptr", "feature_indptr", "entry_indptr")
+        ]
 
     def of_chunk(self, parent):
         """Return the `ChunkWeights` of the children of a parent."""
-        arrays, tables = self.level.arrays, self.level.tables
-        words, features, entries = (
-            slice(*tables[name][parent : parent + 2])
-            for name in ("word_indptr", "feature_indptr", "entry_indptr")
-        )
-        children = slice(*arrays["child_indptr"][parent : parent + 2])
+        arrays = self._arrays
+        words, features, entries = (slice(*indptr[parent : parent + 2]) for indptr in self._indptrs)
         chunk_features = unpack_features(arrays["summaries"][parent], arrays["words"][words])
         scale = arrays["weight_scales"][parent] if "weight_scales" in arrays else 1.0
+        children = slice(*arrays["child_indptr"][parent : parent + 2])
         return ChunkWeights(
             np.repeat(chunk_features, arrays["entry_counts"][features]),
             arrays["entry_children"][entries].astype(np.int64),
