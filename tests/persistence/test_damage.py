@@ -100,7 +100,7 @@ def test_load_model_rejects_newer_formats(folder):
 @pytest.mark.parametrize(
     ("model", "named"),
     [
-        ({"object": "Tapestry", "fields": {}}, "Tapestry"),
+        ({"object": "UnknownClass", "fields": {}}, "UnknownClass"),
         ({"object": "transformer", "fields": {}}, "transformer"),
         ({"eval": "1 + 1"}, "eval"),
         ({}, "None"),

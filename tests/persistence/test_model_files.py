@@ -61,40 +61,40 @@ def plain(xmc_data):
 
 def assert_same_predictions(model, other, X):
     for method in ("predict_proba", "predict"):
-        here, there = getattr(model, method)(X), getattr(other, method)(X)
-        assert type(here) is type(there)
-        assert here.dtype == there.dtype
-        assert (here != there).sum() == 0
-    for here, there in zip(model.predict_topk(X), other.predict_topk(X), strict=True):
-        np.testing.assert_array_equal(here, there)
-    here, there = model.predict_topk(X[:1]), other.predict_topk(X[:1])
-    np.testing.assert_array_equal(here, there)
+        expected, actual = getattr(model, method)(X), getattr(other, method)(X)
+        assert type(expected) is type(actual)
+        assert expected.dtype == actual.dtype
+        assert (expected != actual).sum() == 0
+    for expected, actual in zip(model.predict_topk(X), other.predict_topk(X), strict=True):
+        np.testing.assert_array_equal(actual, expected)
+    expected, actual = model.predict_topk(X[:1]), other.predict_topk(X[:1])
+    np.testing.assert_array_equal(actual, expected)
 
 
-def assert_equal_values(here, there):
-    assert type(here) is type(there)
-    if isinstance(here, np.ndarray):
-        assert here.dtype == there.dtype
-        np.testing.assert_array_equal(here, there)
-    elif sp.issparse(here):
-        assert here.dtype == there.dtype
-        assert (here != there).nnz == 0
-    elif isinstance(here, np.random.RandomState):
-        assert_equal_values(here.get_state()[1], there.get_state()[1])
-    elif isinstance(here, (list, tuple)):
-        for a, b in zip(here, there, strict=True):
+def assert_equal_values(expected, actual):
+    assert type(expected) is type(actual)
+    if isinstance(expected, np.ndarray):
+        assert expected.dtype == actual.dtype
+        np.testing.assert_array_equal(actual, expected)
+    elif sp.issparse(expected):
+        assert expected.dtype == actual.dtype
+        assert (expected != actual).nnz == 0
+    elif isinstance(expected, np.random.RandomState):
+        assert_equal_values(expected.get_state()[1], actual.get_state()[1])
+    elif isinstance(expected, (list, tuple)):
+        for a, b in zip(expected, actual, strict=True):
             assert_equal_values(a, b)
-    elif hasattr(here, "get_params"):
-        assert_equal_params(here, there)
+    elif hasattr(expected, "get_params"):
+        assert_equal_params(expected, actual)
     else:
-        assert here == there
+        assert expected == actual
 
 
 def assert_equal_params(model, other):
-    here, there = model.get_params(), other.get_params()
-    assert here.keys() == there.keys()
-    for name in here:
-        assert_equal_values(here[name], there[name])
+    expected, actual = model.get_params(), other.get_params()
+    assert expected.keys() == actual.keys()
+    for name in expected:
+        assert_equal_values(expected[name], actual[name])
 
 
 @pytest.mark.parametrize("mmap_mode", [None, "r"])

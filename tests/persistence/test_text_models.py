@@ -63,10 +63,10 @@ def test_loaded_vectorizer_equals_saved_one(tmp_path, vectorizer, mmap_mode):
     vectorizer = clone(vectorizer).fit(TEXTS)
     loaded = round_trip(vectorizer, tmp_path / "model", mmap_mode=mmap_mode)
     assert comparable_params(loaded) == comparable_params(vectorizer)
-    here, there = vectorizer.transform(TEXTS + NEW), loaded.transform(TEXTS + NEW)
-    assert type(here) is type(there)
-    assert here.dtype == there.dtype
-    assert (here != there).nnz == 0
+    expected, actual = vectorizer.transform(TEXTS + NEW), loaded.transform(TEXTS + NEW)
+    assert type(expected) is type(actual)
+    assert expected.dtype == actual.dtype
+    assert (expected != actual).nnz == 0
     if hasattr(vectorizer, "vocabulary_"):
         assert loaded.vocabulary_ == vectorizer.vocabulary_
         assert list(loaded.get_feature_names_out()) == list(vectorizer.get_feature_names_out())

@@ -347,7 +347,7 @@ def test_errors_come_before_any_work(data, tmp_path):
             TypeError,
             "clustering must be .* got an object of type",
         ),
-        ({"label_features": lambda X, Y: X}, TypeError, "label_features must be .* got an object of type"),
+        ({"label_features": lambda X, Y: X}, TypeError, "label_features must be"),
     ]
     for params, error, match in cases:
         model = clone(classifier(tmp_path / "model")).set_params(**params)
