@@ -27,7 +27,7 @@ def _transformer_codecs():
     # Importing this module imports torch.
     from skxmr.persistence._transformer_codecs import TRANSFORMER_CODECS
 
-    return TRANSFORMER_CODECS
+    return {f"{TRANSFORMER_PREFIX}{name}": codec for name, codec in TRANSFORMER_CODECS.items()}
 
 
 REGISTRY = CodecRegistry(_find, _get)

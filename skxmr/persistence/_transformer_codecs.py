@@ -12,7 +12,6 @@ import torch
 
 from skxmr._core.encoding import ClassCodec, DecodingError
 from skxmr._core.model_folder import attribute_codec, estimator_codec
-from skxmr.persistence._codecs import TRANSFORMER_PREFIX
 from skxmr.transformer import (
     ClusterHeads,
     ClusterScorer,
@@ -52,17 +51,15 @@ def _find_rejected_files(names):
 
 
 TRANSFORMER_CODECS = {
-    f"{TRANSFORMER_PREFIX}device": ClassCodec(
+    "device": ClassCodec(
         torch.device,
         lambda device: {"name": str(device)},
         lambda fields: torch.device(fields["name"]),
     ),
-    f"{TRANSFORMER_PREFIX}Encoder": ClassCodec(Encoder, _encoder_to_fields, _encoder_from_fields),
-    f"{TRANSFORMER_PREFIX}ClusterHeads": attribute_codec(
-        ClusterHeads, "weights", "intercepts", "hierarchy", "loss"
-    ),
-    f"{TRANSFORMER_PREFIX}ClusterScorer": estimator_codec(ClusterScorer),
-    f"{TRANSFORMER_PREFIX}TransformerEmbedder": estimator_codec(TransformerEmbedder),
-    f"{TRANSFORMER_PREFIX}TransformerMatcher": estimator_codec(TransformerMatcher),
-    f"{TRANSFORMER_PREFIX}XTransformerClassifier": estimator_codec(XTransformerClassifier),
+    "Encoder": ClassCodec(Encoder, _encoder_to_fields, _encoder_from_fields),
+    "ClusterHeads": attribute_codec(ClusterHeads, "weights", "intercepts", "hierarchy", "loss"),
+    "ClusterScorer": estimator_codec(ClusterScorer),
+    "TransformerEmbedder": estimator_codec(TransformerEmbedder),
+    "TransformerMatcher": estimator_codec(TransformerMatcher),
+    "XTransformerClassifier": estimator_codec(XTransformerClassifier),
 }
