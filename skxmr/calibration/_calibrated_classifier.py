@@ -9,10 +9,10 @@ from sklearn.utils import _safe_indexing, gen_batches, indexable
 from sklearn.utils._param_validation import HasMethods, StrOptions
 from sklearn.utils.validation import _num_samples, check_is_fitted
 
-from skxmr._core.estimators import find_ranker
-from skxmr._core.score_forms import join_rows
-from skxmr._core.score_rule import LEAST_SCORE
-from skxmr._core.validation import as_public_csr
+from skxmr._core.arrays import as_public_csr
+from skxmr._core.estimators import find_topk_estimator
+from skxmr._core.node_scores import join_rows
+from skxmr._core.score_rule import MIN_SCORE
 from skxmr.calibration._held_out import (
     HeldOutScoresClassifier,
     if_estimator_ranks,
@@ -206,9 +206,9 @@ class CalibratedMultilabelClassifierCV(HeldOutScoresClassifier):
     def _mapped(self, scores):
         scores = np.asarray(scores, dtype=np.float32)
         # What is outside the beam stays there.
-        inside = scores > LEAST_SCORE
-        proba = self.calibrator_(np.where(inside, scores, LEAST_SCORE)).astype(np.float32)
-        return np.where(inside, np.clip(proba, LEAST_SCORE, _LARGEST), scores)
+        inside = scores > MIN_SCORE
+        proba = self.calibrator_(np.where(inside, scores, MIN_SCORE)).astype(np.float32)
+        return np.where(inside, np.clip(proba, MIN_SCORE, _LARGEST), scores)
 
 
 def _count_fold(true, blocks):
@@ -231,7 +231,7 @@ def _proba_of(estimator, X, labels):
 
 def _topk_gives_proba(estimator, X):
     """Whether the scores of predict_topk are those of predict_proba; logarithms are not."""
-    if find_ranker(estimator)[0] is None:
+    if find_topk_estimator(estimator)[0] is None:
         return False
     (X,) = indexable(X)
     X = _safe_indexing(X, next(gen_batches(_num_samples(X), _COMPARED_ROWS)))

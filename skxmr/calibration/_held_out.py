@@ -11,10 +11,11 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.validation import _check_method_params, _num_samples, check_is_fitted
 
-from skxmr._core.estimators import find_ranker
-from skxmr._core.score_forms import join_rows
-from skxmr._core.score_rule import LEAST_SCORE
-from skxmr._core.validation import as_public_csr, check_indicator, refuse_label_collections
+from skxmr._core.arrays import as_public_csr
+from skxmr._core.estimators import find_topk_estimator
+from skxmr._core.node_scores import join_rows
+from skxmr._core.score_rule import MIN_SCORE
+from skxmr._core.validation import check_indicator, refuse_label_collections
 from skxmr.metrics import Indicator, contains
 
 # Rows scored at once: of 1000 labels each, 65 MB of scores.
@@ -43,13 +44,13 @@ def scored_pairs(P, n_labels):
         rows, labels = np.repeat(np.arange(P.shape[0]), np.diff(P.indptr)), P.indices
         values = P.data
     else:
-        rows, labels = np.nonzero(np.asarray(P) > LEAST_SCORE)
+        rows, labels = np.nonzero(np.asarray(P) > MIN_SCORE)
         values = np.asarray(P)[rows, labels]
     scores = values.astype(np.float32, copy=False)
     if not np.all((values >= 0) & (values <= 1)):
         raise ValueError("predict_proba of the estimator must return values in [0, 1].")
     # The least positive score stands for a label outside the beam, or as far away as one.
-    inside = scores > LEAST_SCORE
+    inside = scores > MIN_SCORE
     if not inside.all():
         rows, labels, scores = rows[inside], labels[inside], scores[inside]
     return ScoredPairs(P.shape[0], rows, labels, scores)
@@ -121,12 +122,12 @@ def if_estimator_ranks(method):
 
 
 def _ranks(estimator):
-    return find_ranker(estimator)[0] is not None
+    return find_topk_estimator(estimator)[0] is not None
 
 
 def topk_of(estimator, X, k):
     """Return what ``predict_topk`` of the estimator says, or of what a pipeline ends in."""
-    ranker, transformers = find_ranker(estimator)
+    ranker, transformers = find_topk_estimator(estimator)
     for transformer in transformers:
         X = transformer.transform(X)
     return ranker.predict_topk(X, k)

@@ -7,7 +7,7 @@ import scipy.sparse as sp
 from sklearn.preprocessing import normalize
 from sklearn.utils import check_random_state, check_scalar
 
-from skxmr._core.validation import as_public_csr
+from skxmr._core.arrays import as_public_csr
 
 # Rows are made this many words at a time: large enough for numpy, small beside the output.
 _WORDS_PER_BLOCK = 1_000_000

@@ -19,7 +19,8 @@ import numpy as np
 import scipy.sparse as sp
 from sklearn.utils import check_array
 
-from skxmr._core.validation import as_public_csr, check_indicator
+from skxmr._core.arrays import as_public_csr
+from skxmr._core.validation import check_indicator
 
 # All bytes but those that may only stand between numbers ("_" is a digit separator to Python).
 _NO_SEPARATOR = bytes(set(range(256)) - set(b": _"))

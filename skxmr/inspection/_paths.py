@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from skxmr._core.score_forms import OUTSIDE
+from skxmr._core.score_forms import UNSCORED_LOG
 from skxmr._core.transforms import LOG_PROBABILITY, SHAPES, LevelTransform, join_scores
 from skxmr._linear.level_weights import LevelWeights
 
@@ -212,7 +212,7 @@ def place_of(node, ids, scores):
 
 def _score_of(node, ids, scores):
     found = np.flatnonzero(ids == node)
-    return scores[found[0]] if len(found) else OUTSIDE
+    return scores[found[0]] if len(found) else UNSCORED_LOG
 
 
 def _one(node, score):

@@ -11,15 +11,14 @@ from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from skxmr._core.arrays import csr_of
-from skxmr._core.score_forms import inside_unit_interval
+from skxmr._core.arrays import as_public_csr, csr_of
+from skxmr._core.rows import as_rows
+from skxmr._core.score_forms import clip_to_open_interval
 from skxmr._core.validation import (
-    FLOATS,
+    FLOAT_DTYPES,
     MAX_SEED,
-    as_public_csr,
-    as_row_arrays,
     check_targets,
-    set_seen,
+    set_input_attributes,
     validate_fit_data,
 )
 from skxmr.matching._similarity_index import ExactIndex, GraphIndex, import_hnswlib
@@ -82,7 +81,7 @@ class _NearestClassifier(ClassifierMixin, BaseEstimator):
         if self.index == "hnswlib":
             import_hnswlib()
         (X, y), seen = validate_fit_data(
-            self, X, y, accept_sparse="csr", dtype=FLOATS, multi_output=True
+            self, X, y, accept_sparse="csr", dtype=FLOAT_DTYPES, multi_output=True
         )
         Y, classes, kind, dtype = check_targets(y)
         rows = _rows(X)
@@ -91,7 +90,7 @@ class _NearestClassifier(ClassifierMixin, BaseEstimator):
         reduction = self._reduction(rows, seed)
         points = _reduced(reduction, points)
         index = ExactIndex(points) if self.index == "exact" else GraphIndex(points, seed)
-        set_seen(self, seen)
+        set_input_attributes(self, seen)
         self.classes_ = classes
         self._target_kind = kind
         self._target_dtype = dtype
@@ -121,7 +120,7 @@ class _NearestClassifier(ClassifierMixin, BaseEstimator):
             return as_public_csr(scores.indptr, scores.indices, scores.data, scores.shape)
         scores = scores.toarray()
         if self._target_kind == "dense":
-            return inside_unit_interval(scores)
+            return clip_to_open_interval(scores)
         scores[~scores.any(axis=1)] = self._shares
         return scores / scores.sum(axis=1, keepdims=True)
 
@@ -166,7 +165,7 @@ class _NearestClassifier(ClassifierMixin, BaseEstimator):
         # CSR of scores in (0, 1].
         check_is_fitted(self, "classes_")
         self._validate_params()
-        X = validate_data(self, X, accept_sparse="csr", dtype=FLOATS, reset=False)
+        X = validate_data(self, X, accept_sparse="csr", dtype=FLOAT_DTYPES, reset=False)
         rows = _reduced(self._fitted_reduction, _rows(X))
         near = self._index.query(rows, self.n_neighbors, self.n_jobs)
         if self._targets is None:
@@ -326,5 +325,5 @@ def _reduced(reduction, rows):
 
 
 def _rows(X):
-    indptr, indices, data, n_features = as_row_arrays(X, drop_zeros=True)
+    indptr, indices, data, n_features = as_rows(X, drop_zeros=True)
     return csr_of(indptr, indices, data, (X.shape[0], n_features))

@@ -7,7 +7,7 @@ columns for a binary one and sorts all classes of a large one. These go straight
 import numpy as np
 import scipy.sparse as sp
 
-from skxmr._core.estimators import find_ranker
+from skxmr._core.estimators import find_topk_estimator
 from skxmr.metrics._propensity import check_propensities, psndcg_at_k, psprecision_at_k
 from skxmr.metrics._ranking import check_k, ndcg_at_k, precision_at_k, recall_at_k
 
@@ -128,7 +128,7 @@ def _one_hot(estimator, y):
 
 def scores_for_topk(estimator, X, k):
     """Scores of the labels of `X`, in a form that the metrics take."""
-    ranker, transformers = find_ranker(estimator)
+    ranker, transformers = find_topk_estimator(estimator)
     if ranker is not None:
         for transformer in transformers:
             X = transformer.transform(X)

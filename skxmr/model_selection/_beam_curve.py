@@ -11,7 +11,7 @@ from sklearn.utils import Bunch, _safe_indexing, indexable
 from sklearn.utils._param_validation import Interval, validate_params
 from sklearn.utils.validation import _check_method_params, _num_samples, check_is_fitted
 
-from skxmr._core.estimators import find_ranker
+from skxmr._core.estimators import find_topk_estimator
 from skxmr.metrics import topk_scorer
 from skxmr.model_selection._validation import splits_for
 
@@ -143,7 +143,7 @@ def _try_beams(estimator, X, y, beams, scorer, k):
 
 
 def _beam_owner(estimator):
-    ranker, transformers = find_ranker(estimator)
+    ranker, transformers = find_topk_estimator(estimator)
     if ranker is None or "beam_width" not in ranker.get_params(deep=False):
         raise ValueError(
             "estimator must be a classifier with predict_topk and beam_width, or a pipeline that "

@@ -12,7 +12,7 @@ from sklearn.model_selection import GridSearchCV
 
 from helpers import quick
 from skxmr import HierarchicalLabelTree, LabelHierarchy, XRLinearClassifier, preset
-from skxmr._core.levels import by_level
+from skxmr._core.levels import expand_to_levels
 from skxmr._core.rows import as_rows
 from skxmr._core.score_rule import Scoring
 from skxmr._linear.relevance import target_costs
@@ -217,9 +217,9 @@ def test_rows_of_256_labels_in_a_cluster_are_not_lost():
 
 
 def test_values_spread_over_levels():
-    assert by_level("a", 3) == ["a"] * 3
-    assert by_level(["a", "b"], 4) == ["a", "a", "a", "b"]
-    assert by_level(["a", "b", "c"], 2) == ["b", "c"]
+    assert expand_to_levels("a", 3) == ["a"] * 3
+    assert expand_to_levels(["a", "b"], 4) == ["a", "a", "a", "b"]
+    assert expand_to_levels(["a", "b", "c"], 2) == ["b", "c"]
 
 
 @pytest.mark.parametrize(
@@ -235,7 +235,9 @@ def test_matcher_aware_models_do_not_depend_on_n_jobs(data, negatives):
         not np.array_equal(a.arrays["entry_weights"], b.arrays["entry_weights"])
         for a, b in zip(one._model.levels, levels, strict=True)
     ]
-    names = by_level(list(negatives) if isinstance(negatives, tuple) else negatives, len(levels))
+    names = expand_to_levels(
+        list(negatives) if isinstance(negatives, tuple) else negatives, len(levels)
+    )
     assert changed == [False] + [name != "tfn" for name in names[1:]]
 
 

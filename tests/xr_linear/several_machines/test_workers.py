@@ -15,7 +15,7 @@ from sklearn.svm import LinearSVC
 from helpers import remote_functions
 from skxmr import HierarchicalLabelTree, XRLinearClassifier
 from skxmr._core import remote_tasks
-from skxmr._core.dask_client import results_of_client
+from skxmr._core.dask_client import iterate_dask_results
 from skxmr._core.threads import run_tasks
 from skxmr._linear.weight_stores import FolderStore
 from skxmr.indexing import KMeansBisector
@@ -229,7 +229,7 @@ def refuse(number, result):
 
 @pytest.mark.slow(reason="workers die and start again")
 def test_what_no_worker_can_run_is_raised_after_some_tries(backend, monkeypatch):
-    monkeypatch.setattr(remote_tasks, "MAX_VAIN", 1)
+    monkeypatch.setattr(remote_tasks, "MAX_RETRIES", 1)
     tasks = [(SMALL, factor) for factor in range(4, 8)]
     with backend(), pytest.raises(Exception, match="died|terminated"):
         run_tasks(remote_functions.multiply_unless_five, tasks[1:2] * 2, 2)
@@ -237,13 +237,13 @@ def test_what_no_worker_can_run_is_raised_after_some_tries(backend, monkeypatch)
 
 def test_a_cluster_without_workers_is_given_up(monkeypatch):
     distributed = pytest.importorskip("distributed")
-    monkeypatch.setattr("skxmr._core.dask_client.MOST_WITHOUT", 2)
+    monkeypatch.setattr("skxmr._core.dask_client.MAX_SECONDS_WITHOUT_WORKERS", 2)
     with (
         distributed.LocalCluster(n_workers=0, host="127.0.0.1", dashboard_address=":0") as cluster,
         distributed.Client(cluster) as client,
         pytest.raises(TimeoutError, match="no worker for 2 seconds"),
     ):
-        list(results_of_client(client, iter([(np.add, 1, 2)]), raise_it))
+        list(iterate_dask_results(client, iter([(np.add, 1, 2)]), raise_it))
 
 
 def raise_it(error):
