@@ -12,8 +12,6 @@ from skxmr._linear import LevelModel
 from skxmr._linear.chunk import pack_features
 
 L3_HINGE = Scoring().rule((False,)).transforms[0]
-
-
 DENSITY = st.sampled_from([0.0, 0.02, 0.3, 0.9])
 
 

@@ -21,15 +21,15 @@ def model(request, xmc_data):
 
 def assert_same_ranking(got_labels, got_scores, expected, rtol=2e-5):
     """Compare rankings; labels may differ where rounding makes scores equal."""
-    wanted_scores = np.exp([score for _, score in expected])
-    here = got_labels >= 0
-    np.testing.assert_allclose(got_scores[here], wanted_scores, rtol=rtol, atol=1e-30)
+    expected_scores = np.exp([score for _, score in expected])
+    is_label = got_labels >= 0
+    np.testing.assert_allclose(got_scores[is_label], expected_scores, rtol=rtol, atol=1e-30)
     scores = dict(expected)
-    for label, score in zip(got_labels[here], got_scores[here], strict=True):
+    for label, score in zip(got_labels[is_label], got_scores[is_label], strict=True):
         if label in scores:
             np.testing.assert_allclose(np.exp(scores[label]), score, rtol=rtol, atol=1e-30)
         else:
-            np.testing.assert_allclose(wanted_scores[-1], score, rtol=rtol, atol=1e-30)
+            np.testing.assert_allclose(expected_scores[-1], score, rtol=rtol, atol=1e-30)
 
 
 @pytest.mark.usefixtures("simd")
@@ -63,9 +63,9 @@ def test_beam_search_with_all_clusters_equals_scoring_all_labels(model, xmc_data
 def test_beam_search_never_exceeds_the_exact_maximum(model, xmc_data):
     # Two beams cannot be compared: a wider beam can drop a cluster that a narrower one keeps.
     X = xmc_data[0]
-    everything = model.set_params(beam_width=1000).predict_topk(X, k=1)[1]
+    exact = model.set_params(beam_width=1000).predict_topk(X, k=1)[1]
     for width in (1, 2, 5):
-        assert np.all(model.set_params(beam_width=width).predict_topk(X, k=1)[1] <= everything)
+        assert np.all(model.set_params(beam_width=width).predict_topk(X, k=1)[1] <= exact)
 
 
 @pytest.mark.usefixtures("simd")
@@ -86,17 +86,17 @@ def test_predict_topk_of_a_batch_equals_single_rows_exactly(model, xmc_data, bea
 def test_predictions_do_not_depend_on_the_block_size(model, xmc_data, monkeypatch):
     X = xmc_data[0]
     model.set_params(beam_width=5)
-    whole = model.predict_topk(X), model.predict_proba(X)
+    expected = model.predict_topk(X), model.predict_proba(X)
     monkeypatch.setattr("skxmr._core.threads.BLOCK_ROWS", 37)
-    parts = model.predict_topk(X), model.predict_proba(X)
-    np.testing.assert_array_equal(parts[0], whole[0])
-    assert (parts[1] != whole[1]).nnz == 0
+    got = model.predict_topk(X), model.predict_proba(X)
+    np.testing.assert_array_equal(got[0], expected[0])
+    assert (got[1] != expected[1]).nnz == 0
 
 
 def test_predict_topk_exact_search_uses_small_blocks(xmc_data, monkeypatch):
     X = xmc_data[0]
     fitted = XRLinearClassifier(4, 10, beam_width=None, random_state=0).fit(*xmc_data)
-    whole = fitted.predict_topk(X, k=2)
+    expected = fitted.predict_topk(X, k=2)
     sizes = []
     rank = fitted._model.rank
 
@@ -106,10 +106,10 @@ def test_predict_topk_exact_search_uses_small_blocks(xmc_data, monkeypatch):
 
     monkeypatch.setattr(fitted._model, "rank", record_size)
     monkeypatch.setattr("skxmr._core.threads.BLOCK_SCORES", 500)
-    parts = fitted.predict_topk(X, k=2)
+    got = fitted.predict_topk(X, k=2)
     # Each row of an exact search has a score per leaf cluster, although k is only 2.
     assert max(sizes) * fitted.hierarchy_.n_leaves <= 500
-    np.testing.assert_array_equal(parts[0], whole[0])
+    np.testing.assert_array_equal(got[0], expected[0])
 
 
 def test_predict_topk_pads_rows_with_few_labels_in_the_beam(xmc_data):

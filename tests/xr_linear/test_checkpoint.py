@@ -273,8 +273,8 @@ def test_checkpoint_in_use_by_another_fit_is_rejected(where, data, tmp_path, mon
     assert [entry.name for entry in tmp_path.iterdir()] == ["model"]
     # A failed fit does not keep the lock, even while its traceback exists.
     monkeypatch.setattr(classifier_module, "train_trees", None)
-    with pytest.raises(TypeError) as known:
+    with pytest.raises(TypeError) as raised:
         make_classifier(model_dir).fit(X, Y)
     monkeypatch.undo()
     make_classifier(model_dir).fit(X, Y)
-    assert known
+    assert raised

@@ -7,9 +7,7 @@ import pytest
 import scipy.sparse as sp
 from sklearn.base import clone
 
-from helpers.scores import (
-    make_candidates,
-)
+from helpers.scores import make_candidates
 from skxmr import HierarchicalLabelTree, LabelHierarchy, XRLinearClassifier
 from skxmr._core.rows import as_rows
 from skxmr._core.score_rule import Scoring
@@ -112,10 +110,10 @@ def test_prune_changes_all_trees(xmc_data):
         *xmc_data
     )
     model.prune(weight_threshold=0.4)
-    for got, want in zip(
+    for got, expected in zip(
         model.predict_topk(xmc_data[0]), other.predict_topk(xmc_data[0]), strict=True
     ):
-        np.testing.assert_array_equal(got, want)
+        np.testing.assert_array_equal(got, expected)
 
 
 @pytest.mark.parametrize(

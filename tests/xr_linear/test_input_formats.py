@@ -107,8 +107,8 @@ def test_y_dense_gives_an_equal_model_and_dense_results(xmc_data, fitted):
     X, Y = xmc_data
     model = make_classifier().fit(X, Y.toarray().astype(int))
     assert_equal_models(model, fitted)
-    for got, want in zip(model.predict_topk(X), fitted.predict_topk(X), strict=True):
-        np.testing.assert_array_equal(got, want)
+    for got, expected in zip(model.predict_topk(X), fitted.predict_topk(X), strict=True):
+        np.testing.assert_array_equal(got, expected)
     predicted = model.predict(X)
     assert isinstance(predicted, np.ndarray)
     assert predicted.dtype == int

@@ -201,8 +201,8 @@ def test_fit_that_fails_keeps_the_fitted_model(xmc_data, fitted):
         fitted.fit(X[:, :7], Y)
     fitted.set_params(C=1.0)
     assert fitted.n_features_in_ == 400
-    for got, want in zip(fitted.predict_topk(X), before, strict=True):
-        np.testing.assert_array_equal(got, want)
+    for got, expected in zip(fitted.predict_topk(X), before, strict=True):
+        np.testing.assert_array_equal(got, expected)
 
 
 def test_fit_that_fails_during_training_keeps_the_fitted_model(xmc_data):

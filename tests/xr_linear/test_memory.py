@@ -33,8 +33,8 @@ def make_classifier(memory, **params):
 
 
 def assert_same_rankings(model, other, X):
-    for got, want in zip(model.predict_topk(X), other.predict_topk(X), strict=True):
-        np.testing.assert_array_equal(got, want)
+    for got, expected in zip(model.predict_topk(X), other.predict_topk(X), strict=True):
+        np.testing.assert_array_equal(got, expected)
 
 
 def test_memory_fits_once_per_fold_in_a_grid_over_prediction_parameters(

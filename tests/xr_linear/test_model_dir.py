@@ -135,7 +135,7 @@ class CustomClassifier(XRLinearClassifier):
     """Subclass, which cannot be saved."""
 
 
-def test_model_dir_taken_during_the_fit_keeps_the_get_checkpoint(data, tmp_path, monkeypatch):
+def test_model_dir_taken_during_the_fit_keeps_the_checkpoint(data, tmp_path, monkeypatch):
     X, Y = data
     train = classifier_module.train_trees
 

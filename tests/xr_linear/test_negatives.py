@@ -50,14 +50,14 @@ def test_training_rows_are_unions_of_positives_beam_and_custom_pairs(data):
         pairs = None if isinstance(negatives, str) else tree.node_targets(negatives)[level - 1]
         rows = training_rows(negatives, teacher, pairs, beam)
         for cluster in range(teacher.shape[1]):
-            wanted_rows = np.flatnonzero(expected[name][:, cluster])
-            np.testing.assert_array_equal(rows.of(cluster), wanted_rows)
+            expected_rows = np.flatnonzero(expected[name][:, cluster])
+            np.testing.assert_array_equal(rows.of(cluster), expected_rows)
 
 
 def test_beam_rows_are_the_rows_that_the_matcher_passes(data):
     X, Y = data
     model = make_classifier().fit(X, Y)
-    rows = rows_of(X)
+    rows = as_rows(sp.csr_array(X, dtype=np.float32))
     n_clusters = model.hierarchy_.n_leaves
     transforms = Scoring().rule((False,) * model.hierarchy_.n_levels).transforms[:-1]
     passed = beam_rows(model._model.matcher, rows, n_clusters, 3, transforms, 2)
@@ -66,10 +66,6 @@ def test_beam_rows_are_the_rows_that_the_matcher_passes(data):
     assert np.array_equal(np.diff(beam.indptr), np.full(rows.n_rows, 3))
     assert passed.has_sorted_indices
     np.testing.assert_array_equal(passed.toarray() > 0, expected.toarray() > 0)
-
-
-def rows_of(X):
-    return as_rows(sp.csr_array(X, dtype=np.float32))
 
 
 def test_teacher_forcing_trains_each_cluster_only_on_its_rows(xmc_data):

@@ -24,8 +24,8 @@ def test_n_jobs_does_not_change_results(n_jobs, xmc_data, fitted):
     model = make_classifier(n_jobs=n_jobs).fit(*xmc_data)
     assert_equal_models(model, fitted)
     X = sp.vstack([xmc_data[0]] * 8, format="csr")
-    for got, want in zip(model.predict_topk(X), fitted.predict_topk(X), strict=True):
-        np.testing.assert_array_equal(got, want)
+    for got, expected in zip(model.predict_topk(X), fitted.predict_topk(X), strict=True):
+        np.testing.assert_array_equal(got, expected)
     assert (model.predict_proba(X) != fitted.predict_proba(X)).nnz == 0
     assert (model.predict(X) != fitted.predict(X)).nnz == 0
 

@@ -4,12 +4,7 @@ import numpy as np
 import pytest
 
 from helpers.reference import all_scores, beam_search
-from helpers.scores import (
-    assert_same_ranking,
-    get_score_functions,
-    make_candidates,
-    reset_scores,
-)
+from helpers.scores import assert_same_ranking, get_score_functions, make_candidates, reset_scores
 from skxmr import XRLinearClassifier
 from skxmr.metrics import label_propensities
 

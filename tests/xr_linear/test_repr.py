@@ -11,7 +11,7 @@ from sklearn.utils import estimator_html_repr
 
 from skxmr import HierarchicalLabelTree, XRLinearClassifier
 
-# The HTML that scikit-learn 1.8 writes for a pipeline has a closing tag too many.
+# The HTML that scikit-learn 1.8 writes for a pipeline has one closing tag too many.
 IS_BALANCED = not sklearn.__version__.startswith("1.8.")
 
 

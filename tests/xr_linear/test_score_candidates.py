@@ -4,9 +4,7 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 
-from helpers.scores import (
-    make_candidates,
-)
+from helpers.scores import make_candidates
 from skxmr import XRLinearClassifier
 
 

@@ -24,8 +24,6 @@ TEXTS = [
     "train a linear classifier",
     "classifier for text",
 ] * 5
-
-
 TAGS = [
     {"sparse", "linalg"},
     {"sparse", "solve"},
@@ -140,8 +138,8 @@ def test_pickled_models_predict_the_same_scores(how, xmc_data, tmp_path):
     else:
         joblib.dump(model, tmp_path / "model")
         other = joblib.load(tmp_path / "model", mmap_mode="r" if "mmap" in how else None)
-    for got, want in zip(other.predict_topk(X), model.predict_topk(X), strict=True):
-        np.testing.assert_array_equal(got, want)
+    for got, expected in zip(other.predict_topk(X), model.predict_topk(X), strict=True):
+        np.testing.assert_array_equal(got, expected)
     assert other.hierarchy_ == model.hierarchy_
     assert (other.predict(X) != model.predict(X)).nnz == 0
 

@@ -25,11 +25,11 @@ def make_classifier(**params):
 @pytest.mark.parametrize("in_folder", [False, True])
 def test_fit_in_processes_gives_the_same_model(in_folder, backend, xmc_data, tmp_path):
     weights = np.random.RandomState(0).uniform(0.5, 2, len(xmc_data[0].indptr) - 1)
-    want = make_classifier().fit(*xmc_data, sample_weight=weights)
+    expected = make_classifier().fit(*xmc_data, sample_weight=weights)
     with backend():
         model = make_classifier(model_dir=tmp_path / "model" if in_folder else None)
         model.fit(*xmc_data, sample_weight=weights)
-    assert_equal_models(model, want)
+    assert_equal_models(model, expected)
 
 
 def test_fit_in_processes_accepts_read_only_arrays(backend, xmc_data):
@@ -37,18 +37,18 @@ def test_fit_in_processes_accepts_read_only_arrays(backend, xmc_data):
     X, Y = (np.repeat(np.arange(600), 40), np.repeat(np.arange(600), 40))
     X, Y = xmc_data[0][X], xmc_data[1][Y]
     assert X.data.nbytes > 2**20
-    want = make_classifier(n_trees=1, negatives="tfn").fit(X, Y)
+    expected = make_classifier(n_trees=1, negatives="tfn").fit(X, Y)
     with backend():
-        assert_equal_models(make_classifier(n_trees=1, negatives="tfn").fit(X, Y), want)
+        assert_equal_models(make_classifier(n_trees=1, negatives="tfn").fit(X, Y), expected)
 
 
 @pytest.mark.parametrize("clustering", ["kmeans", KMeans(random_state=0, n_init=1)], ids=str)
-def test_label_tree_in_processes_is_the_same(clustering, backend, xmc_data):
+def test_label_tree_in_processes_gives_the_same_hierarchy(clustering, backend, xmc_data):
     Z = xmc_data[0]
     tree = HierarchicalLabelTree(2, 5, clustering=clustering, random_state=0)
-    want = tree.fit(Z).hierarchy_
+    expected = tree.fit(Z).hierarchy_
     with backend():
-        assert tree.fit(Z).hierarchy_ == want
+        assert tree.fit(Z).hierarchy_ == expected
 
 
 def test_subtree_task_can_be_pickled_twice(xmc_data):
@@ -66,11 +66,11 @@ def test_subtree_task_can_be_pickled_twice(xmc_data):
 
 def test_custom_ranker_in_processes_ranks_the_same(backend, xmc_data):
     model = make_classifier(n_trees=1, negatives="tfn", ranker=LinearSVC(random_state=0))
-    want = model.fit(*xmc_data).predict_topk(xmc_data[0])
+    expected = model.fit(*xmc_data).predict_topk(xmc_data[0])
     with backend():
         got = model.fit(*xmc_data).predict_topk(xmc_data[0])
-    for part, expected in zip(got, want, strict=True):
-        np.testing.assert_array_equal(part, expected)
+    for array, expected_array in zip(got, expected, strict=True):
+        np.testing.assert_array_equal(array, expected_array)
 
 
 def test_fit_survives_the_loss_of_all_workers(dask_client, xmc_data, tmp_path, monkeypatch):

@@ -10,25 +10,22 @@ from skxmr._core.dask_client import iterate_dask_results
 from skxmr._core.threads import run_tasks
 
 SMALL = np.arange(10.0)
-
-
-LARGE = np.arange(300_000.0)  # large enough that backends share it between tasks
+LARGE = np.arange(300_000.0)  # backends share arrays of this size between tasks
 
 
 @pytest.mark.slow(reason="workers die and start again")
-@pytest.mark.filterwarnings(
-    "ignore:Workers were lost"
-)  # dask itself repeats small tasks without a warning
+# Only some cases warn: dask itself sends small tasks again.
+@pytest.mark.filterwarnings("ignore:Workers were lost")
 @pytest.mark.parametrize("values", [SMALL, LARGE], ids=["small", "large"])
 def test_run_tasks_sends_tasks_of_a_lost_worker_again(values, backend, tmp_path):
     received = []
     tasks = [(values, factor, str(tmp_path)) for factor in range(20)]
     with backend():
         results = run_tasks(
-            remote_functions.multiply_once_without_worker,
+            remote_functions.multiply_and_kill_first_worker,
             tasks,
             2,
-            on_result=lambda number, result: received.append(number) or result,
+            on_result=lambda index, result: received.append(index) or result,
         )
     assert (tmp_path / "died").exists()
     assert sorted(received) == list(range(20))
@@ -42,24 +39,24 @@ def test_run_tasks_sends_tasks_of_a_lost_worker_again(values, backend, tmp_path)
 def test_run_tasks_raises_the_error_of_a_task_at_once(backend):
     tasks = [(SMALL, factor, KeyError) for factor in range(20)]
     with backend(), pytest.raises(KeyError, match="factor 5") as raised:
-        run_tasks(remote_functions.refuse_five, tasks, 2)
-    assert "in refuse_five" in str(raised.value.__cause__)
+        run_tasks(remote_functions.raise_for_five, tasks, 2)
+    assert "in raise_for_five" in str(raised.value.__cause__)
     with backend(), pytest.raises(Exception, match="factor 0"):
-        run_tasks(remote_functions.refuse_in_two_parts, [(0,), (0,)], 2)
+        run_tasks(remote_functions.raise_two_part_error, [(0,), (0,)], 2)
     with backend(), pytest.raises(OSError, match="disk is full"):
         run_tasks(np.multiply, [(SMALL, 2), (SMALL, 3)], 2, on_result=raise_disk_full)
 
 
-def raise_disk_full(number, result):
+def raise_disk_full(index, result):
     raise OSError("the disk is full")
 
 
 @pytest.mark.slow(reason="workers die and start again")
-def test_run_tasks_gives_up_after_the_maximum_of_retries(backend, monkeypatch):
+def test_run_tasks_gives_up_after_the_maximum_number_of_retries(backend, monkeypatch):
     monkeypatch.setattr(remote_tasks, "MAX_RETRIES", 0)
     tasks = [(SMALL, factor) for factor in range(4, 8)]
     with backend(), pytest.raises(Exception, match="died|terminated"):
-        run_tasks(remote_functions.multiply_unless_five, tasks[1:2] * 2, 2)
+        run_tasks(remote_functions.multiply_or_kill_worker, tasks[1:2] * 2, 2)
 
 
 def test_dask_cluster_without_workers_raises_timeout_error(monkeypatch):
@@ -93,11 +90,10 @@ def test_dask_client_sends_a_shared_array_to_each_worker_once(dask_client, monke
     before = count_transferred_bytes()
     monkeypatch.setattr(dask_client, "scatter", record_scatter)
     with parallel_config(backend="dask"):
-        run_tasks(remote_functions.size_of, [(LARGE, number) for number in range(40)], 2)
+        run_tasks(remote_functions.count_bytes, [(LARGE, number) for number in range(40)], 2)
     assert sent == [id(LARGE)]
-    assert (
-        count_transferred_bytes() - before < 1.5 * LARGE.nbytes
-    )  # from the first worker to the second
+    # The array is sent once between workers: from the first to the second.
+    assert count_transferred_bytes() - before < 1.5 * LARGE.nbytes
 
 
 def test_dask_client_sends_large_arguments_outside_the_graph(dask_client):

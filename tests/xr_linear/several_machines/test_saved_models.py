@@ -18,20 +18,20 @@ def make_classifier(**params):
 def test_predict_saved_equals_the_model(method, backend, xmc_data, tmp_path):
     X, Y = xmc_data
     model = make_classifier(model_dir=tmp_path / "model").fit(X, Y)
-    want = getattr(model, method)(X)
+    expected = getattr(model, method)(X)
     with backend():
         got = predict_saved(tmp_path / "model", X, method)
         with pytest.raises(FileNotFoundError, match="no such folder"):
             predict_saved(tmp_path / "other", X)
-    assert type(got) is type(want)
+    assert type(got) is type(expected)
     if method == "predict_topk":
-        for part, expected in zip(got, want, strict=True):
-            assert part.dtype == expected.dtype
-            np.testing.assert_array_equal(part, expected)
+        for array, expected_array in zip(got, expected, strict=True):
+            assert array.dtype == expected_array.dtype
+            np.testing.assert_array_equal(array, expected_array)
     else:
-        assert got.dtype == want.dtype
-        assert got.shape == want.shape
-        assert (got != want).nnz == 0
+        assert got.dtype == expected.dtype
+        assert got.shape == expected.shape
+        assert (got != expected).nnz == 0
 
 
 def test_predict_saved_sends_each_worker_only_its_rows(xmc_data, tmp_path, monkeypatch):
