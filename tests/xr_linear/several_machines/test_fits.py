@@ -77,12 +77,12 @@ def test_fit_survives_the_loss_of_all_workers(dask_client, xmc_data, tmp_path, m
     finished = []
     keep = FolderStore.keep
 
-    def keep_and_kill(self, level, block, solved):
-        finished.append((self.path.name, level, block))
+    def keep_and_kill(self, block, arrays):
+        finished.append((self.path.name, block))
         if len(finished) == 5:
             for worker in dask_client.run(os.getpid).values():
                 os.kill(worker, signal.SIGKILL)
-        return keep(self, level, block, solved)
+        return keep(self, block, arrays)
 
     monkeypatch.setattr(FolderStore, "keep", keep_and_kill)
     with parallel_config(backend="dask"), pytest.warns(UserWarning, match="Workers were lost"):
