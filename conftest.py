@@ -18,7 +18,7 @@ settings.load_profile("quick")
 if find_spec("torch") is None or find_spec("transformers") is None:
     collect_ignore_glob = [
         "skxmr/transformer/*",
-        "skxmr/persistence/_transformer_kinds.py",
+        "skxmr/persistence/_transformer_codecs.py",
         "tests/transformer/*",
     ]
 

@@ -24,7 +24,7 @@ PHRASES = {
     r"\bminds\b": "considers, or is affected by",
     r"\bnought\b": "zero, or nothing",
     r"\b(heed|heeds|heeded)\b": "use, or consider",
-    r"\bof (one's|your|the user's|their|its|our|my) own\b": "custom, user-defined, or own + noun",
+    r"\bof (one's|the user's) own\b": "custom, user-defined, or own + noun",
     r"\b(said|told|tells)\b": "report, estimate, show, or name the thing",
     r"\bstands?\b": "is, is stored, or means",
     r"\bthe one\b.{0,60}\bthe other\b": "name both things",

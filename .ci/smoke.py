@@ -1,4 +1,4 @@
-"""What every built package must do, wherever it is installed: fit something small and rank it."""
+"""Check an installed package: fit a small model and rank with it."""
 
 import numpy as np
 
@@ -13,7 +13,7 @@ precision = precision_at_k(Y, (labels, scores), k=1)
 print(f"{skxmr.__file__}: training precision@1 {precision:.2f}")
 assert precision > 0.9
 
-# One row, another thread count, and a tree of several: the same kernels by other ways.
+# A single row and another number of threads give the same result.
 one, _ = model.predict_topk(X[:1], k=5)
 assert np.array_equal(one, labels[:1])
 again = skxmr.XRLinearClassifier(n_jobs=2, random_state=0).fit(X, Y).predict_topk(X, k=5)

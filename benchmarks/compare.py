@@ -1,8 +1,8 @@
 """Compare skxmr with its peers on one data set: time, precision, size and memory.
 
-Every peer is fitted and asked in fresh processes, one after another, in its own interpreter if
-need be. A table is printed, and all measurements are written as JSON. README.md, beside this
-file, says what the columns mean and how to install the peers.
+Each peer is fitted and queried in new processes, one after the other, with its own interpreter if
+necessary. The script prints a table and writes all measurements as JSON. See README.md in this
+folder for the columns and the installation of the peers.
 """
 
 import argparse
@@ -18,12 +18,12 @@ N_QUERIES = 1000
 
 
 def peer_names(text):
-    """Type of an argument: names of peers with commas between."""
+    """Parse an argument: names of peers, separated by commas."""
     names = text.split(",")
     for name in names:
         if name not in PEERS:
             raise argparse.ArgumentTypeError(
-                f"must be names out of {','.join(PEERS)} with commas between; got {name!r}"
+                f"must be names from {','.join(PEERS)}, separated by commas; got {name!r}"
             )
     return list(dict.fromkeys(names))
 
@@ -35,52 +35,52 @@ def parse_arguments(argv=None):
         type=peer_names,
         default=list(PEERS),
         metavar="NAMES",
-        help=f"which to compare, with commas between (default: {','.join(PEERS)})",
+        help=f"peers to compare, separated by commas (default: {','.join(PEERS)})",
     )
     parser.add_argument(
         "--threads",
         type=options.positive,
         default=1,
         metavar="N",
-        help="threads of each (default: 1)",
+        help="number of threads of each peer (default: 1)",
     )
     parser.add_argument(
         "--own-threads",
         type=options.positive,
         metavar="N",
-        help="measure skxmr on N threads too, in the same turns",
+        help="also measure skxmr with N threads, in the same turns",
     )
     parser.add_argument(
         "--repeat",
         type=options.positive,
         default=1,
         metavar="N",
-        help="measure all peers N times in turn, the least counts (default: 1)",
+        help="number of turns of all peers; the minimum is reported (default: 1)",
     )
     parser.add_argument(
         "--sklearn-labels",
         type=options.positive,
         default=500,
         metavar="N",
-        help="fit the scikit-learn baseline on at most N labels, and scale up (default: 500)",
+        help="maximum number of labels of the scikit-learn baseline, scaled up (default: 500)",
     )
     return options.parse(parser, argv)
 
 
 def summarize(results):
-    """Add the least of all turns to the results, and how many times skxmr's it is."""
+    """Add the minima of all turns to the results, and their ratios to those of skxmr."""
     for result in results.values():
         if result["status"] == "measured":
-            result["summary"] = report.least(result["turns"])
-    own = results.get("skxmr", {}).get("summary")
+            result["summary"] = report.take_minima(result["turns"])
+    reference = results.get("skxmr", {}).get("summary")
     for name, result in results.items():
-        if own and name != "skxmr" and "summary" in result:
-            result["ratios"] = report.ratios(result["summary"], own)
+        if reference and name != "skxmr" and "summary" in result:
+            result["ratios"] = report.compute_ratios(result["summary"], reference)
 
 
 def main():
     args = parse_arguments()
-    circumstances = {
+    environment = {
         **report.describe_run(args.threads, not args.no_normalize),
         "repeat": args.repeat,
         "settings": SETTINGS,
@@ -100,13 +100,13 @@ def main():
         max_labels=args.sklearn_labels,
     )
     summarize(results)
-    report.write(args.output, {**circumstances, "data": sizes, "peers": results})
-    print(report.heading(circumstances, sizes, f"repeat {args.repeat}"))
-    print(f"\n{report.table(results)}\n")
+    report.write_json(args.output, {**environment, "data": sizes, "peers": results})
+    print(report.make_heading(environment, sizes, f"repeat {args.repeat}"))
+    print(f"\n{report.make_table(results)}\n")
     if any("ratios" in result for result in results.values()):
-        print("In brackets: how many times skxmr's.")
-    print("\n".join(report.notes(results, circumstances["load_average"])))
-    return report.exit_status(results)
+        print("In brackets: ratio to the value of skxmr.")
+    print("\n".join(report.make_notes(results, environment["load_average"])))
+    return report.get_exit_status(results)
 
 
 if __name__ == "__main__":

@@ -1,18 +1,18 @@
-"""Run a child process, and end it when it takes more memory than it may.
+"""Run a child process, and end it if its memory exceeds a limit.
 
-What is watched is resident memory, the memory that the machine has to have: a limit of the address
-space (RLIMIT_AS) would also count files that are mapped and stacks that are never touched.
+The limit applies to the resident memory. A limit of the address space (RLIMIT_AS) would also count
+memory-mapped files and unused stack memory.
 """
 
 import os
 import subprocess
 import time
 
-SECONDS_BETWEEN_LOOKS = 0.1
+SECONDS_BETWEEN_CHECKS = 0.1
 
 
 class MemoryLimitExceeded(RuntimeError):
-    """A child took more memory than it may; `seconds` is when, from its start."""
+    """The memory of a child process exceeded the limit `seconds` after its start."""
 
     def __init__(self, message, seconds):
         super().__init__(message)
@@ -28,56 +28,56 @@ def resident_bytes(pid):
         pass
     if os.path.isdir("/proc/self"):
         return 0
-    shown = subprocess.run(["ps", "-o", "rss=", "-p", str(pid)], capture_output=True, text=True)
-    return int(shown.stdout or 0) * 1024
+    process = subprocess.run(["ps", "-o", "rss=", "-p", str(pid)], capture_output=True, text=True)
+    return int(process.stdout or 0) * 1024
 
 
-def can_watch():
-    """Return whether the memory of another process can be told here."""
+def can_measure_memory():
+    """Return whether this system reports the memory of other processes."""
     try:
         return resident_bytes(os.getpid()) > 0
     except (OSError, ValueError):  # Windows
         return False
 
 
-def run(command, most_bytes=None, **options):
-    """Run a command to its end.
+def run(command, max_bytes=None, **options):
+    """Run a command and wait for its end.
 
     Parameters
     ----------
     command : list of str
         Program and arguments.
-    most_bytes : int or None
-        Resident memory at which the process is killed; None for no limit. Processes that it
-        starts are not counted.
+    max_bytes : int or None
+        Maximum resident memory. If it is exceeded, the process is killed. None means no limit.
+        Child processes of the process are not counted.
     **options
-        For `subprocess.Popen`.
+        Arguments of `subprocess.Popen`.
 
     Returns
     -------
     status : int
         Exit status.
     output : str or None
-        What it wrote, if `options` have a pipe for that.
+        Output of the process, if `options` contain a pipe for it.
 
     Raises
     ------
     MemoryLimitExceeded
-        If it was killed.
+        If the process was killed.
     """
     start = time.perf_counter()
     with subprocess.Popen(command, **options) as child:
         try:
             while True:
                 try:
-                    wait = None if most_bytes is None else SECONDS_BETWEEN_LOOKS
+                    wait = None if max_bytes is None else SECONDS_BETWEEN_CHECKS
                     output, _ = child.communicate(timeout=wait)
                     return child.returncode, output
                 except subprocess.TimeoutExpired:
-                    if resident_bytes(child.pid) > most_bytes:
+                    if resident_bytes(child.pid) > max_bytes:
                         seconds = time.perf_counter() - start
                         raise MemoryLimitExceeded(
-                            f"more than {most_bytes / 1e9:g} GB after {seconds:.0f} s", seconds
+                            f"more than {max_bytes / 1e9:g} GB after {seconds:.0f} s", seconds
                         ) from None
         except BaseException:
             child.kill()

@@ -1,4 +1,4 @@
-"""Arguments of the command line that the benchmarks share."""
+"""Command line arguments that several benchmarks have."""
 
 import argparse
 import os
@@ -9,48 +9,49 @@ from peers import PEERS
 
 
 def positive(text):
-    """Type of an argument: an integer from 1 up."""
+    """Parse an argument: a positive integer."""
     if not text.isascii() or not text.isdigit() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"must be an integer from 1 up; got {text!r}")
+        raise argparse.ArgumentTypeError(f"must be a positive integer; got {text!r}")
     return int(text)
 
 
 def data_folder(text):
-    """Type of an argument: a folder that holds the files of a data set."""
+    """Parse an argument: a folder with the files of a data set."""
     if not os.path.isdir(text):
-        raise argparse.ArgumentTypeError(f"must be a folder; {text!r} is none")
+        raise argparse.ArgumentTypeError(f"must be a folder; got {text!r}")
     if data.find_files(text) is None:
-        wanted = f"{', '.join(data.NPZ)}, or {' and '.join(data.TXT)}"
-        raise argparse.ArgumentTypeError(f"the folder must hold {wanted}; {text!r} does not")
+        files = f"{', '.join(data.NPZ)}, or {' and '.join(data.TXT)}"
+        raise argparse.ArgumentTypeError(f"must be a folder with {files}; got {text!r}")
     return text
 
 
 def interpreter(text):
-    """Type of an argument: PEER=PATH."""
+    """Parse an argument: PEER=PATH."""
     name, equals, path = text.partition("=")
     if not equals or name not in PEERS:
         raise argparse.ArgumentTypeError(
-            f"must be PEER=PATH with a peer out of {', '.join(PEERS)}; got {text!r}"
+            f"must be PEER=PATH with a peer from {', '.join(PEERS)}; got {text!r}"
         )
-    found = shutil.which(os.path.expanduser(path))
-    if found is None:
-        raise argparse.ArgumentTypeError(f"PATH must be an interpreter; {path!r} cannot be run")
-    return name, os.path.abspath(found)  # a link is not followed: it makes the environment
+    executable = shutil.which(os.path.expanduser(path))
+    if executable is None:
+        raise argparse.ArgumentTypeError(f"PATH must be an executable interpreter; got {path!r}")
+    # A link is not resolved, because its path identifies the virtual environment.
+    return name, os.path.abspath(executable)
 
 
 def output_file(text):
-    """Type of an argument: a file that can be written."""
+    """Parse an argument: a file in a writable folder."""
     folder = os.path.dirname(os.path.abspath(text))
     if os.path.isdir(text) or not os.path.isdir(folder) or not os.access(folder, os.W_OK):
-        raise argparse.ArgumentTypeError(f"must be a file in a folder to write to; got {text!r}")
+        raise argparse.ArgumentTypeError(f"must be a file in a writable folder; got {text!r}")
     return os.path.abspath(text)
 
 
 def make_parser(doc, output):
-    """Return a parser with the shared arguments; `output` is the name of the JSON file."""
+    """Return a parser with the common arguments; `output` is the default name of the JSON file."""
     parser = argparse.ArgumentParser(
         description=doc.partition("\n\n")[0],
-        epilog="Peers that cannot be imported by their interpreter are listed as not installed.",
+        epilog="Peers that their interpreter cannot import are reported as not installed.",
     )
     source = parser.add_mutually_exclusive_group(required=True)
     source.add_argument(
@@ -64,8 +65,8 @@ def make_parser(doc, output):
         "--generate",
         type=positive,
         nargs=4,
-        metavar=tuple(name.upper() for name in data.SMALLEST),
-        help="make data of this size with skxmr.datasets.make_extreme_multilabel",
+        metavar=tuple(name.upper() for name in data.MIN_SIZES),
+        help="generate data of this size with skxmr.datasets.make_extreme_multilabel",
     )
     parser.add_argument(
         "--python",
@@ -73,28 +74,28 @@ def make_parser(doc, output):
         action="append",
         default=[],
         metavar="PEER=PATH",
-        help="interpreter of a peer; may be given once a peer (default: the one that runs this)",
+        help="interpreter of a peer; may be repeated for other peers (default: this interpreter)",
     )
     parser.add_argument(
-        "--no-normalize", action="store_true", help="leave rows as they are, not of unit l2 norm"
+        "--no-normalize", action="store_true", help="do not scale rows to an l2 norm of 1"
     )
     parser.add_argument(
         "--output",
         type=output_file,
         default=output,
         metavar="FILE",
-        help=f"JSON file to write, replaced if there is one (default: {output})",
+        help=f"JSON file to write; an existing file is replaced (default: {output})",
     )
     return parser
 
 
 def parse(parser, argv=None):
-    """Parse, and check the sizes of data to generate."""
+    """Parse the arguments and check the sizes of generated data."""
     args = parser.parse_args(argv)
     if args.generate:
-        for size, (name, smallest) in zip(args.generate, data.SMALLEST.items(), strict=True):
-            if size < smallest:
+        for size, (name, minimum) in zip(args.generate, data.MIN_SIZES.items(), strict=True):
+            if size < minimum:
                 parser.error(
-                    f"argument --generate: {name.upper()} must be at least {smallest}; got {size}"
+                    f"argument --generate: {name.upper()} must be at least {minimum}; got {size}"
                 )
     return args

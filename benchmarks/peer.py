@@ -1,4 +1,4 @@
-"""What a peer is, and the settings that all of them get from compare.py."""
+"""Base class of the compared libraries, and the settings that compare.py uses for all of them."""
 
 import os
 
@@ -27,25 +27,25 @@ SETTINGS = {
 
 
 def load_matrix(folder, name):
-    """Load a matrix that the parent wrote."""
-    # Not csr_array: the peers test for csr_matrix.
+    """Load a matrix that the parent process wrote."""
+    # The peers require csr_matrix and reject csr_array.
     return sp.csr_matrix(sp.load_npz(os.path.join(folder, name + ".npz")))
 
 
 class Peer:
-    """A library under test.
+    """A compared library.
 
-    Its settings have its own names; what is not named is its default.
+    Settings have the names of the library. All other settings have their defaults.
 
-    Only `fit`, `predict` and `predict_one` are timed. What is done before and after in `read`,
-    `query` and `ranking`, conversions to the peer's own forms above all, is not.
+    Only `fit`, `predict` and `predict_one` are timed. `read`, `make_query` and `to_ranking` are not
+    timed. They convert data from and to the formats of the library.
     """
 
-    modules = ()  # imported before anything is measured
-    packages = ()  # whose versions are reported
-    equal_settings = {}  # like those of all others, in the peer's own names
-    scale = 1.0  # all labels to those that were fitted
-    fit_writes_model = False  # so that the time of the fit includes it
+    modules = ()  # modules that are imported before measurements
+    packages = ()  # packages whose versions are reported
+    equal_settings = {}  # the settings of compare.py, with the names of the library
+    scale = 1.0  # number of all labels divided by the number of fitted labels
+    fit_writes_model = False  # whether the time of the fit includes writing the model
 
     def __init__(self, job):
         self.threads = job["threads"]
@@ -53,12 +53,12 @@ class Peer:
         self.settings = job["settings"]
         self.seed = job["seed"]
         self.max_labels = job.get("max_labels")
-        # Of skxmr: whether its model is read from files in place, and written while it trains.
+        # Only for skxmr: whether the model is memory-mapped, and whether fit writes it.
         self.mapped = job.get("mapped", False)
         self.stream = job.get("stream", False)
 
     def read(self, folder):
-        """Return the training data, the arguments of `fit`."""
+        """Read the training data; return the arguments of `fit`."""
         return load_matrix(folder, "X_train"), load_matrix(folder, "Y_train")
 
     def fit(self, X, Y):
@@ -68,22 +68,22 @@ class Peer:
         raise NotImplementedError
 
     def count_weights(self):
-        """Return the number of weights of the fitted model, or None where it cannot be told."""
+        """Return the number of weights of the fitted model, or None if it is unknown."""
         return None
 
     def load(self):
         raise NotImplementedError
 
     def predict(self, X):
-        """Find the best K labels of each row, in any form."""
+        """Return the K best labels per row, in the format of the library."""
         raise NotImplementedError
 
-    def ranking(self, raw):
-        """Turn what `predict` returned into label ids (n, K), best first, -1 for none."""
-        return raw
+    def to_ranking(self, predictions):
+        """Convert the result of `predict` to label ids (n, K), best first, padded with -1."""
+        return predictions
 
-    def query(self, X, i):
-        """Return row i in the form that `predict_one` takes."""
+    def make_query(self, X, i):
+        """Return row i in the format that `predict_one` accepts."""
         return X[i]
 
     def predict_one(self, query):

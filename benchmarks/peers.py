@@ -1,7 +1,7 @@
-"""How each library is fitted, stored and asked: one small class a library.
+"""One class per library that fits, saves, loads and queries its model.
 
-This runs in the interpreter of the peer, where skxmr may be missing and Python be older: each
-class imports its library inside its methods.
+This code runs in the interpreter of the peer, which may not have skxmr and may be older. Therefore
+each class imports its library inside its methods.
 """
 
 import os
@@ -9,7 +9,7 @@ import os
 import numpy as np
 from peer import BEAM, BRANCHING, LEAF, MAX_ITER, THRESHOLD, TOL, C, K, Peer
 
-OMIKUJI_BEAM = 10  # its default; the C function has none
+OMIKUJI_BEAM = 10  # the default of its Python function; the C function has no default
 
 
 class Skxmr(Peer):
@@ -76,8 +76,8 @@ class Skxmr(Peer):
     def predict(self, X):
         return self.model.predict_topk(X, K)
 
-    def ranking(self, raw):
-        return raw[0]
+    def to_ranking(self, predictions):
+        return predictions[0]
 
 
 class Pecos(Peer):
@@ -97,7 +97,7 @@ class Pecos(Peer):
         "beam_size": BEAM,
         "post_processor": "l3-hinge",
     }
-    at_prediction = frozenset({"beam_size", "post_processor"})
+    prediction_settings = frozenset({"beam_size", "post_processor"})
 
     def read(self, folder):
         self._check_names()
@@ -105,24 +105,26 @@ class Pecos(Peer):
         return X, Y, Y.tocsc()
 
     def _check_names(self):
-        """Stop at a misspelt setting, which libpecos would not notice."""
+        """Raise an error for a misspelled setting, which libpecos would ignore."""
         from dataclasses import fields
 
         from pecos.xmc import MLModel
         from pecos.xmc.base import HierarchicalKMeans
         from pecos.xmc.xlinear.model import XLinearModel
 
-        kinds = [kind.TrainParams for kind in (HierarchicalKMeans, XLinearModel, MLModel)]
-        known = {field.name for kind in kinds for field in fields(kind)}
-        unknown = set(self.settings) - known - {"negative_sampling_scheme", *self.at_prediction}
+        classes = [cls.TrainParams for cls in (HierarchicalKMeans, XLinearModel, MLModel)]
+        known = {field.name for cls in classes for field in fields(cls)}
+        unknown = (
+            set(self.settings) - known - {"negative_sampling_scheme", *self.prediction_settings}
+        )
         if unknown:
-            raise ValueError(f"libpecos does not know the settings {sorted(unknown)}")
+            raise ValueError(f"settings must be parameters of libpecos; got {sorted(unknown)}")
 
     def fit(self, X, Y, Y_by_label):
         from pecos.xmc import Indexer, LabelEmbeddingFactory
         from pecos.xmc.xlinear.model import XLinearModel
 
-        # Each takes what it knows of the settings.
+        # Each function uses the settings that it knows.
         label_features = LabelEmbeddingFactory.create(Y, X, method="pifa", threads=self.threads)
         chain = Indexer.gen(label_features, seed=self.seed, threads=self.threads, **self.settings)
         self.model = XLinearModel.train(
@@ -141,19 +143,19 @@ class Pecos(Peer):
         self.model = XLinearModel.load(self.path, is_predict_only=True)
 
     def predict(self, X):
-        names = self.at_prediction.intersection(self.settings)
-        chosen = {name: self.settings[name] for name in names}
-        return self.model.predict(X, only_topk=K, threads=self.threads, **chosen)
+        names = self.prediction_settings.intersection(self.settings)
+        settings = {name: self.settings[name] for name in names}
+        return self.model.predict(X, only_topk=K, threads=self.threads, **settings)
 
-    def ranking(self, raw):
-        raw = raw.tocsr()
-        lengths = np.diff(raw.indptr)
-        rows = np.repeat(np.arange(raw.shape[0]), lengths)
-        best_first = np.lexsort((-raw.data, rows))
-        places = np.arange(raw.nnz) - np.repeat(raw.indptr[:-1], lengths)
-        kept = places < K
-        ids = np.full((raw.shape[0], K), -1, dtype=np.int64)
-        ids[rows[kept], places[kept]] = raw.indices[best_first][kept]
+    def to_ranking(self, predictions):
+        P = predictions.tocsr()
+        lengths = np.diff(P.indptr)
+        rows = np.repeat(np.arange(P.shape[0]), lengths)
+        best_first = np.lexsort((-P.data, rows))
+        ranks = np.arange(P.nnz) - np.repeat(P.indptr[:-1], lengths)
+        is_top = ranks < K
+        ids = np.full((P.shape[0], K), -1, dtype=np.int64)
+        ids[rows[is_top], ranks[is_top]] = P.indices[best_first][is_top]
         return ids
 
 
@@ -174,14 +176,14 @@ class Omikuji(Peer):
     }
 
     def read(self, folder):
-        # The public train_on_data parses its text file and trains in one; parsing is not training.
+        # The public train_on_data parses and trains in one call, but parsing must not be timed.
         from omikuji import _ThreadPoolHandle, ffi, lib
 
         self.pool = _ThreadPoolHandle(self.threads)
         path = os.path.join(folder, "train.txt").encode()
         data = lib.load_omikuji_data_set(ffi.new("char[]", path), self.pool.ptr)
         if data == ffi.NULL:
-            raise RuntimeError("omikuji could not read its training file.")
+            raise RuntimeError("omikuji failed to read the training file")
         return (ffi.gc(data, lib.free_omikuji_data_set),)
 
     def fit(self, data):
@@ -193,7 +195,7 @@ class Omikuji(Peer):
                 setattr(settings, name, value)
         model = lib.train_omikuji_model(data, settings, self.pool.ptr)
         if model == ffi.NULL:
-            raise RuntimeError("omikuji could not train.")
+            raise RuntimeError("omikuji failed to train")
         self.model = Model(model, self.pool)
 
     def save(self):
@@ -206,12 +208,12 @@ class Omikuji(Peer):
         self.model.init_prediction_thread_pool(self.threads)
 
     def predict(self, X):
-        # There is no batch call, and the Python one spends its time on lists of pairs: the rows
-        # go to the C function under it.
+        # There is no batch function, and the Python function spends its time on lists of pairs.
+        # Therefore the rows are passed to the C function.
         from omikuji import ffi, lib
 
         ids = np.zeros((X.shape[0], K), dtype=np.uint32)
-        found = np.zeros(X.shape[0], dtype=np.int64)
+        n_found = np.zeros(X.shape[0], dtype=np.int64)
         features = ffi.from_buffer("uint32_t[]", X.indices.astype(np.uint32))
         values = ffi.from_buffer("float[]", X.data)
         labels = ffi.from_buffer("uint32_t[]", ids)
@@ -221,14 +223,14 @@ class Omikuji(Peer):
         for i in range(X.shape[0]):
             start, length = bounds[i], bounds[i + 1] - bounds[i]
             row = (length, features + start, values + start)
-            found[i] = lib.omikuji_predict(model, beam, *row, K, labels + i * K, scores, pool)
-        return ids, found
+            n_found[i] = lib.omikuji_predict(model, beam, *row, K, labels + i * K, scores, pool)
+        return ids, n_found
 
-    def ranking(self, raw):
-        ids, found = raw
-        return np.where(np.arange(K) < found[:, None], ids.astype(np.int64), -1)
+    def to_ranking(self, predictions):
+        ids, n_found = predictions
+        return np.where(np.arange(K) < n_found[:, None], ids.astype(np.int64), -1)
 
-    def query(self, X, i):
+    def make_query(self, X, i):
         row = slice(X.indptr[i], X.indptr[i + 1])
         values = X.data[row].tolist()
         return [(feature, values[n]) for n, feature in enumerate(X.indices[row].tolist())]
@@ -253,50 +255,50 @@ class Napkinxc(Peer):
         "beam_search_width": BEAM,
     }
 
-    def _new(self):
+    def _create_model(self):
         from napkinxc.models import PLT
 
-        # Rows are brought to unit length here too: norm=False crashes version 0.7.2.
+        # Rows are always normalized, because norm=False crashes version 0.7.2.
         return PLT(self.path, **self.settings, seed=self.seed, threads=self.threads)
 
     def fit(self, X, Y):
-        self.model = self._new()
+        self.model = self._create_model()
         self.model.fit(X, Y)
 
     def save(self):
-        pass  # training wrote it
+        pass  # fit writes the model
 
     def load(self):
-        self.model = self._new()
+        self.model = self._create_model()
         self.model.load()
 
     def predict(self, X):
         return self.model.predict(X, top_k=K)
 
-    def ranking(self, raw):
-        ids = np.full((len(raw), K), -1, dtype=np.int64)
-        for i, labels in enumerate(raw):  # with a beam, all of its labels, best first
+    def to_ranking(self, predictions):
+        ids = np.full((len(predictions), K), -1, dtype=np.int64)
+        for i, labels in enumerate(predictions):  # beam search returns all its labels, best first
             ids[i, : min(K, len(labels))] = labels[:K]
         return ids
 
 
 class Sklearn(Peer):
-    """One model a label and no tree: what the others are there to avoid."""
+    """Baseline with one model per label and without a tree."""
 
     modules = ("joblib", "sklearn.multiclass", "sklearn.svm")
     packages = ("scikit-learn", "numpy", "scipy")
     equal_settings = {"C": C, "tol": TOL}
-    rows_at_once = 2048  # the scores of all labels are dense
+    rows_per_block = 2048  # the scores of all labels are dense
 
     def read(self, folder):
         X, Y = super().read(folder)
-        # A label without a positive row would get the constant score 0 and beat the others.
+        # A label without a positive row would have the constant score 0 and rank first.
         self.labels = np.flatnonzero(np.bincount(Y.indices, minlength=Y.shape[1]))
         if len(self.labels) > self.max_labels:
             self.scale = len(self.labels) / self.max_labels
-            drawn = np.random.RandomState(self.seed).permutation(self.labels)[: self.max_labels]
-            self.labels = np.sort(drawn)
-        # LinearSVC would convert for each label.
+            sample = np.random.RandomState(self.seed).permutation(self.labels)[: self.max_labels]
+            self.labels = np.sort(sample)
+        # float64, because LinearSVC would convert X for each label.
         return X.astype(np.float64), Y[:, self.labels]
 
     def fit(self, X, Y):
@@ -306,7 +308,7 @@ class Sklearn(Peer):
 
         svm = LinearSVC(**self.settings, random_state=self.seed)
         model = OneVsRestClassifier(svm, n_jobs=self.threads)
-        # Threads, as liblinear lets go of the lock: processes would escape the measurement.
+        # Threads are parallel, because liblinear releases the GIL. Processes would not be measured.
         with joblib.parallel_config(backend="threading"):
             self.model = model.fit(X, Y)
 
@@ -321,8 +323,8 @@ class Sklearn(Peer):
         self.model, self.labels = joblib.load(os.path.join(self.path, "model.joblib"))
 
     def predict(self, X):
-        blocks = range(0, X.shape[0], self.rows_at_once)
-        return np.concatenate([self._predict(X[i : i + self.rows_at_once]) for i in blocks])
+        blocks = range(0, X.shape[0], self.rows_per_block)
+        return np.concatenate([self._predict(X[i : i + self.rows_per_block]) for i in blocks])
 
     def _predict(self, X):
         scores = self.model.decision_function(X).reshape(X.shape[0], -1)

@@ -1,20 +1,21 @@
-"""Compare the precision that settings of skxmr and its peers reach on one data set.
+"""Compare the precision of several settings of skxmr and its peers on one data set.
 
-compare.py compares speed at equal settings; this takes each library at its defaults and at the
-settings that are known to be better. README.md, beside this file, says what the columns mean.
+compare.py compares speed at equal settings. This script measures each library with its defaults
+and with settings that are known to be better. See README.md in this folder for the columns.
 """
 
 import sys
 from argparse import ArgumentTypeError
+from typing import NamedTuple
 
 import numpy as np
 import options
 import report
 from runner import Entry, measure
 
-# Settings in each library's own names, for what is not its default. A new one is one line.
+# Settings that differ from the defaults, with the parameter names of each library.
 TFN_MAN = {"negative_sampling_scheme": "tfn+man"}
-RELEVANCE = {"rel_mode": "induce", "rel_norm": "l1"}  # of every label of a row: 1
+RELEVANCE = {"rel_mode": "induce", "rel_norm": "l1"}  # relevance 1 for each label of a row
 BONSAI = {"cluster_balanced": False, "cluster_k": 100, "max_depth": 3}
 SETTINGS = {
     "skxmr": {
@@ -33,6 +34,7 @@ SETTINGS = {
     },
     "omikuji": {
         "default": {},  # three balanced binary trees
+        "1-tree": {"n_trees": 1},
         "bonsai": BONSAI,
         "bonsai-1-tree": {**BONSAI, "n_trees": 1},
     },
@@ -40,36 +42,45 @@ SETTINGS = {
         "default": {},
     },
 }
-SEEDED = ("skxmr", "pecos")  # by --seeds; the others are slow, and omikuji takes no seed
+# Peers with --seeds turns. The other peers are slow, and omikuji cannot be seeded.
+SEEDED = ("skxmr", "pecos")
 NAMES = {f"{peer}/{name}": (peer, name) for peer in SETTINGS for name in SETTINGS[peer]}
-YARDSTICK = "pecos/default"  # whose time of fit is compared with
+REFERENCE = "pecos/default"  # its fit time is divided by the fit times of skxmr
 
-# Key, title, whether it is a percentage.
+
+class Column(NamedTuple):
+    """A column of the table."""
+
+    key: str
+    title: str
+    is_percentage: bool
+
+
 COLUMNS = [
-    ("p_at_1", "P@1", True),
-    ("p_at_3", "P@3", True),
-    ("p_at_5", "P@5", True),
-    ("p_mean", "mean", True),
-    ("psp_at_5", "PSP@5", True),
-    ("fit_cpu_s", "fit, CPU s", False),
-    ("batch_cpu_us", "batch, us/row", False),
-    ("n_weights", "weights, 10^6", False),
-    ("model_mb", "model, MB", False),
+    Column("p_at_1", "P@1", True),
+    Column("p_at_3", "P@3", True),
+    Column("p_at_5", "P@5", True),
+    Column("p_mean", "mean", True),
+    Column("psp_at_5", "PSP@5", True),
+    Column("fit_cpu_s", "fit, CPU s", False),
+    Column("batch_cpu_us", "batch, us/row", False),
+    Column("n_weights", "weights, 10^6", False),
+    Column("model_mb", "model, MB", False),
 ]
 
 
 def setting_names(text):
-    """Type of an argument: names of settings, or of peers for all of theirs, with commas."""
-    chosen = []
+    """Parse an argument: names of settings, or of peers for all their settings, with commas."""
+    selected = []
     for part in text.split(","):
-        found = [name for name, (peer, _) in NAMES.items() if part in (name, peer)]
-        if not found:
+        matches = [name for name, (peer, _) in NAMES.items() if part in (name, peer)]
+        if not matches:
             raise ArgumentTypeError(
-                f"must be names out of {','.join([*SETTINGS, *NAMES])} with commas between; "
+                f"must be names from {','.join([*SETTINGS, *NAMES])}, separated by commas; "
                 f"got {part!r}"
             )
-        chosen += found
-    return list(dict.fromkeys(chosen))
+        selected += matches
+    return list(dict.fromkeys(selected))
 
 
 def parse_arguments(argv=None):
@@ -79,7 +90,7 @@ def parse_arguments(argv=None):
         type=setting_names,
         default=list(NAMES),
         metavar="NAMES",
-        help="settings such as pecos/B64, or peers for all of theirs, with commas between "
+        help="settings such as pecos/B64, or peers for all their settings, separated by commas "
         f"(default: {','.join(NAMES)})",
     )
     parser.add_argument(
@@ -94,81 +105,82 @@ def parse_arguments(argv=None):
         type=options.positive,
         default=1,
         metavar="N",
-        help="measure the others N times, with these seeds if they take one (default: 1)",
+        help="measure the other peers N times, with seeds 0 to N - 1 if possible (default: 1)",
     )
     return options.parse(parser, argv)
 
 
 def summarize(turns):
-    """Return the means over the turns, and the standard deviations if there are several."""
-    means, spread = {}, {}
+    """Return the means over the turns, and the standard deviations of several turns."""
+    means, deviations = {}, {}
     for turn in turns:
         turn["p_mean"] = float(np.mean([turn[f"p_at_{k}"] for k in (1, 3, 5)]))
     for key in turns[0]:
         values = [turn[key] for turn in turns]
         means[key] = None if None in values else float(np.mean(values))
         if means[key] is not None and len(turns) > 1:
-            spread[key] = float(np.std(values, ddof=1))
-    return means, spread
+            deviations[key] = float(np.std(values, ddof=1))
+    return means, deviations
 
 
-def table(results):
-    """Make a Markdown table: a row a setting."""
-    rows = [["", "turns", *(title for _, title, _ in COLUMNS)]]
+def make_table(results):
+    """Return a Markdown table with one row per setting."""
+    rows = [["", "turns", *(column.title for column in COLUMNS)]]
     for name, result in results.items():
         if "summary" in result:
-            cells = [_cell(result, key, percent) for key, _, percent in COLUMNS]
+            cells = [_format_cell(result, column) for column in COLUMNS]
             rows.append([name, str(len(result["turns"])), *cells])
-    return report.align(rows)
+    return report.align_table(rows)
 
 
-def _cell(result, key, percent):
-    value = result["summary"].get(key)
+def _format_cell(result, column):
+    value = result["summary"].get(column.key)
     if value is None:
         return "-"
-    if not percent:
-        return report.short(value / 1e6 if key == "n_weights" else value)
-    spread = result["spread"].get(key)
-    return f"{value:.2f}" + (f" ±{spread:.2f}" if spread is not None else "")
+    if not column.is_percentage:
+        return report.format_number(value / 1e6 if column.key == "n_weights" else value)
+    deviation = result["spread"].get(column.key)
+    return f"{value:.2f}" + (f" ±{deviation:.2f}" if deviation is not None else "")
 
 
-def leads(results):
-    """Make a Markdown table: how far each setting of skxmr is ahead of the best of the peers.
+def make_lead_table(results):
+    """Return a Markdown table: each setting of skxmr minus the best setting of the peers.
 
-    None if either is missing.
+    None if there are no results of skxmr or of the peers.
     """
     measured = {name: result for name, result in results.items() if "summary" in result}
-    own = {name: result for name, result in measured.items() if result["peer"] == "skxmr"}
-    others = {name: result for name, result in measured.items() if name not in own}
-    if not own or not others:
+    skxmr = {name: result for name, result in measured.items() if result["peer"] == "skxmr"}
+    peers = {name: result for name, result in measured.items() if name not in skxmr}
+    if not skxmr or not peers:
         return None
-    percentages = [(key, title) for key, title, percent in COLUMNS if percent]
+    columns = [column for column in COLUMNS if column.is_percentage]
     best = {
-        key: max(others, key=lambda name: others[name]["summary"][key]) for key, _ in percentages
+        column.key: max(peers, key=lambda name: peers[name]["summary"][column.key])
+        for column in columns
     }
-    rows = [["ahead by", *(title for _, title in percentages), f"{YARDSTICK} / fit"]]
-    for name, result in own.items():
+    rows = [["lead", *(column.title for column in columns), f"{REFERENCE} / fit"]]
+    for name, result in skxmr.items():
         summary = result["summary"]
-        cells = [f"{summary[key] - others[best[key]]['summary'][key]:+.2f}" for key in best]
-        yardstick = others.get(YARDSTICK)
-        ratio = yardstick["summary"]["fit_cpu_s"] / summary["fit_cpu_s"] if yardstick else None
-        rows.append([name, *cells, "-" if ratio is None else report.short(ratio)])
-    rows.append(["of the peers the best", *best.values(), ""])
-    return report.align(rows)
+        cells = [f"{summary[key] - peers[best[key]]['summary'][key]:+.2f}" for key in best]
+        reference = peers.get(REFERENCE)
+        ratio = reference["summary"]["fit_cpu_s"] / summary["fit_cpu_s"] if reference else None
+        rows.append([name, *cells, "-" if ratio is None else report.format_number(ratio)])
+    rows.append(["best peer", *best.values(), ""])
+    return report.align_table(rows)
 
 
-def notes(results, load):
-    """Return the lines below the tables: each library once, and each setting that failed."""
+def make_notes(results, load):
+    """Return the lines below the tables: one per library, and one per failed setting."""
     lines = {}
     for name, result in results.items():
         lines[name if result["status"] == "failed" else result["peer"]] = result
-    return report.notes(lines, load)
+    return report.make_notes(lines, load)
 
 
 def main():
     args = parse_arguments()
     turns = {"seeds": args.seeds, "repeat": args.repeat}
-    circumstances = {**report.describe_run(1, not args.no_normalize), **turns}
+    environment = {**report.describe_run(1, not args.no_normalize), **turns}
     entries = {}
     for name in args.only:
         peer, setting = NAMES[name]
@@ -178,14 +190,14 @@ def main():
     for result in results.values():
         if result["status"] == "measured":
             result["summary"], result["spread"] = summarize(result["turns"])
-    report.write(args.output, {**circumstances, "data": sizes, "settings": results})
-    print(report.heading(circumstances, sizes, f"seeds {args.seeds}, repeat {args.repeat}"))
-    print(f"\n{table(results)}\n")
-    ahead = leads(results)
-    if ahead:
-        print(f"{ahead}\n")
-    print("\n".join(notes(results, circumstances["load_average"])))
-    return report.exit_status(results)
+    report.write_json(args.output, {**environment, "data": sizes, "settings": results})
+    print(report.make_heading(environment, sizes, f"seeds {args.seeds}, repeat {args.repeat}"))
+    print(f"\n{make_table(results)}\n")
+    lead_table = make_lead_table(results)
+    if lead_table:
+        print(f"{lead_table}\n")
+    print("\n".join(make_notes(results, environment["load_average"])))
+    return report.get_exit_status(results)
 
 
 if __name__ == "__main__":

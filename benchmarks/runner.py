@@ -1,4 +1,4 @@
-"""Measure libraries in child processes: what the benchmarks share."""
+"""Run measurements of libraries in child processes, for all benchmarks."""
 
 import json
 import os
@@ -25,18 +25,18 @@ THREAD_VARIABLES = (
 
 
 class Entry(NamedTuple):
-    """What is measured under one name.
+    """A library with settings that is measured under one name.
 
     Attributes
     ----------
     peer : str
         Name of the library.
     settings : dict
-        In the library's own names; what is not named is the library's default.
+        Settings that differ from the defaults, with the parameter names of the library.
     seeds : sequence of int
-        The seed of each turn.
+        Seed of each turn.
     threads : int or None
-        Of this entry, if not as many as of the others.
+        Number of threads, if it differs from the other entries.
     """
 
     peer: str
@@ -46,24 +46,24 @@ class Entry(NamedTuple):
 
 
 class Runner:
-    """Starts the phases of peers in child processes.
+    """Runs the phases of a measurement in child processes.
 
     Parameters
     ----------
     interpreters : dict
-        Path of the interpreter of each peer, where it is not this one.
+        Path of the interpreter of each peer that does not use the current interpreter.
     folder : str
-        Folder of the data and of what the processes exchange.
+        Folder of the data and of the files that the processes exchange.
     threads : int
-        Threads of a peer.
+        Number of threads of a peer.
     predict_threads : int or None
-        The same for prediction, if it is another number.
+        Number of threads for prediction, if it is different.
     n_queries : int
-        Most rows that are predicted one by one.
-    most_bytes : int or None
-        Resident memory at which a child is ended; None for no limit.
+        Maximum number of rows that are predicted one by one.
+    max_bytes : int or None
+        Resident memory at which a child process is ended. None means no limit.
     **options
-        More for the job, see `Peer`.
+        Further entries of the job, see `Peer`.
     """
 
     def __init__(
@@ -74,11 +74,11 @@ class Runner:
         threads,
         n_queries,
         predict_threads=None,
-        most_bytes=None,
+        max_bytes=None,
         **options,
     ):
         self.folder = folder
-        self.most_bytes = most_bytes
+        self.max_bytes = max_bytes
         self.interpreters = interpreters
         self.threads = {"predict": predict_threads or threads}
         self.job = {
@@ -92,9 +92,10 @@ class Runner:
         }
 
     def run(self, entry, phase, seed):
-        """Return the result of a phase; RuntimeError with a line of the child's if it fails.
+        """Run a phase and return its result.
 
-        MemoryLimitExceeded, a RuntimeError, if it took more memory than it may.
+        Raises RuntimeError with the last output line of the child process if it fails, and its
+        subclass MemoryLimitExceeded if its memory exceeds the limit.
         """
         if phase == "fit":
             shutil.rmtree(self.job["model"], ignore_errors=True)
@@ -108,7 +109,7 @@ class Runner:
             json.dump({**self.job, **job, "threads": threads}, file)
         status, output = memory_limit.run(
             [self.interpreters.get(entry.peer, sys.executable), WORKER, path],
-            self.most_bytes,
+            self.max_bytes,
             env={**os.environ, **dict.fromkeys(THREAD_VARIABLES, str(threads))},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
@@ -118,34 +119,36 @@ class Runner:
         )
         if status != 0 or not os.path.exists(self.job["result"]):
             lines = output.split("\n")
-            last = next((line.strip() for line in reversed(lines) if line.strip()), "no message")
-            raise RuntimeError(f"{phase}, exit status {status}: {last}")
+            last_line = next(
+                (line.strip() for line in reversed(lines) if line.strip()), "no message"
+            )
+            raise RuntimeError(f"{phase}, exit status {status}: {last_line}")
         with open(self.job["result"], encoding="utf-8") as file:
             return json.load(file)
 
     def take_turn(self, entry, seed, Y_test, propensities=None):
         """Fit and predict once."""
         turn = self.run(entry, "fit", seed)
-        if turn["scale"] == 1:  # with a part of the labels there is nothing to rank
+        if turn["scale"] == 1:  # a model of a sample of the labels has no ranking
             turn.update(self.predict(entry, seed, Y_test, propensities))
         return turn
 
     def predict(self, entry, seed, Y_test, propensities=None):
-        """Predict with the model that was fitted last, and score what is found."""
-        found = self.run(entry, "predict", seed)
+        """Predict with the model that was fitted last, and compute the metrics."""
+        result = self.run(entry, "predict", seed)
         ids = np.load(self.job["ids"])
-        # Only the order counts; made-up scores keep it as the peer gave it.
+        # The metrics only need the order of the labels, so any decreasing scores will do.
         scores = np.broadcast_to(-np.arange(ids.shape[1], dtype=np.float32), ids.shape)
         for k in (1, 3, 5):
-            found[f"p_at_{k}"] = 100 * precision_at_k(Y_test, (ids, scores), k=k)
+            result[f"p_at_{k}"] = 100 * precision_at_k(Y_test, (ids, scores), k=k)
         if propensities is not None:
-            found["psp_at_5"] = 100 * psprecision_at_k(
+            result["psp_at_5"] = 100 * psprecision_at_k(
                 Y_test, (ids, scores), k=5, propensities=propensities
             )
-        return found
+        return result
 
     def probe(self, entries):
-        """Start the result of each entry: find out which of their peers there are."""
+        """Find out which peers are installed; return a dict with an empty result per entry."""
         probes = {}
         for entry in entries.values():
             if entry.peer not in probes:
@@ -162,7 +165,7 @@ class Runner:
         return results
 
     def measure(self, entries, results, Y_test, propensities=None):
-        """Measure all entries in turn; what is found is added to the results."""
+        """Measure all entries in each turn, and add the measurements to `results`."""
         n_turns = max(len(entry.seeds) for entry in entries.values())
         for turn in range(n_turns):
             for name, entry in entries.items():
@@ -171,32 +174,33 @@ class Runner:
                     continue
                 print(f"turn {turn + 1} of {n_turns}: {name}", file=sys.stderr, flush=True)
                 try:
-                    taken = self.take_turn(entry, entry.seeds[turn], Y_test, propensities)
-                    result["turns"].append(taken)
+                    seed = entry.seeds[turn]
+                    measured = self.take_turn(entry, seed, Y_test, propensities)
+                    result["turns"].append(measured)
                 except RuntimeError as error:
                     result.update(status="failed", reason=str(error))
 
 
 def measure(args, entries, *, propensities=False, **options):
-    """Measure the entries on the data that the command line names.
+    """Measure the entries on the data set of the command line.
 
     Parameters
     ----------
     args : Namespace
-        What `options.parse` returned.
+        Result of `options.parse`.
     entries : dict of Entry
-        What to measure, by name.
+        Entries to measure, by name.
     propensities : bool
-        Whether PSP@5 is measured too, with the propensities of the training labels.
+        Whether to also measure PSP@5, with the propensities of the training labels.
     **options
-        For the Runner.
+        Arguments of `Runner`.
 
     Returns
     -------
     sizes : dict
         Name and sizes of the data.
     results : dict
-        What was found of each entry.
+        Measurements of each entry.
     """
     with tempfile.TemporaryDirectory(prefix="skxmr-benchmark-") as folder:
         runner = Runner(dict(args.python), folder, **options)
@@ -204,15 +208,17 @@ def measure(args, entries, *, propensities=False, **options):
         try:
             source = data.generate(*args.generate) if args.generate else data.read(args.data)
             matrices = data.prepare(source, not args.no_normalize)
-            shares = label_propensities(matrices[1]) if propensities else None
+            propensity_values = label_propensities(matrices[1]) if propensities else None
         except (ValueError, OSError) as error:
             program = os.path.basename(sys.argv[0])
             raise SystemExit(f"{program}: the data cannot be used: {error}.") from error
-        found = [result["peer"] for result in results.values() if result["status"] == "measured"]
-        data.write(*matrices[:3], folder, text="omikuji" in found)
+        installed = [
+            result["peer"] for result in results.values() if result["status"] == "measured"
+        ]
+        data.write(*matrices[:3], folder, text="omikuji" in installed)
         name = "generated" if args.generate else os.path.basename(os.path.abspath(args.data))
         sizes = {"name": name, **data.describe(*matrices)}
         Y_test = matrices[3]
         del source, matrices
-        runner.measure(entries, results, Y_test, shares)
+        runner.measure(entries, results, Y_test, propensity_values)
     return sizes, results

@@ -1,8 +1,8 @@
 """Measure time, memory and model size against the number of labels.
 
-A size at a time: data are made, each library is fitted and asked in fresh processes, and a line
-of JSON is added to a file. So sizes can be measured one by one; `--report` makes the tables and
-the picture of the documentation from the file. README.md, beside this file, tells more.
+For each size, data is generated, each library is fitted and queried in new processes, and a line of
+JSON is appended to a file. Sizes can therefore be measured one by one. `--report` makes the tables
+and the figure of the documentation from the file. See README.md in this folder for details.
 """
 
 import argparse
@@ -26,18 +26,18 @@ from peers import PEERS
 from runner import Entry, Runner
 
 N_QUERIES = 1000
-# From so many labels up skxmr writes its model while it trains.
-STREAM_FROM = 200_000
+# With at least this many labels, skxmr writes its model during fit.
+MIN_STREAMED_LABELS = 200_000
 LINES = {
     "skxmr": ("skxmr", PEERS["skxmr"].equal_settings),
     "pecos": ("pecos", PEERS["pecos"].equal_settings),
     "skxmr-default": ("skxmr", {}),
 }
-SMALLEST = 100
+MIN_LABELS = 100
 
 
 class Shape(NamedTuple):
-    """The sizes of generated data."""
+    """Sizes of generated data."""
 
     name: str
     n_train: int
@@ -58,107 +58,111 @@ DEFAULT_SIZES = "10000,50000,200000,amazon-670k,amazon-3m"
 def scaled_shape(n_labels):
     """Return the Amazon-670K shape with another number of labels.
 
-    Rows grow as labels do, features as their square root, the way vocabularies grow with a text
-    (Heaps' law). Rows have as many features and labels at any size.
+    The number of rows is proportional to the number of labels. The number of features grows with
+    its square root, as vocabularies grow with the length of a text (Heaps' law). The numbers of
+    features and labels per row are constant.
     """
-    whole = NAMED_SHAPES["amazon-670k"]
-    part = n_labels / whole.n_labels
-    return whole._replace(
+    original = NAMED_SHAPES["amazon-670k"]
+    fraction = n_labels / original.n_labels
+    return original._replace(
         name=str(n_labels),
-        n_train=round(whole.n_train * part),
-        n_test=round(whole.n_test * part),
-        n_features=round(whole.n_features * part**0.5),
+        n_train=round(original.n_train * fraction),
+        n_test=round(original.n_test * fraction),
+        n_features=round(original.n_features * fraction**0.5),
         n_labels=n_labels,
     )
 
 
-def shapes(text):
-    """Type of an argument: sizes with commas between."""
-    found = []
+def parse_shapes(text):
+    """Parse an argument: sizes, separated by commas."""
+    parsed = []
     for size in text.split(","):
         if size in NAMED_SHAPES:
-            found.append(NAMED_SHAPES[size])
-        elif size.isascii() and size.isdigit() and SMALLEST <= int(size) < 2**31:
-            found.append(scaled_shape(int(size)))
+            parsed.append(NAMED_SHAPES[size])
+        elif size.isascii() and size.isdigit() and MIN_LABELS <= int(size) < 2**31:
+            parsed.append(scaled_shape(int(size)))
         else:
             raise argparse.ArgumentTypeError(
-                f"a size must be a number of labels from {SMALLEST} up, or one of "
+                f"a size must be a number of labels, at least {MIN_LABELS}, or one of "
                 f"{', '.join(NAMED_SHAPES)}; got {size!r}"
             )
-    return found
+    return parsed
 
 
-def line_names(text):
-    """Type of an argument: names of lines with commas between."""
+def parse_lines(text):
+    """Parse an argument: names of lines, separated by commas."""
     names = text.split(",")
     for name in names:
         if name not in LINES:
             raise argparse.ArgumentTypeError(
-                f"must be names out of {','.join(LINES)} with commas between; got {name!r}"
+                f"must be names from {','.join(LINES)}, separated by commas; got {name!r}"
             )
     return list(dict.fromkeys(names))
 
 
-def most_labels(text):
-    """Type of an argument: LINE=N."""
+def parse_max_labels(text):
+    """Parse an argument: LINE=N."""
     name, _, number = text.partition("=")
     if name not in LINES:
         raise argparse.ArgumentTypeError(
-            f"must be LINE=N with a line out of {', '.join(LINES)}; got {text!r}"
+            f"must be LINE=N with a line from {', '.join(LINES)}; got {text!r}"
         )
     return name, options.positive(number)
 
 
-def gigabytes(text):
-    """Type of an argument: a memory limit in bytes, given in GB."""
-    if not memory_limit.can_watch():
-        raise argparse.ArgumentTypeError("the memory of a process cannot be watched here")
+def parse_gigabytes(text):
+    """Parse an argument: a memory limit in GB; return bytes."""
+    if not memory_limit.can_measure_memory():
+        raise argparse.ArgumentTypeError("cannot be used: the memory of other processes is unknown")
     try:
         number = float(text)
     except ValueError:
         number = float("nan")
     if not 0.5 <= number < float("inf"):
-        raise argparse.ArgumentTypeError(f"must be a number of GB from 0.5 up; got {text!r}")
+        raise argparse.ArgumentTypeError(f"must be a number of GB, at least 0.5; got {text!r}")
     return int(number * 1e9)
 
 
 def parse_arguments(argv=None):
     parser = argparse.ArgumentParser(
         description=__doc__.partition("\n\n")[0],
-        epilog="Data and models lie in a temporary folder (see TMPDIR) until a size is done.",
+        epilog="Data and models of a size are stored in a temporary folder (see TMPDIR).",
     )
     add = parser.add_argument
     source = parser.add_mutually_exclusive_group()
     source.add_argument(
         "--sizes",
-        type=shapes,
+        type=parse_shapes,
         default=DEFAULT_SIZES,
         metavar="SIZES",
-        help="numbers of labels to make data for in the Amazon-670K shape, or the names "
-        f"{' and '.join(NAMED_SHAPES)}, with commas between (default: {DEFAULT_SIZES})",
+        help="numbers of labels of generated data in the Amazon-670K shape, or the names "
+        f"{' and '.join(NAMED_SHAPES)}, separated by commas (default: {DEFAULT_SIZES})",
     )
     source.add_argument(
-        "--data", type=options.data_folder, metavar="DIR", help="one data set, as compare.py reads"
+        "--data",
+        type=options.data_folder,
+        metavar="DIR",
+        help="folder of a data set",
     )
     source.add_argument(
         "--report",
         action="store_true",
-        help="measure nothing; put the tables of FILE into doc/benchmarks/scale.md, and draw them",
+        help="do not measure; write the report of FILE to doc/benchmarks/scale.md",
     )
     add(
         "--lines",
-        type=line_names,
+        type=parse_lines,
         default=["skxmr", "pecos"],
         metavar="NAMES",
-        help=f"what to measure, out of {','.join(LINES)} (default: skxmr,pecos)",
+        help=f"lines to measure, from {','.join(LINES)} (default: skxmr,pecos)",
     )
     add(
         "--up-to",
-        type=most_labels,
+        type=parse_max_labels,
         action="append",
         default=[],
         metavar="LINE=N",
-        help="leave a line out where there are more than N labels; may be given once a line",
+        help="skip a line if there are more than N labels; may be repeated for other lines",
     )
     add(
         "--python",
@@ -166,40 +170,40 @@ def parse_arguments(argv=None):
         action="append",
         default=[],
         metavar="PEER=PATH",
-        help="interpreter of a peer (default: the one that runs this)",
+        help="interpreter of a peer (default: this interpreter)",
     )
     add(
         "--threads",
         type=options.positive,
         default=2,
         metavar="N",
-        help="threads of a fit (default: 2); prediction has one",
+        help="number of threads of a fit (default: 2); prediction uses one thread",
     )
     add(
         "--repeat",
         type=options.positive,
         default=1,
         metavar="N",
-        help="measure each size N times, all lines in turn; the least counts (default: 1)",
+        help="number of turns per size; the minimum is reported (default: 1)",
     )
     add(
         "--memory-limit",
-        type=gigabytes,
+        type=parse_gigabytes,
         metavar="GB",
-        help="end a process whose resident memory is more (default: no limit)",
+        help="end a process if its resident memory exceeds this (default: no limit)",
     )
     add(
         "--output",
         type=options.output_file,
         default="scale.jsonl",
         metavar="FILE",
-        help="JSON lines to add to (default: scale.jsonl)",
+        help="file to which JSON lines are appended (default: scale.jsonl)",
     )
     return parser.parse_args(argv)
 
 
 def write_data(source, folder):
-    """Make or read data, write them for the children, and return their sizes."""
+    """Generate or read data, write it for the child processes, and return its sizes."""
     if isinstance(source, Shape):
         name = source.name
         matrices = data.generate(
@@ -218,15 +222,15 @@ def write_data(source, folder):
     return {"name": name, **data.describe(*matrices)}
 
 
-def elsewhere(function, *args):
-    """Call a function in a process of its own: its memory is free again when it is done."""
+def call_in_process(function, *args):
+    """Call a function in a separate process, which frees its memory at the end."""
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(1, mp_context=context) as pool:
         return pool.submit(function, *args).result()
 
 
 def take_turn(runner, entry, Y_test):
-    """Fit and predict once; what was measured before something went wrong is kept."""
+    """Fit and predict once; keep the measurements made before an error."""
     turn, phase, start = {}, "fit", time.perf_counter()
     try:
         turn.update(runner.run(entry, "fit", SEED))
@@ -239,20 +243,20 @@ def take_turn(runner, entry, Y_test):
     return {"status": "measured", "total_wall_s": time.perf_counter() - start, "turn": turn}
 
 
-def chosen_entries(args, n_labels):
-    """Return what is measured with so many labels."""
-    most = dict(args.up_to)
+def select_entries(args, n_labels):
+    """Return the entries to measure for this number of labels."""
+    max_labels = dict(args.up_to)
     return {
         name: Entry(*LINES[name], [SEED] * args.repeat)
         for name in args.lines
-        if n_labels <= most.get(name, n_labels)
+        if n_labels <= max_labels.get(name, n_labels)
     }
 
 
 def measure_size(source, args):
-    """Measure all lines on one data set; yield what is found, turn by turn."""
-    # How many labels a folder has is known when it has been read.
-    entries = chosen_entries(args, source.n_labels if isinstance(source, Shape) else 0)
+    """Measure all lines on one data set; yield one record per turn and line."""
+    # The number of labels of a folder is not known yet. Entries are selected again below.
+    entries = select_entries(args, source.n_labels if isinstance(source, Shape) else 0)
     if not entries:
         return
     with tempfile.TemporaryDirectory(prefix="skxmr-benchmark-") as folder:
@@ -262,41 +266,41 @@ def measure_size(source, args):
             threads=args.threads,
             predict_threads=1,
             n_queries=N_QUERIES,
-            most_bytes=args.memory_limit,
+            max_bytes=args.memory_limit,
             mapped=True,
         )
-        known = runner.probe(entries)
-        sizes = elsewhere(write_data, source, folder)
-        runner.job["stream"] = sizes["n_labels"] >= STREAM_FROM
+        probes = runner.probe(entries)
+        sizes = call_in_process(write_data, source, folder)
+        runner.job["stream"] = sizes["n_labels"] >= MIN_STREAMED_LABELS
         Y_test = sp.load_npz(os.path.join(folder, "Y_test.npz"))
-        entries = chosen_entries(args, sizes["n_labels"])
+        entries = select_entries(args, sizes["n_labels"])
         for _ in range(args.repeat):
             for name, entry in entries.items():
-                circumstances = {"line": name, "data": sizes, **report.describe_run(args.threads)}
+                environment = {"line": name, "data": sizes, **report.describe_run(args.threads)}
                 if args.memory_limit is not None:
-                    circumstances["memory_limit_gb"] = args.memory_limit / 1e9
-                found = known[name]
-                if found["status"] == "measured":
-                    found = {**found, **take_turn(runner, entry, Y_test)}
-                    found.pop("turns")
-                yield {**circumstances, **found}
+                    environment["memory_limit_gb"] = args.memory_limit / 1e9
+                result = probes[name]
+                if result["status"] == "measured":
+                    result = {**result, **take_turn(runner, entry, Y_test)}
+                    result.pop("turns")
+                yield {**environment, **result}
 
 
 def main():
     args = parse_arguments()
     if args.report:
         try:
-            return scale_report.write(args.output)
+            return scale_report.update_page(args.output)
         except (OSError, ValueError) as error:
-            raise SystemExit(f"scale.py: {args.output} cannot be reported: {error}.") from error
-    well = True
+            raise SystemExit(f"scale.py: no report from {args.output}: {error}.") from error
+    has_failed = False
     for source in [args.data] if args.data else args.sizes:
         for record in measure_size(source, args):
             with open(args.output, "a", encoding="utf-8") as file:
                 file.write(json.dumps(record) + "\n")
-            print(scale_report.one_line(record), flush=True)
-            well = well and record["status"] != "failed"
-    return 0 if well else 1
+            print(scale_report.format_record(record), flush=True)
+            has_failed = has_failed or record["status"] == "failed"
+    return int(has_failed)
 
 
 if __name__ == "__main__":

@@ -1,23 +1,34 @@
-"""Make the table of targets from what compare.py has measured.
+"""Print a table that compares the results of compare.py with targets.
 
-Give the file of each data set, measured with --own-threads 2 and --peers skxmr,pecos at least.
+Pass the JSON file of each data set, measured with --own-threads 2 and at least
+--peers skxmr,pecos.
 """
 
 import argparse
 import json
+from typing import NamedTuple
 
-# Figure, its floor, its aim, whether more is better.
+
+class Target(NamedTuple):
+    """A figure with its minimum target and its goal."""
+
+    figure: str
+    floor: float
+    aim: float
+    is_higher_better: bool
+
+
 TARGETS = [
-    ("fit, libpecos / skxmr", 6, 12, True),
-    ("batch, libpecos / skxmr", 4, 8, True),
-    ("one row p50, libpecos / skxmr", 4, 10, True),
-    ("fit, one thread / two, wall", 1.7, 1.95, True),
-    ("batch, one thread / two, wall", 1.7, 1.95, True),
-    ("peak memory, skxmr / libpecos", 1, 0.6, False),
-    ("saved model, skxmr / libpecos", 1, 0.5, False),
+    Target("fit, libpecos / skxmr", 6, 12, True),
+    Target("batch, libpecos / skxmr", 4, 8, True),
+    Target("one row p50, libpecos / skxmr", 4, 10, True),
+    Target("fit, one thread / two, wall", 1.7, 1.95, True),
+    Target("batch, one thread / two, wall", 1.7, 1.95, True),
+    Target("peak memory, skxmr / libpecos", 1, 0.6, False),
+    Target("saved model, skxmr / libpecos", 1, 0.5, False),
 ]
 
-NEEDED = ("skxmr", "pecos", "skxmr, 2 threads")
+REQUIRED = ("skxmr", "pecos", "skxmr, 2 threads")
 
 
 def read(path):
@@ -25,56 +36,57 @@ def read(path):
         return json.load(file)
 
 
-def figures(measured):
-    """Return the ratios of the table for one data set, in its order."""
-    own, peer, pair = (measured["peers"][name]["summary"] for name in NEEDED)
+def compute_figures(measured):
+    """Return the figures of one data set, in the order of `TARGETS`."""
+    skxmr, pecos, two_threads = (measured["peers"][name]["summary"] for name in REQUIRED)
     return [
-        peer["fit_cpu_s"] / own["fit_cpu_s"],
-        peer["batch_cpu_us"] / own["batch_cpu_us"],
-        peer["single_p50_us"] / own["single_p50_us"],
-        own["fit_wall_s"] / pair["fit_wall_s"],
-        own["batch_wall_us"] / pair["batch_wall_us"],
-        own["fit_peak_mb"] / peer["fit_peak_mb"],
-        own["model_mb"] / peer["model_mb"],
+        pecos["fit_cpu_s"] / skxmr["fit_cpu_s"],
+        pecos["batch_cpu_us"] / skxmr["batch_cpu_us"],
+        pecos["single_p50_us"] / skxmr["single_p50_us"],
+        skxmr["fit_wall_s"] / two_threads["fit_wall_s"],
+        skxmr["batch_wall_us"] / two_threads["batch_wall_us"],
+        skxmr["fit_peak_mb"] / pecos["fit_peak_mb"],
+        skxmr["model_mb"] / pecos["model_mb"],
     ]
 
 
-def cell(value, floor, aim, rising):
-    """Write a figure: bold where it meets the aim, with a mark where it misses the floor."""
+def format_cell(value, target):
+    """Return a figure as text: bold if it reaches the aim, with (!) if it misses the floor."""
     text = f"{value:.2f}" if value < 10 else f"{value:.1f}"
-    if (value >= aim) if rising else (value <= aim):
+    if (value >= target.aim) if target.is_higher_better else (value <= target.aim):
         return f"**{text}**"
-    met = (value >= floor) if rising else (value <= floor)
-    return text if met else f"{text} (!)"
+    meets_floor = value >= target.floor if target.is_higher_better else value <= target.floor
+    return text if meets_floor else f"{text} (!)"
 
 
-def precision(summary):
+def format_precision(summary):
     return " ".join(f"{summary[f'p_at_{k}']:.2f}" for k in (1, 3, 5))
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.partition("\n\n")[0])
-    parser.add_argument("files", nargs="+", metavar="JSON", help="what compare.py has written")
+    parser.add_argument("files", nargs="+", metavar="JSON", help="output of compare.py")
     paths = parser.parse_args().files
     runs = [read(path) for path in paths]
     for run, path in zip(runs, paths, strict=True):
-        missing = [name for name in NEEDED if "summary" not in run["peers"].get(name, {})]
+        missing = [name for name in REQUIRED if "summary" not in run["peers"].get(name, {})]
         if missing or run["threads"] != 1:
             parser.error(
-                f"{path} must hold {'; '.join(NEEDED)}, all measured, the first two on one thread; "
-                f"got {'; '.join(run['peers'])}, on {run['threads']}"
+                f"{path} must contain measurements of {'; '.join(REQUIRED)}, "
+                f"the first two with one thread; got {'; '.join(run['peers'])} with "
+                f"{run['threads']} threads"
             )
     names = [run["data"]["name"] for run in runs]
     print("| figure | floor | aim | " + " | ".join(names) + " |")
     print("|---|--:|--:|" + "--:|" * len(runs))
-    columns = [figures(run) for run in runs]
+    columns = [compute_figures(run) for run in runs]
     for target, *values in zip(TARGETS, *columns, strict=True):
-        cells = [cell(value, *target[1:]) for value in values]
-        print(f"| {target[0]} | {target[1]} | {target[2]} | " + " | ".join(cells) + " |")
+        cells = [format_cell(value, target) for value in values]
+        print(f"| {target.figure} | {target.floor} | {target.aim} | " + " | ".join(cells) + " |")
     for name in ("skxmr", "pecos"):
-        cells = [precision(run["peers"][name]["summary"]) for run in runs]
+        cells = [format_precision(run["peers"][name]["summary"]) for run in runs]
         print(f"| P@1 3 5, {name} | | | " + " | ".join(cells) + " |")
-    print("\nBold: the aim is met; (!): the floor is not.")
+    print("\nBold: the aim is reached. (!): the floor is not reached.")
 
 
 if __name__ == "__main__":

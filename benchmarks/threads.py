@@ -1,8 +1,9 @@
-"""Measure what a second thread gains a fit, beside what it could gain on this machine.
+"""Measure the speedup of a fit with two threads, compared with the possible speedup.
 
-Three things are timed in turn, so that the machine's mood is the same for all: a fit on one thread,
-a fit on two, and two fits on one thread each at the same time, in processes that share nothing. The
-last is the control: where two unrelated fits slow each other, two threads cannot do better.
+Each turn times a fit with one thread, a fit with two threads, and two simultaneous fits with one
+thread each in independent processes. The measurements alternate, so that changes of the machine's
+speed affect all of them. The two simultaneous fits are the control: if they slow each other down,
+two threads cannot be faster than that.
 """
 
 import argparse
@@ -27,12 +28,12 @@ def parse_arguments(argv=None):
 
 
 def load(folder):
-    """Return the training rows, in the form that compare.py gives to all."""
+    """Return the training rows in the format that compare.py uses for all peers."""
     return data.prepare(data.read(folder), normalized=True)[:2]
 
 
 def fit(X, Y, n_jobs):
-    """Return the wall seconds of a fit with the settings of compare.py."""
+    """Fit with the settings of compare.py and return the wall seconds."""
     settings = PEERS["skxmr"].equal_settings
     model = XRLinearClassifier(random_state=SEED, n_jobs=n_jobs, **settings)
     start = time.perf_counter()
@@ -40,53 +41,54 @@ def fit(X, Y, n_jobs):
     return time.perf_counter() - start
 
 
-def keep_fitting(folder, barrier, turns):
-    """Fit on one thread each time that all are ready: one of the two of the control."""
-    rows = load(folder)
+def fit_repeatedly(folder, barrier, turns):
+    """Fit with one thread whenever all processes are ready; one of the two control processes."""
+    X, Y = load(folder)
     for _ in range(turns):
         barrier.wait()
-        fit(*rows, 1)
+        fit(X, Y, 1)
         barrier.wait()
 
 
 def measure(folder, turns):
-    """Return (turns, 3) wall seconds: one thread, two, and two fits at once."""
-    rows = load(folder)
+    """Return wall seconds (turns, 3): one thread, two threads, two simultaneous fits."""
+    X, Y = load(folder)
     barrier = multiprocessing.Barrier(3)
     children = [
-        multiprocessing.Process(target=keep_fitting, args=(folder, barrier, turns), daemon=True)
+        multiprocessing.Process(target=fit_repeatedly, args=(folder, barrier, turns), daemon=True)
         for _ in range(2)
     ]
     for child in children:
         child.start()
-    fit(*rows, 2)
+    fit(X, Y, 2)
     seconds = []
     for _ in range(turns):
-        alone = [fit(*rows, n_jobs) for n_jobs in (1, 2)]
+        seconds_of_fits = [fit(X, Y, n_jobs) for n_jobs in (1, 2)]
         barrier.wait()
         start = time.perf_counter()
         barrier.wait()
-        seconds.append((*alone, time.perf_counter() - start))
+        seconds.append((*seconds_of_fits, time.perf_counter() - start))
     return np.array(seconds)
 
 
-def spread(ratios):
-    """Write a median and its range."""
+def format_ratios(ratios):
+    """Return the median and the range as text."""
     return f"{np.median(ratios):.2f} ({ratios.min():.2f} to {ratios.max():.2f})"
 
 
 def main():
     args = parse_arguments()
-    print("| | one thread, s | two threads, s | gain, by turn | least times | control, by turn |")
+    print("| | one thread, s | two threads, s | speedup per turn | of minima | control per turn |")
     print("|---|--:|--:|--:|--:|--:|")
     for folder in args.folders:
         seconds = measure(folder, args.turns)
-        one, two, both = seconds.T
-        least = seconds.min(axis=0)
+        one_thread, two_threads, two_fits = seconds.T
+        minima = seconds.min(axis=0)
         name = os.path.basename(os.path.abspath(folder))
         print(
-            f"| {name} | {least[0]:.2f} | {least[1]:.2f} | {spread(one / two)} "
-            f"| {least[0] / least[1]:.2f} | {spread(2 * one / both)} |",
+            f"| {name} | {minima[0]:.2f} | {minima[1]:.2f} "
+            f"| {format_ratios(one_thread / two_threads)} "
+            f"| {minima[0] / minima[1]:.2f} | {format_ratios(2 * one_thread / two_fits)} |",
             flush=True,
         )
 

@@ -1,6 +1,6 @@
-"""Compare the linear model with frozen and with fine-tuned encoders, on the texts of one data set.
+"""Compare the linear model with frozen and fine-tuned encoders on the texts of one data set.
 
-README.md, beside this file, says what the lines are.
+See README.md in this folder for the lines.
 """
 
 import argparse
@@ -24,18 +24,21 @@ KS = (1, 3, 5)
 
 
 def read(folder, part):
-    """Return the texts and the indicator of train or test."""
+    """Return the texts and the indicator of `part`, "train" or "test"."""
     texts = (Path(folder) / f"{part}.txt").read_text(encoding="utf-8").split("\n")
     Y = sp.csr_matrix(sp.load_npz(Path(folder) / f"Y_{part}.npz"))
     if len(texts) == Y.shape[0] + 1 and not texts[-1]:
         texts.pop()
     if len(texts) != Y.shape[0]:
-        raise ValueError(f"{part}.txt has {len(texts)} lines, Y_{part}.npz {Y.shape[0]} rows")
+        raise ValueError(
+            f"{part}.txt and Y_{part}.npz must have the same number of rows; got {len(texts)} and "
+            f"{Y.shape[0]}"
+        )
     return np.array(texts, dtype=object), Y
 
 
-def some(texts, Y, n, rng):
-    """Take n rows at random, all if None."""
+def sample_rows(texts, Y, n, rng):
+    """Return n random rows, or all rows if n is None."""
     if n is None or n >= len(texts):
         return texts, Y
     rows = np.sort(rng.choice(len(texts), n, replace=False))
@@ -43,25 +46,25 @@ def some(texts, Y, n, rng):
 
 
 def load(options):
-    """Return the texts and indicators to train and to test on."""
+    """Return texts and indicator of the training rows, then of the test rows."""
     rng = np.random.default_rng(options.seed)
-    texts, Y = some(*read(options.folder, "train"), options.rows, rng)
+    texts, Y = sample_rows(*read(options.folder, "train"), options.rows, rng)
     if not options.held_out:
-        return texts, Y, *some(*read(options.folder, "test"), options.test_rows, rng)
+        return texts, Y, *sample_rows(*read(options.folder, "test"), options.test_rows, rng)
     shuffled = rng.permutation(len(texts))
     test, train = np.sort(shuffled[: options.held_out]), np.sort(shuffled[options.held_out :])
     return texts[train], Y[train], texts[test], Y[test]
 
 
-def make(line, options):
-    """Return the unfitted model of a line."""
+def make_model(line, options):
+    """Return the unfitted model of a line of the table."""
     linear = XRLinearClassifier(random_state=options.seed)
-    reading = {
+    encoder_params = {
         "max_length": options.max_length,
         "batch_size": options.batch_size,
         "precision": options.precision,
     }
-    embedder = TransformerEmbedder(options.model, **reading)
+    embedder = TransformerEmbedder(options.model, **encoder_params)
     if line == "linear":
         return make_pipeline(TfidfVectorizer(sublinear_tf=True, dtype=np.float32), linear)
     if line == "embeddings":
@@ -73,7 +76,7 @@ def make(line, options):
             n_epochs=tuple(options.epochs),
             learning_rate=options.learning_rate,
             verbose=1,
-            **reading,
+            **encoder_params,
         )
     return XTransformerClassifier(
         options.model,
@@ -85,22 +88,23 @@ def make(line, options):
     )
 
 
-def topk(model, texts):
-    """Ask for the ranking: a Pipeline has no predict_topk of its own."""
+def predict_topk(model, texts):
+    """Return the ranking; a Pipeline of scikit-learn has no predict_topk."""
     if hasattr(model, "predict_topk"):
         return model.predict_topk(texts, k=max(KS))
     return model[-1].predict_topk(model[:-1].transform(texts), k=max(KS))
 
 
 def measure(line, options, texts, Y, test_texts, Y_test):
-    """Fit and score one line."""
-    model = make(line, options)
+    """Fit and evaluate one line."""
+    model = make_model(line, options)
     wall, cpu = time.perf_counter(), time.process_time()
     model.fit(list(texts), Y)
     wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
-    began = time.process_time(), time.perf_counter()
-    ranking = topk(model, list(test_texts))
-    took = [time.process_time() - began[0], time.perf_counter() - began[1]]
+    predict_cpu, predict_wall = time.process_time(), time.perf_counter()
+    ranking = predict_topk(model, list(test_texts))
+    predict_cpu = time.process_time() - predict_cpu
+    predict_wall = time.perf_counter() - predict_wall
     propensities = label_propensities(Y)
     return {
         "line": line,
@@ -111,13 +115,13 @@ def measure(line, options, texts, Y, test_texts, Y_test):
         },
         "fit_cpu_s": cpu,
         "fit_wall_s": wall,
-        "predict_cpu_us": 1e6 * took[0] / len(test_texts),
-        "predict_wall_us": 1e6 * took[1] / len(test_texts),
+        "predict_cpu_us": 1e6 * predict_cpu / len(test_texts),
+        "predict_wall_us": 1e6 * predict_wall / len(test_texts),
     }
 
 
-def show(results):
-    """Print the table."""
+def print_table(results):
+    """Print the results as a Markdown table."""
     titles = [f"{name}@{k}" for name in ("P", "PSP") for k in KS]
     print("| line | " + " | ".join(titles) + " | fit, CPU s | fit, wall s | row, CPU us |")
     print("|---|" + "--:|" * 9)
@@ -128,34 +132,42 @@ def show(results):
 
 
 def main():
-    """Run the lines, print the table and write the file."""
+    """Measure all lines, print the table and write the file."""
     parser = argparse.ArgumentParser(description=__doc__)
     add = parser.add_argument
-    add("folder", help="with train.txt, test.txt, Y_train.npz and Y_test.npz")
+    add("folder", help="folder with train.txt, test.txt, Y_train.npz and Y_test.npz")
     add("--model", required=True, help="folder or name of an encoder")
-    add("--rows", type=int, help="training rows at random (all)")
-    add("--test-rows", type=int, help="test rows at random (all)")
-    add("--held-out", type=int, help="judge by so many of the training rows, not by test rows")
-    add("--lines", nargs="+", choices=LINES, default=list(LINES), help="what to fit")
-    add("--epochs", type=int, nargs="+", default=[1], help="of each level of clusters")
+    add("--rows", type=int, help="number of random training rows (default: all)")
+    add("--test-rows", type=int, help="number of random test rows (default: all)")
+    add("--held-out", type=int, help="evaluate on this number of training rows")
+    add("--lines", nargs="+", choices=LINES, default=list(LINES), help="lines to measure")
+    add("--epochs", type=int, nargs="+", default=[1], help="epochs per level of clusters")
     add("--learning-rate", type=float, default=5e-5)
     add("--embedding-weight", type=float, default=0.5)
-    add("--max-length", type=int, default=64, help="tokens of a text")
+    add("--max-length", type=int, default=64, help="maximum number of tokens per text")
     add("--batch-size", type=int, default=32)
-    add("--precision", default="auto", help="of the encoder; bfloat16 on a CPU that has it")
+    add(
+        "--precision",
+        default="auto",
+        help="floating-point type of the encoder",
+    )
     add("--seed", type=int, default=0)
     add("--output", default="transformer.json")
     options = parser.parse_args()
     data = load(options)
-    print(f"{len(data[0])} rows to train, {len(data[2])} to test, {data[1].shape[1]} labels")
+    print(f"{len(data[0])} training rows, {len(data[2])} test rows, {data[1].shape[1]} labels")
     results = []
     for line in options.lines:
         results.append(measure(line, options, *data))
-        show(results[-1:])
-        about = {"options": vars(options), "machine": platform.processor(), "cpus": os.cpu_count()}
-        Path(options.output).write_text(json.dumps({**about, "results": results}, indent=1))
+        print_table(results[-1:])
+        environment = {
+            "options": vars(options),
+            "machine": platform.processor(),
+            "cpus": os.cpu_count(),
+        }
+        Path(options.output).write_text(json.dumps({**environment, "results": results}, indent=1))
     print()
-    show(results)
+    print_table(results)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
-"""One phase of one peer, in a process and an interpreter of its own; runner.py starts it.
+"""Run one phase of one peer in a separate process; runner.py starts it.
 
-The only argument is the path of a job, a JSON file. The result goes to the path it names.
+The only argument is the path of a JSON file that describes the job. The result is written to the
+path in its entry "result".
 """
 
 import importlib
@@ -20,13 +21,14 @@ try:
 except ImportError:  # Windows
     resource = None
 
-# The batch is predicted so often, or for so many seconds, and the fastest counts.
-MIN_PASSES, MAX_PASSES, ENOUGH_SECONDS, TOO_MANY_SECONDS = 3, 20, 1.0, 30.0
-N_WARM_UP, QUERY_SECONDS = 20, 20.0
+# Passes over the batch; the fastest pass is reported. After MIN_PASSES, passes stop at
+# TARGET_SECONDS in total. They always stop at MAX_SECONDS.
+MIN_PASSES, MAX_PASSES, TARGET_SECONDS, MAX_SECONDS = 3, 20, 1.0, 30.0
+N_WARM_UP, MAX_QUERY_SECONDS = 20, 20.0
 
 
-def cpu_seconds():
-    """CPU seconds, all threads, and those of child processes that have ended."""
+def get_cpu_seconds():
+    """Return the CPU seconds of all threads and of child processes that have ended."""
     seconds = time.process_time()
     if resource is not None:
         usage = resource.getrusage(resource.RUSAGE_CHILDREN)
@@ -34,11 +36,10 @@ def cpu_seconds():
     return seconds
 
 
-def peak_memory():
-    """Largest resident memory of this process so far in MB, or None where it cannot be told."""
+def get_peak_memory():
+    """Return the peak resident memory of this process in MB, or None if it is unknown."""
     try:
-        # On Linux a new process takes over ru_maxrss from the one that started it; VmHWM is its
-        # own.
+        # On Linux, a new process inherits ru_maxrss from its parent, but not VmHWM.
         with open("/proc/self/status") as status:
             for line in status:
                 if line.startswith("VmHWM:"):
@@ -51,8 +52,8 @@ def peak_memory():
     return peak * (1 if sys.platform == "darwin" else 1024) / 1e6  # macOS counts bytes
 
 
-def forget_peak():
-    """Start the peak anew where the system can: reading the data is not training."""
+def reset_peak_memory():
+    """Reset the peak memory if the system supports it, to exclude reading the data."""
     try:
         with open("/proc/self/clear_refs", "w") as file:
             file.write("5")
@@ -62,19 +63,19 @@ def forget_peak():
 
 def measure(function, *args):
     """Return what the function returns, its CPU seconds and its wall seconds."""
-    wall, cpu = time.perf_counter(), cpu_seconds()
+    wall, cpu = time.perf_counter(), get_cpu_seconds()
     result = function(*args)
-    return result, cpu_seconds() - cpu, time.perf_counter() - wall
+    return result, get_cpu_seconds() - cpu, time.perf_counter() - wall
 
 
-def folder_size(path):
-    """Size of all files of a folder in MB."""
-    files = (os.path.join(where, name) for where, _, names in os.walk(path) for name in names)
+def get_folder_size(path):
+    """Return the size of all files of a folder in MB."""
+    files = (os.path.join(folder, name) for folder, _, names in os.walk(path) for name in names)
     return sum(map(os.path.getsize, files)) / 1e6
 
 
 def probe(peer, job):
-    """Say which versions there are; the imports have succeeded."""
+    """Return the versions of the packages, which have been imported successfully."""
     versions = {"python": platform.python_version()}
     for package in peer.packages:
         try:
@@ -85,12 +86,12 @@ def probe(peer, job):
 
 
 def fit(peer, job):
-    """Train and save."""
+    """Train and save the model."""
     data = peer.read(job["data"])
-    forget_peak()
-    before = peak_memory()
+    reset_peak_memory()
+    before = get_peak_memory()
     _, cpu, wall = measure(peer.fit, *data)
-    peak = peak_memory()
+    peak = get_peak_memory()
     _, _, save_wall = measure(peer.save)
     return {
         "fit_cpu_s": cpu * peer.scale,
@@ -98,7 +99,7 @@ def fit(peer, job):
         "save_wall_s": save_wall * peer.scale,
         "fit_writes_model": peer.fit_writes_model,
         "n_weights": peer.count_weights(),
-        "model_mb": folder_size(peer.path) * peer.scale,
+        "model_mb": get_folder_size(peer.path) * peer.scale,
         "fit_peak_mb": peak,
         "before_fit_mb": before,
         "scale": peer.scale,
@@ -106,22 +107,22 @@ def fit(peer, job):
 
 
 def predict(peer, job):
-    """Load, then predict the test rows at once and one by one."""
+    """Load the model, then predict the test rows in one call and one by one."""
     X = load_matrix(job["data"], "X_test")
-    forget_peak()
-    first = peer.query(X, 0)
+    reset_peak_memory()
+    first = peer.make_query(X, 0)
     _, _, load_wall = measure(peer.load)
     _, _, first_wall = measure(peer.predict_one, first)
     peer.predict(X[:50])
     passes, spent = [], 0.0
-    while len(passes) < MIN_PASSES or (spent < ENOUGH_SECONDS and len(passes) < MAX_PASSES):
-        raw, *seconds = measure(peer.predict, X)
+    while len(passes) < MIN_PASSES or (spent < TARGET_SECONDS and len(passes) < MAX_PASSES):
+        predictions, *seconds = measure(peer.predict, X)
         passes.append(seconds)
         spent += seconds[1]
-        if spent > TOO_MANY_SECONDS:
+        if spent > MAX_SECONDS:
             break
-    np.save(job["ids"], peer.ranking(raw).astype(np.int64))
-    batch_peak = peak_memory()
+    np.save(job["ids"], peer.to_ranking(predictions).astype(np.int64))
+    batch_peak = get_peak_memory()
 
     cpu, wall = np.min(passes, axis=0) * 1e6 / X.shape[0]
     return {
@@ -131,13 +132,13 @@ def predict(peer, job):
         "load_wall_s": load_wall,
         "first_wall_s": first_wall,
         "n_passes": len(passes),
-        **(ask(peer, X, job["n_queries"]) if job["n_queries"] else {}),
+        **(measure_queries(peer, X, job["n_queries"]) if job["n_queries"] else {}),
     }
 
 
-def ask(peer, X, most):
-    """Predict at most so many rows one by one."""
-    queries = [peer.query(X, i) for i in range(min(most, X.shape[0]))]
+def measure_queries(peer, X, max_queries):
+    """Predict rows one by one, at most `max_queries`."""
+    queries = [peer.make_query(X, i) for i in range(min(max_queries, X.shape[0]))]
     for query in queries[:N_WARM_UP]:
         peer.predict_one(query)
     times, spent = [], 0.0
@@ -146,7 +147,7 @@ def ask(peer, X, most):
         peer.predict_one(query)
         times.append(time.perf_counter() - start)
         spent += times[-1]
-        if spent > QUERY_SECONDS:
+        if spent > MAX_QUERY_SECONDS:
             break
     p50, p99 = np.percentile(times, [50, 99]) * 1e6
     return {"single_p50_us": p50, "single_p99_us": p99, "n_queries": len(times)}

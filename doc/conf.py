@@ -50,6 +50,12 @@ autodoc_mock_imports = [
 ]
 numpydoc_show_class_members = False  # the template lists them
 numpydoc_class_members_toctree = False
+# Checks of the docstrings of public objects. Not required: an extended summary (ES01), See Also
+# (SA01), Examples (EX01), unnamed return values (RT02), a line break after the quotes (GL01), no
+# empty line before the closing quotes (GL03), and docstrings of properties (GL08).
+numpydoc_validation_checks = {"all", "ES01", "SA01", "EX01", "RT02", "GL01", "GL03", "GL08"}
+# Results that users do not construct: their fields are documented as attributes.
+numpydoc_validation_exclude = [r"\.(Explanation|PathStep|TreeDescription|ClusterDescription)$"]
 toc_object_entries_show_parents = "hide"
 
 # -- Markdown ------------------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""The order of the gallery: from the first question to stages of one's own."""
+"""The order of the examples in the gallery: from a first search to custom stages and serving."""
 
 ORDER = [
     "plot_api_search.py",
@@ -9,8 +9,8 @@ ORDER = [
     "plot_long_tail.py",
     "plot_explanation.py",
     "plot_tree_from_taxonomy.py",
-    "plot_own_matcher.py",
-    "plot_own_stages.py",
+    "plot_custom_matcher.py",
+    "plot_custom_stages.py",
     "plot_serving.py",
     "plot_transformer.py",
 ]

@@ -1,23 +1,23 @@
 """
-===================================================
-Which function does that? Search an API by question
-===================================================
+===============================================
+Search API documentation with a text classifier
+===============================================
 
-numpy, scipy and scikit-learn document several thousand functions and classes. Here each of them is
-a label, and each piece of its documentation is a row that has this label and those of the objects
-under See Also. A classifier trained on such rows ranks the functions that answer a question in
-plain words.
+This example finds the function that answers a question in plain words. NumPy, SciPy and
+scikit-learn document several thousand functions and classes. Each of them is a label. Each part of
+its documentation is a row, with this label and the labels of the objects under "See Also". The
+classifier is trained on these rows and ranks the labels for a question.
 
-Ask your own questions on the command line, each one in quotation marks::
+To try your own questions, pass them on the command line, each in quotation marks::
 
     python plot_api_search.py "solve a sparse linear system" "inverse of a matrix"
 """
 
 # %%
-# The data
-# --------
-# The docstrings come from the packages installed here, so nothing is downloaded. A row has but two
-# or three labels, and half of the labels have no more than eight rows.
+# Load the data
+# -------------
+# The docstrings come from the installed packages, so nothing is downloaded. A row has two or three
+# labels, and half of the labels have at most eight rows.
 
 import sys
 
@@ -36,15 +36,16 @@ n_rows, n_labels = docs.target.shape
 print(f"{n_rows} rows, {n_labels} labels, {docs.target.nnz / n_rows:.1f} labels per row")
 
 # %%
-# The model
-# ---------
-# Texts become TF-IDF weights of all sequences of four characters within words, which see what
-# "matrix" and "matrices" share. ``min_df`` stays 1: a rare word is often the very name of a thing.
-# The classifier fits closer than by default (``C``) and keeps smaller weights, as there is memory
-# to spare; with a few thousand labels, one level of clusters will do.
+# Define the model
+# ----------------
+# Features are TF-IDF weights of all sequences of four characters within words, so that "matrix" and
+# "matrices" share features. ``min_df`` keeps its default of 1, because rare words are often names
+# of functions. The classifier is less regularized than by default (``C``) and keeps smaller weights
+# (``weight_threshold``): precision increases, and the model is still small. With
+# ``branching_factor=64``, one level of clusters is enough for a few thousand labels.
 #
-# All this was chosen by cross-validation on the training rows below, where it reached a P@1 of
-# 0.485; words instead of characters reached 0.462, words with pairs of words 0.469.
+# These settings were chosen by cross-validation on the training rows below. They reached a P@1 of
+# 0.485, compared with 0.462 for words and 0.469 for words and pairs of words.
 
 pipeline = make_pipeline(
     TfidfVectorizer(analyzer="char_wb", ngram_range=(4, 4), sublinear_tf=True, dtype=np.float32),
@@ -54,13 +55,14 @@ pipeline = make_pipeline(
 )
 
 # %%
-# How good is it?
-# ---------------
-# A fifth of the rows is held out. Other rows about the same objects remain for training, so this
-# asks whether another wording finds an object that the model knows.
+# Evaluate on held-out rows
+# -------------------------
+# One fifth of the rows is held out. Other rows about the same objects are in the training data, so
+# the precision measures whether a different wording finds a known object.
 #
-# ``predict_topk`` is the fast way to a ranking and belongs to the classifier, not to the pipeline:
-# the steps before it, ``pipeline[:-1]``, prepare the texts.
+# ``predict_topk`` is the fastest way to get a ranking. It is a method of the classifier, not of the
+# pipeline, so the texts are first transformed with the steps before the classifier,
+# ``pipeline[:-1]``.
 
 texts_train, texts_test, Y_train, Y_test, _, objects_test = train_test_split(
     docs.data, docs.target, docs.object_ids, test_size=0.2, random_state=0
@@ -68,17 +70,16 @@ texts_train, texts_test, Y_train, Y_test, _, objects_test = train_test_split(
 pipeline.fit(texts_train, Y_train)
 ranking = pipeline[-1].predict_topk(pipeline[:-1].transform(texts_test), k=5)
 
-# Most rows have fewer than five labels, so that even a perfect ranking has no precision of 1.
-print(f"\nPrecision on {len(texts_test)} held-out rows (and of a perfect ranking)")
+# Because most rows have fewer than five labels, even a perfect ranking has a P@5 below 1.
+print(f"\nPrecision on {len(texts_test)} held-out rows (in parentheses: perfect ranking)")
 for k in (1, 3, 5):
     perfect = precision_at_k(Y_test, Y_test, k=k)
     print(f"P@{k}: {precision_at_k(Y_test, ranking, k=k):.3f} ({perfect:.3f})")
 
 # %%
-# Ask it
-# ------
-# The precision above belongs to the model of the training rows. To answer questions, a model with
-# the same settings learns from all rows; nothing is measured with it.
+# Answer questions
+# ----------------
+# The model that answers questions has the same settings and is trained on all rows.
 
 questions = sys.argv[1:] or [
     "solve a sparse linear system",
@@ -90,25 +91,26 @@ questions = sys.argv[1:] or [
 search = clone(pipeline).fit(docs.data, docs.target)
 
 X = search[:-1].transform(questions)
-n_features_seen = np.diff(X.indptr)
+n_known_features = np.diff(X.indptr)
 top_labels, top_scores = search[-1].predict_topk(X, k=5)
-for question, n_seen, labels, scores in zip(
-    questions, n_features_seen, top_labels, top_scores, strict=True
+for question, n_known, labels, scores in zip(
+    questions, n_known_features, top_labels, top_scores, strict=True
 ):
     print(f"\n{question}")
-    if n_seen == 0:
-        # A row without features gets the same ranking whatever was asked.
-        print("    nothing in the documentation looks like these words")
+    if n_known == 0:
+        # Rows without features all get the same ranking, which is not an answer.
+        print("    no known words in this question")
         continue
     for name, score in zip(docs.target_names[labels], scores, strict=True):
         print(f"    {score:.2f}  {name}")
 
 # %%
-# Objects that few rows describe
-# ------------------------------
-# The long tail is what makes many labels hard. Count a held-out row as found if the object that it
-# documents is among the first five, and group the rows by how many training rows this object has.
-# The figure needs matplotlib; a search from the command line goes without.
+# Results for rare labels
+# -----------------------
+# Labels with few training rows are the most difficult. A held-out row counts as found if the object
+# that it documents is among the top five. The figure groups the held-out rows by the number of
+# training rows of this object. It requires matplotlib and is skipped if questions are given on the
+# command line.
 
 try:
     import matplotlib.pyplot as plt
@@ -120,18 +122,18 @@ if plt is not None and not sys.argv[1:]:
     n_train_rows = np.bincount(Y_train.indices, minlength=n_labels)[objects_test]
     group = np.searchsorted([0, 1, 2, 4, 8, 16, 32], n_train_rows)
     names = ["0", "1", "2", "3-4", "5-8", "9-16", "17-32", "33+"]
-    shares = [found[group == g].mean() for g in range(len(names))]
+    recall = [found[group == g].mean() for g in range(len(names))]
 
     fig, ax = plt.subplots(figsize=(7, 4), layout="constrained")
-    bars = ax.bar(names, shares, color="#0072B2")
-    ax.bar_label(bars, [f"{share:.0%}" for share in shares], padding=2)
+    bars = ax.bar(names, recall, color="#0072B2")
+    ax.bar_label(bars, [f"{value:.0%}" for value in recall], padding=2)
     ax.set(
-        xlabel="training rows of the object",
-        ylabel="share of held-out rows found",
-        title="Is the documented object among the first five?",
+        xlabel="training rows per object",
+        ylabel="fraction of held-out rows found",
+        title="Documented object among the top five",
         ylim=(0, 1),
     )
     ax.spines[["top", "right"]].set_visible(False)
-    # Backends that draw to files have nothing to show, and say so in a warning.
+    # Without a display, plt.show() would only print a warning.
     if fig.canvas.required_interactive_framework:
         plt.show()

@@ -1,23 +1,24 @@
 """
-================================
-Beam width and shape of the tree
-================================
+======================================
+Choose beam width and branching factor
+======================================
 
-A tree of labels saves time twice: in training, where a label is told only from those near it, and
-in prediction, where a beam follows the few best clusters of each level. Both savings can cost
-precision. A grid search over ``branching_factor``, how many children a cluster may have, and
-``beam_width``, how many clusters the beam keeps, shows how much.
+The label tree saves time in training, where a label is separated only from the labels of its
+cluster. It also saves time in prediction, where a beam search opens only the best clusters of each
+level. Both can cost precision. This grid search shows how much, for ``branching_factor`` (maximum
+number of children per cluster) and ``beam_width`` (number of clusters kept per level).
 """
 
 # %%
-# Rows and pipeline
-# -----------------
-# The rows are pieces of the documentation of numpy, scipy and scikit-learn, the labels what they
-# document. Words are counted beforehand: this learns no more than the vocabulary, and the search
-# would repeat it for every candidate. TF-IDF weights depend on the training rows and belong in the
-# pipeline.
+# Load the data and make the pipeline
+# -----------------------------------
+# The texts are parts of the documentation of NumPy, SciPy and scikit-learn. The labels are the
+# functions and classes that they document. Words are counted once, before the search: counting only
+# learns the vocabulary, and inside the pipeline it would be repeated for each candidate. TF-IDF
+# weights depend on the training rows, so they are computed in the pipeline.
 #
-# Leaves of ten labels make the tree of this small set deep enough for a beam to matter.
+# With ``max_leaf_size=10``, the tree of this small data set is deep enough for the beam width to
+# make a difference.
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -36,14 +37,14 @@ pipeline = make_pipeline(
 )
 
 # %%
-# Search
-# ------
-# ``topk_scorer`` asks the last step of the pipeline for its best labels, where scikit-learn's own
-# ranking metrics want a dense score for every label. Without ``n_jobs``, no candidate disturbs the
-# times of another.
+# Run the grid search
+# -------------------
+# ``topk_scorer`` computes a metric from the top labels of each row. The ranking metrics of
+# scikit-learn would need a dense score for each label. ``n_jobs`` is not set, so that candidates do
+# not run in parallel and the times are comparable.
 #
-# The search fits anew for each beam width. Where nothing else is varied, fit once instead and call
-# ``set_params(beam_width=...)`` on the fitted classifier.
+# The search trains a model for each beam width. If you vary only the beam width, train once and
+# call ``set_params(beam_width=...)`` on the fitted classifier.
 
 branching_factors = [2, 4, 16, 64]
 beam_widths = [1, 2, 4, 8, 16, 32]
@@ -58,7 +59,7 @@ search = GridSearchCV(
     refit=False,
 ).fit(counts, Y)
 
-# The grid runs through parameters in the order of their names, the last one fastest.
+# Candidates are in the order of the parameter names; the last parameter varies fastest.
 shape = (len(beam_widths), len(branching_factors))
 precision, fit_time, score_time = (
     search.cv_results_[name].reshape(shape).T
@@ -74,25 +75,28 @@ print(table_row("beam width", beam_widths, "d"))
 for title, values, form in [("P@1", precision, ".3f"), ("score (ms)", 1000 * score_time, ".0f")]:
     print(title)
     for factor, row in zip(branching_factors, values, strict=True):
-        print(table_row(f"  {factor} branches", row, form))
-# The beam has no part in training, so all fits of a tree are alike.
+        print(table_row(f"  branching {factor}", row, form))
+# The beam width does not affect training, so the fit times of a branching factor are averaged.
 fit_time = fit_time.mean(axis=1)
 print("fit (ms)")
 for factor, seconds in zip(branching_factors, fit_time, strict=True):
-    print(table_row(f"  {factor} branches", [1000 * seconds], ".0f"))
+    print(table_row(f"  branching {factor}", [1000 * seconds], ".0f"))
 
 # %%
-# What it shows
-# -------------
-# A beam of one never recovers from a wrong turn, and the deeper the tree, the more turns it takes.
-# Two clusters mend most of that; from eight on a wider beam only costs time. What remains between
-# the curves is the tree itself: a label's score is a product along its path, and a long path has
-# more factors that can be wrong.
+# Compare the results
+# -------------------
+# A beam width of 1 cannot recover if the correct cluster is not ranked first, and deeper trees have
+# more levels at which this can happen. A beam width of 2 recovers most of the precision. Above 8, a
+# wider beam only takes more time.
 #
-# Fewer levels are also faster to search. What a wide tree costs is training, where each cluster
-# is told from more others: little here, more with more labels.
+# With a wide beam, a larger branching factor still gives a higher precision. The score of a label
+# is the product of the scores on its path, and a shorter path has fewer factors with errors.
+#
+# A tree with fewer levels is also faster to search. Training takes longest with a branching factor
+# of 2, which has the most levels. From 16 to 64 the training time increases again, because each
+# cluster is separated from more siblings. With more labels, this increase is larger.
 
-# Colours that can be told apart without seeing red or green.
+# Colors that color-blind readers can distinguish.
 styles = [("#0072B2", "o"), ("#E69F00", "s"), ("#009E73", "^"), ("#CC79A7", "D")]
 fig, (left, right) = plt.subplots(1, 2, figsize=(10, 4.2), layout="constrained")
 for factor, p, score, fit, (color, marker) in zip(
@@ -101,12 +105,12 @@ for factor, p, score, fit, (color, marker) in zip(
     left.plot(beam_widths, p, color=color, marker=marker, label=factor)
     right.plot(beam_widths, 1000 * score, color=color, marker=marker)
     right.axhline(1000 * fit, color=color, linestyle="--")
-left.set(title="Precision of the first label", ylabel="P@1")
+left.set(title="Precision at 1", ylabel="P@1")
 left.legend(title="branching factor", reverse=True)
-right.set(title="Time for one fold", ylabel="milliseconds", ylim=(0, None))
-# The colours are explained on the left; what is left to say has none.
-right.plot([], [], color="0.3", linestyle="--", label="fit, at any beam width")
-right.plot([], [], color="0.3", marker=".", label="score")
+right.set(title="Time per fold", ylabel="milliseconds", ylim=(0, None))
+# The legend on the left explains the colors, this one the line styles.
+right.plot([], [], color="0.3", linestyle="--", label="fit")
+right.plot([], [], color="0.3", marker=".", label="predict and score")
 right.legend(loc="upper left", bbox_to_anchor=(0, 0.6))
 for ax in (left, right):
     ax.set_xscale("log", base=2)

@@ -1,18 +1,18 @@
 """
-=============================
-Probabilities, and thresholds
-=============================
+===========================================
+Calibrate probabilities and tune thresholds
+===========================================
 
-A score in (0, 1] is not yet a probability: of labels with the score 0.7, are seven in ten right?
-A reliability diagram shows it. Calibration on held-out rows mends it, and a threshold tuned on
-held-out rows decides how many labels a row gets.
+Scores between 0 and 1 are not necessarily probabilities. If they were, 70 of 100 labels with a
+score of 0.7 would be correct. A reliability diagram shows the difference, and calibration with
+held-out rows removes it. A threshold that is tuned with held-out rows decides how many labels
+``predict`` returns.
 """
 
 # %%
-# Rows
-# ----
-# Random rows with 1000 labels, a few of them true for each row. The targets stay sparse all the
-# way.
+# Generate the data
+# -----------------
+# The data set is generated: 1000 labels, a few per row. All targets are sparse matrices.
 
 import matplotlib.pyplot as plt
 from sklearn.metrics import f1_score
@@ -29,58 +29,60 @@ X, Y = make_extreme_multilabel(n_samples=9000, n_features=4000, n_labels=1000, r
 X, X_test, Y, Y_test = X[:6000], X[6000:], Y[:6000], Y[6000:]
 
 # %%
-# Calibration
-# -----------
-# One map from scores to probabilities, for all labels, is learnt from the scores of rows that
-# cross-validation held out. It rises, so the ranking is the same before and after.
+# Calibrate the scores
+# --------------------
+# One function from scores to probabilities is fitted for all labels, with the scores of rows held
+# out by cross-validation. The function is increasing, so calibration does not change the ranking.
 #
-# Judged are the five best labels of each test row: over all scored pairs, hundreds of hopeless
-# labels a row with scores near 0 would hide everything else.
+# The calibration error is computed for the top five labels of each test row. With all labels,
+# hundreds of labels per row with scores near 0 would dominate the error.
 
 classifier = XRLinearClassifier(random_state=0)
-models = {"scores as they are": classifier.fit(X, Y)}
+models = {"not calibrated": classifier.fit(X, Y)}
 for method in ("sigmoid", "isotonic"):
     models[method] = CalibratedMultilabelClassifierCV(classifier, method=method, cv=3).fit(X, Y)
 
 rankings = {name: model.predict_topk(X_test, k=5) for name, model in models.items()}
-print("expected calibration error of the five best labels")
+print("expected calibration error of the top five labels")
 for name, ranking in rankings.items():
     print(f"  {name:<20}{expected_calibration_error(Y_test, ranking):.3f}")
 
 # %%
-# Thresholds
-# ----------
-# The same scores, cut where F1 was best on held-out rows. Probabilities would not make one half the
-# best cut: that is half of the F1 that can be reached, far below one half here.
+# Tune the threshold
+# ------------------
+# The threshold with the highest F1 is selected on held-out rows. Calibrated probabilities do not
+# make 0.5 the best threshold: the best threshold for F1 is half of the largest F1 that can be
+# reached, which is far below 0.5 here.
 
-print("F1               micro  samples")
+print("F1                  micro  samples")
 for average in (None, "micro", "samples"):
     if average is None:
-        name, model = "one half", classifier
+        name, model = "threshold 0.5", classifier
     else:
-        name = f"tuned, {average}"
+        name = f"tuned for {average}"
         model = TunedThresholdMultilabelClassifierCV(classifier, average=average, cv=3).fit(X, Y)
     predicted = model.predict(X_test)
     scores = [f1_score(Y_test, predicted, average=a, zero_division=0) for a in ("micro", "samples")]
-    print(f"  {name:<15}{scores[0]:.3f}    {scores[1]:.3f}")
+    print(f"  {name:<18}{scores[0]:.3f}    {scores[1]:.3f}")
 
 # %%
-# The diagram
-# -----------
-# On the diagonal, what is said is what happens. The two numbers of the sigmoid cannot follow every
-# bend; the isotonic map can, and pairs to learn it from are plenty.
+# Plot the reliability diagram
+# ----------------------------
+# On the diagonal, predicted probabilities match observed frequencies. The sigmoid has only two
+# parameters and cannot follow the shape of the curve. Isotonic regression can, and there are enough
+# pairs of rows and labels to fit it.
 
 fig, ax = plt.subplots(figsize=(5.5, 5), layout="constrained")
-ax.plot([0, 1], [0, 1], color="0.6", linestyle="--", label="calibrated")
-# Colours that can be told apart without seeing red or green.
+ax.plot([0, 1], [0, 1], color="0.6", linestyle="--", label="perfectly calibrated")
+# Colors that color-blind readers can distinguish.
 styles = [("#0072B2", "o"), ("#E69F00", "s"), ("#009E73", "^")]
 for (name, ranking), (color, marker) in zip(rankings.items(), styles, strict=True):
     prob_true, prob_pred = calibration_curve(Y_test, ranking, n_bins=10)
     ax.plot(prob_pred, prob_true, color=color, marker=marker, label=name)
 ax.set(
-    title="Reliability of the five best labels",
+    title="Reliability diagram of the top five labels",
     xlabel="predicted probability",
-    ylabel="fraction of labels that are true",
+    ylabel="fraction of true labels",
     aspect="equal",
 )
 ax.legend()

@@ -1,17 +1,18 @@
 """
-====================================
-More trees, and the presets' bargain
-====================================
+============================================================
+Ensembles and presets: precision compared with training time
+============================================================
 
-Labels can be grouped in many ways, and each tree puts some label into company in which it is hard
-to see. Trees of different seeds err on different labels; the mean of their scores errs less. Here
-is what each further tree brings, what it costs, and where the presets lie.
+In each label tree, some labels are in clusters where they are hard to distinguish. Trees with
+different seeds make errors on different labels, so the mean of their scores is more accurate. This
+example shows the precision and training time of one to eight trees, and of the presets.
 """
 
 # %%
-# Rows
-# ----
-# Pieces of the documentation of numpy, scipy and scikit-learn, and what they document.
+# Load the data
+# -------------
+# The texts are parts of the documentation of NumPy, SciPy and scikit-learn. The labels are the
+# functions and classes that they document.
 
 from time import process_time
 
@@ -31,7 +32,7 @@ X_train, X_test = vectorizer.fit_transform(train_texts), vectorizer.transform(te
 
 
 def evaluate(n_seeds=3, **parameters):
-    """Return mean P@1, P@5 and CPU seconds of the fit over seeds."""
+    """Return P@1, P@5 and CPU seconds of the fit, averaged over seeds."""
     results = []
     for seed in range(n_seeds):
         start = process_time()
@@ -44,22 +45,22 @@ def evaluate(n_seeds=3, **parameters):
 
 
 # %%
-# One tree, two, four, eight
-# --------------------------
-# Leaves of twenty labels give a few thousand labels a tree worth the name. A single run says
-# little: the seed alone moves P@1 by half a point, so each row is the mean of three.
+# Increase the number of trees
+# ----------------------------
+# With ``max_leaf_size=20``, the tree of a few thousand labels has several levels. The seed alone
+# changes P@1 by half a point, so each result is the mean of three seeds.
 
 n_trees = [1, 2, 4, 8]
 by_trees = np.array([evaluate(max_leaf_size=20, n_trees=n) for n in n_trees])
 for n, (first, five, seconds) in zip(n_trees, by_trees, strict=True):
-    print(f"{n} trees  P@1 {first:.3f}  P@5 {five:.3f}  fit {seconds:.2f} s")
+    print(f"n_trees={n}  P@1 {first:.3f}  P@5 {five:.3f}  fit {seconds:.2f} s")
 
 # %%
-# Presets
-# -------
-# ``preset(name)`` returns parameters to start from, as keyword arguments; any of them may be
-# overridden. "balanced" has one wide tree of clusters of natural size, "best" several such trees,
-# of two shapes.
+# Compare the presets
+# -------------------
+# ``preset(name)`` returns keyword arguments of the classifier; you can override any of them. The
+# preset "balanced" has one wide tree whose clusters differ in size. The preset "best" has several
+# such trees, with two different shapes.
 
 by_preset = {"default": evaluate()}
 for name in ("fast", "balanced", "best"):
@@ -68,11 +69,11 @@ for name, (first, five, seconds) in by_preset.items():
     print(f"{name:<8}  P@1 {first:.3f}  P@5 {five:.3f}  fit {seconds:.2f} s")
 
 # %%
-# What it shows
-# -------------
-# The second tree brings most. Time of the fit, memory and time of a prediction grow with the number
-# of trees. On the right, up is better and left is cheaper; the grey line is that of the trees
-# above.
+# Plot precision and time
+# -----------------------
+# The second tree improves precision most. Training time, memory and prediction time increase with
+# the number of trees. On the right, the best position is the top left corner; the gray line shows
+# the ensembles from above.
 
 fig, (left, right) = plt.subplots(1, 2, figsize=(10, 4), layout="constrained")
 for column, name, color, marker in [(0, "P@1", "#0072B2", "o"), (1, "P@5", "#E69F00", "s")]:
@@ -80,18 +81,18 @@ for column, name, color, marker in [(0, "P@1", "#0072B2", "o"), (1, "P@5", "#E69
     left.plot(n_trees, gain, color=color, marker=marker, label=name)
 left.set_xscale("log", base=2)
 left.set_xticks(n_trees, n_trees)
-left.set(title="Gain over one tree", xlabel="trees", ylabel="points of precision")
+left.set(title="Improvement over one tree", xlabel="number of trees", ylabel="percentage points")
 left.legend()
 
 right.plot(by_trees[:, 2], by_trees[:, 1], color="0.7", marker=".", zorder=1)
 for n, (_, five, seconds) in zip(n_trees, by_trees, strict=True):
-    side = {"xytext": (-6, 5), "ha": "right"} if n < 8 else {"xytext": (0, -14), "ha": "center"}
+    offset = {"xytext": (-6, 5), "ha": "right"} if n < 8 else {"xytext": (0, -14), "ha": "center"}
     label = "1 tree" if n == 1 else f"{n} trees"
-    right.annotate(label, (seconds, five), textcoords="offset points", color="0.5", **side)
+    right.annotate(label, (seconds, five), textcoords="offset points", color="0.5", **offset)
 for name, (_, five, seconds) in by_preset.items():
     right.scatter(seconds, five, color="#009E73", zorder=2)
     right.annotate(name, (seconds, five), xytext=(7, -5), textcoords="offset points")
-right.set(title="Presets", xlabel="CPU seconds of the fit", ylabel="P@5")
+right.set(title="Presets and ensembles", xlabel="training time (CPU seconds)", ylabel="P@5")
 right.margins(x=0.15, y=0.15)
 right.set_xlim(0, None)
 for ax in (left, right):

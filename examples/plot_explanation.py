@@ -1,14 +1,15 @@
 """
-========================
-Why this function, pray?
-========================
+====================
+Explain a prediction
+====================
 
-A classifier over a few thousand functions of numpy, scipy and scikit-learn answers a question in
-plain words. Each answer is a path through a tree of clusters, and each step of the path a sum over
-the words of the question: it can be told why an answer was given, and why another was not.
+This example explains why a classifier ranks a label first, and why it does not rank another label.
+The classifier answers questions with functions of NumPy, SciPy and scikit-learn. The score of a
+function combines the steps on its path through the label tree, and each step is a sum over the
+words of the question.
 
-Ask your own question on the command line, and name a function if it is not the best answer that you
-ask about::
+To try your own question, pass it on the command line. To explain a function that is not ranked
+first, also pass its name::
 
     python plot_explanation.py "inverse of a matrix" numpy.linalg.inv
 
@@ -16,10 +17,11 @@ ask about::
 """
 
 # %%
-# The model
-# ---------
-# The docstrings come from the packages installed here. Features are words, so that reasons can be
-# read; the API search beside this example finds a little more with sequences of four characters.
+# Train the model
+# ---------------
+# The docstrings come from the installed packages. Features are words, which are easy to read in an
+# explanation. Character sequences give a higher precision, see
+# :ref:`sphx_glr_gallery_plot_api_search.py`.
 
 import argparse
 
@@ -33,8 +35,8 @@ from skxmr.inspection import ExplanationDisplay, LabelTreeDisplay, describe_tree
 
 parser = argparse.ArgumentParser(description="Explain an answer of the API search.")
 parser.add_argument("question", nargs="?", default="solve a sparse linear system of equations")
-parser.add_argument("function", nargs="?", help="explain this answer, not the best")
-parser.add_argument("--output", metavar="FILE", help="save the figure here, do not show it")
+parser.add_argument("function", nargs="?", help="function to explain (default: the best answer)")
+parser.add_argument("--output", metavar="FILE", help="save the figure to this file")
 arguments = parser.parse_args()
 
 docs = load_api_docs()
@@ -44,48 +46,49 @@ pipeline = make_pipeline(
 ).fit(docs.data, docs.target)
 
 # %%
-# The answer, and why
-# -------------------
-# At each step the siblings compete. A feature's contribution is its TF-IDF value in the question
-# times its weight in the model of the cluster or function; with the intercept they add up to the
-# margin, which becomes the score of the step. The product of these ranks the answers.
+# Explain the best answer
+# -----------------------
+# On each level, the cluster or function competes with its siblings. The contribution of a feature
+# is its TF-IDF value in the question times its weight in the model. Contributions and intercept
+# sum to the margin, which is transformed to the score of the step. Answers are ranked by the
+# product of these scores.
 
 question = arguments.question
 labels, _ = pipeline[-1].predict_topk(pipeline[:-1].transform([question]), k=3)
 names = docs.target_names
 best, *others = (names[label] for label in labels[0])
 print(f"{question}: {best}, then {' and '.join(others)}\n")
-names_of = {"label_names": names, "n_features": 4}
-explanation = explain(pipeline, question, arguments.function or best, **names_of)
+report_options = {"label_names": names, "n_features": 4}
+explanation = explain(pipeline, question, arguments.function or best, **report_options)
 print(explanation)
 
 # %%
-# Why not another
-# ---------------
-# One that the question does not fit is lost on the way, or it is ranked far below. Here the beam is
-# one cluster wide, which is too narrow for most questions but shows best what it does.
+# Explain why a label is not ranked
+# ---------------------------------
+# A label that does not match the question has a low rank, or the beam search drops one of its
+# clusters. A beam width of 1 makes this visible here; it is too small for most applications.
 
 pipeline[-1].set_params(beam_width=1)
-print("\n" + str(explain(pipeline, question, "numpy.histogram", **names_of)))
+print("\n" + str(explain(pipeline, question, "numpy.histogram", **report_options)))
 pipeline[-1].set_params(beam_width=10)
 
 # %%
-# The tree
-# --------
-# What a cluster is about are the words of the largest positive weights in its model. Clusters are
-# of equal size, so that some hold two subjects.
+# Describe the label tree
+# -----------------------
+# The words with the largest positive weights describe a cluster. Clusters have equal sizes, so some
+# of them contain two subjects.
 
 print(f"\n{describe_tree(pipeline, names, max_depth=1, n_labels=2)}")
 
 # %%
-# Both as pictures
-# ----------------
+# Plot the explanation and the tree
+# ---------------------------------
 
 try:
     import matplotlib.pyplot as plt
 except ImportError:
     plt = None
-    print("\nInstall matplotlib to see this as a figure.")
+    print("\nInstall matplotlib to see the figure.")
 
 if plt is not None:
     n_bars = sum(min(len(step.names), 4) + 4 for step in explanation.path)
@@ -98,6 +101,6 @@ if plt is not None:
 
     if arguments.output:
         fig.savefig(arguments.output, dpi=150)
-    # Backends that draw to files have nothing to show, and say so in a warning.
+    # Without a display, plt.show() would only print a warning.
     elif fig.canvas.required_interactive_framework:
         plt.show()

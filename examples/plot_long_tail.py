@@ -1,17 +1,18 @@
 """
-=============
-The long tail
-=============
+===========================================
+Improve rankings of rare labels (long tail)
+===========================================
 
-Most of very many labels are rare: they are what a search is for, and what precision hardly counts.
-Propensity-scored precision weighs a label by how likely people are to forget it. Two parameters
-serve it: one acts at prediction, one in training.
+In extreme classification, most labels are rare. They are often the most useful predictions, but
+they hardly influence precision. Propensity-scored precision gives rare labels a larger weight. Two
+parameters improve it: ``propensity_weight`` at prediction and ``relevance`` in training.
 """
 
 # %%
-# How long it is
-# --------------
-# Pieces of the documentation of numpy, scipy and scikit-learn, and what they document.
+# Measure the label frequencies
+# -----------------------------
+# The texts are parts of the documentation of NumPy, SciPy and scikit-learn. The labels are the
+# functions and classes that they document.
 
 from itertools import pairwise
 
@@ -32,22 +33,22 @@ X_train, X_test = vectorizer.fit_transform(train_texts), vectorizer.transform(te
 n_rows = np.bincount(Y_train.indices, minlength=Y_train.shape[1])
 by_rows = np.sort(n_rows)[::-1]
 head = np.searchsorted(np.cumsum(by_rows), Y_train.nnz / 2)
-print(f"half of all positives are those of {head} of the {len(n_rows)} labels")
+print(f"{head} of {len(n_rows)} labels have half of all (row, label) pairs")
 
 # %%
-# Propensities
-# ------------
-# The propensity of a label is the estimated probability that somebody who should have given it did
-# (Jain, Prabhu, Varma 2016). It is estimated from the number of its rows: near 1 for frequent
-# labels, far less for rare ones. PSP@k divides each hit by it.
+# Estimate the propensities
+# -------------------------
+# The propensity of a label is the probability that it was assigned where it is correct (Jain,
+# Prabhu and Varma, 2016). It is estimated from the number of rows: close to 1 for frequent labels,
+# much smaller for rare labels. PSP@k divides each hit by the propensity of the label.
 
 propensities = label_propensities(Y_train)
 
 # %%
-# At prediction
-# -------------
-# ``propensity_weight`` multiplies scores by (least propensity / propensity) to this power. Fit
-# once, and change it as often as you like.
+# Weight scores at prediction
+# ---------------------------
+# Scores are multiplied by (minimum propensity / propensity) to the power of ``propensity_weight``.
+# You can change this parameter without training again.
 
 
 def evaluate(model):
@@ -64,10 +65,10 @@ for weight, (precision, scored, _) in zip(weights, at_prediction, strict=True):
     print(f"propensity_weight={weight:<4}  P@1 {precision:.3f}  PSP@5 {scored:.3f}")
 
 # %%
-# In training
-# -----------
-# ``relevance`` is what an error on a positive costs. Inverse propensities, scaled to a mean of 1,
-# make rare labels dearer where the models are made.
+# Weight labels in training
+# -------------------------
+# ``relevance`` is the cost of an error on a positive label. Inverse propensities, scaled to a mean
+# of 1, increase the cost of errors on rare labels.
 
 relevance = Y_train.astype(np.float64)
 relevance.data = 1 / propensities[Y_train.indices]
@@ -75,15 +76,15 @@ relevance.data /= relevance.data.mean()
 trained = XRLinearClassifier(branching_factor=64, n_jobs=-1, random_state=0)
 trained.fit(X_train, Y_train, relevance=relevance)
 in_training = evaluate(trained)
-print(f"relevance={'':<14}  P@1 {in_training[0]:.3f}  PSP@5 {in_training[1]:.3f}")
+print(f"{'relevance':<22}  P@1 {in_training[0]:.3f}  PSP@5 {in_training[1]:.3f}")
 
 # %%
-# What it shows
-# -------------
-# On the left, up is better for rare labels, and right is better for all: a little weight costs next
-# to nothing, more of it buys rare labels with the first label's precision, and too much serves
-# nobody. On the right, the share of labels of test rows that are among the first five, by how many
-# training rows they had.
+# Compare the methods
+# -------------------
+# On the left, higher is better for rare labels, and further right is better for all labels. A small
+# weight costs almost no P@1. A larger weight improves rare labels at the expense of P@1, and a very
+# large weight lowers both. On the right, the fraction of true labels among the top five, by the
+# number of training rows of the label.
 
 bounds = [0, 2, 5, 10, 20, np.inf]
 names = ["1-2", "3-5", "6-10", "11-20", "21+"]
@@ -114,7 +115,11 @@ left.plot(
     linestyle="none",
     label="relevance",
 )
-left.set(title="All labels against rare labels", xlabel="P@1", ylabel="PSP@5")
+left.set(
+    title="Precision of all labels and of rare labels",
+    xlabel="P@1 (all labels)",
+    ylabel="PSP@5 (rare labels)",
+)
 left.legend()
 left.grid(alpha=0.3)
 
@@ -128,9 +133,9 @@ for i, (name, (_, _, top_labels), color) in enumerate(lines):
     right.bar(places + 0.27 * (i - 1), recall_by_rows(top_labels), 0.25, color=color, label=name)
 right.set_xticks(places, names)
 right.set(
-    title="Found among the first five",
-    xlabel="training rows of the label",
-    ylabel="share",
+    title="True labels among the top five",
+    xlabel="training rows per label",
+    ylabel="recall",
     ylim=(0, 1),
 )
 right.legend()

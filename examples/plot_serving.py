@@ -3,18 +3,18 @@
 Serve a model from several processes
 ====================================
 
-A saved model is mapped into memory, not read: it is there in milliseconds, and all processes of a
-machine share one copy of it. This starts a small server on the loopback address, asks it, and loads
-it. The server, ``serving/server.py`` beside this file, needs nothing but the standard library;
-:doc:`/guide/serving` shows it whole, with figures of large models.
+This example starts an HTTP server for a text model, sends requests, and measures the response
+times. The saved model is memory-mapped: it loads in milliseconds, and all processes of a machine
+share one copy. The server, ``serving/server.py`` in the folder of this example, uses only the
+standard library and skxmr. :doc:`/guide/serving` shows its code and results with large models.
 """
 
 # %%
-# A model of texts
-# ----------------
-# Pieces of the documentation of numpy, scipy and scikit-learn, labelled by the objects that they
-# document. A request brings texts and wants names, so the pipeline is saved with its vectorizer,
-# and the names of the labels go along.
+# Train and save a text model
+# ---------------------------
+# The texts are parts of the documentation of NumPy, SciPy and scikit-learn. The labels are the
+# functions and classes that they document. Requests contain texts and responses contain label
+# names, so the complete pipeline is saved, with the names as ``extras``.
 
 import atexit
 import json
@@ -42,95 +42,100 @@ model = make_pipeline(
 )
 model.fit(docs.data, docs.target)
 folder = tempfile.TemporaryDirectory()
-saved = Path(folder.name) / "docs.model"
-save_model(model, saved, extras={"names": np.array(docs.target_names)})
+model_path = Path(folder.name) / "docs.model"
+save_model(model, model_path, extras={"names": np.array(docs.target_names)})
 print(f"{len(docs.data)} texts, {len(docs.target_names)} labels")
 
 # %%
-# Two processes
-# -------------
-# The server says where it listens once both have mapped the model. Connections are spread over
-# them; each is kept open for as many requests as its client has.
+# Start two worker processes
+# --------------------------
+# The server prints its address when both workers have loaded the model. Connections are distributed
+# over the workers, and a connection can be used for many requests.
 
 program = Path(sys.argv[0]).parent / "serving" / "server.py"
-command = [sys.executable, program, saved, "--workers", "2", "--port", "0"]
+command = [sys.executable, program, model_path, "--workers", "2", "--port", "0"]
 server = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-atexit.register(server.terminate)  # should this script fail
+atexit.register(server.terminate)  # also if this script fails
 port = int(re.match(r"http://127\.0\.0\.1:(\d+) ", server.stdout.readline())[1])
 
 
-def ask(connection, texts, k=3):
-    """Post texts, return names and scores of their best labels."""
+def post_texts(connection, texts, k=3):
+    """Post texts; return the names and scores of their top labels."""
     connection.request("POST", "/predict", json.dumps({"texts": texts, "k": k}))
     response = connection.getresponse()
-    answer = json.loads(response.read())
+    reply = json.loads(response.read())
     if response.status != 200:
-        raise ValueError(answer["error"])
-    return answer
+        raise ValueError(reply["error"])
+    return reply
 
 
 connection = HTTPConnection("127.0.0.1", port)
 questions = ["solve a sparse linear system", "histogram of an array"]
-answer = ask(connection, questions)
-for question, names, scores in zip(questions, answer["labels"], answer["scores"], strict=True):
+reply = post_texts(connection, questions)
+for question, names, scores in zip(questions, reply["labels"], reply["scores"], strict=True):
     print(f"\n{question}")
     for name, score in zip(names, scores, strict=True):
         print(f"  {score:.2f}  {name}")
 
 # %%
-# What is wrong with a request is said in the answer, with a status from 400 up.
+# The response to an invalid request has a status of 400 or higher and an error message.
 
 try:
-    ask(connection, questions, k=1000)
+    post_texts(connection, questions, k=1000)
 except ValueError as error:
     print(error)
 
 # %%
-# A load test
-# -----------
-# Each connection asks for one text after the other. As soon as all processes have work, more
-# connections only wait longer. Here the clients take their share of the same processors.
+# Run a load test
+# ---------------
+# Each connection sends one text after the other. When all workers are busy, more connections only
+# increase the waiting time. The clients run on the same processors as the server, so response times
+# on separate machines are shorter.
 
 
-def keep_asking(texts):
-    """Return the milliseconds of each request over one connection."""
+def measure_requests(texts):
+    """Send texts over one connection; return the response time of each, in milliseconds."""
     connection = HTTPConnection("127.0.0.1", port)
-    took = []
+    milliseconds = []
     for text in texts:
         start = time.perf_counter()
-        ask(connection, [text])
-        took.append(1e3 * (time.perf_counter() - start))
+        post_texts(connection, [text])
+        milliseconds.append(1e3 * (time.perf_counter() - start))
     connection.close()
-    return took
+    return milliseconds
 
 
-took = {}
+response_times = {}
 for n_connections in (1, 2, 8):
-    shares = [docs.data[i : 400 * n_connections : n_connections] for i in range(n_connections)]
+    texts_per_client = [
+        docs.data[i : 400 * n_connections : n_connections] for i in range(n_connections)
+    ]
     start = time.perf_counter()
     with ThreadPoolExecutor(n_connections) as clients:
-        took[n_connections] = np.concatenate(list(clients.map(keep_asking, shares)))
-    rate = len(took[n_connections]) / (time.perf_counter() - start)
-    p50, p99 = np.quantile(took[n_connections], (0.5, 0.99))
+        times = np.concatenate(list(clients.map(measure_requests, texts_per_client)))
+    rate = len(times) / (time.perf_counter() - start)
+    p50, p99 = np.quantile(times, (0.5, 0.99))
+    response_times[n_connections] = times
     print(
-        f"{n_connections} connections: {rate:.0f} requests a second, "
-        f"half within {p50:.1f} ms, 99 of 100 within {p99:.1f}"
+        f"{n_connections} connections: {rate:.0f} requests per second, "
+        f"median {p50:.1f} ms, 99th percentile {p99:.1f} ms"
     )
 
 # %%
+# Each curve shows the fraction of requests that were answered within a time.
 
 fig, ax = plt.subplots(figsize=(6.5, 4), layout="constrained")
-# Colours that can be told apart without seeing red or green.
+# Colors that color-blind readers can distinguish.
 for (n_connections, times), color in zip(
-    took.items(), ("#0072B2", "#E69F00", "#555555"), strict=True
+    response_times.items(), ("#0072B2", "#E69F00", "#555555"), strict=True
 ):
-    part = np.arange(1, len(times) + 1) / len(times)
-    ax.plot(np.sort(times), part, color=color, label=f"{n_connections}")
+    fraction = np.arange(1, len(times) + 1) / len(times)
+    ax.plot(np.sort(times), fraction, color=color, label=f"{n_connections}")
 ax.set(
     xscale="log",
-    title="How long an answer takes",
+    title="Response time",
     xlabel="milliseconds",
-    ylabel="part of the requests answered by then",
+    ylabel="fraction of requests",
 )
 ax.legend(title="connections")
 ax.grid(alpha=0.3)
@@ -138,9 +143,9 @@ ax.spines[["top", "right"]].set_visible(False)
 plt.show()
 
 # %%
-# The end
-# -------
-# The server answers what it is at, and ends its processes.
+# Stop the server
+# ---------------
+# The server finishes pending requests and then stops its workers.
 
 connection.close()
 server.terminate()

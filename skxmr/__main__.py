@@ -1,4 +1,4 @@
-"""Run ``python -m skxmr``."""
+"""Entry point of ``python -m skxmr``."""
 
 import sys
 

@@ -127,7 +127,7 @@ def test_modules_import_only_declared_dependencies():
         "skxmr.matching._similarity_index": {"hnswlib"},
         "skxmr.inspection._axes": {"matplotlib"},
         "skxmr.transformer": {"torch", "transformers", "tqdm"},
-        "skxmr.persistence._transformer_kinds": {"torch"},
+        "skxmr.persistence._transformer_codecs": {"torch"},
     }
     standard = set(__import__("sys").stdlib_module_names)
     for path in MODULES:

@@ -105,7 +105,7 @@ def draw_scale():
     rows = read_table((HERE.parent / "benchmarks" / "scale.md").read_text(), "fit, wall s")
     for row in rows:
         row["x"] = int(row["labels"].replace(",", ""))
-    usual = rows[0]["labels a row"]
+    usual = rows[0]["labels per row"]
     panels = [
         ("fit, wall s", "fit, seconds by the clock"),
         ("memory, GB", "largest memory of the fit, GB"),
@@ -119,7 +119,7 @@ def draw_scale():
             whole = [row for row in own if re.match(r"\d", row[column])]
             places = [(row["x"], float(row[column])) for row in whole]
             # Another number of labels a row is another problem: beside the line, not of it.
-            same = [row["labels a row"] == usual for row in whole]
+            same = [row["labels per row"] == usual for row in whole]
             for i in range(1, len(whole)):
                 style = "--" if not (same[i - 1] and same[i]) else ":" if "-" in line else "-"
                 ax.plot(*zip(*places[i - 1 : i + 1], strict=True), color=color, ls=style, lw=1.5)
@@ -152,7 +152,7 @@ def draw_scale():
         color, marker = STYLES[line.partition("-")[0]]
         axes[0].plot([], [], color=color, marker=marker, ls=":" if "-" in line else "-", label=line)
     axes[0].plot([], [], color=GREY, lw=1, ls=":", label="in proportion to labels")
-    others = dict.fromkeys(row["labels a row"] for row in rows if row["labels a row"] != usual)
+    others = dict.fromkeys(row["labels per row"] for row in rows if row["labels per row"] != usual)
     for number in others:
         label = f"{float(number):.0f} labels a row, not {float(usual):.1f}"
         axes[0].scatter([], [], s=42, facecolor="white", edgecolor="0.3", label=label)

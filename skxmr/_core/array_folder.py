@@ -1,7 +1,7 @@
-"""A folder of arrays and a JSON header, written completely or not at all, and checked when read.
+"""A folder of arrays and a JSON header, which is either complete or absent.
 
-The header lists the size and the checksum of each array file, and has a checksum of its own. This
-module knows nothing about models.
+The header contains the size and the checksum of each array file, and its own checksum. All are
+verified when the folder is read. This module is independent of the models that are stored.
 """
 
 import json
@@ -19,9 +19,9 @@ from skxmr._core.files import atomic_path, sync, sync_folder
 
 HEADER = "header.json"
 ARRAY_FILE = re.compile(r"[\w-][\w.-]*\.npy", re.ASCII)
-MAPPED_BYTES = 2**16  # smaller files are read, because each memory map keeps a file open
+MIN_MAPPED_BYTES = 2**16  # smaller files are read, because each memory map keeps a file open
 ALIGNMENT = 64  # bytes: a cache line, and the widest vector of the kernels
-READ_BYTES = 2**20  # per read, to compute the checksum of a file
+READ_BYTES = 2**20  # read at once, to compute the checksum of a file
 # Without this option, a memory map keeps a second file descriptor. New in Python 3.13.
 MAP_OPTIONS = {"trackfd": False} if sys.version_info >= (3, 13) and os.name != "nt" else {}
 
@@ -32,65 +32,67 @@ def write_folder(path, header, arrays, owned_folder=None):
     Parameters
     ----------
     path : path-like
-        A new folder, or a folder that this function wrote with a header of the same format, which
-        is replaced when the new one is complete.
+        Destination: an absent path, an empty folder, or a folder that this function wrote with the
+        same format. An existing folder is replaced when the new one is complete.
     header : dict
-        Values that JSON can represent; ``format`` names their format. The entries ``arrays`` and
-        ``checksum`` are added.
+        Values that JSON can represent; ``format`` is the name of the format. The entries ``arrays``
+        and ``checksum`` are added.
     arrays : dict of ndarray
         Arrays by file name.
     owned_folder : path-like or None
         A folder whose files nobody else will change. An array that is a memory map of a whole file
-        there is linked instead of copied, if the file system can.
+        there is hard-linked instead of copied, if the file system supports links.
 
     Raises
     ------
     FileExistsError
-        If something else is at `path`.
+        If another file or folder exists at `path`.
     OSError
-        If writing fails. An existing folder is unchanged, and nothing else remains.
+        If writing fails. An existing folder is unchanged, and no temporary file remains.
     """
-    target = check_place(path, header["format"])
-    with atomic_path(target) as part:
-        part.mkdir()
-        entries = {
-            name: _link_array(part / name, array, owned_folder) or _write_array(part / name, array)
-            for name, array in arrays.items()
-        }
+    target = check_destination(path, header["format"])
+    with atomic_path(target) as temporary:
+        temporary.mkdir()
+        entries = {}
+        for name, array in arrays.items():
+            entry = _link_array(temporary / name, array, owned_folder)
+            entries[name] = entry or _write_array(temporary / name, array)
         header = {**header, "arrays": entries}
-        header["checksum"] = checksum_of(header)
-        with open(part / HEADER, "w", encoding="utf-8") as file:
+        header["checksum"] = header_checksum(header)
+        with open(temporary / HEADER, "w", encoding="utf-8") as file:
             json.dump(header, file, allow_nan=False)
             sync(file)
-        sync_folder(part)
+        sync_folder(temporary)
 
 
-def check_place(path, format_name):
-    """Return where a folder goes; refuse to write where nothing can be, or what is there is lost.
+def check_destination(path, format_name):
+    """Raise an error if a folder cannot be written to a path without loss; return its real path.
 
     Parameters
     ----------
     path : path-like
-        As the user named it.
+        Path as given by the user.
     format_name : str
-        The ``format`` that the header of an old folder must have: one that is whole and has
-        nothing else in it may be replaced.
+        Value of ``format`` in the header of an existing folder. Such a folder may be replaced if it
+        is undamaged and contains no other files.
 
     Returns
     -------
     Path
-        Where `path` leads to.
+        The path with all symbolic links resolved.
 
     Raises
     ------
     FileNotFoundError
-        If there is no folder to write it in.
+        If the parent folder does not exist.
     FileExistsError
-        If something else would be lost.
+        If another file or folder would be lost.
     """
     target = Path(os.path.realpath(path))
     if not target.parent.is_dir():
-        raise FileNotFoundError(f"{path}: there is no folder {target.parent} to write it in.")
+        raise FileNotFoundError(
+            f"The parent folder of {path} must exist; there is no folder {target.parent}."
+        )
     if target.exists():
         _check_replaceable(path, target, format_name)
     return target
@@ -98,82 +100,92 @@ def check_place(path, format_name):
 
 def _check_replaceable(path, target, format_name):
     if not target.is_dir():
-        raise FileExistsError(f"{path} is a file; a model is a folder. Nothing was written.")
-    found = {entry.name for entry in target.iterdir()}
-    if not found:
+        raise FileExistsError(
+            f"{path} must be a folder or absent; it is a file. Nothing was written."
+        )
+    names = {entry.name for entry in target.iterdir()}
+    if not names:
         return
     try:
         header = read_header(path, format_name)
     except ValueError as error:
         raise FileExistsError(
-            f"{path} is there already, and is not a model to be replaced: {error} "
-            "Nothing was written; choose another path or remove it."
+            f"{path} exists and is not a model that can be replaced: {error} Nothing was written. "
+            "Choose another path, or remove the folder."
         ) from None
-    if others := sorted(found - {HEADER, *header["arrays"]}):
+    if others := sorted(names - {HEADER, *header["arrays"]}):
         raise FileExistsError(
-            f"{path} holds more than a model: {', '.join(others[:3])}. Nothing was written; move "
-            "these, or choose another path."
+            f"{path} contains other files besides a model: {', '.join(others[:3])}. Nothing was "
+            "written. Move these files, or choose another path."
         )
 
 
 def read_header(path, format_name, version=None):
-    """Return the header of a folder, having checked it.
+    """Read and verify the header of a folder.
 
     Parameters
     ----------
     path : path-like
         The folder.
     format_name : str
-        The ``format`` that it must have.
+        Required value of ``format``.
     version : int or None
-        The newest ``format_version`` that can be read; None reads any.
+        Newest supported ``format_version``; None accepts any.
 
     Returns
     -------
     dict
+        The header, without its checksum.
 
     Raises
     ------
     FileNotFoundError
-        If there is no such folder.
+        If the folder does not exist.
     ValueError
-        If it has no header, one of another format, a newer one, or a damaged one.
+        If the header is missing or damaged, or has another format or a newer version.
     """
     path = Path(path)
     if not path.exists():
-        raise FileNotFoundError(f"{path}: there is no such folder.")
+        raise FileNotFoundError(f"{path}: no such folder.")
     if not (path / HEADER).is_file():
-        raise ValueError(f"{path} is not a folder that save_model wrote: it has no {HEADER}.")
+        raise ValueError(f"{path} is not a folder that save_model wrote: it contains no {HEADER}.")
     try:
         header = json.loads((path / HEADER).read_text(encoding="utf-8"))
     except ValueError as error:
         raise ValueError(f"{path / HEADER} is damaged: {error}.") from None
     if not isinstance(header, dict) or header.get("format") != format_name:
-        raise ValueError(f"{path / HEADER} is of something else: its format is not {format_name}.")
+        raise ValueError(
+            f"{path / HEADER} was not written by save_model: its format is not {format_name}."
+        )
     if version is not None and header.get("format_version", 0) > version:
         raise ValueError(
-            f"{path} is in format {header['format_version']}, written by skxmr "
-            f"{header.get('skxmr_version')}; this version reads up to format {version}. Update "
-            "skxmr."
+            f"{path} has format version {header['format_version']}, written by skxmr "
+            f"{header.get('skxmr_version')}; the installed skxmr reads versions up to {version}. "
+            "Update skxmr."
         )
     checksum = header.pop("checksum", None)
-    if checksum != checksum_of(header):
-        raise ValueError(f"{path / HEADER} is damaged: its checksum is wrong.")
+    if checksum != header_checksum(header):
+        raise ValueError(f"{path / HEADER} is damaged: its checksum does not match.")
     return header
 
 
 class ArrayFiles:
-    """The arrays of a folder, read once each.
+    """The arrays of a folder. Each is read when it is first used.
 
     Parameters
     ----------
     path : path-like
         The folder.
     entries : dict
-        ``arrays`` of its header. All files are looked for, and their sizes checked, at once.
+        Entry ``arrays`` of the header. The sizes of all files are verified immediately.
     mapped : bool
-        Whether large arrays are read-only memory maps, whose contents are not read; others are read
-        and their checksums compared.
+        Whether large arrays are read-only memory maps, whose checksums are not verified. Other
+        arrays are read into memory, and their checksums are verified.
+
+    Raises
+    ------
+    ValueError
+        If a file is missing, or has a wrong size or an invalid name.
     """
 
     def __init__(self, path, entries, mapped):
@@ -183,35 +195,40 @@ class ArrayFiles:
         self._arrays = {}
         for name, entry in entries.items():
             if not ARRAY_FILE.fullmatch(name):
-                raise ValueError(f"{self.path / HEADER} names {name!r}, which is no array file.")
+                raise ValueError(
+                    f"{self.path / HEADER} lists {name!r}, which is not a valid name of an array "
+                    "file."
+                )
             try:
                 size = os.stat(self.path / name).st_size
             except FileNotFoundError:
                 raise ValueError(f"{self.path} is damaged: {name} is missing.") from None
             if size != entry["bytes"]:
                 raise ValueError(
-                    f"{self.path} is damaged: {name} has {size} bytes in place of {entry['bytes']}."
+                    f"{self.path} is damaged: {name} must have {entry['bytes']} bytes; got {size}."
                 )
 
     def __getitem__(self, name):
         """Return an array by the name of its file."""
         if name not in self._arrays:
             if name not in self.entries:
-                raise ValueError(f"{self.path / HEADER} asks for {name!r}, which it does not list.")
+                raise ValueError(
+                    f"{self.path / HEADER} refers to the array file {name!r}, but does not list it."
+                )
             self._arrays[name] = self._read(name, self.entries[name])
         return self._arrays[name]
 
     def _read(self, name, entry):
         file = self.path / name
-        mapped = self.mapped and entry["bytes"] >= MAPPED_BYTES
-        room = _map(file) if mapped else _read_checked(file, entry)
-        # The header of the file says the same as the entry, and is slower to read.
+        is_mapped = self.mapped and entry["bytes"] >= MIN_MAPPED_BYTES
+        buffer = _map(file) if is_mapped else _read_verified(file, entry)
+        # The header of the .npy file contains the same shape and dtype, but is slower to read.
         shape, dtype = entry["shape"], np.dtype(entry["dtype"])
-        return np.frombuffer(room, dtype, math.prod(shape), entry["offset"]).reshape(shape)
+        return np.frombuffer(buffer, dtype, math.prod(shape), entry["offset"]).reshape(shape)
 
 
 def _link_array(file, array, owned_folder):
-    # Return the entry of the array, or None if it is not a whole file in the folder.
+    # Return the entry of the array, or None if it is not a memory map of a whole file there.
     if owned_folder is None or not isinstance(array, np.memmap) or not array.flags.c_contiguous:
         return None
     source = Path(array.filename)
@@ -220,25 +237,25 @@ def _link_array(file, array, owned_folder):
         return None
     try:
         os.link(source, file)
-    except OSError:  # a file system without links
+    except OSError:  # the file system does not support links
         return None
     with open(file, "rb") as opened:
         crc32 = 0
-        while part := opened.read(READ_BYTES):
-            crc32 = zlib.crc32(part, crc32)
-    return _entry(array, size, crc32)
+        while content := opened.read(READ_BYTES):
+            crc32 = zlib.crc32(content, crc32)
+    return _header_entry(array, size, crc32)
 
 
 def _write_array(file, array):
     with open(file, "wb") as opened:
-        checked = _CheckedFile(opened)
-        np.lib.format.write_array(checked, np.asarray(array, order="C"), allow_pickle=False)
+        writer = _ChecksumWriter(opened)
+        np.lib.format.write_array(writer, np.asarray(array, order="C"), allow_pickle=False)
         sync(opened)
         size = opened.tell()
-    return _entry(array, size, checked.crc32)
+    return _header_entry(array, size, writer.crc32)
 
 
-def _entry(array, size, crc32):
+def _header_entry(array, size, crc32):
     return {
         "shape": list(array.shape),
         "dtype": array.dtype.str,
@@ -248,8 +265,8 @@ def _entry(array, size, crc32):
     }
 
 
-class _CheckedFile:
-    """Takes the checksum of what is written, without reading it again."""
+class _ChecksumWriter:
+    """Write to a file and compute the checksum of what is written."""
 
     def __init__(self, file):
         self.file = file
@@ -265,20 +282,21 @@ def _map(file):
         return mmap.mmap(opened.fileno(), 0, access=mmap.ACCESS_READ, **MAP_OPTIONS)
 
 
-def _read_checked(file, entry):
-    # Into memory that is aligned for the kernels, as a map is.
-    room = np.empty(entry["bytes"] + ALIGNMENT, dtype=np.uint8)
-    start = -room.ctypes.data % ALIGNMENT
-    content = room[start : start + entry["bytes"]]
+def _read_verified(file, entry):
+    # Memory maps are aligned for the kernels, so this buffer is aligned too.
+    buffer = np.empty(entry["bytes"] + ALIGNMENT, dtype=np.uint8)
+    start = -buffer.ctypes.data % ALIGNMENT
+    content = buffer[start : start + entry["bytes"]]
     with open(file, "rb") as opened:
         opened.readinto(content)
     if f"{zlib.crc32(content):08x}" != entry["crc32"]:
-        raise ValueError(f"{file.parent} is damaged: the checksum of {file.name} is wrong.")
-    content.flags.writeable = False  # parts of a model share it, and some of them are immutable
+        raise ValueError(f"{file.parent} is damaged: the checksum of {file.name} does not match.")
+    # Several objects of a model share an array, and some of them are immutable.
+    content.flags.writeable = False
     return content
 
 
-def checksum_of(header):
-    """Return the checksum of a header, and so of the sizes and checksums of all arrays."""
+def header_checksum(header):
+    """Return the checksum of a header, and therefore of the sizes and checksums of all arrays."""
     text = json.dumps(header, sort_keys=True, allow_nan=False)
     return f"{zlib.crc32(text.encode()):08x}"

@@ -1,78 +1,87 @@
-"""Values as JSON, their arrays apart; what would need pickle is refused.
+"""Convert values to JSON and arrays, and back, without pickle.
 
-Objects are written by the kinds that the caller knows, everything else by its plain type:
-JSON's own as they are, others as a dict of one key that says what they are.
+JSON represents None, bool, int, str, finite float and list directly. Every other value becomes a
+dict whose first key is a tag that names its type, for example ``{"tuple": [1, 2]}``. Arrays are
+stored separately; their dict contains the name of their file. An object of a class is stored as a
+dict of fields, by the `ClassCodec` of the class.
 """
 
 import functools
 import math
 import re
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import scipy.sparse as sp
 
-PLAIN_DTYPES = "biufcSUmM"
-# As a parameter that asks for a dtype may be.
-PYTHON_TYPES = {"bool": bool, "int": int, "float": float}
+PLAIN_DTYPES = "biufcSUmM"  # kinds of dtypes that np.save stores without pickle
+PYTHON_TYPES = {"bool": bool, "int": int, "float": float}  # possible values of a `dtype` parameter
 
 
-class UnknownFormError(ValueError):
-    """What was read is of a class or a form that this version does not know."""
+class DecodingError(ValueError):
+    """A stored value cannot be decoded, because this version does not know its class or tag."""
 
 
-class Kind(NamedTuple):
-    """How objects of one class are written.
+class ClassCodec(NamedTuple):
+    """Conversion of the objects of one class to fields, and back.
 
     Attributes
     ----------
     cls : type
-        The class itself; subclasses are others.
-    fields : callable
-        From an object to a dict of values.
-    make : callable
-        From these values back.
+        The class. Subclasses are not included.
+    to_fields : callable
+        Function that returns a dict of values for an object.
+    from_fields : callable
+        Function that returns an object for such a dict.
     """
 
     cls: type
-    fields: Any
-    make: Any
+    to_fields: Callable
+    from_fields: Callable
 
 
 class Encoder:
-    """Encode values; arrays gather in `arrays`, by the name of their file.
+    """Encode values as JSON, and collect their arrays.
 
     Parameters
     ----------
-    kind_of : callable
-        From a class to the name that it has in files and its `Kind`, or to None if it may not be
-        written.
+    find_codec : callable
+        Function of a class. Returns the name of the class in files and its `ClassCodec`, or None if
+        objects of the class cannot be saved.
+
+    Attributes
+    ----------
+    arrays : dict of ndarray
+        Arrays of all encoded values, by file name.
     """
 
-    def __init__(self, kind_of):
+    def __init__(self, find_codec):
         self.arrays = {}
-        self._kind_of = functools.cache(kind_of)
-        self._seen = {}
+        self._find_codec = functools.cache(find_codec)
+        self._encoded_arrays = {}  # from the id of an array to its file name and the array
 
-    def encode(self, value, place):
+    def encode(self, value, key_path):
         """Return a value as JSON.
 
         Parameters
         ----------
         value : object
-            To write.
-        place : str
-            Where it is, as errors and the files of its arrays name it: ``model.C``.
+            Value to encode.
+        key_path : str
+            Position of the value in the model, for example ``model.params.C``. It appears in error
+            messages, and the names of array files are derived from it.
 
         Returns
         -------
         object
+            Value that the module `json` can write.
 
         Raises
         ------
         TypeError
-            If it, or something in it, cannot be written.
+            If the value, or a value inside it, cannot be saved.
         """
         if value is None or type(value) in (bool, int, str):
             return value
@@ -80,22 +89,22 @@ class Encoder:
             return str(value)
         if type(value) is float:
             return value if math.isfinite(value) else {"float": repr(value)}
-        if found := self._kind_of(type(value)):
-            name, kind = found
-            return {"object": name, "fields": self._items(kind.fields(value), place)}
+        if found := self._find_codec(type(value)):
+            name, codec = found
+            return {"object": name, "fields": self._encode_items(codec.to_fields(value), key_path)}
         if isinstance(value, (list, tuple)) and type(value) in (list, tuple):
-            items = [self.encode(item, f"{place}.{i}") for i, item in enumerate(value)]
+            items = [self.encode(item, f"{key_path}.{i}") for i, item in enumerate(value)]
             return items if type(value) is list else {"tuple": items}
         if type(value) is dict and all(type(key) is str for key in value):
-            return {"dict": self._items(value, place)}
+            return {"dict": self._encode_items(value, key_path)}
         if type(value) is type(Path()):
             return {"path": str(value)}
-        return self._encode_numeric(value, place)
+        return self._encode_numeric(value, key_path)
 
-    def _items(self, values, place):
-        return {key: self.encode(value, f"{place}.{key}") for key, value in values.items()}
+    def _encode_items(self, values, key_path):
+        return {key: self.encode(value, f"{key_path}.{key}") for key, value in values.items()}
 
-    def _encode_numeric(self, value, place):
+    def _encode_numeric(self, value, key_path):
         if isinstance(value, np.dtype) and value.kind in PLAIN_DTYPES + "O":
             return {"dtype": value.str}
         if isinstance(value, type) and PYTHON_TYPES.get(value.__name__) is value:
@@ -103,91 +112,98 @@ class Encoder:
         if isinstance(value, type) and value in np.sctypeDict.values():
             return {"type": np.dtype(value).str}
         if isinstance(value, np.generic) and value.dtype.kind in "biuf":
-            return {"scalar": value.dtype.str, "value": self.encode(value.item(), place)}
+            return {"scalar": value.dtype.str, "value": self.encode(value.item(), key_path)}
         if isinstance(value, np.random.RandomState):
-            return {"random_state": self._items(value.get_state(legacy=False), place)}
+            state = value.get_state(legacy=False)
+            return {"random_state": self._encode_items(state, key_path)}
         if type(value) in (np.ndarray, np.memmap):
             if value.dtype.kind in PLAIN_DTYPES and value.dtype.names is None:
-                return {"array": self._file(value, place)}
+                return {"array": self._add_array(value, key_path)}
             if value.dtype == object and all(isinstance(v, str) for v in value.flat):
-                return {"strings": self._strings(value, place), "shape": list(value.shape)}
+                return {"strings": self._add_strings(value, key_path), "shape": list(value.shape)}
         if sp.issparse(value):
-            by_rows = value if value.format == "csc" else value.tocsr()
+            compressed = value if value.format == "csc" else value.tocsr()
             return {
                 "sparse": type(value).__name__,
-                "compressed": by_rows.format,
+                "compressed": compressed.format,
                 "shape": list(value.shape),
                 "parts": [
-                    {"array": self._file(getattr(by_rows, part), f"{place}.{part}")}
-                    for part in ("data", "indices", "indptr")
+                    {"array": self._add_array(getattr(compressed, name), f"{key_path}.{name}")}
+                    for name in ("data", "indices", "indptr")
                 ],
             }
         raise TypeError(
-            f"{place} is of type {type(value).__module__}.{type(value).__qualname__}, which "
-            "save_model does not write: it keeps plain values and arrays only. "
-            "joblib.dump(model, file) keeps everything."
+            f"{key_path} must be a plain value, an array or an object of a supported class; got "
+            f"an object of type {type(value).__module__}.{type(value).__qualname__}. save_model "
+            "cannot write it; joblib.dump(model, file) saves any model."
         )
 
-    def _strings(self, values, place):
-        # Strings of their own lengths, in one array of bytes and one of their ends.
-        parts = [value.encode("utf-8", "surrogatepass") for value in values.flat]
-        ends = np.cumsum([len(part) for part in parts], dtype=np.int64)
-        text = np.frombuffer(b"".join(parts), dtype=np.uint8)
-        return [self._file(text, f"{place}.utf8"), self._file(ends, f"{place}.ends")]
+    def _add_strings(self, values, key_path):
+        # Add all characters as one array of bytes, and the end of each string as another.
+        encoded = [value.encode("utf-8", "surrogatepass") for value in values.flat]
+        ends = np.cumsum([len(string) for string in encoded], dtype=np.int64)
+        characters = np.frombuffer(b"".join(encoded), dtype=np.uint8)
+        return [
+            self._add_array(characters, f"{key_path}.utf8"),
+            self._add_array(ends, f"{key_path}.ends"),
+        ]
 
-    def _file(self, array, place):
-        if id(array) in self._seen:
-            return self._seen[id(array)][0]
-        # "model.fitted._model.ranker" is no way to name a file.
-        short = re.sub(r"\.(params|fitted|_model)(?=\.)", "", place).removeprefix("model.")
+    def _add_array(self, array, key_path):
+        # Return the name of its file. An array that occurs repeatedly is stored once.
+        if id(array) in self._encoded_arrays:
+            return self._encoded_arrays[id(array)][0]
+        # Shorter file names: "ranker.level" instead of "model.fitted._model.ranker.level".
+        short = re.sub(r"\.(params|fitted|_model)(?=\.)", "", key_path).removeprefix("model.")
         stem = re.sub(r"[^\w.-]", "_", short, flags=re.ASCII).lstrip("._")
-        taken = {name.lower() for name in self.arrays}
+        used = {name.lower() for name in self.arrays}
         name, n = f"{stem}.npy", 1
-        while name.lower() in taken:
+        while name.lower() in used:
             n += 1
             name = f"{stem}-{n}.npy"
         self.arrays[name] = array
-        # Kept alive, or another array could get its id.
-        self._seen[id(array)] = name, array
+        # The reference keeps the array alive. Otherwise another array could get its id.
+        self._encoded_arrays[id(array)] = name, array
         return name
 
 
 class Decoder:
-    """Undo `Encoder.encode`.
+    """Decode what an `Encoder` has encoded.
 
     Parameters
     ----------
-    kind_named : callable
-        From the name of a class to its `Kind`; it raises UnknownFormError.
-    arrays : mapping
-        From names of files to arrays.
+    get_codec : callable
+        Function that returns the `ClassCodec` of a class by its name in files. It raises a
+        DecodingError if the name is unknown.
+    arrays : mapping of str to ndarray
+        Arrays by file name.
     """
 
-    def __init__(self, kind_named, arrays):
-        self._kind_named = kind_named
+    def __init__(self, get_codec, arrays):
+        self._get_codec = get_codec
         self._arrays = arrays
-        self._readers = {
-            "object": self._object,
-            "dict": self._dict,
-            "tuple": self._tuple,
+        # Functions of the value of the tag and of the whole dict.
+        self._decoders = {
+            "object": self._decode_object,
+            "dict": lambda items, _: self._decode_items(items),
+            "tuple": lambda items, _: tuple(self.decode(item) for item in items),
             "float": lambda text, _: float(text),
             "path": lambda text, _: Path(text),
             "type": lambda name, _: PYTHON_TYPES.get(name) or np.dtype(name).type,
             "dtype": lambda name, _: np.dtype(name),
-            "scalar": self._scalar,
-            "random_state": self._random_state,
+            "scalar": self._decode_scalar,
+            "random_state": self._decode_random_state,
             "array": lambda name, _: arrays[name],
-            "strings": self._strings,
-            "sparse": self._sparse,
+            "strings": self._decode_strings,
+            "sparse": self._decode_sparse,
         }
 
-    def decode(self, spec):
-        """Return the value that a spec was made of.
+    def decode(self, encoded):
+        """Return the value that was encoded.
 
         Parameters
         ----------
-        spec : object
-            As `Encoder.encode` returned it.
+        encoded : object
+            Result of `Encoder.encode`.
 
         Returns
         -------
@@ -195,58 +211,55 @@ class Decoder:
 
         Raises
         ------
-        UnknownFormError
-            If it is of a class or a form that this version does not know.
+        DecodingError
+            If this version does not know the tag or the class of a value.
         """
-        if isinstance(spec, list):
-            return [self.decode(item) for item in spec]
-        if not isinstance(spec, dict):
-            return spec
-        form = next(iter(spec), None)
-        if form not in self._readers:
-            raise UnknownFormError(f"it holds a value of unknown form, {form!r}")
-        return self._readers[form](spec[form], spec)
+        if isinstance(encoded, list):
+            return [self.decode(item) for item in encoded]
+        if not isinstance(encoded, dict):
+            return encoded
+        tag = next(iter(encoded), None)
+        if tag not in self._decoders:
+            raise DecodingError(f"it contains a value of the unknown type {tag!r}")
+        return self._decoders[tag](encoded[tag], encoded)
 
-    def _object(self, name, spec):
-        return self._kind_named(name).make(self._dict(spec["fields"], None))
-
-    def _dict(self, items, _):
+    def _decode_items(self, items):
         return {key: self.decode(item) for key, item in items.items()}
 
-    def _tuple(self, items, _):
-        return tuple(self.decode(item) for item in items)
+    def _decode_object(self, name, encoded):
+        return self._get_codec(name).from_fields(self._decode_items(encoded["fields"]))
 
-    def _scalar(self, dtype, spec):
-        return np.dtype(dtype).type(self.decode(spec["value"]))
+    def _decode_scalar(self, dtype, encoded):
+        return np.dtype(dtype).type(self.decode(encoded["value"]))
 
-    def _random_state(self, state, _):
+    def _decode_random_state(self, state, _):
         random_state = np.random.RandomState()
-        random_state.set_state(self._dict(state, None))
+        random_state.set_state(self._decode_items(state))
         return random_state
 
-    def _strings(self, names, spec):
-        text, ends = (self._arrays[name] for name in names)
-        whole, starts = text.tobytes(), [0, *ends[:-1]]
+    def _decode_strings(self, names, encoded):
+        characters, ends = (self._arrays[name] for name in names)
+        text, starts = characters.tobytes(), [0, *ends[:-1]]
         values = np.empty(len(ends), dtype=object)
         values[:] = [
-            whole[start:end].decode("utf-8", "surrogatepass")
+            text[start:end].decode("utf-8", "surrogatepass")
             for start, end in zip(starts, ends, strict=False)
         ]
-        return values.reshape(spec["shape"])
+        return values.reshape(encoded["shape"])
 
-    def _sparse(self, container, spec):
-        if container not in CONTAINERS:
-            raise UnknownFormError(f"it holds a sparse matrix of unknown kind, {container!r}")
-        cls = CONTAINERS[container]
-        kind = container.rpartition("_")[2]
-        compressed = getattr(sp, f"{spec['compressed']}_{kind}")
-        parts = tuple(self.decode(part) for part in spec["parts"])
-        value = compressed(parts, shape=spec["shape"])
+    def _decode_sparse(self, name, encoded):
+        if name not in SPARSE_CLASSES:
+            raise DecodingError(f"it contains a sparse matrix of the unknown class {name!r}")
+        cls = SPARSE_CLASSES[name]
+        interface = name.rpartition("_")[2]
+        compressed_cls = getattr(sp, f"{encoded['compressed']}_{interface}")
+        arrays = tuple(self.decode(array) for array in encoded["parts"])
+        value = compressed_cls(arrays, shape=encoded["shape"])
         return value if type(value) is cls else cls(value)
 
 
-CONTAINERS = {
-    f"{form}_{kind}": getattr(sp, f"{form}_{kind}")
-    for form in ("bsr", "coo", "csc", "csr", "dia", "dok", "lil")
-    for kind in ("array", "matrix")
+SPARSE_CLASSES = {
+    f"{sparse_format}_{interface}": getattr(sp, f"{sparse_format}_{interface}")
+    for sparse_format in ("bsr", "coo", "csc", "csr", "dia", "dok", "lil")
+    for interface in ("array", "matrix")
 }

@@ -1,17 +1,18 @@
 """Models as folders: the format, for any set of classes."""
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 from sklearn import config_context
 
 from skxmr._core.array_folder import (
     ArrayFiles,
-    check_place,
-    checksum_of,
+    check_destination,
+    header_checksum,
     read_header,
     write_folder,
 )
-from skxmr._core.encoding import Decoder, Encoder, Kind, UnknownFormError
+from skxmr._core.encoding import ClassCodec, Decoder, DecodingError, Encoder
 from skxmr._core.version import __version__
 
 FORMAT = "skxmr-model"
@@ -19,49 +20,74 @@ FORMAT = "skxmr-model"
 FORMAT_VERSION = 2
 
 # Attributes that belong to scikit-learn or to one fit, and not to the model.
-NOT_SAVED = {"_skl_callbacks", "_parent_callback_ctx", "_callback_fit_ctx", "_metadata_request"}
+EXCLUDED_ATTRIBUTES = {
+    "_skl_callbacks",
+    "_parent_callback_ctx",
+    "_callback_fit_ctx",
+    "_metadata_request",
+}
 
 
-class Kinds(NamedTuple):
-    """Classes that can be saved.
+class CodecRegistry(NamedTuple):
+    """Classes that can be saved, and how.
 
     Attributes
     ----------
     find : callable
-        From a class to its name in files and its `Kind`, or None.
-    named : callable
-        From a name in files to the `Kind`; raises UnknownFormError for an unknown name.
+        Function of a class. Returns its name in files and its `ClassCodec`, or None.
+    get : callable
+        Function of a name in files. Returns the `ClassCodec`; raises a DecodingError if the name is
+        unknown.
     """
 
-    find: object
-    named: object
+    find: Callable
+    get: Callable
 
     @classmethod
-    def of(cls, kinds):
-        """Return the `Kinds` of a dict from names to `Kind`."""
-
-        def find(wanted):
-            return next(((name, k) for name, k in kinds.items() if k.cls is wanted), None)
-
-        def named(name):
-            if name not in kinds:
-                raise UnknownFormError(f"it contains an object of the unknown class {name!r}")
-            return kinds[name]
-
-        return cls(find, named)
+    def from_dict(cls, codecs):
+        """Return the registry of a dict from names in files to `ClassCodec`."""
+        return cls(
+            lambda wanted: find_codec(codecs.items(), wanted),
+            lambda name: get_codec(codecs, name),
+        )
 
 
-def attributes_kind(cls, *names):
-    """Return the `Kind` of a class whose constructor takes these attributes by name."""
-    return Kind(
+def find_codec(named_codecs, cls):
+    """Return the (name, codec) of a class among such pairs, or None."""
+    return next(((name, codec) for name, codec in named_codecs if codec.cls is cls), None)
+
+
+def get_codec(codecs, name):
+    """Return the codec with a name from a dict, or raise a DecodingError."""
+    if name not in codecs:
+        raise DecodingError(f"it contains an object of the unknown class {name!r}")
+    return codecs[name]
+
+
+def attribute_codec(cls, *attributes, field_names=None):
+    """Return the codec of a class whose constructor takes its attributes as keyword arguments.
+
+    Parameters
+    ----------
+    cls : type
+        The class.
+    *attributes : str
+        Names of the attributes, in the order in which they are written.
+    field_names : dict of str to str or None
+        Names in files of attributes that have been renamed. By default, the name of a field is the
+        name of the attribute. Do not change field names: existing folders could not be loaded.
+    """
+    field_names = field_names or {}
+    attribute_of = {field: name for name, field in field_names.items()}
+    return ClassCodec(
         cls,
-        lambda value: {name: getattr(value, name) for name in names},
-        lambda fields: cls(**fields),
+        lambda value: {field_names.get(name, name): getattr(value, name) for name in attributes},
+        lambda fields: cls(**{attribute_of.get(k, k): field for k, field in fields.items()}),
     )
 
 
-def estimator_kind(cls, removed_params=None):
-    """Return the `Kind` of an estimator: its parameters and its fitted attributes.
+def estimator_codec(cls, removed_params=None):
+    """Return the codec of an estimator: its parameters and its fitted attributes.
 
     Parameters
     ----------
@@ -73,22 +99,23 @@ def estimator_kind(cls, removed_params=None):
     """
     removed_params = removed_params or {}
 
-    def fields(value):
+    def to_fields(value):
         params = value.get_params(deep=False)
-        fitted = {k: v for k, v in vars(value).items() if k not in params and k not in NOT_SAVED}
+        excluded = params.keys() | EXCLUDED_ATTRIBUTES
+        fitted = {name: v for name, v in vars(value).items() if name not in excluded}
         return {"params": params, "fitted": fitted, "requests": _metadata_requests(value)}
 
-    def make(fields):
+    def from_fields(fields):
         params = dict(fields["params"])
         for name, default in removed_params.items():
             if params.pop(name, default) != default:
-                raise UnknownFormError(
+                raise DecodingError(
                     f"{cls.__name__} no longer has the parameter {name}; got "
                     f"{fields['params'][name]!r}"
                 )
         unknown = sorted(set(params) - set(cls._get_param_names()))
         if unknown:
-            raise UnknownFormError(f"{cls.__name__} has no parameter {unknown[0]!r} here")
+            raise DecodingError(f"{cls.__name__} has no parameter {unknown[0]!r}")
         value = cls(**params)
         vars(value).update(fields["fitted"])
         with config_context(enable_metadata_routing=True):
@@ -96,7 +123,7 @@ def estimator_kind(cls, removed_params=None):
                 getattr(value, f"set_{method}_request")(**request)
         return value
 
-    return Kind(cls, fields, make)
+    return ClassCodec(cls, to_fields, from_fields)
 
 
 def _metadata_requests(value):
@@ -109,7 +136,7 @@ def _metadata_requests(value):
     return {method: request for method, request in given.items() if request}
 
 
-def check_params(model, path, kinds):
+def check_params(model, path, registry):
     """Check, before a fit, that its result can be saved.
 
     Parameters
@@ -118,7 +145,7 @@ def check_params(model, path, kinds):
         Estimator, not fitted.
     path : path-like
         Folder of the model to be written.
-    kinds : Kinds
+    registry : CodecRegistry
         Classes that can be saved.
 
     Raises
@@ -128,27 +155,27 @@ def check_params(model, path, kinds):
     OSError
         If the folder cannot be written, or something else would be lost.
     """
-    Encoder(kinds.find).encode(model.get_params(deep=False), "model")
-    check_place(path, FORMAT)
+    Encoder(registry.find).encode(model.get_params(deep=False), "model")
+    check_destination(path, FORMAT)
 
 
-def write_model(model, path, kinds, *, owned_folder=None, extras=None):
+def write_model(model, path, registry, *, owned_folder=None, extras=None):
     """Write a fitted model as a folder.
 
     Parameters
     ----------
     model : object
-        Object of a known kind.
+        Object of a class in the registry.
     path : path-like
         The folder.
-    kinds : Kinds
+    registry : CodecRegistry
         Classes that can be saved.
     owned_folder : path-like or None
         See `write_folder`.
     extras : dict or None
         More values to save.
     """
-    encoder = Encoder(kinds.find)
+    encoder = Encoder(registry.find)
     header = {
         "format": FORMAT,
         "format_version": FORMAT_VERSION,
@@ -160,19 +187,19 @@ def write_model(model, path, kinds, *, owned_folder=None, extras=None):
     write_folder(path, header, encoder.arrays, owned_folder)
 
 
-def read_model(path, kinds, mmap_mode=None, part="model"):
+def read_model(path, registry, mmap_mode=None, key="model"):
     """Read a folder that `write_model` wrote.
 
     Parameters
     ----------
     path : path-like
         The folder.
-    kinds : Kinds
+    registry : CodecRegistry
         Classes that can be loaded.
     mmap_mode : {"r"} or None
         Whether large arrays are memory maps.
-    part : {"model", "extras"}
-        Part to return.
+    key : {"model", "extras"}
+        Entry of the header to decode.
 
     Returns
     -------
@@ -193,8 +220,8 @@ def read_model(path, kinds, mmap_mode=None, part="model"):
     header = read_header(path, FORMAT, FORMAT_VERSION)
     arrays = ArrayFiles(path, header["arrays"], mapped=mmap_mode is not None)
     try:
-        return Decoder(kinds.named, arrays).decode(header[part])
-    except UnknownFormError as error:
+        return Decoder(registry.get, arrays).decode(header[key])
+    except DecodingError as error:
         raise ValueError(
             f"{path}, written by skxmr {header.get('skxmr_version')}, cannot be loaded by skxmr "
             f"{__version__}: {error}."
@@ -203,4 +230,4 @@ def read_model(path, kinds, mmap_mode=None, part="model"):
 
 def model_checksum(path):
     """Return the checksum of the header of a folder, which contains the checksums of its arrays."""
-    return checksum_of(read_header(path, FORMAT, FORMAT_VERSION))
+    return header_checksum(read_header(path, FORMAT, FORMAT_VERSION))

@@ -1,4 +1,4 @@
-"""A ``.npy`` file written a part at a time."""
+"""Arrays in ``.npy`` files that are written block by block."""
 
 import zlib
 from contextlib import suppress
@@ -7,26 +7,28 @@ import numpy as np
 
 from skxmr._core.files import sync
 
+READ_BYTES = 2**22  # read at once, to compute the checksum of a file
 
-class ArrayFile:
-    """An array on its way to a file: parts are appended along the first axis.
 
-    The header, which says how long the array is, is written again at the end: numpy leaves room in
-    it for a number of any length.
+class ArrayWriter:
+    """Write an array to a file, block by block along the first axis.
+
+    The header contains the shape of the array. It is written again at the end, when the number of
+    rows is known: numpy reserves space for a larger number.
 
     Parameters
     ----------
     path : path-like
-        The file; replaced if it is there.
+        File to write; an existing file is replaced.
     like : ndarray
-        An array of the dtype and of the other axes.
+        An array with the dtype and the remaining axes of the array to write.
     dtype : dtype or None
-        Another dtype.
+        Dtype to use instead of that of `like`.
 
     Attributes
     ----------
     crc32 : int
-        Checksum of the parts so far, without the header.
+        Checksum of the blocks written so far, without the header.
     """
 
     def __init__(self, path, like, dtype=None):
@@ -34,27 +36,27 @@ class ArrayFile:
         self.shape = [0, *like.shape[1:]]
         self.crc32 = 0
         self._file = open(path, "wb")  # noqa: SIM115 - closed by __exit__
-        self._start = self._write_header()
+        self._header_size = self._write_header()
 
     def append(self, values):
         """Write the next rows."""
-        # Not by tofile, whose error at a full disk does not say that it is one.
-        part = np.ascontiguousarray(values, dtype=self.dtype).reshape(-1).view(np.uint8).data
-        self._file.write(part)
-        self.crc32 = zlib.crc32(part, self.crc32)
+        # Not with `ndarray.tofile`: its error does not say that the disk is full.
+        content = np.ascontiguousarray(values, dtype=self.dtype).reshape(-1).view(np.uint8).data
+        self._file.write(content)
+        self.crc32 = zlib.crc32(content, self.crc32)
         self.shape[0] += len(values)
 
     def __enter__(self):
-        """Return the file, to append to."""
+        """Return the writer."""
         return self
 
     def __exit__(self, *error):
-        """Finish the file and bring it to the disk, or leave it if an error came."""
+        """Complete the file and sync it to the disk, or only close it after an error."""
         with self._file:
             if error[0] is None:
                 self._file.seek(0)
-                if self._write_header() != self._start:
-                    raise AssertionError("the header of an array file has grown")
+                if self._write_header() != self._header_size:
+                    raise AssertionError("the size of the header of an array file has changed")
                 sync(self._file)
 
     def _write_header(self):
@@ -67,15 +69,15 @@ class ArrayFile:
         return self._file.tell()
 
 
-def map_checked(file, crc32):
-    """Return a read-only map of an array whose parts have this checksum.
+def map_verified(file, crc32):
+    """Return a read-only memory map of an array after verifying its checksum.
 
     Parameters
     ----------
     file : Path
-        What an `ArrayFile` wrote.
+        File that an `ArrayWriter` wrote.
     crc32 : int
-        Its checksum.
+        Checksum of the array.
 
     Returns
     -------
@@ -84,20 +86,19 @@ def map_checked(file, crc32):
     Raises
     ------
     ValueError
-        If it is damaged.
+        If the file is damaged.
     """
-    with suppress(
-        ValueError, OSError, EOFError
-    ):  # a header that cannot be read, a file that is too short
+    # These errors mean that the header cannot be read or that the file is too short.
+    with suppress(ValueError, OSError, EOFError):
         values = np.load(file, mmap_mode="r")
         found = 0
         with open(file, "rb") as opened:
             opened.seek(values.offset)
-            while part := opened.read(2**22):
-                found = zlib.crc32(part, found)
+            while content := opened.read(READ_BYTES):
+                found = zlib.crc32(content, found)
         if found == crc32:
             return values
     raise ValueError(
-        f"{file} is damaged. Remove the folder {file.parent} and fit again: its level is trained "
-        "anew, all others are kept."
+        f"{file} is damaged. Remove the folder {file.parent} and fit again: this level is trained "
+        "again, all other levels are kept."
     )

@@ -6,7 +6,7 @@ import numpy as np
 
 from skxmr._core.node_scores import NodeScores
 from skxmr._linear.chunk import spread_weights
-from skxmr._linear.feature_sets import rank_features
+from skxmr._linear.feature_sets import RankTables, rank_features
 from skxmr._linear.margins import ChunkMargins
 from skxmr._linear.scoring import LevelScorer
 from skxmr._linear.weight_precision import WEIGHT_TYPES
@@ -18,9 +18,8 @@ DENSE_CHILDREN = 16
 MAX_DENSE_VECTORS = 2**22
 CACHE_LINE = 64  # bytes
 
-# Arrays that scoring reads, and tables that `rank_features` returns.
+# Arrays that scoring reads.
 SCORED_ARRAYS = ("child_indptr", "intercepts", "summaries", "entry_counts", "entry_children")
-RANK_TABLES = ("word_indptr", "summary_ranks", "ranked_words", "feature_indptr", "entry_indptr")
 # Arrays that are concatenated from the arrays of blocks. Only int8 weights have scales.
 BLOCK_ARRAYS = (
     *("intercepts", "summaries", "words", "entry_counts", "entry_children", "entry_weights"),
@@ -111,7 +110,7 @@ class LevelModel:
             weights,
             WEIGHT_TYPES.index(weights.dtype.name),
             arrays.get("weight_scales"),
-            *(tables[name] for name in RANK_TABLES),
+            *(tables[name] for name in RankTables._fields),
             tables.get("table"),
         )
         self._scorer = LevelScorer(chunks, arrays["child_indptr"], arrays["child_ids"])
@@ -258,8 +257,7 @@ def _narrow(values):
 def make_tables(arrays, dense):
     """Return the tables of a level, see `LevelModel`; with dense vectors if `dense`."""
     counts = arrays["entry_counts"]
-    ranks = rank_features(arrays["summaries"], arrays["words"], counts)
-    tables = dict(zip(RANK_TABLES, ranks, strict=True))
+    tables = rank_features(arrays["summaries"], arrays["words"], counts)._asdict()
     if dense:
         weights = arrays["entry_weights"]
         table = _aligned_zeros(len(counts), DENSE_CHILDREN, weights.dtype)

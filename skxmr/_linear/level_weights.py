@@ -1,4 +1,4 @@
-"""Read the weights of single children out of a level model, to explain what it says."""
+"""Read the weights of single models from a stored level, for `skxmr.inspection`."""
 
 from typing import NamedTuple
 
@@ -11,15 +11,33 @@ from skxmr._linear.weight_precision import dequantize
 UNTRAINED_INTERCEPT = np.float32(-1000.0)
 
 
-class ChunkWeights(NamedTuple):
-    """The linear models of the children of one parent, as entries.
+class ChildWeights(NamedTuple):
+    """Linear model of one child.
 
     Attributes
     ----------
     features : ndarray of int32
-        Feature of each entry, rising.
+        Features with a nonzero weight, sorted.
+    weights : ndarray of float64
+        Their weights.
+    intercept : float
+        Intercept.
+    """
+
+    features: np.ndarray
+    weights: np.ndarray
+    intercept: float
+
+
+class ChunkWeights(NamedTuple):
+    """Linear models of the children of one parent, in coordinate format.
+
+    Attributes
+    ----------
+    features : ndarray of int32
+        Feature of each entry, sorted.
     children : ndarray of int64
-        Child of each entry, counted inside the chunk.
+        Child of each entry, as an index in the chunk.
     weights : ndarray of float64
         Weight of each entry.
     intercepts : ndarray of shape (n_children,), float64
@@ -32,36 +50,38 @@ class ChunkWeights(NamedTuple):
     intercepts: np.ndarray
 
     def of_child(self, child):
-        """Return (features, weights, intercept) of one child, counted inside the chunk."""
-        own = self.children == child
-        return self.features[own], self.weights[own], float(self.intercepts[child])
+        """Return the `ChildWeights` of one child, given as an index in the chunk."""
+        is_child = self.children == child
+        return ChildWeights(
+            self.features[is_child], self.weights[is_child], float(self.intercepts[child])
+        )
 
 
 class LevelWeights:
-    """The weights of a level, chunk by chunk.
+    """Weights of one level, read chunk by chunk.
 
     Parameters
     ----------
     level : LevelModel
-        Left as it is.
+        Level to read; not modified.
     """
 
     def __init__(self, level):
-        self.level = level
-
-        self._starts = [
+        self._arrays = level.arrays
+        self._indptrs = [
             level.tables[name] for name in ("word_indptr", "feature_indptr", "entry_indptr")
         ]
 
     def of_chunk(self, parent):
         """Return the `ChunkWeights` of the children of a parent."""
-        a = self.level.arrays
-        words, features, entries = (slice(*start[parent : parent + 2]) for start in self._starts)
-        known = unpack_features(a["summaries"][parent], a["words"][words])
-        scale = a["weight_scales"][parent] if "weight_scales" in a else 1.0
+        arrays = self._arrays
+        words, features, entries = (slice(*indptr[parent : parent + 2]) for indptr in self._indptrs)
+        chunk_features = unpack_features(arrays["summaries"][parent], arrays["words"][words])
+        scale = arrays["weight_scales"][parent] if "weight_scales" in arrays else 1.0
+        children = slice(*arrays["child_indptr"][parent : parent + 2])
         return ChunkWeights(
-            np.repeat(known, a["entry_counts"][features]),
-            a["entry_children"][entries].astype(np.int64),
-            dequantize(a["entry_weights"][entries], scale).astype(np.float64),
-            a["intercepts"][slice(*a["child_indptr"][parent : parent + 2])].astype(np.float64),
+            np.repeat(chunk_features, arrays["entry_counts"][features]),
+            arrays["entry_children"][entries].astype(np.int64),
+            dequantize(arrays["entry_weights"][entries], scale).astype(np.float64),
+            arrays["intercepts"][children].astype(np.float64),
         )

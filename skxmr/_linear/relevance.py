@@ -1,4 +1,4 @@
-"""What a positive costs: its relevance, normalised by row and carried up the tree."""
+"""Costs of positive samples: the relevance of labels, summed up the tree and normalized per row."""
 
 import numpy as np
 import scipy.sparse as sp
@@ -9,25 +9,25 @@ NORMS = ("l1", "l2", "max")
 
 
 def check_relevance(relevance, Y):
-    """Return the relevance of each entry of Y.
+    """Validate `relevance`, and return the value for each entry of Y.
 
     Parameters
     ----------
     relevance : sparse matrix or array of shape (n_samples, n_labels), or None
-        A positive, finite value for each positive of Y; None is 1 for each. What it says of other
-        pairs is not read.
+        A positive, finite value for each positive entry of Y. Values of other entries are ignored.
+        None means 1 for each entry.
     Y : csr_array of shape (n_samples, n_labels)
         Canonical indicator.
 
     Returns
     -------
-    ndarray of float32
-        By entry of Y.
+    ndarray of shape (Y.nnz,), float32
+        In the order of the entries of Y.
 
     Raises
     ------
     ValueError
-        If the shape is another, or the value of a positive is missing or not positive.
+        If the shape differs from that of Y, or a value is missing or out of range.
     """
     if relevance is None:
         return np.ones(Y.nnz, dtype=np.float32)
@@ -37,44 +37,45 @@ def check_relevance(relevance, Y):
         )
     R = sp.csr_array(relevance).astype(np.float64)
     R.sum_duplicates()
-    # Values of R on the pattern of Y: both sorted, so the product keeps Y's order where R is not 0.
-    shared = sp.csr_array(Y.astype(np.float64).multiply(R))
-    shared.sort_indices()
-    values = shared.data
+    # Both matrices are sorted, so the product has the order of Y. It lacks entries where R is 0.
+    product = sp.csr_array(Y.astype(np.float64).multiply(R))
+    product.sort_indices()
+    values = product.data
     if len(values) < Y.nnz or not np.all((values >= 1 / MAX_COST) & (values <= MAX_COST)):
         raise ValueError(
             f"relevance must be finite and greater than 0, from {1 / MAX_COST:g} to {MAX_COST:g}, "
-            "wherever y is 1; leave a label out of y where its relevance is 0."
+            "wherever y is 1. Set y to 0 where the relevance is 0."
         )
     return values.astype(np.float32)
 
 
 def target_costs(weighted_targets, norm):
-    """Return the cost of each positive of each node of one level.
+    """Return the cost of each positive sample of each node of one level.
 
-    A node's relevance for a row is the sum over the labels below it: Yu et al. (2022), "PECOS",
-    JMLR 23(98), call this relevance induced.
+    The relevance of a node for a row is the sum over the labels below the node. This is the
+    "induced relevance" of Yu et al. (2022), "PECOS", JMLR 23(98).
 
     Parameters
     ----------
-    weighted_targets : csc_array of shape (n_samples, nodes)
-        From `LabelHierarchy.node_targets` with weights.
+    weighted_targets : csc_array of shape (n_samples, n_nodes)
+        Relevance of each node for each row; from `LabelHierarchy.node_targets` with weights.
     norm : {"l1", "l2", "max"} or None
-        What is 1 for each row afterwards.
+        Norm of each row that is scaled to 1; None for no scaling.
 
     Returns
     -------
-    ndarray of float32
-        By entry of `weighted_targets`.
+    ndarray of shape (weighted_targets.nnz,), float32
+        In the order of the entries of `weighted_targets`.
     """
     rows, values = weighted_targets.indices, weighted_targets.data.astype(np.float64)
     if norm is None:
         return values.astype(np.float32)
-    sizes = np.zeros(weighted_targets.shape[0])
+    n_rows = weighted_targets.shape[0]
     if norm == "max":
-        np.maximum.at(sizes, rows, values)
+        norms = np.zeros(n_rows)
+        np.maximum.at(norms, rows, values)
+    elif norm == "l1":
+        norms = np.bincount(rows, weights=values, minlength=n_rows)
     else:
-        power = values if norm == "l1" else values**2
-        sizes = np.bincount(rows, weights=power, minlength=len(sizes))
-        sizes = sizes if norm == "l1" else np.sqrt(sizes)
-    return (values / sizes[rows]).astype(np.float32)
+        norms = np.sqrt(np.bincount(rows, weights=values**2, minlength=n_rows))
+    return (values / norms[rows]).astype(np.float32)

@@ -15,7 +15,7 @@ from skxmr._core.files import (
     resumable_error,
     sync_folder,
 )
-from skxmr._linear.array_files import ArrayFile, map_checked
+from skxmr._linear.array_files import ArrayWriter, map_verified
 from skxmr._linear.level_model import (
     BLOCK_ARRAYS,
     NARROW_ARRAYS,
@@ -88,7 +88,7 @@ class FolderStore:
         if not folder.is_dir():
             return None
         info = json.loads((folder / LEVEL_FILE).read_text(encoding="utf-8"))
-        return _map_level(folder, info, map_checked)
+        return _map_level(folder, info, map_verified)
 
     def load_block(self, block):
         """Return the file of a finished block after checking it, or None."""
@@ -148,7 +148,7 @@ def _join_files(folder, blocks, child_indptr, child_ids, n_features):
     with ExitStack() as stack:
         files, counts = _append_blocks(folder, blocks, dense, dtypes, stack)
         for name, values in (("child_indptr", child_indptr), ("child_ids", child_ids)):
-            file = ArrayFile(folder / f"{name}.npy", values)
+            file = ArrayWriter(folder / f"{name}.npy", values)
             files[name] = stack.enter_context(file)
             file.append(values)
     n_iter, n_unsolved = count_iterations(counts)
@@ -176,7 +176,7 @@ def _append_blocks(folder, blocks, dense, dtypes, stack):
         arrays["ranked_words"] = arrays["ranked_words"][:-1]
         for name, values in arrays.items():
             if name not in files:
-                file = ArrayFile(folder / f"{name}.npy", values, dtypes.get(name))
+                file = ArrayWriter(folder / f"{name}.npy", values, dtypes.get(name))
                 files[name] = stack.enter_context(file)
             files[name].append(values)
     files["ranked_words"].append(np.zeros((1, 2)))

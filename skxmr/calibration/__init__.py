@@ -1,8 +1,8 @@
-"""Scores into probabilities, probabilities into labels: tuned on rows held out, for sparse `y`.
+"""Probabilities and thresholds for multilabel classifiers, tuned on held-out rows.
 
-Counterparts of scikit-learn's ``CalibratedClassifierCV`` and ``TunedThresholdClassifierCV``, which
-refuse a sparse multilabel `y`. Both work on the (row, label) pairs that ``predict_proba`` stores
-and with any estimator that has it.
+The counterparts in scikit-learn, ``CalibratedClassifierCV`` and ``TunedThresholdClassifierCV``, do
+not support a sparse multilabel `y`. The classes of this package use the (row, label) pairs that
+``predict_proba`` stores, and work with any estimator that has this method.
 """
 
 from skxmr.calibration._calibrated_classifier import CalibratedMultilabelClassifierCV

@@ -1,4 +1,4 @@
-"""What both meta-estimators share: scores of rows that the scoring model has not seen."""
+"""Base class of both meta-estimators: scores of held-out rows from models of the other folds."""
 
 from typing import NamedTuple
 
@@ -16,28 +16,28 @@ from skxmr._core.estimators import find_topk_estimator
 from skxmr._core.node_scores import join_rows
 from skxmr._core.score_rule import MIN_SCORE
 from skxmr._core.validation import check_indicator, refuse_label_collections
-from skxmr.metrics import Indicator, contains
+from skxmr.metrics import Indicator, mark_true_labels
 
-# Rows scored at once: of 1000 labels each, 65 MB of scores.
-_BLOCK_ROWS = 2**13
+# Number of rows scored at once. With 1000 scored labels per row, the scores take 65 MB.
+_ROWS_PER_BLOCK = 2**13
 
 
 class ScoredPairs(NamedTuple):
-    """The pairs of a block of rows that have a score: all other labels are outside the beam."""
+    """The (row, label) pairs with a score in a block of rows; other labels are outside the beam."""
 
     n_rows: int
-    rows: np.ndarray  # counted in the block
+    rows: np.ndarray  # counted from the start of the block
     labels: np.ndarray
     scores: np.ndarray  # float32
 
 
-def scored_pairs(P, n_labels):
-    """Return the pairs of a result of predict_proba, checked, in the order of rows and labels."""
+def extract_scored_pairs(P, n_labels):
+    """Check the result `P` of predict_proba and return its `ScoredPairs`, ordered by row."""
     if isinstance(P, list) or getattr(P, "ndim", 0) != 2 or P.shape[1] != n_labels:
         got = f"shape {P.shape}" if hasattr(P, "shape") else f"a {type(P).__name__}"
         raise ValueError(
-            f"predict_proba of the estimator must return one matrix with the {n_labels} columns "
-            f"of y; got {got}."
+            "predict_proba of the estimator must return one matrix with the "
+            f"{n_labels} columns of y; got {got}."
         )
     if sp.issparse(P):
         P = P.tocsr()
@@ -47,17 +47,21 @@ def scored_pairs(P, n_labels):
         rows, labels = np.nonzero(np.asarray(P) > MIN_SCORE)
         values = np.asarray(P)[rows, labels]
     scores = values.astype(np.float32, copy=False)
-    if not np.all((values >= 0) & (values <= 1)):
-        raise ValueError("predict_proba of the estimator must return values in [0, 1].")
-    # The least positive score stands for a label outside the beam, or as far away as one.
-    inside = scores > MIN_SCORE
-    if not inside.all():
-        rows, labels, scores = rows[inside], labels[inside], scores[inside]
+    is_proba = (values >= 0) & (values <= 1)
+    if not np.all(is_proba):
+        raise ValueError(
+            "predict_proba of the estimator must return values in [0, 1]; got "
+            f"{values[~is_proba][0]}."
+        )
+    # MIN_SCORE marks labels outside the beam.
+    is_in_beam = scores > MIN_SCORE
+    if not is_in_beam.all():
+        rows, labels, scores = rows[is_in_beam], labels[is_in_beam], scores[is_in_beam]
     return ScoredPairs(P.shape[0], rows, labels, scores)
 
 
 class HeldOutScoresClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
-    """A classifier around another, with something tuned on its scores of held-out rows."""
+    """Base of meta-estimators that tune something on an estimator's scores of held-out rows."""
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
@@ -68,18 +72,21 @@ class HeldOutScoresClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator
         tags.classifier_tags.multi_class = False
         return tags
 
-    def _fit_on_folds(self, X, y, fit_params, reduce):
-        """Return what `reduce` makes of each fold, and the attributes of the fitted estimator.
+    def _fit_folds(self, X, y, fit_params, summarize):
+        """Return the summary of each fold, and a dict of the fitted attributes.
 
-        `reduce` gets the true labels of the held-out rows (CSR), and an iterator over blocks of
-        (ScoredPairs, which of them are true); it must not keep what it can count.
+        `summarize` is called per fold with the true labels of the held-out rows (CSR) and an
+        iterator over blocks, each a tuple (ScoredPairs, boolean array of the true pairs). To save
+        memory, it should count pairs as they come instead of collecting them.
         """
         Y = _check_multilabel(y)
         X, y = indexable(X, y)
         folds = list(check_cv(self.cv).split(X, y))
-        reduced = Parallel(n_jobs=self.n_jobs)(
-            delayed(_fit_and_reduce)(clone(self.estimator), X, y, Y, *fold, fit_params, reduce)
-            for fold in folds
+        summaries = Parallel(n_jobs=self.n_jobs)(
+            delayed(_fit_and_summarize)(
+                clone(self.estimator), X, y, Y, train, test, fit_params, summarize
+            )
+            for train, test in folds
         )
         params = _check_method_params(X, params=fit_params)
         estimator = clone(self.estimator).fit(X, y, **params)
@@ -92,59 +99,59 @@ class HeldOutScoresClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator
         for name in ("n_features_in_", "feature_names_in_"):
             if hasattr(estimator, name):
                 fitted[name] = getattr(estimator, name)
-        return reduced, fitted
+        return summaries, fitted
 
     def _set_fitted(self, fitted):
         vars(self).pop("feature_names_in_", None)
         vars(self).update(fitted)
         return self
 
-    def _predict_labels(self, X, finish):
-        """Return the labels of pairs for which ``finish(pairs)`` is true, in the form of `y`."""
+    def _predict_labels(self, X, is_predicted):
+        """Return the indicator of the pairs that ``is_predicted(pairs)`` selects."""
         check_is_fitted(self)
-        parts, sparse = [], self._sparse_target
-        for P in proba_blocks(self.estimator_, X):
-            pairs = scored_pairs(P, len(self.classes_))
-            sparse = sparse or sp.issparse(P)
-            chosen = finish(pairs)
-            counts = np.bincount(pairs.rows[chosen], minlength=pairs.n_rows)
+        blocks, is_sparse = [], self._sparse_target
+        for P in predict_proba_blocks(self.estimator_, X):
+            pairs = extract_scored_pairs(P, len(self.classes_))
+            is_sparse = is_sparse or sp.issparse(P)
+            selected = is_predicted(pairs)
+            counts = np.bincount(pairs.rows[selected], minlength=pairs.n_rows)
             indptr = np.concatenate(([0], np.cumsum(counts)))
             ones = np.ones(indptr[-1], dtype=self._target_dtype)
-            parts.append((indptr, pairs.labels[chosen], ones))
-        indptr, labels, ones = join_rows(parts)
+            blocks.append((indptr, pairs.labels[selected], ones))
+        indptr, labels, ones = join_rows(blocks)
         predicted = as_public_csr(indptr, labels, ones, (len(indptr) - 1, len(self.classes_)))
-        return predicted if sparse else predicted.toarray()
+        return predicted if is_sparse else predicted.toarray()
 
 
 def if_estimator_ranks(method):
-    """Make ``predict_topk`` available only where the estimator or the end of a pipeline has it."""
-    return available_if(lambda self: _ranks(getattr(self, "estimator_", self.estimator)))(method)
+    """Make ``predict_topk`` available only if the estimator or the end of a pipeline has it."""
+
+    def has_ranker(self):
+        return find_topk_estimator(getattr(self, "estimator_", self.estimator))[0] is not None
+
+    return available_if(has_ranker)(method)
 
 
-def _ranks(estimator):
-    return find_topk_estimator(estimator)[0] is not None
-
-
-def topk_of(estimator, X, k):
-    """Return what ``predict_topk`` of the estimator says, or of what a pipeline ends in."""
+def predict_topk_of(estimator, X, k):
+    """Return ``predict_topk`` of the estimator, or of the last step of a pipeline."""
     ranker, transformers = find_topk_estimator(estimator)
     for transformer in transformers:
         X = transformer.transform(X)
     return ranker.predict_topk(X, k)
 
 
-def proba_blocks(estimator, X):
+def predict_proba_blocks(estimator, X):
     """Yield predict_proba of consecutive blocks of rows."""
     (X,) = indexable(X)
-    if _num_samples(X) <= _BLOCK_ROWS:
+    if _num_samples(X) <= _ROWS_PER_BLOCK:
         yield estimator.predict_proba(X)
         return
-    for rows in gen_batches(_num_samples(X), _BLOCK_ROWS):
+    for rows in gen_batches(_num_samples(X), _ROWS_PER_BLOCK):
         yield estimator.predict_proba(_safe_indexing(X, rows))
 
 
 def _check_multilabel(y):
-    """Return an indicator as CSR; refuse classes."""
+    """Return the indicator `y` as CSR; raise ValueError for single-label classes."""
     if y is None:
         raise ValueError("requires y to be passed, but the target y is None.")
     refuse_label_collections(y)
@@ -155,23 +162,23 @@ def _check_multilabel(y):
         if y.ndim != 2 or y.shape[1] < 2:
             raise ValueError(
                 "y must be an indicator of shape (n_samples, n_labels), sparse or dense; got "
-                f"shape {y.shape}. For classes there are CalibratedClassifierCV and "
+                f"shape {y.shape}. For single-label classes, use CalibratedClassifierCV or "
                 "TunedThresholdClassifierCV of scikit-learn."
             )
     return check_indicator(y)
 
 
-def _fit_and_reduce(estimator, X, y, Y, train, test, fit_params, reduce):
+def _fit_and_summarize(estimator, X, y, Y, train, test, fit_params, summarize):
     params = _check_method_params(X, params=fit_params, indices=train)
     estimator.fit(_safe_indexing(X, train), _safe_indexing(y, train), **params)
     true = Y[test]
 
-    def blocks():
-        known, start = Indicator(true.indptr, true.indices, true.shape[1]), 0
-        for P in proba_blocks(estimator, _safe_indexing(X, test)):
-            pairs = scored_pairs(P, Y.shape[1])
-            rows = slice(start, start + pairs.n_rows)
-            yield pairs, contains(known, rows, pairs.rows, pairs.labels)
-            start = rows.stop
+    def pair_blocks():
+        indicator, start = Indicator(true.indptr, true.indices, true.shape[1]), 0
+        for P in predict_proba_blocks(estimator, _safe_indexing(X, test)):
+            pairs = extract_scored_pairs(P, Y.shape[1])
+            row_slice = slice(start, start + pairs.n_rows)
+            yield pairs, mark_true_labels(indicator, row_slice, pairs.rows, pairs.labels)
+            start = row_slice.stop
 
-    return reduce(true, blocks())
+    return summarize(true, pair_blocks())

@@ -1,5 +1,6 @@
-"""Labels from scores: thresholds with the best F1 on held-out rows."""
+"""Decision thresholds with the best F1 on held-out rows."""
 
+from functools import partial
 from numbers import Integral
 
 import numpy as np
@@ -7,63 +8,76 @@ from sklearn.base import _fit_context
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
-from skxmr.calibration._f1_thresholds import Pool, f1_at, shared_threshold, thresholds_of_labels
-from skxmr.calibration._held_out import HeldOutScoresClassifier, if_estimator_ranks, topk_of
+from skxmr.calibration._f1_thresholds import (
+    PairPool,
+    compute_f1,
+    tune_label_thresholds,
+    tune_shared_threshold,
+)
+from skxmr.calibration._held_out import (
+    HeldOutScoresClassifier,
+    if_estimator_ranks,
+    predict_topk_of,
+)
 
 
 class TunedThresholdMultilabelClassifierCV(HeldOutScoresClassifier):
-    """Tune the threshold that makes labels of scores for the best F1, by cross-validation.
+    """Tune the decision threshold of a multilabel classifier for the best F1, by cross-validation.
 
-    The estimator is fitted on all folds but one and scores that one. Of the scores of all
-    held-out rows, every one is tried as threshold, exactly and in the time of sorting them: F1
-    may be best far below one half [1]_. The estimator that predicts is fitted on all rows. True
-    labels without a stored score, outside the beam, count as not found.
+    The estimator is fitted on all folds except for one, and scores the held-out fold. All scores
+    of all held-out rows are tried as thresholds. The search is exact and takes no longer than
+    sorting the scores. The best threshold can be far below 0.5 [1]_. Then the estimator is fitted
+    on all rows. True labels without a stored score (outside the beam) count as not found.
 
-    The (row, label) pairs of all held-out rows are in memory together, about 40 bytes each while
-    they are sorted. Where that is too much, hold out fewer rows: ``ShuffleSplit(1,
-    test_size=20_000)`` as `cv`.
+    The (row, label) pairs of all held-out rows are in memory at the same time, with about 40 bytes
+    per pair during sorting. If this is too much, hold out fewer rows, for example with
+    ``cv=ShuffleSplit(1, test_size=20_000)``.
 
     Parameters
     ----------
     estimator : estimator
         Classifier whose ``predict_proba`` returns one sparse or dense matrix (n_samples,
-        n_labels). One that is fitted is wrapped in `sklearn.frozen.FrozenEstimator`, and its
-        thresholds tuned on rows that it has not seen.
+        n_labels). To tune a fitted classifier, wrap it in `sklearn.frozen.FrozenEstimator` and fit
+        on rows that were not used to train it.
     average : {"micro", "macro", "samples"}, default="micro"
-        Which F1 is made best: of all pairs together, the mean over labels (rare ones count as
-        much as frequent ones), or the mean over rows.
+        Type of F1 to maximize: "micro" for the F1 of all pairs together, "macro" for the mean over
+        labels, where rare labels have the same weight as frequent labels, "samples" for the mean
+        over rows.
     per_label : bool, default=False
-        Whether labels have thresholds of their own. Scores of different labels then need not be
-        comparable, but each threshold rests on fewer rows [2]_. Not for "samples".
+        Whether each label has a separate threshold. Then the scores of different labels need not
+        be comparable, but each threshold is tuned on fewer rows [2]_. Cannot be combined with
+        "samples".
     min_positives : int, default=10
-        With `per_label`, labels with fewer true pairs among the held-out scores share one
-        threshold. Smaller fits the held-out rows better and new rows less well.
+        Minimum number of true held-out pairs for a separate threshold, if `per_label` is True.
+        Labels with fewer pairs share one threshold. Smaller values fit the held-out rows better
+        and generalize less well.
     cv : int, cross-validation generator, iterable or None, default=None
-        Splits of the rows as in scikit-learn, not stratified; None for 5 folds.
+        Splits of the rows as in scikit-learn, without stratification. None means 5 folds.
     n_jobs : int or None, default=None
-        Folds fitted at a time, as in joblib; each needs its own model in memory. Results do not
-        depend on it.
+        Number of folds to fit in parallel, as in joblib. Each needs memory for a model. Results do
+        not depend on `n_jobs`.
 
     Attributes
     ----------
     estimator_ : estimator
-        The estimator fitted on all rows.
+        Estimator fitted on all rows.
     thresholds_ : ndarray of shape (n_labels,), float32
-        The least score at which each label is predicted; all equal unless `per_label`. Infinite
-        where no true label was found at any score.
+        Minimum score at which each label is predicted; all equal unless `per_label` is True.
+        Infinite if no threshold raises F1, for example if no true pair has a score. Such labels
+        are never predicted.
     best_score_ : float
-        F1 of the held-out scores at these thresholds; new rows reach a little less.
+        F1 of the held-out scores at these thresholds. The F1 on new rows is slightly lower.
     classes_ : ndarray of shape (n_labels,)
-        Column numbers of `y`.
+        Column indices of `y`.
     n_features_in_ : int
-        Number of features, if the estimator tells it.
+        Number of features. Only available if the estimator has this attribute.
     feature_names_in_ : ndarray of shape (`n_features_in_`,)
-        Names of features, if the estimator tells them.
+        Names of the features. Only available if the estimator has this attribute.
 
     See Also
     --------
-    CalibratedMultilabelClassifierCV : Probabilities from scores.
-    sklearn.model_selection.TunedThresholdClassifierCV : The same for two classes.
+    CalibratedMultilabelClassifierCV : Calibrate scores to probabilities.
+    sklearn.model_selection.TunedThresholdClassifierCV : Tune the threshold for a binary target.
 
     References
     ----------
@@ -81,11 +95,10 @@ class TunedThresholdMultilabelClassifierCV(HeldOutScoresClassifier):
     >>> X, Y = make_extreme_multilabel(n_samples=1000, n_labels=100, random_state=0)
     >>> raw = XRLinearClassifier(random_state=0).fit(X[:700], Y[:700])
     >>> tuned = TunedThresholdMultilabelClassifierCV(raw, cv=3).fit(X[:700], Y[:700])
-    >>> before, after = (
-    ...     f1_score(Y[700:], model.predict(X[700:]), average="micro") for model in (raw, tuned)
-    ... )
-    >>> after > before
-    True
+    >>> for model in (raw, tuned):
+    ...     print(f"{f1_score(Y[700:], model.predict(X[700:]), average='micro'):.2f}")
+    0.19
+    0.35
     """
 
     _parameter_constraints = {
@@ -116,17 +129,17 @@ class TunedThresholdMultilabelClassifierCV(HeldOutScoresClassifier):
 
     @_fit_context(prefer_skip_nested_validation=False)
     def fit(self, X, y, **fit_params):
-        """Tune the thresholds on held-out scores, and fit the estimator on all rows.
+        """Tune the thresholds on held-out scores and fit the estimator on all rows.
 
         Parameters
         ----------
         X : array-like, sparse matrix or list of shape (n_samples, n_features)
-            Rows, in any form that the estimator takes.
+            Training rows, in any format that the estimator accepts.
         y : {array-like, sparse matrix} of shape (n_samples, n_labels)
             Indicator of 0 and 1.
         **fit_params : dict
-            Passed to the estimator's fit; what has a value for each row is cut to the rows of a
-            fold. All pairs count alike in F1.
+            Parameters of the estimator's ``fit``. Parameters with one value per row are indexed
+            with the rows of a fold. F1 gives the same weight to all pairs.
 
         Returns
         -------
@@ -136,34 +149,36 @@ class TunedThresholdMultilabelClassifierCV(HeldOutScoresClassifier):
         Raises
         ------
         ValueError
-            If a parameter is out of range, `per_label` is asked for with "samples", `y` is not an
-            indicator, or ``predict_proba`` of the estimator returns anything but one matrix of
-            values in [0, 1].
+            If a parameter is out of range, `per_label` is combined with "samples", `y` is not an
+            indicator, or ``predict_proba`` of the estimator does not return one matrix of values
+            in [0, 1].
         """
         if self.per_label and self.average == "samples":
             raise ValueError(
-                "per_label=True cannot go with average='samples': the F1 of a row depends on the "
-                "thresholds of all its labels at once; use 'micro' or 'macro'."
+                "average must be 'micro' or 'macro' if per_label=True; got 'samples'. The F1 of a "
+                "row depends on the thresholds of all its labels."
             )
-        grouped = "samples" if self.average == "samples" else "labels"
-        if self.average == "micro" and not self.per_label:
-            grouped = "together"
-        pools, fitted = self._fit_on_folds(X, y, fit_params, _PoolFold(grouped))
-        pool, n_labels = _joined(pools, grouped), len(fitted["classes_"])
-        del pools  # as large again as what they were joined to
-        if self.per_label:
-            thresholds = thresholds_of_labels(pool, self.average, self.min_positives)
-            predicted = pool.scores >= thresholds[pool.groups]
+        if self.average == "samples":
+            grouping = "row"
         else:
-            threshold = np.float32(shared_threshold(pool))
+            grouping = "label" if self.average == "macro" or self.per_label else "none"
+        pool_fold = partial(_pool_fold, grouping=grouping)
+        pools, fitted = self._fit_folds(X, y, fit_params, pool_fold)
+        pool, n_labels = _merge_pools(pools, grouping), len(fitted["classes_"])
+        del pools  # as large as the merged pool
+        if self.per_label:
+            thresholds = tune_label_thresholds(pool, self.average, self.min_positives)
+            is_predicted = pool.scores >= thresholds[pool.groups]
+        else:
+            threshold = np.float32(tune_shared_threshold(pool))
             thresholds = np.full(n_labels, threshold)
-            predicted = pool.scores >= threshold
+            is_predicted = pool.scores >= threshold
         fitted["thresholds_"] = thresholds
-        fitted["best_score_"] = f1_at(pool, predicted, self.average)
+        fitted["best_score_"] = compute_f1(pool, is_predicted, self.average)
         return self._set_fitted(fitted)
 
     def predict(self, X):
-        """Return the labels whose score reaches their threshold.
+        """Predict the labels whose score is at least their threshold.
 
         Parameters
         ----------
@@ -173,13 +188,13 @@ class TunedThresholdMultilabelClassifierCV(HeldOutScoresClassifier):
         Returns
         -------
         y : sparse CSR or ndarray of shape (n_samples, n_labels)
-            In the dtype of the `y` that was fitted; sparse if that was, or if the estimator's
-            probabilities are.
+            Indicator with the dtype of the `y` passed to ``fit``. Sparse if that `y` was sparse or
+            the estimator's ``predict_proba`` is sparse.
         """
         return self._predict_labels(X, lambda pairs: pairs.scores >= self.thresholds_[pairs.labels])
 
     def predict_proba(self, X):
-        """Return the estimator's ``predict_proba``, to which the thresholds apply.
+        """Predict with the estimator's ``predict_proba``; the thresholds apply to these scores.
 
         Parameters
         ----------
@@ -189,66 +204,62 @@ class TunedThresholdMultilabelClassifierCV(HeldOutScoresClassifier):
         Returns
         -------
         proba : sparse matrix or ndarray of shape (n_samples, n_labels)
-            What the estimator returns.
+            Result of the estimator.
         """
         check_is_fitted(self)
         return self.estimator_.predict_proba(X)
 
     @if_estimator_ranks
     def predict_topk(self, X, k=10):
-        """Return the estimator's ``predict_topk``, which needs no threshold.
+        """Predict the k best labels with the estimator's ``predict_topk``, without thresholds.
 
         Parameters
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
             Rows.
         k : int, default=10
-            Number of labels wanted.
+            Number of labels per row.
 
         Returns
         -------
         indices : ndarray of shape (n_samples, k)
             Columns of `y`, best first.
         scores : ndarray of shape (n_samples, k)
-            Their scores.
+            Scores of these labels.
         """
         check_is_fitted(self)
-        return topk_of(self.estimator_, X, k)
+        return predict_topk_of(self.estimator_, X, k)
 
 
-class _PoolFold:
-    """Gathers the pairs of a fold, in groups of the kind that F1 is taken of."""
-
-    def __init__(self, grouped):
-        self.grouped = grouped
-
-    def __call__(self, true, blocks):
-        parts, start = [], 0
-        for pairs, hits in blocks:
-            if self.grouped == "labels":
-                groups = pairs.labels
-            elif self.grouped == "samples":
-                groups = pairs.rows + start
-            else:
-                groups = np.zeros(len(hits))
-            parts.append((groups.astype(np.int32), pairs.scores, hits))
-            start += pairs.n_rows
-        if self.grouped == "labels":
-            n_true = np.bincount(true.indices, minlength=true.shape[1])
-        elif self.grouped == "samples":
-            n_true = np.diff(true.indptr)
+def _pool_fold(true, blocks, grouping):
+    """Collect the pairs of a fold, grouped by "label", by "row", or not ("none")."""
+    groups, scores, is_true, start = [], [], [], 0
+    for pairs, is_true_pair in blocks:
+        if grouping == "label":
+            groups.append(pairs.labels.astype(np.int32))
+        elif grouping == "row":
+            groups.append((pairs.rows + start).astype(np.int32))
         else:
-            n_true = np.array([true.nnz])
-        return Pool(*map(np.concatenate, zip(*parts, strict=True)), n_true.astype(np.int64))
+            groups.append(np.zeros(len(is_true_pair), dtype=np.int32))
+        scores.append(pairs.scores)
+        is_true.append(is_true_pair)
+        start += pairs.n_rows
+    if grouping == "label":
+        n_true = np.bincount(true.indices, minlength=true.shape[1])
+    elif grouping == "row":
+        n_true = np.diff(true.indptr)
+    else:
+        n_true = np.array([true.nnz])
+    return PairPool(*map(np.concatenate, (groups, scores, is_true)), n_true.astype(np.int64))
 
 
-def _joined(pools, grouped):
-    """Join the pools of folds; a row in two of them is two rows."""
-    groups, scores, hits, n_true = zip(*pools, strict=True)
-    if grouped == "samples":
+def _merge_pools(pools, grouping):
+    """Merge the pools of all folds; a row that is held out twice counts as two rows."""
+    groups, scores, is_true, n_true = zip(*pools, strict=True)
+    if grouping == "row":
         starts = np.cumsum([0, *map(len, n_true[:-1])])
         groups = [g + np.int32(start) for g, start in zip(groups, starts, strict=True)]
         n_true = np.concatenate(n_true)
     else:
         n_true = sum(n_true)
-    return Pool(*map(np.concatenate, (groups, scores, hits)), n_true)
+    return PairPool(*map(np.concatenate, (groups, scores, is_true)), n_true)

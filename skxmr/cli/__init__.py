@@ -1,4 +1,4 @@
-"""The command line: train on a file, predict, evaluate."""
+"""Command line: train on a file, predict and evaluate."""
 
 from skxmr.cli._commands import main
 

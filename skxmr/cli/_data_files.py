@@ -1,11 +1,12 @@
-"""Data files of the command line: the repository's format, or texts and the names of their labels.
+"""Read the data files of the command line.
 
-A text file has a line a row: the text, a tab, and labels separated by commas.
+There are two formats: the text format of the Extreme Classification Repository, and texts with
+the names of their labels (one line per row: the text, a tab, and labels separated by commas).
 """
 
 import sys
 from contextlib import nullcontext
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import scipy.sparse as sp
@@ -15,85 +16,101 @@ from sklearn.preprocessing import normalize
 from skxmr._core.arrays import offsets_of
 from skxmr.datasets import load_xmc_file
 
+# Number of characters of an invalid line that an error message shows.
+MAX_SHOWN_CHARACTERS = 60
+
 
 class TextRows(NamedTuple):
-    """A text file.
+    """Content of a text file.
 
     Attributes
     ----------
     texts : list of str
         Text of each row.
-    labels : list of list of str or None
-        Labels of each row, None where the line has no tab.
+    labels : list of list of str
+        Labels of each row; empty if the line has no tab.
     """
 
-    texts: list
-    labels: list
+    texts: list[str]
+    labels: list[list[str]]
 
 
-class Preparation(NamedTuple):
-    """How data become what a model takes; kept with the model.
+class LabeledRows(NamedTuple):
+    """Rows of a data file as the classifier takes them.
+
+    Attributes
+    ----------
+    X : csr_array of shape (n_samples, n_features)
+        Feature rows.
+    Y : csr_array of shape (n_samples, n_labels)
+        Indicator of the labels that the model knows.
+    n_unknown_labels : int
+        Number of distinct labels in the file that the model does not know.
+    """
+
+    X: sp.csr_array
+    Y: sp.csr_array
+    n_unknown_labels: int
+
+
+class DataFormat(NamedTuple):
+    """Format of the data files of one model; saved with the model.
 
     Attributes
     ----------
     normalize : bool
-        Whether rows of the repository's format are scaled to unit length.
+        Whether rows of the repository format are scaled to unit length.
     vectorizer : TfidfVectorizer or None
-        Of texts; None for the repository's format.
+        Fitted vectorizer of texts; None for the repository format.
     names : ndarray of str or None
-        Names of the labels of texts, by column.
+        Names of the labels of texts, by column; None for the repository format.
     """
 
     normalize: bool = False
-    vectorizer: Any = None
-    names: Any = None
+    vectorizer: TfidfVectorizer | None = None
+    names: np.ndarray | None = None
 
-    def read(self, path, labels_needed=False):
-        """Return the rows of a file and their labels.
+    def read(self, path, require_labels=False):
+        """Read a file in this format.
 
         Parameters
         ----------
         path : str
-            The file: texts if there is a vectoriser, else the repository's format.
-        labels_needed : bool
+            File to read. For texts, "-" is standard input.
+        require_labels : bool, default=False
             Whether a line of text without labels is an error.
 
         Returns
         -------
-        X : csr_array of shape (n_samples, n_features)
-            Rows.
-        Y : csr_array of shape (n_samples, n_labels)
-            Indicator of the labels that have a name here.
-        n_unknown : int
-            Labels that have none, each counted once.
+        LabeledRows
         """
         if self.vectorizer is None:
             X, Y = load_xmc_file(path)
-            return (normalize(X) if self.normalize else X), Y, 0
-        rows = read_texts(path, labels_needed=labels_needed)
-        column = {name: number for number, name in enumerate(self.names)}
-        labels = [row or [] for row in rows.labels]
-        unknown = {name for row in labels for name in row if name not in column}
+            return LabeledRows(normalize(X) if self.normalize else X, Y, 0)
+        rows = read_texts(path, require_labels)
+        column_of = {name: column for column, name in enumerate(self.names)}
+        unknown = {name for names in rows.labels for name in names if name not in column_of}
         X = self.vectorizer.transform(rows.texts)
-        return X, indicator(labels, column), len(unknown)
+        return LabeledRows(X, make_indicator(rows.labels, column_of), len(unknown))
 
 
 def is_text_file(path):
-    """Whether a file has texts: its first line is not three numbers."""
+    """Return whether a file contains texts: it is uncompressed and has no repository header."""
     with open(path, "rb") as file:
-        first = file.readline().split()
-    compressed = str(path).endswith((".gz", ".bz2"))
-    return not compressed and not (len(first) == 3 and all(part.isdigit() for part in first))
+        fields = file.readline().split()
+    is_compressed = str(path).endswith((".gz", ".bz2"))
+    has_repository_header = len(fields) == 3 and all(field.isdigit() for field in fields)
+    return not is_compressed and not has_repository_header
 
 
-def read_texts(path, labels_needed):
-    """Read a text file.
+def read_texts(path, require_labels):
+    """Read a text file in UTF-8; the path "-" is standard input.
 
     Parameters
     ----------
     path : str
-        The file, in UTF-8; "-" is standard input.
-    labels_needed : bool
+        File to read.
+    require_labels : bool
         Whether a line without a tab is an error.
 
     Returns
@@ -103,79 +120,81 @@ def read_texts(path, labels_needed):
     Raises
     ------
     ValueError
-        If a line has no tab, or is not UTF-8; the error names it. If there is no line.
+        If the file is empty, if a line is not UTF-8, or if a line has no tab but needs one.
     """
     texts, labels = [], []
     with nullcontext(sys.stdin.buffer) if path == "-" else open(path, "rb") as file:
         for number, line in enumerate(file, start=1):
             try:
-                text, tab, names = line.decode().rstrip("\r\n").rpartition("\t")
+                line = line.decode().rstrip("\r\n")
             except UnicodeDecodeError as error:
-                raise ValueError(f"{path}, line {number}: not UTF-8: {error.reason}.") from None
+                raise ValueError(
+                    f"{path}, line {number}: the line must be UTF-8; {error.reason}. "
+                    "Convert the file to UTF-8."
+                ) from None
+            text, tab, names = line.rpartition("\t")
             if not tab:
-                if labels_needed:
+                if require_labels:
                     raise ValueError(
-                        f"{path}, line {number}: expected text, a tab, and labels separated by "
-                        f"commas; got {names[:60]!r}."
+                        f"{path}, line {number}: the line must be a text, a tab and labels "
+                        f"separated by commas; got {line[:MAX_SHOWN_CHARACTERS]!r} without a tab."
                     )
-                texts.append(names)
-                labels.append(None)
-                continue
+                text, names = line, ""
             texts.append(text)
             stripped = (name.strip() for name in names.split(","))
             labels.append([name for name in stripped if name])
     if not texts:
-        raise ValueError(f"{path} has no line.")
+        raise ValueError(f"{path} must have at least one line; the file is empty.")
     return TextRows(texts, labels)
 
 
-def indicator(labels, column):
-    """Return a CSR indicator of the labels that have a column.
+def make_indicator(labels, column_of):
+    """Return the CSR indicator of the labels that have a column.
 
     Parameters
     ----------
     labels : list of list of str
-        Of each row.
-    column : dict of int
-        By label.
+        Labels of each row.
+    column_of : dict of str to int
+        Column of each label.
 
     Returns
     -------
-    csr_array of shape (n_rows, n_columns)
+    csr_array of shape (n_rows, n_columns), float32
     """
-    columns = [sorted({column[name] for name in row if name in column}) for row in labels]
+    columns = [sorted({column_of[name] for name in names if name in column_of}) for names in labels]
     indptr = offsets_of([len(row) for row in columns])
-    indices = np.array([c for row in columns for c in row], dtype=np.int32)
+    indices = np.array([column for row in columns for column in row], dtype=np.int32)
     ones = np.ones(len(indices), dtype=np.float32)
-    return sp.csr_array((ones, indices, indptr), shape=(len(labels), len(column)))
+    return sp.csr_array((ones, indices, indptr), shape=(len(labels), len(column_of)))
 
 
-def read_training_file(path, scale):
-    """Read what to train on.
+def read_training_file(path, normalize_rows):
+    """Detect the format of a training file and read it.
 
     Parameters
     ----------
     path : str
-        A file of texts, or of the repository's format.
-    scale : bool
-        Whether rows of the repository's format are scaled to unit length.
+        File to read.
+    normalize_rows : bool
+        Whether rows of the repository format are scaled to unit length.
 
     Returns
     -------
     X, Y : csr_array
-        Rows and indicator.
-    preparation : Preparation
-        What was made of the file, for the model's other data.
+        Feature rows and indicator.
+    data_format : DataFormat
+        Format for reading other files.
     """
     if not is_text_file(path):
-        preparation = Preparation(scale)
-        X, Y, _ = preparation.read(path)
-        return X, Y, preparation
-    rows = read_texts(path, labels_needed=True)
-    names = sorted({name for row in rows.labels for name in row})
+        data_format = DataFormat(normalize_rows)
+        X, Y, _ = data_format.read(path)
+        return X, Y, data_format
+    rows = read_texts(path, require_labels=True)
+    names = sorted({name for row_names in rows.labels for name in row_names})
     if not names:
-        raise ValueError(f"{path}: no line has a label.")
+        raise ValueError(f"{path} must have at least one label; no line has one.")
     vectorizer = TfidfVectorizer(sublinear_tf=True, dtype=np.float32)
     X = vectorizer.fit_transform(rows.texts)
-    Y = indicator(rows.labels, {name: number for number, name in enumerate(names)})
-    return X, Y, Preparation(False, vectorizer, np.array(names, dtype=object))
+    Y = make_indicator(rows.labels, {name: column for column, name in enumerate(names)})
+    return X, Y, DataFormat(False, vectorizer, np.array(names, dtype=object))

@@ -1,7 +1,7 @@
-"""Natural text out of a numpydoc docstring: its sections, its paragraphs, its See Also.
+"""Plain text from a numpydoc docstring: its sections, paragraphs and See Also entries.
 
-This is not a parser of reStructuredText. It keeps prose and drops what is not prose (formulas,
-code, tables, directives), by the layout rules that the numpydoc standard fixes.
+This is not a parser of reStructuredText. It relies on the layout rules of the numpydoc standard to
+keep prose and to drop formulas, code, tables and directives.
 """
 
 import inspect
@@ -9,28 +9,29 @@ import re
 
 from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS
 
-# A section title is underlined by at least three signs.
+# A section title is underlined with at least three characters.
 _UNDERLINE = re.compile(r"^(-{3,}|={3,})\s*$")
-# Compiled functions write their call above the summary: "sin(x, /, out=None) -> y".
+# Docstrings of compiled functions start with the call: "sin(x, /, out=None) -> y".
 _CALL = re.compile(r"^[\w., =]*\w\(.*\)(\s*->.*)?$", re.DOTALL)
 _DIRECTIVE = re.compile(r"^\s*\.\.(?:\s+([\w:-]+)::)?(?:\s(.*)|$)")
 _BULLET = re.compile(r"^\s*([-*+•]|\(?[0-9a-z][.)])\s+")
 _TABLE = re.compile(r"^\s*[=+|-][=+|\s-]{3,}$")
-# Directives whose body is prose like the text around them.
+# Directives whose body is prose.
 _PROSE_DIRECTIVES = {"note", "warning", "tip", "hint", "important", "caution", "attention"}
-_LISTING = re.compile(r"^\s+(?:[*-] )?`{0,2}([A-Za-z_]\w*)`{0,2}\s+--?\s+(\S.*)$")
+_MEMBER = re.compile(r"^\s+(?:[*-] )?`{0,2}([A-Za-z_]\w*)`{0,2}\s+--?\s+(\S.*)$")
 
 _ROLES = [
-    # A formula is no query text; what stands around it is.
+    # Drop formulas, but keep the text around them.
     (re.compile(r":math:`[^`]*`"), " "),
-    # :func:`~numpy.linalg.norm` and `~numpy.linalg.norm` keep "norm", :ref:`text <target>` and
-    # `text <target>`_ the text, other roles, ``code`` and `names` all that is in them.
+    # :func:`~numpy.linalg.norm` and `~numpy.linalg.norm` become "norm".
+    # :ref:`text <target>` and `text <target>`_ become "text".
+    # Other roles, ``code`` and `names` are replaced by their content.
     (re.compile(r"(?::[\w:+-]+:)?`+~(?:[\w.]*\.)?(\w+)`+"), r"\1"),
     (re.compile(r"(?::[\w:+-]+:)?`([^`<]+?)\s*<[^`]*>`_{0,2}"), r"\1"),
     (re.compile(r"(?::[\w:+-]+:)?`+([^`]*)`+_{0,2}"), r"\1"),
 ]
 _MARKUP = [
-    # Citations, substitutions, URLs, *emphasis*.
+    # Drop citations, substitutions and URLs; keep the words of *emphasis*.
     (re.compile(r"\[[\w-]+\]_|\|[\w -]+\|_?|<?\bhttps?://[^\s>]+>?"), " "),
     (re.compile(r"(?<![^\s(\"'])(\*\*|\*)(?=[A-Za-z])([^*]*\w[.!?]?)\1(?!\w)"), r"\2"),
     (re.compile(r"\s+([.,;:)])(?=\s|$)"), r"\1"),
@@ -40,73 +41,40 @@ _WORD = re.compile(r"[^\W\d_]{2,}")
 
 
 def clean_markup(text):
-    """Strip the inline markup of reStructuredText, leaving words.
+    """Return a paragraph as one line without the inline markup of reStructuredText.
 
-    Parameters
-    ----------
-    text : str
-        A paragraph, its lines may still be broken.
-
-    Returns
-    -------
-    str
-        One line: formulas, citations and URLs gone, roles and literals replaced by their content.
+    Formulas, citations and URLs are removed. Roles and literals are replaced by their content.
     """
     for pattern, replacement in (*_ROLES, *_MARKUP) if "`" in text else _MARKUP:
         text = pattern.sub(replacement, text)
     return " ".join(text.split())
 
 
-def says_something(text, n_words=2):
-    """Whether a text has enough words to be told from others.
+def has_enough_words(text, n_words=2):
+    """Return whether a cleaned text has at least `n_words` words that are not stop words.
 
-    Parameters
-    ----------
-    text : str
-        Cleaned text.
-    n_words : int, default=2
-        Least number of words that are no stop words. What a formula leaves behind ("and are
-        given by") has none.
-
-    Returns
-    -------
-    bool
-        True if the text is worth keeping.
+    Remains of a formula, such as "and are given by", have only stop words.
     """
     words = _WORD.findall(text)
     return sum(word.lower() not in ENGLISH_STOP_WORDS for word in words) >= n_words
 
 
-def name_in_words(name):
-    """Read the last part of a dotted name aloud, if it is made of several words.
+def split_name(name):
+    """Return the last part of a dotted name as words in lower case.
 
-    Parameters
-    ----------
-    name : str
-        Such as "sklearn.model_selection.train_test_split" or "sklearn.neighbors.KernelDensity".
-
-    Returns
-    -------
-    str
-        "train test split" or "kernel density"; empty if the name is one word or an abbreviation.
+    "sklearn.model_selection.train_test_split" gives "train test split",
+    "sklearn.neighbors.KernelDensity" gives "kernel density". A single word or an abbreviation gives
+    an empty string.
     """
     words = _NAME_PART.findall(name.rpartition(".")[2])
     return " ".join(words).lower() if sum(len(word) > 2 for word in words) > 1 else ""
 
 
 def split_sections(docstring):
-    """Cut a docstring into its sections.
+    """Return a dict from the lower-case title of each section to its lines.
 
-    Parameters
-    ----------
-    docstring : str
-        As found in ``__doc__``; the indentation is removed here.
-
-    Returns
-    -------
-    dict of str to list of str
-        Title in lower case -> lines, in the order of the docstring. The text above the first
-        title is found under ``""``, without the call that compiled functions begin with.
+    The text above the first title has the key ``""``. It does not include the call with which the
+    docstrings of compiled functions start.
     """
     lines = inspect.cleandoc(docstring).splitlines()
     sections = {"": []}
@@ -117,12 +85,12 @@ def split_sections(docstring):
             body = sections.setdefault(title, [])
         else:
             body.append(line)
-    sections[""] = _without_call(sections[""])
+    sections[""] = _drop_call(sections[""])
     return sections
 
 
-def _without_call(lines):
-    """Drop the call above the summary: a paragraph of its own, or the lines that look like one."""
+def _drop_call(lines):
+    """Drop the call above the summary: either a separate paragraph, or the first lines."""
     blank = next((i for i, line in enumerate(lines) if not line.strip()), len(lines))
     if _CALL.match("\n".join(lines[:blank])):
         return lines[blank + 1 :]
@@ -136,103 +104,81 @@ def _indent(line):
     return len(line) - len(line.lstrip())
 
 
-def paragraphs(lines):
-    """List the paragraphs of prose in the lines of a section.
+def list_paragraphs(lines):
+    """List the cleaned paragraphs of prose in the lines of a section.
 
-    Parameters
-    ----------
-    lines : list of str
-        The body of a section. Code, formulas, tables, references and directives other than
-        admonitions are left out; list items are paragraphs of their own.
-
-    Returns
-    -------
-    list of str
-        Cleaned paragraphs that say something.
+    List items are separate paragraphs. Skipped are code, formulas, tables, references, directives
+    other than admonitions, and paragraphs with too few words.
     """
-    found, current = [], []
-    hidden_under = None  # an indented block is left out: the indentation of the line above it
-    hidden = False  # lines are left out up to the next blank one
+    paragraphs, current = [], []
+    skip_indent = None  # while set, lines that are indented more than this are skipped
+    skip_to_blank = False  # while True, lines up to the next blank line are skipped
 
-    def close():
+    def end_paragraph():
         text = clean_markup(" ".join(line.strip() for line in current))
-        # "It is given by:" leads to a formula or code that is gone.
-        lead_in = text.endswith(":")
+        # A text such as "It is given by:" introduces a formula or code that was removed.
+        min_words = 5 if text.endswith(":") else 2
         text = text.rstrip(": ")
-        if says_something(text, n_words=5 if lead_in else 2):
-            found.append(text)
+        if has_enough_words(text, min_words):
+            paragraphs.append(text)
         current.clear()
 
     for line in [*lines, ""]:
         if not line.strip():
             if current and current[-1].rstrip().endswith("::"):
-                hidden_under = _indent(current[-1])
-            close()
-            hidden = False
+                skip_indent = _indent(current[-1])
+            end_paragraph()
+            skip_to_blank = False
             continue
-        if hidden_under is not None:
-            if _indent(line) > hidden_under:
+        if skip_indent is not None:
+            if _indent(line) > skip_indent:
                 continue
-            hidden_under = None
+            skip_indent = None
         directive = _DIRECTIVE.match(line)
         if directive:
-            close()
+            end_paragraph()
             name, text = directive.groups()
             if name not in _PROSE_DIRECTIVES:
-                hidden_under = _indent(line)
+                skip_indent = _indent(line)
             elif text and text.strip():
                 current.append(text)
             continue
         if line.lstrip().startswith(">>>"):
-            hidden = True
+            skip_to_blank = True
         elif _TABLE.match(line):
-            hidden = True
+            skip_to_blank = True
             current.clear()
-        if hidden:
+        if skip_to_blank:
             continue
         bullet = _BULLET.match(line)
         if bullet:
-            close()
+            end_paragraph()
             line = " " * _indent(line) + line[bullet.end() :]
         current.append(line)
-    return found
+    return paragraphs
 
 
-def definitions(lines):
-    """List the descriptions in a Returns, Parameters or Attributes section.
+def list_definitions(lines):
+    """List the first paragraph of each description in a Returns or Parameters section.
 
-    Parameters
-    ----------
-    lines : list of str
-        The body of the section: ``name : type`` flush left, its description indented.
-
-    Returns
-    -------
-    list of str
-        The first paragraph of each description; names and types are left out.
+    An entry is ``name : type`` without indentation, followed by its indented description. Names and
+    types are not included.
     """
-    found, body = [], []
+    descriptions, body = [], []
     for line in [*lines, "end"]:
         if line.strip() and not line[0].isspace():
-            found += paragraphs(inspect.cleandoc("\n".join(["", *body])).splitlines())[:1]
+            body_lines = inspect.cleandoc("\n".join(["", *body])).splitlines()
+            descriptions += list_paragraphs(body_lines)[:1]
             body = []
         else:
             body.append(line)
-    return found
+    return descriptions
 
 
-def see_also(lines):
-    """List the entries of a See Also section.
+def list_see_also(lines):
+    """List the entries of a See Also section as tuples (names, cleaned description).
 
-    Parameters
-    ----------
-    lines : list of str
-        The body of the section: ``name : description`` or ``name1, name2``.
-
-    Returns
-    -------
-    list of (tuple of str, str)
-        Names as they are written, without roles; the description cleaned, possibly empty.
+    Names are a tuple of str, as they are written, without roles. The description may be empty.
     """
     entries = []
     for line in lines:
@@ -248,18 +194,10 @@ def see_also(lines):
     return entries
 
 
-def listing(docstring):
-    """List the one-line descriptions that a module's docstring gives of its members.
+def list_members(docstring):
+    """List tuples (name, cleaned description) from the docstring of a module.
 
-    Parameters
-    ----------
-    docstring : str
-        Of a module, with indented lines of the form ``name -- description``.
-
-    Returns
-    -------
-    list of (str, str)
-        Name and cleaned description.
+    Members are indented lines of the form ``name -- description``.
     """
-    matches = filter(None, map(_LISTING.match, docstring.splitlines()))
+    matches = filter(None, map(_MEMBER.match, docstring.splitlines()))
     return [(match[1], clean_markup(match[2])) for match in matches]

@@ -1,4 +1,4 @@
-"""The documented public objects of numpy, scipy and scikit-learn under one name each."""
+"""Documented public objects of numpy, scipy and scikit-learn, each with one canonical name."""
 
 import importlib
 import re
@@ -7,9 +7,9 @@ import warnings
 
 import numpy as np
 
-# The namespaces of the three API references. They are listed, not walked: a walk would import
-# test suites, deprecated shims (which warn) and switches such as sklearn.experimental.enable_*
-# (which change the state of the process). One that is missing is skipped.
+# The namespaces of the three API references. They are listed explicitly, because a search of all
+# modules would import test suites, deprecated modules (which warn) and switches such as
+# sklearn.experimental.enable_* (which change the state of the process). Missing ones are skipped.
 NAMESPACES = tuple(
     f"{package}.{name}".rstrip(".")
     for package, names in {
@@ -40,42 +40,43 @@ NAMESPACES = tuple(
     for name in names.split()
 )
 
-# Found only if somebody has imported their sklearn.experimental switch: left out, so that the
-# result does not depend on that.
+# These exist only after their sklearn.experimental switch was imported. They are excluded, so that
+# the result does not depend on earlier imports.
 _EXPERIMENTAL = {"HalvingGridSearchCV", "HalvingRandomSearchCV", "IterativeImputer"}
 _UNDERLINE = re.compile(r"\n\s*-{3,}\s*\n")
 _DEPRECATED = re.compile(r"\.\. (deprecated|versionremoved)::")
 
 
 class PublicObjects:
-    """Documented public objects, each under one canonical name.
+    """Documented public objects, each with one canonical name.
 
     Attributes
     ----------
     docstrings : dict of str to str
-        Canonical name -> docstring, for functions, classes and other members of a namespace and
-        for the methods that a class itself defines.
+        Docstring of each canonical name: functions, classes and other members of a namespace, and
+        the methods that a class itself defines.
     methods : set of str
         Canonical names of the methods.
     namespaces : dict of str to str
-        Name -> docstring of the namespaces that could be imported.
+        Docstring of each namespace that could be imported.
     aliases : dict of str to str
-        Every public name found, canonical names included -> canonical name.
+        Canonical name of each public name, including canonical names.
     """
 
     def __init__(self):
         self.docstrings, self.namespaces, self.aliases = {}, {}, {}
         self.methods = set()
-        objects, names_of = {}, {}  # by id; objects are kept alive so that an id stays its own
+        # Both dicts have ids as keys. `objects` keeps the objects alive, so that ids stay unique.
+        objects, names_of = {}, {}
         with warnings.catch_warnings():
-            # Deprecated members warn when they are looked up; nobody is using them here.
+            # Deprecated members warn when they are accessed, which is irrelevant here.
             warnings.simplefilter("ignore")
             for namespace in NAMESPACES:
-                module = _import(namespace)
+                module = _import_or_none(namespace)
                 if module is None:
                     continue
                 self.namespaces[namespace] = module.__doc__ or ""
-                for name, obj in _members(module):
+                for name, obj in _list_members(module):
                     objects[id(obj)] = obj
                     names_of.setdefault(id(obj), []).append(f"{namespace}.{name}")
             for key, names in names_of.items():
@@ -86,64 +87,59 @@ class PublicObjects:
             self._by_last_name.setdefault((package, last_name), []).append(canonical)
 
     def _add(self, obj, names):
-        canonical = min(names, key=lambda name: _rank(name, obj))
+        canonical = min(names, key=lambda name: _canonical_name_key(name, obj))
         self.docstrings[canonical] = obj.__doc__
         self.aliases.update(dict.fromkeys(names, canonical))
-        for method, docstring in _methods(obj):
+        for method, docstring in _list_methods(obj):
             self.docstrings[f"{canonical}.{method}"] = docstring
             self.methods.add(f"{canonical}.{method}")
             for name in names:
                 self.aliases[f"{name}.{method}"] = f"{canonical}.{method}"
 
     def resolve(self, name, within):
-        """Find the object that a docstring means by a name.
+        """Return the canonical name for a name in a docstring, or None if it is not unique.
 
         Parameters
         ----------
         name : str
-            As written in a See Also section: a full name, a name in the namespace of the
-            docstring's object or in one around it, with or without a leading "np.".
+            Name as it is written in a See Also section: a full name, or a name relative to the
+            namespace of the object or to an enclosing namespace. "np." is allowed as a prefix.
         within : str
-            Canonical name of the object whose docstring it is.
-
-        Returns
-        -------
-        str or None
-            Canonical name; None if no public object, or more than one, can be meant.
+            Canonical name of the object with this docstring.
         """
         name = name.strip().removesuffix("()")
         if name.startswith("np."):
             name = f"numpy.{name[3:]}"
-        around = within
-        while around:
-            around = around.rpartition(".")[0]
-            candidate = f"{around}.{name}" if around else name
+        namespace = within
+        while namespace:
+            namespace = namespace.rpartition(".")[0]
+            candidate = f"{namespace}.{name}" if namespace else name
             if candidate in self.aliases:
                 return self.aliases[candidate]
-        alone = self._by_last_name.get((within.partition(".")[0], name), [])
-        return alone[0] if len(alone) == 1 else None
+        matches = self._by_last_name.get((within.partition(".")[0], name), [])
+        return matches[0] if len(matches) == 1 else None
 
 
-def _import(namespace):
+def _import_or_none(namespace):
     try:
         return importlib.import_module(namespace)
-    except Exception:  # a part that this version or installation lacks; whatever it raises
+    except Exception:  # any error means that this version or installation lacks the module
         return None
 
 
-def _members(module):
-    """List (name, object) of a namespace: what its ``__all__`` says, or what it defines."""
+def _list_members(module):
+    """List tuples (name, object) of the members in ``__all__``, or defined in the module."""
     names = getattr(module, "__all__", None)
-    own_only = names is None
+    is_all_missing = names is None
     members = []
-    for name in sorted(dir(module) if own_only else names):
+    for name in sorted(dir(module) if is_all_missing else names):
         if name.startswith("_") or name in _EXPERIMENTAL:
             continue
         try:
             obj = getattr(module, name)
-        except Exception:  # listed but not there; modules with __getattr__ raise what they like
+        except Exception:  # listed but missing; a module's __getattr__ can raise any error
             continue
-        if own_only and getattr(obj, "__module__", None) != module.__name__:
+        if is_all_missing and getattr(obj, "__module__", None) != module.__name__:
             continue
         if _is_documented(obj):
             members.append((name, obj))
@@ -153,18 +149,19 @@ def _members(module):
 def _is_documented(obj):
     if isinstance(obj, types.ModuleType) or not isinstance(obj.__doc__, str):
         return False
-    # Nobody should be sent to what is deprecated. (Below the first title it is only a part.)
+    # Skip deprecated objects. Below the first title, only a part of the object is deprecated.
     if _DEPRECATED.search(_UNDERLINE.split(obj.__doc__, maxsplit=1)[0]):
         return False
     if callable(obj):
         return True
-    # numpy.mgrid and its like are instances; constants and arrays document only their type.
+    # Instances such as numpy.mgrid are documented. The docstring of a constant or an array is that
+    # of its type.
     home = type(obj).__module__.partition(".")[0]
     return home in ("numpy", "scipy", "sklearn") and not isinstance(obj, np.generic | np.ndarray)
 
 
-def _methods(obj):
-    """List (name, docstring) of the public methods that a class itself defines."""
+def _list_methods(obj):
+    """List tuples (name, docstring) of the public methods that a class itself defines."""
     if not isinstance(obj, type):
         return []
     methods = []
@@ -174,21 +171,21 @@ def _methods(obj):
         try:
             method = getattr(obj, name)
             docstring = method.__doc__
-        except Exception:  # available_if and other descriptors may refuse the class
+        except Exception:  # descriptors such as available_if can fail on a class
             continue
         if callable(method) and not isinstance(method, type) and isinstance(docstring, str):
             methods.append((name, docstring))
     return methods
 
 
-def _rank(name, obj):
-    """Sort key of the public names of an object, the canonical one first."""
-    own_name = getattr(obj, "__name__", None)
+def _canonical_name_key(name, obj):
+    """Return a sort key for the public names of an object; the canonical name is first."""
+    short_name = getattr(obj, "__name__", None)
     home = str(getattr(obj, "__module__", None) or "").partition(".")[0]
     return (
-        name.partition(".")[0] != home,  # scipy.linalg.LinAlgError is numpy's
-        name.rpartition(".")[2] != own_name,  # numpy.abs is numpy.absolute
-        name.count("."),  # numpy.ma.core.sum is numpy.ma.sum
+        name.partition(".")[0] != home,  # numpy.linalg.LinAlgError before scipy.linalg.LinAlgError
+        name.rpartition(".")[2] != short_name,  # numpy.absolute before numpy.abs
+        name.count("."),  # numpy.ma.sum before numpy.ma.core.sum
         len(name),
         name,
     )

@@ -1,9 +1,10 @@
 """The text format of the Extreme Classification Repository.
 
-scikit-learn's svmlight functions come near it but not all the way: the loader knows no header,
-skips rows that have neither labels nor features (the rows after them would move up), gives labels
-as floats and errors without a place; the dumper takes 32-bit indices only and writes float32 at
-twice the length it needs. So the format, simple as it is, is read and written here.
+The svmlight functions of scikit-learn support a similar format, but not this one:
+
+- The loader has no header, returns labels as floats, and reports errors without a line number. It
+  skips rows without labels and features, which would shift all later rows.
+- The dumper supports only 32-bit indices, and writes float32 values with twice the digits needed.
 """
 
 import bz2
@@ -14,6 +15,7 @@ import secrets
 import shutil
 from array import array
 from contextlib import contextmanager
+from typing import NamedTuple
 
 import numpy as np
 import scipy.sparse as sp
@@ -22,57 +24,56 @@ from sklearn.utils import check_array
 from skxmr._core.arrays import as_public_csr
 from skxmr._core.validation import check_indicator
 
-# All bytes but those that may only stand between numbers ("_" is a digit separator to Python).
-_NO_SEPARATOR = bytes(set(range(256)) - set(b": _"))
+# All bytes except for separators. "_" is a digit separator in Python and must not be accepted.
+_NON_SEPARATORS = bytes(set(range(256)) - set(b": _"))
 _ROWS_PER_WRITE = 1000
-# Digits that bring back the same number.
-_VALUE = {np.dtype(np.float32): "%d:%.9g", np.dtype(np.float64): "%d:%.17g"}
+_MAX_SHOWN_BYTES = 60  # part of an invalid line that an error message shows
+# Formats with enough digits for an exact round trip.
+_ENTRY_FORMATS = {np.dtype(np.float32): "%d:%.9g", np.dtype(np.float64): "%d:%.17g"}
 
 
 def load_xmc_file(path, *, dtype=np.float32, header=None):
     """Load a data set in the text format of the Extreme Classification Repository.
 
-    The first line says ``n_samples n_features n_labels``; each further line is a row:
-    ``label,label,... feature:value feature:value ...``, all numbered from 0. A row without labels
-    starts with a space, a row without features ends after its labels. The repository is [1]_.
+    The first line is ``n_samples n_features n_labels``. Each further line is a row
+    ``label,label,... feature:value feature:value ...``, with indices from 0. A row without labels
+    starts with a space. A row without features ends after its labels. See [1]_ for the repository.
 
     Parameters
     ----------
     path : str, path-like, file-like or int
-        File to read: a path, decompressed on the fly if it ends in ".gz" or ".bz2", a file
-        object in binary mode or a file descriptor, which are left open.
+        File to read: a path, a file object in binary mode, or a file descriptor. A path that ends
+        in ".gz" or ".bz2" is decompressed. File objects and descriptors are not closed.
 
     dtype : {np.float32, np.float64}, default=np.float32
-        Type of the values. In float32 a number with more digits is rounded.
+        Type of the values. With float32, numbers with more digits are rounded.
 
     header : tuple of (n_samples, n_features, n_labels) or None, default=None
-        For a file without a header line, what that line would say. A part that is None is
-        counted: as many rows as lines, as many features and labels as the largest number asks
-        for (so a train and a test file may disagree, unless both are told). If None, the first
-        line is the header.
+        Sizes of a file without a header line. If None, the first line is the header. A size that
+        is None is derived from the file: the number of lines, or the largest index plus 1. The
+        shapes of a training file and a test file may then differ, so pass the sizes for both.
 
     Returns
     -------
     X : sparse matrix of shape (n_samples, n_features)
-        CSR of the given dtype, indices sorted.
+        CSR matrix of the given dtype with sorted indices.
 
     Y : sparse matrix of shape (n_samples, n_labels)
-        CSR indicator, int32, indices sorted. A label that a row names twice counts once.
+        CSR indicator, int32, with sorted indices. Duplicate labels of a row count once.
 
     Raises
     ------
     TypeError
-        If `path` is nothing that can be read, or is open in text mode.
+        If `path` has an unsupported type or is a file opened in text mode.
 
     ValueError
-        If the file is not in the format or not what its header says: the message names the file,
-        the line and what was expected there. Also if a value is not finite, or a row gives a
-        feature twice.
+        If the file does not have this format or contradicts its header, a value is not finite, or a
+        row contains a feature twice. The message has the file name and the line number.
 
     See Also
     --------
-    dump_xmc_file : Write such a file.
-    sklearn.datasets.load_svmlight_file : Files without a header, one label a row or several.
+    dump_xmc_file : Write a file in this format.
+    sklearn.datasets.load_svmlight_file : Load a file without a header.
 
     References
     ----------
@@ -92,54 +93,59 @@ def load_xmc_file(path, *, dtype=np.float32, header=None):
            [0, 0, 0]], dtype=int32)
     """
     dtype = np.dtype(dtype)
-    if dtype not in _VALUE:
+    if dtype not in _ENTRY_FORMATS:
         raise ValueError(f"dtype must be np.float32 or np.float64; got {dtype}.")
-    sizes = (None, None, None) if header is None else _check_header(header)
+    if header is not None:
+        sizes = _check_header(header)
     with _open(path, "rb") as (file, name):
-        number = 0
+        line_number = 0
         try:
             if header is None:
-                number = 1
+                line_number = 1
                 sizes = _parse_header(file.readline(), name)
             reader = _RowReader(sizes, dtype, name)
             for line in file:
-                number += 1
-                reader.read(line, number)
+                line_number += 1
+                reader.read(line, line_number)
         except EOFError as error:
-            raise ValueError(f"{name}: the compressed data end after line {number}.") from error
+            raise ValueError(
+                f"{name}: compressed data must be complete; got an unexpected end after line "
+                f"{line_number}. The file may be truncated."
+            ) from error
     return reader.finish(first_line=1 if header is not None else 2)
 
 
 def dump_xmc_file(X, Y, path):
     """Write a data set in the text format of the Extreme Classification Repository.
 
-    What is written loads back as it was: `load_xmc_file` describes the format, values are written
-    with as many digits as their type needs (9 for float32, 17 for others).
+    `load_xmc_file` describes the format and restores exactly the same data. Values are written with
+    the number of digits that their type needs (9 for float32, 17 for all others).
 
     Parameters
     ----------
     X : {array-like, sparse matrix} of shape (n_samples, n_features)
-        Features, finite. Stored zeros are written; duplicates are added up.
+        Features with finite values. Stored zeros are written, duplicates are summed.
 
     Y : {array-like, sparse matrix} of shape (n_samples, n_labels)
         Indicator of 0 and 1.
 
     path : str, path-like, file-like or int
-        File to write: a path, compressed if it ends in ".gz" or ".bz2", a file object in binary
-        mode or a file descriptor, which are left open. A path is written beside and then moved
-        into place, so that no half-written file is ever found there.
+        File to write: a path, a file object in binary mode, or a file descriptor. A path that ends
+        in ".gz" or ".bz2" is compressed. File objects and descriptors are not closed. A path is
+        written to a temporary file that is renamed at the end, so the path never contains an
+        incomplete file.
 
     Raises
     ------
     TypeError
-        If `path` is nothing that can be written to, or is open in text mode.
+        If `path` has an unsupported type or is a file opened in text mode.
 
     ValueError
-        If `Y` is no indicator, `X` is not finite or their numbers of rows differ.
+        If `Y` is not an indicator, `X` is not finite, or their numbers of rows differ.
 
     See Also
     --------
-    load_xmc_file : Read such a file.
+    load_xmc_file : Read a file in this format.
 
     Examples
     --------
@@ -167,9 +173,13 @@ def dump_xmc_file(X, Y, path):
         X.sum_duplicates()
     Y = Y if sp.issparse(Y) else np.asarray(Y)
     if Y.ndim != 2:
-        raise ValueError(f"Y must be an indicator of shape (n_samples, n_labels); got {Y.ndim}-D.")
+        raise ValueError(
+            f"Y must be an indicator of shape (n_samples, n_labels); got shape {Y.shape}."
+        )
     if X.shape[0] != Y.shape[0]:
-        raise ValueError(f"X has {X.shape[0]} rows and Y {Y.shape[0]}: they must be the same rows.")
+        raise ValueError(
+            f"X and Y must have the same number of rows; got {X.shape[0]} and {Y.shape[0]}."
+        )
     Y = check_indicator(Y, "Y")
     with _open(path, "wb") as (file, _):
         file.write(b"%d %d %d\n" % (*X.shape, Y.shape[1]))
@@ -179,13 +189,13 @@ def dump_xmc_file(X, Y, path):
 
 
 def _format_rows(X, Y, start, stop):
-    x_from, x_to = X.indptr[[start, stop]]
-    y_from, y_to = Y.indptr[[start, stop]]
-    pairs = zip(X.indices[x_from:x_to].tolist(), X.data[x_from:x_to].tolist(), strict=True)
-    features = list(map(_VALUE[X.dtype].__mod__, pairs))
-    labels = list(map(str, Y.indices[y_from:y_to].tolist()))
-    x_bounds = (X.indptr[start : stop + 1] - x_from).tolist()
-    y_bounds = (Y.indptr[start : stop + 1] - y_from).tolist()
+    x_start, x_stop = X.indptr[[start, stop]]
+    y_start, y_stop = Y.indptr[[start, stop]]
+    pairs = zip(X.indices[x_start:x_stop].tolist(), X.data[x_start:x_stop].tolist(), strict=True)
+    features = list(map(_ENTRY_FORMATS[X.dtype].__mod__, pairs))
+    labels = list(map(str, Y.indices[y_start:y_stop].tolist()))
+    x_bounds = (X.indptr[start : stop + 1] - x_start).tolist()
+    y_bounds = (Y.indptr[start : stop + 1] - y_start).tolist()
     return "".join(
         f"{','.join(labels[y_bounds[i] : y_bounds[i + 1]])} "
         f"{' '.join(features[x_bounds[i] : x_bounds[i + 1]])}\n"
@@ -193,14 +203,26 @@ def _format_rows(X, Y, start, stop):
     )
 
 
+class _Sizes(NamedTuple):
+    """Contents of the header; None if a size is not known."""
+
+    n_samples: int | None
+    n_features: int | None
+    n_labels: int | None
+
+
 def _check_header(header):
-    wanted = "header must be None or a tuple (n_samples, n_features, n_labels) of int or None"
-    if not isinstance(header, tuple | list) or len(header) != 3:
-        raise ValueError(f"{wanted}; got {header!r}.")
-    for size in header:
-        if size is not None and (not isinstance(size, int | np.integer) or size < 0):
-            raise ValueError(f"{wanted}, none of them negative; got {header!r}.")
-    return tuple(header)
+    is_valid = isinstance(header, tuple | list) and len(header) == 3
+    if is_valid:
+        is_valid = all(
+            size is None or (isinstance(size, int | np.integer) and size >= 0) for size in header
+        )
+    if not is_valid:
+        raise ValueError(
+            "header must be None or a tuple (n_samples, n_features, n_labels) of nonnegative int "
+            f"or None; got {header!r}."
+        )
+    return _Sizes(*header)
 
 
 def _parse_header(line, name):
@@ -211,32 +233,34 @@ def _parse_header(line, name):
         if len(sizes) != 3 or min(sizes) < 0:
             raise ValueError
     except ValueError:
-        shown = line[:60].decode("utf-8", "backslashreplace").rstrip()
         raise ValueError(
-            f"{name}, line 1: expected the header 'n_samples n_features n_labels', got {shown!r}. "
-            "For a file without a header line pass header=(n_samples, n_features, n_labels); "
-            "parts that are not known may be None."
+            f"{name}, line 1: header must be 'n_samples n_features n_labels'; got "
+            f"{_show_line(line)!r}. For a file without a header line, pass "
+            "header=(n_samples, n_features, n_labels) with None for unknown sizes."
         ) from None
-    return sizes
+    return _Sizes(*sizes)
+
+
+def _show_line(line):
+    return line[:_MAX_SHOWN_BYTES].decode("utf-8", "backslashreplace").rstrip()
 
 
 class _RowReader:
     """Collects the rows of a file in compact arrays and checks them against the header."""
 
     def __init__(self, sizes, dtype, name):
-        self.n_samples, self.n_features, self.n_labels = sizes
-        self.dtype, self.name = dtype, name
+        self.sizes, self.dtype, self.name = sizes, dtype, name
         self.values = array("f" if dtype == np.float32 else "d")
-        self.features, self.labels = _index_array(self.n_features), _index_array(self.n_labels)
-        self.feature_starts, self.label_starts = array("q", [0]), array("q", [0])
+        self.features, self.labels = _index_array(sizes.n_features), _index_array(sizes.n_labels)
+        self.feature_indptr, self.label_indptr = array("q", [0]), array("q", [0])
 
-    def read(self, line, number):
-        """Take in one line."""
-        if len(self.feature_starts) - 1 == self.n_samples:
+    def read(self, line, line_number):
+        """Read one line."""
+        if len(self.feature_indptr) - 1 == self.sizes.n_samples:
             if line.strip():
-                raise self._error(
-                    number, f"the header says {self.n_samples} rows; here is one more"
-                )
+                limit = self.sizes.n_samples
+                message = f"number of rows must be {limit}, as in the header; got another row"
+                raise self._error(line_number, message)
             return
         first, *pairs = line.split() or [b""]
         if line[:1].isspace() or b":" in first:
@@ -244,10 +268,9 @@ class _RowReader:
         try:
             labels = list(map(int, first.split(b","))) if first else []
             joined = b" ".join(pairs)
-            # Between the numbers of well-formed pairs ":" and " " take turns.
-            if joined.translate(None, _NO_SEPARATOR) != b": " * (len(pairs) - 1) + b":" * bool(
-                pairs
-            ):
+            # In well-formed pairs, the separators ":" and " " alternate.
+            separators = joined.translate(None, _NON_SEPARATORS)
+            if separators != b": " * (len(pairs) - 1) + b":" * bool(pairs):
                 raise ValueError
             numbers = joined.replace(b":", b" ").split()
             features = list(map(int, numbers[0::2]))
@@ -255,57 +278,62 @@ class _RowReader:
             if len(features) != len(pairs) or len(values) != len(pairs) or b"_" in first:
                 raise ValueError
         except ValueError:
-            shown = line[:60].decode("utf-8", "backslashreplace").rstrip()
-            message = f"expected 'label,label,... feature:value feature:value ...', got {shown!r}"
-            raise self._error(number, message) from None
-        self._check_range("label", labels, self.n_labels, number)
-        self._check_range("feature", features, self.n_features, number)
+            message = (
+                "row must be 'label,label,... feature:value feature:value ...'; got "
+                f"{_show_line(line)!r}"
+            )
+            raise self._error(line_number, message) from None
+        self._check_range("label", labels, self.sizes.n_labels, line_number)
+        self._check_range("feature", features, self.sizes.n_features, line_number)
         self.labels.extend(labels)
         self.features.extend(features)
         self.values.extend(values)
-        self.label_starts.append(len(self.labels))
-        self.feature_starts.append(len(self.features))
+        self.label_indptr.append(len(self.labels))
+        self.feature_indptr.append(len(self.features))
 
     def finish(self, first_line):
-        """Return X and Y; `first_line` is the number of the line that holds the first row."""
-        n_read = len(self.feature_starts) - 1
-        if self.n_samples is not None and n_read < self.n_samples:
+        """Return X and Y; `first_line` is the line number of the first row."""
+        n_samples, n_read = self.sizes.n_samples, len(self.feature_indptr) - 1
+        if n_samples is not None and n_read < n_samples:
             raise ValueError(
-                f"{self.name}: the header says {self.n_samples} rows, but the file ends after "
-                f"{n_read}, at line {n_read + first_line - 1}. Is it truncated?"
+                f"{self.name}: number of rows must be {n_samples}, as in the header; got {n_read}, "
+                f"up to line {n_read + first_line - 1}. The file may be truncated."
             )
-        X = self._csr(self.feature_starts, self.features, self.values, self.n_features)
-        wrong = np.flatnonzero(~np.isfinite(X.data))
-        if len(wrong):
-            number = np.searchsorted(X.indptr, wrong[0], side="right") - 1 + first_line
-            raise self._error(number, f"expected values that are finite in {self.dtype}")
+        X = self._make_csr(self.feature_indptr, self.features, self.values, self.sizes.n_features)
+        not_finite = np.flatnonzero(~np.isfinite(X.data))
+        if len(not_finite):
+            line_number = np.searchsorted(X.indptr, not_finite[0], side="right") - 1 + first_line
+            message = f"values must be finite in {self.dtype}; got {X.data[not_finite[0]]}"
+            raise self._error(line_number, message)
         X.sort_indices()
         repeated = np.flatnonzero(np.diff(X.indices) == 0) + 1
-        repeated = repeated[~np.isin(repeated, X.indptr)]  # the next row's first feature may be so
+        # The first feature of a row may be equal to the last feature of the previous row.
+        repeated = repeated[~np.isin(repeated, X.indptr)]
         if len(repeated):
-            number = np.searchsorted(X.indptr, repeated[0], side="right") - 1 + first_line
-            raise self._error(number, f"feature {X.indices[repeated[0]]} is given twice")
+            line_number = np.searchsorted(X.indptr, repeated[0], side="right") - 1 + first_line
+            message = f"features must be distinct; got feature {X.indices[repeated[0]]} twice"
+            raise self._error(line_number, message)
         ones = np.ones(len(self.labels), dtype=np.int32)
-        Y = self._csr(self.label_starts, self.labels, ones, self.n_labels)
+        Y = self._make_csr(self.label_indptr, self.labels, ones, self.sizes.n_labels)
         Y.sum_duplicates()
         Y.data[:] = 1
         return X, Y
 
-    def _csr(self, starts, indices, data, n_columns):
+    def _make_csr(self, indptr, indices, data, n_columns):
         indices = np.asarray(indices)
         if n_columns is None:
             n_columns = int(indices.max(initial=-1)) + 1
         return as_public_csr(
-            np.asarray(starts), indices, np.asarray(data), (len(starts) - 1, n_columns)
+            np.asarray(indptr), indices, np.asarray(data), (len(indptr) - 1, n_columns)
         )
 
-    def _check_range(self, what, numbers, limit, line_number):
-        if not numbers:
+    def _check_range(self, kind, indices, size, line_number):
+        if not indices:
             return
-        limit = np.iinfo(np.int64).max if limit is None else limit
-        if min(numbers) < 0 or max(numbers) >= limit:
-            wrong = min(numbers) if min(numbers) < 0 else max(numbers)
-            message = f"{what} {wrong} is out of range: by the header there are {limit}, from 0"
+        limit = np.iinfo(np.int64).max if size is None else size
+        if min(indices) < 0 or max(indices) >= limit:
+            invalid = min(indices) if min(indices) < 0 else max(indices)
+            message = f"{kind} must be at least 0 and less than {limit}; got {invalid}"
             raise self._error(line_number, message)
 
     def _error(self, line_number, message):
@@ -318,20 +346,19 @@ def _index_array(limit):
 
 @contextmanager
 def _open(path, mode):
-    """Open a path, descriptor or file object: yields the file and a name for errors."""
-    wanted = "readable" if mode == "rb" else "writable"
+    """Open a path, a descriptor or a file object; yield the file and a name for messages."""
     if hasattr(path, "read" if mode == "rb" else "write"):
         if isinstance(path, io.TextIOBase):
-            raise TypeError("path is a file opened in text mode; open it in binary mode.")
+            raise TypeError("path must be a file opened in binary mode; got text mode.")
         yield path, str(getattr(path, "name", path))
     elif isinstance(path, int) and not isinstance(path, bool):
         with open(path, mode, closefd=False) as file:
             yield file, f"file descriptor {path}"
     elif isinstance(path, str | os.PathLike):
         path = os.fsdecode(path)
-        with _open_in_place(path) if mode == "wb" else open(path, "rb") as raw:
+        with _open_atomically(path) if mode == "wb" else open(path, "rb") as raw:
             if path.endswith(".gz"):
-                # Neither name nor time of writing: the same data make the same file.
+                # Without name and time, equal data give equal files.
                 with gzip.GzipFile(filename="", mode=mode, fileobj=raw, mtime=0) as file:
                     yield file, path
             elif path.endswith(".bz2"):
@@ -340,28 +367,29 @@ def _open(path, mode):
             else:
                 yield raw, path
     else:
+        ability = "readable" if mode == "rb" else "writable"
         raise TypeError(
-            f"path must be a str, a path, a {wanted} file object in binary mode or a file "
+            f"path must be a str, a path, a {ability} file object in binary mode or a file "
             f"descriptor; got {type(path).__name__}."
         )
 
 
 @contextmanager
-def _open_in_place(path):
-    """Open a temporary file beside `path` that takes its place if all goes well."""
+def _open_atomically(path):
+    """Open a temporary file in the folder of `path`; rename it to `path` on success."""
     path = os.path.realpath(path)
-    if os.path.exists(path) and not os.path.isfile(path):  # a device or a pipe stays what it is
+    if os.path.exists(path) and not os.path.isfile(path):  # devices and pipes are not replaced
         with open(path, "wb") as file:
             yield file
         return
-    beside = f"{path}.{secrets.token_hex(4)}.tmp"
+    temporary_path = f"{path}.{secrets.token_hex(4)}.tmp"
     try:
-        with open(beside, "xb") as file:
+        with open(temporary_path, "xb") as file:
             yield file
         if os.path.exists(path):
-            shutil.copymode(path, beside)
-        os.replace(beside, path)
+            shutil.copymode(path, temporary_path)
+        os.replace(temporary_path, path)
     except BaseException:
-        if os.path.exists(beside):
-            os.remove(beside)
+        if os.path.exists(temporary_path):
+            os.remove(temporary_path)
         raise

@@ -1,7 +1,7 @@
-"""Look into a fitted classifier: why a label, what a cluster is about, how good it is where.
+"""Inspect a fitted classifier: explain rankings, describe the label tree, plot its quality.
 
-`explain` and `describe_tree` return objects that print, show as HTML in a notebook and hold the
-data. The classes named Display draw with matplotlib (``pip install 'skxmr[plot]'``).
+`explain` and `describe_tree` return objects that print as text, display as HTML in a notebook and
+give access to the data. The Display classes plot with matplotlib (``pip install 'skxmr[plot]'``).
 """
 
 from skxmr.inspection._beam_width_display import BeamWidthDisplay
@@ -13,7 +13,6 @@ from skxmr.inspection._paths import PathStep
 from skxmr.inspection._tree_description import ClusterDescription, TreeDescription, describe_tree
 from skxmr.inspection._tree_display import LabelTreeDisplay
 
-# Other packages of skxmr use the rest.
 __all__ = [
     "BeamWidthDisplay",
     "CalibrationDisplay",

@@ -1,20 +1,20 @@
-"""Axes to draw on, and text that fits on them. The one module that imports matplotlib."""
+"""Shared helpers of the displays; the only module that imports matplotlib."""
 
 from textwrap import shorten
 
-# Colours that can be told apart without seeing red or green.
-FIRST, SECOND, GREY = "#0072B2", "#D55E00", "0.45"
+# Colors of the Okabe-Ito palette, which color-blind readers can distinguish.
+BLUE, ORANGE, GRAY = "#0072B2", "#D55E00", "0.45"
 
 
-def axes_for(ax, caller, figsize):
-    """Return axes: those given, or those of a new figure.
+def axes_or_new(ax, caller, figsize):
+    """Return `ax`, or the axes of a new figure if it is None.
 
     Parameters
     ----------
     ax : matplotlib Axes or None
-        What the user gave.
+        Axes that the user passed.
     caller : str
-        Who needs it, for the error.
+        Name of the public method, for the error message.
     figsize : tuple of float
         Width and height of a new figure, in inches.
 
@@ -33,17 +33,17 @@ def axes_for(ax, caller, figsize):
         import matplotlib.pyplot as plt
     except ImportError as error:
         raise ImportError(
-            f"{caller} needs matplotlib; install it with pip install 'skxmr[plot]'."
+            f"{caller} requires matplotlib. Install it with: pip install 'skxmr[plot]'"
         ) from error
     return plt.subplots(figsize=figsize, layout="constrained")[1]
 
 
-def plain(text, width=80):
-    """Return text cut to a width, with dollars that matplotlib does not take for formulas."""
+def shorten_and_escape(text, width=80):
+    """Shorten a text to a width, and escape dollar signs: matplotlib would read a formula."""
     return shorten(text, width, placeholder=" ...").replace("$", r"\$")
 
 
-def bare(ax, *spines):
-    """Take away the lines of axes that say nothing."""
+def hide_frame(ax, *spines):
+    """Hide the top and right spines of axes, and those named, and draw grids behind the data."""
     ax.spines[["top", "right", *spines]].set_visible(False)
     ax.set_axisbelow(True)

@@ -1,37 +1,39 @@
-"""What a wider beam finds, and what it costs, as a picture."""
+"""Plot of quality and prediction time against the beam width."""
 
 import numpy as np
 
-from skxmr.inspection._axes import FIRST, SECOND, axes_for
+from skxmr.inspection._axes import BLUE, ORANGE, axes_or_new
 from skxmr.model_selection import beam_width_curve
 
 
 class BeamWidthDisplay:
-    """What a wider beam finds, and the time it takes.
+    """Plot quality and prediction time against the beam width.
+
+    Where the score is flat, a narrower beam saves time without a loss of quality.
 
     Parameters
     ----------
     beam_width : array-like of int or None of shape (n_beams,)
-        The widths, in the order to be drawn; None is an exact search.
+        Beam widths in plotting order; None means an exact search.
     score : array-like of shape (n_beams,)
-        The score of each.
+        Score at each beam width.
     seconds_per_row : array-like of shape (n_beams,)
-        Time of prediction.
+        Prediction time per row at each beam width, in seconds.
     score_name : str, default="score"
-        What the score is called.
+        Name of the score, shown at its axis.
 
     Attributes
     ----------
     line_, time_line_ : matplotlib Line2D
-        Score and time.
+        Lines of the score and of the time.
     ax_, time_ax_ : matplotlib Axes
-        Axes of the score, and those of the time on the other side.
+        Axes of the score, and axes of the time on the right side.
     figure_ : matplotlib Figure
-        The figure around.
+        Figure that contains the axes.
 
     See Also
     --------
-    skxmr.model_selection.beam_width_curve : The figures themselves, by cross-validation.
+    skxmr.model_selection.beam_width_curve : Compute the values, also by cross-validation.
 
     Examples
     --------
@@ -60,32 +62,40 @@ class BeamWidthDisplay:
         score_name=None,
         ax=None,
     ):
-        """Try several beam widths on a fitted estimator and draw the result.
+        """Evaluate a fitted estimator at several beam widths and plot the result.
 
         Parameters
         ----------
         estimator : XRLinearClassifier, or Pipeline that ends with one
-            Fitted; its own `beam_width` stands afterwards as before.
+            Fitted estimator. Its `beam_width` is restored afterwards.
         X : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_features)
-            Rows that it has not seen.
+            Samples that were not used for training.
         y : {array-like, sparse matrix} of shape (n_samples, n_labels) or (n_samples,)
-            Their labels.
+            True labels of the samples.
         beams : sequence of int or None, default=(1, 2, 5, 10, 20, 50)
-            Widths to try; None is an exact search.
+            Beam widths to evaluate; None means an exact search.
         scoring : str or callable, default=None
-            One metric; None is precision at 1.
+            A single metric. If None, precision at 1.
         score_name : str, default=None
-            What to call it. None takes the name of `scoring`.
+            Name of the score, shown at its axis. If None, the name of `scoring`.
         ax : matplotlib Axes, default=None
-            Where to draw. None makes a figure.
+            Axes to plot on. If None, a new figure is created.
 
         Returns
         -------
-        BeamWidthDisplay
+        display : BeamWidthDisplay
+            Display with the evaluated values, already plotted.
+
+        Raises
+        ------
+        ValueError
+            If `scoring` has several metrics.
+        ImportError
+            If matplotlib is not installed.
         """
         curve = beam_width_curve(estimator, X, y, beams, scoring=scoring, cv="prefit")
         if "test_score" not in curve:
-            raise ValueError(f"scoring must be one metric; got {scoring!r}.")
+            raise ValueError(f"scoring must be a single metric; got {scoring!r}.")
         if score_name is None:
             score_name = "precision at 1" if scoring is None else str(scoring)
         display = cls(
@@ -97,33 +107,40 @@ class BeamWidthDisplay:
         return display.plot(ax=ax)
 
     def plot(self, *, ax=None):
-        """Draw score and time.
+        """Plot score and time.
 
         Parameters
         ----------
         ax : matplotlib Axes, default=None
-            Where to draw. None makes a figure.
+            Axes to plot on. If None, a new figure is created.
 
         Returns
         -------
         self : BeamWidthDisplay
+            The display.
 
         Raises
         ------
         ImportError
             If matplotlib is not installed.
         """
-        ax = axes_for(ax, "BeamWidthDisplay.plot", (6, 4))
-        at = np.arange(len(self.beam_width))
-        (self.line_,) = ax.plot(at, self.score, color=FIRST, marker="o", label=self.score_name)
-        ax.set_ylabel(self.score_name, color=FIRST)
-        ax.set_xticks(at, ["all" if width is None else str(width) for width in self.beam_width])
+        ax = axes_or_new(ax, "BeamWidthDisplay.plot", (6, 4))
+        positions = np.arange(len(self.beam_width))
+        (self.line_,) = ax.plot(
+            positions, self.score, color=BLUE, marker="o", label=self.score_name
+        )
+        ax.set_ylabel(self.score_name, color=BLUE)
+        ax.set_xticks(
+            positions, ["exact" if width is None else str(width) for width in self.beam_width]
+        )
         ax.set_xlabel("beam width")
         ax.grid(axis="y", alpha=0.3)
         self.time_ax_ = ax.twinx()
-        time = 1e6 * np.asarray(self.seconds_per_row)
-        (self.time_line_,) = self.time_ax_.plot(at, time, color=SECOND, marker="s", linestyle="--")
-        self.time_ax_.set_ylabel("microseconds a row", color=SECOND)
+        microseconds = 1e6 * np.asarray(self.seconds_per_row)
+        (self.time_line_,) = self.time_ax_.plot(
+            positions, microseconds, color=ORANGE, marker="s", linestyle="--"
+        )
+        self.time_ax_.set_ylabel("microseconds per row", color=ORANGE)
         self.time_ax_.set_ylim(bottom=0)
         for each in (ax, self.time_ax_):
             each.spines["top"].set_visible(False)

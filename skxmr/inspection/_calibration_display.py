@@ -1,36 +1,39 @@
-"""Whether scores are probabilities: a reliability diagram."""
+"""Reliability diagram: do the scores agree with observed frequencies?"""
 
-from skxmr.inspection._axes import axes_for, bare
-from skxmr.metrics import calibration_curve, expected_calibration_error, scores_for_topk
+from skxmr.inspection._axes import axes_or_new, hide_frame
+from skxmr.metrics import calibration_curve, expected_calibration_error, score_labels
 
 
 class CalibrationDisplay:
-    """Reliability diagram of all scored (row, label) pairs: whether scores are probabilities.
+    """Plot a reliability diagram of all scored pairs of a row and a label.
+
+    On the diagonal, the mean score of a bin equals the fraction of its pairs that are true, so
+    that scores can be read as probabilities.
 
     Parameters
     ----------
     prob_true : array-like of shape (n_bins,)
-        Part of the pairs in each bin that is true.
+        Fraction of the pairs in each bin that are true.
     prob_pred : array-like of shape (n_bins,)
         Mean score in each bin.
     error : float, default=None
-        Expected calibration error, shown beside the name.
+        Expected calibration error, shown in the legend.
     estimator_name : str, default=None
-        What to call the line.
+        Name of the estimator, shown in the legend.
 
     Attributes
     ----------
     line_ : matplotlib Line2D
-        The curve.
+        Calibration curve.
     ax_ : matplotlib Axes
-        Where it is.
+        Axes of the plot.
     figure_ : matplotlib Figure
-        The figure around.
+        Figure that contains the axes.
 
     See Also
     --------
-    skxmr.metrics.calibration_curve : The figures themselves.
-    sklearn.calibration.CalibrationDisplay : The same for a binary target.
+    skxmr.metrics.calibration_curve : Compute the values.
+    sklearn.calibration.CalibrationDisplay : Reliability diagram for a binary target.
 
     Examples
     --------
@@ -49,28 +52,37 @@ class CalibrationDisplay:
     def from_estimator(
         cls, estimator, X, y, *, k=5, n_bins=10, strategy="uniform", name=None, ax=None
     ):
-        """Score rows and draw the diagram.
+        """Score samples with a fitted estimator and plot the diagram.
 
         Parameters
         ----------
         estimator : estimator
-            Fitted, with `predict_topk` or `predict_proba`, by itself or last in a pipeline. Its
-            scores must lie between 0 and 1.
+            Fitted estimator with `predict_topk` or `predict_proba`, or a pipeline that ends with
+            one. Its scores must be between 0 and 1.
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            Rows that it has not seen.
+            Samples that were not used for training.
         y : {array-like, sparse matrix} of shape (n_samples, n_labels)
-            Indicator of their labels.
+            Indicator of the true labels.
         k : int, default=5
-            Labels of a row that count, the best ones. Of all scored pairs nearly all have scores
-            near 0 and hide the rest; pass ``predict_proba(X)`` to `from_predictions` to see them.
-        n_bins, strategy, name, ax
-            As for `from_predictions`.
+            Number of top-ranked labels per sample that are included. With all labels, nearly all
+            pairs would have scores close to 0; to include them, pass ``predict_proba(X)`` to
+            `from_predictions`.
+        n_bins : int, default=10
+            Number of bins of the scores.
+        strategy : {"uniform", "quantile"}, default="uniform"
+            Bins of equal width, or bins with equally many pairs.
+        name : str, default=None
+            Name in the legend. If None, the class name of the estimator.
+        ax : matplotlib Axes, default=None
+            Axes to plot on; pass the axes of another display to compare. If None, a new figure is
+            created.
 
         Returns
         -------
-        CalibrationDisplay
+        display : CalibrationDisplay
+            Display with the computed values, already plotted.
         """
-        scores = scores_for_topk(estimator, X, k)
+        scores = score_labels(estimator, X, k)
         name = type(estimator).__name__ if name is None else name
         return cls.from_predictions(y, scores, n_bins=n_bins, strategy=strategy, name=name, ax=ax)
 
@@ -78,26 +90,28 @@ class CalibrationDisplay:
     def from_predictions(
         cls, y_true, y_score, *, n_bins=10, strategy="uniform", name=None, ax=None
     ):
-        """Draw the diagram of given scores.
+        """Plot the diagram of given scores.
 
         Parameters
         ----------
         y_true : {array-like, sparse matrix} of shape (n_samples, n_labels)
             Indicator of the true labels.
         y_score : sparse matrix, array-like or (indices, scores)
-            Numbers between 0 and 1, in any of the forms of `skxmr.metrics.calibration_curve`.
+            Scores between 0 and 1, in any format that `skxmr.metrics.calibration_curve` accepts.
         n_bins : int, default=10
-            How many bins of the score.
+            Number of bins of the scores.
         strategy : {"uniform", "quantile"}, default="uniform"
-            Bins of equal width, or bins that hold equally many pairs.
+            Bins of equal width, or bins with equally many pairs.
         name : str, default=None
-            What to call the line.
+            Name in the legend.
         ax : matplotlib Axes, default=None
-            Where to draw: give that of another display to compare. None makes a figure.
+            Axes to plot on; pass the axes of another display to compare. If None, a new figure is
+            created.
 
         Returns
         -------
-        CalibrationDisplay
+        display : CalibrationDisplay
+            Display with the computed values, already plotted.
         """
         bins = {"n_bins": n_bins, "strategy": strategy}
         prob_true, prob_pred = calibration_curve(y_true, y_score, **bins)
@@ -106,39 +120,41 @@ class CalibrationDisplay:
         return display.plot(ax=ax)
 
     def plot(self, *, ax=None, name=None, **kwargs):
-        """Draw the diagram.
+        """Plot the diagram.
 
         Parameters
         ----------
         ax : matplotlib Axes, default=None
-            Where to draw: give that of another display to compare. None makes a figure.
+            Axes to plot on; pass the axes of another display to compare. If None, a new figure is
+            created.
         name : str, default=None
-            What to call the line; None takes `estimator_name`.
+            Name in the legend. If None, `estimator_name`.
         **kwargs
-            Passed to `matplotlib.axes.Axes.plot`.
+            Keyword arguments for `matplotlib.axes.Axes.plot`.
 
         Returns
         -------
         self : CalibrationDisplay
+            The display.
 
         Raises
         ------
         ImportError
             If matplotlib is not installed.
         """
-        ax = axes_for(ax, "CalibrationDisplay.plot", (5, 5))
-        reference = "calibrated"
-        if reference not in ax.get_legend_handles_labels()[1]:
-            ax.plot([0, 1], [0, 1], color="0.6", linestyle="--", label=reference)
+        ax = axes_or_new(ax, "CalibrationDisplay.plot", (5, 5))
+        diagonal_label = "perfectly calibrated"
+        if diagonal_label not in ax.get_legend_handles_labels()[1]:
+            ax.plot([0, 1], [0, 1], color="0.6", linestyle="--", label=diagonal_label)
         name = self.estimator_name if name is None else name
-        known = [] if name is None else [name]
-        known += [] if self.error is None else [f"error {self.error:.3f}"]
-        style = {"marker": "o", "label": ", ".join(known) or None, **kwargs}
+        legend_texts = [] if name is None else [name]
+        legend_texts += [] if self.error is None else [f"calibration error {self.error:.3f}"]
+        style = {"marker": "o", "label": ", ".join(legend_texts) or None, **kwargs}
         (self.line_,) = ax.plot(self.prob_pred, self.prob_true, **style)
-        ax.set(xlabel="mean score", ylabel="part that is true", aspect="equal")
+        ax.set(xlabel="mean score", ylabel="fraction of true labels", aspect="equal")
         ax.set(xlim=(-0.02, 1.02), ylim=(-0.02, 1.02))
         ax.legend(loc="best", frameon=False)
         ax.grid(alpha=0.3)
-        bare(ax)
+        hide_frame(ax)
         self.ax_, self.figure_ = ax, ax.figure
         return self

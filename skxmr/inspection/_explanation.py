@@ -1,4 +1,4 @@
-"""Why a label is ranked where it is: the path of one row to one label."""
+"""Explain why a label has its rank: the path of one row to one label."""
 
 from dataclasses import dataclass, replace
 from numbers import Integral
@@ -6,80 +6,88 @@ from numbers import Integral
 import numpy as np
 import scipy.sparse as sp
 
+from skxmr.inspection._fitted_model import find_classifier, list_trees
 from skxmr.inspection._html import explanation_html
-from skxmr.inspection._names import (
-    FeatureNames,
-    LabelNames,
-    cluster_name,
-    find_classifier,
-    trees_of,
-)
-from skxmr.inspection._paths import follow_path, place_of
+from skxmr.inspection._names import FeatureNames, LabelNames, cluster_name
+from skxmr.inspection._paths import Candidates, PathStep, SparseRow, follow_path
 from skxmr.inspection._text import explanation_text
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Explanation:
-    """How a row came to a label, as `explain` returns it. Prints as a report.
+    """Explanation of the rank of one label for one row, as `explain` returns it.
+
+    It prints as a report and displays as HTML in a notebook.
 
     Attributes
     ----------
     label : int
         Column of the label.
     label_name : str
-        Its name.
+        Name of the label.
     rank : int or None
-        Place of the label in the ranking, 1 the best. None if the beam did not reach it.
+        Rank of the label, starting at 1. None if the beam dropped the label.
     score : float
-        What `predict_topk` gives it; -inf if the beam did not reach it.
+        Score that `predict_topk` returns; -inf if the beam dropped the label.
     paths : tuple of tuple of PathStep
-        For each tree the steps from the root's children to the label.
+        For each tree, the steps from the children of the root to the label.
     beam_width : int or None
-        Clusters that were kept on each level.
+        Beam width of the search.
     n_row_features : int
-        Features that the row has.
+        Number of nonzero features of the row.
     n_features : int
-        Features that the report shows of each step; the steps have all.
+        Number of features per step that the report shows. The steps contain all features.
     """
 
     label: int
     label_name: str
     rank: int | None
     score: float
-    paths: tuple
+    paths: tuple[tuple[PathStep, ...], ...]
     beam_width: int | None
     n_row_features: int
     n_features: int
 
     @property
     def path(self):
-        """The steps through the first tree, of most models the only one."""
+        """Steps through the first tree; most models have only one tree."""
         return self.paths[0]
 
     def to_records(self):
-        """Return all contributions as a list of dicts, such as `pandas.DataFrame` takes.
+        """Return all contributions as a list of dicts, for `pandas.DataFrame`.
 
         Returns
         -------
-        list of dict
-            For each step its intercept and features: the contributions of a step add up to its
-            margin.
+        records : list of dict
+            One dict per step for the intercept, and one per feature. The contributions of a step
+            sum to its margin. Steps of custom matchers and rankers are not included.
         """
         records = []
         for tree, path in enumerate(self.paths):
             for step in path:
-                place = {"tree": tree, "level": step.level, "node": step.node}
                 if step.source != "linear":
                     continue
-                one = {"feature": None, "name": "intercept", "value": 1.0}
-                both = {"weight": step.intercept, "contribution": step.intercept}
-                records.append({**place, **one, **both})
-                names = ("feature", "name", "value", "weight", "contribution")
-                columns = (step.features.tolist(), step.names, step.values.tolist())
-                columns = (*columns, step.weights.tolist(), step.contributions.tolist())
+                location = {"tree": tree, "level": step.level, "node": step.node}
+                records.append(
+                    {
+                        **location,
+                        "feature": None,
+                        "name": "intercept",
+                        "value": 1.0,
+                        "weight": step.intercept,
+                        "contribution": step.intercept,
+                    }
+                )
+                columns = {
+                    "feature": step.features.tolist(),
+                    "name": step.names,
+                    "value": step.values.tolist(),
+                    "weight": step.weights.tolist(),
+                    "contribution": step.contributions.tolist(),
+                }
                 records += [
-                    {**place, **dict(zip(names, entry, strict=True))}
-                    for entry in zip(*columns, strict=True)
+                    {**location, **dict(zip(columns, values, strict=True))}
+                    for values in zip(*columns.values(), strict=True)
                 ]
         return records
 
@@ -92,46 +100,49 @@ class Explanation:
 
 
 def explain(estimator, x, label, *, feature_names=None, label_names=None, n_features=5):
-    """Explain how one row came to one label, or where the search lost it.
+    """Explain the rank of one label for one row, or where the search dropped the label.
 
-    A label's score is made of the margins of the linear models on its path through the tree, and
-    each margin is a sum: an intercept, and for each feature of the row its value times its weight.
+    The score of a label combines the margins of the linear models on its path through the tree.
+    Each margin is the sum of an intercept and of one contribution per feature of the row: the
+    value of the feature times its weight.
 
     Parameters
     ----------
     estimator : XRLinearClassifier, Pipeline or search
-        Fitted. A pipeline that ends in a classifier transforms `x` first; a fitted search stands
-        for its best estimator.
+        Fitted estimator. A pipeline that ends with a classifier transforms `x` first. For a fitted
+        search, the best estimator is used.
     x : str, array-like, sparse matrix or data frame
-        One row: a text for a pipeline that takes texts, else of shape (n_features,) or
-        (1, n_features).
+        One row. For a pipeline that takes texts, a text; otherwise an array of shape
+        (n_features,) or (1, n_features).
     label : int or str
         Class, column of an indicator, or one of `label_names`.
     feature_names : array-like of str of shape (n_features,), default=None
-        None takes `feature_names_in_`, or what the pipeline's `get_feature_names_out` says, or
-        else x0, x1 and so on.
+        Names of the features of the classifier. If None, `feature_names_in_`, otherwise
+        `get_feature_names_out` of the pipeline, otherwise x0, x1, and so on.
     label_names : array-like of str of shape (n_labels,), default=None
-        By column of `y`. None takes `classes_`, which are the column numbers of an indicator.
+        Names of the labels, by column of `y`. If None, `classes_`, which are column numbers if
+        `y` is an indicator.
     n_features : int, default=5
-        Features that the report shows of each step, those of the largest contributions. All of
-        them are in the result.
+        Number of features per step that the report shows, those with the largest absolute
+        contributions. The result contains all features.
 
     Returns
     -------
-    Explanation
-        Prints as a report, shows as HTML in a notebook, and has the steps as data.
+    explanation : Explanation
+        Prints as a report, displays as HTML in a notebook, and contains the steps as data.
 
     Raises
     ------
     TypeError
-        If the estimator is not such a classifier.
+        If `estimator` is not an XRLinearClassifier or does not end with one.
     ValueError
-        If there is not exactly one row, no such label, or names are not as many as what they name.
+        If `x` is not exactly one row, if the label does not exist or its name is not unique, or
+        if `feature_names` or `label_names` has the wrong length.
 
     See Also
     --------
-    describe_tree : What the clusters are about.
-    ExplanationDisplay : The same as bars.
+    describe_tree : Describe the clusters.
+    ExplanationDisplay : Plot an explanation as bars.
 
     Examples
     --------
@@ -147,49 +158,53 @@ def explain(estimator, x, label, *, feature_names=None, label_names=None, n_feat
     (1, ('sparse', 'matrix'))
     """
     if not isinstance(n_features, Integral) or isinstance(n_features, bool) or n_features < 0:
-        raise ValueError(f"n_features must be an integer from 0 up; got {n_features!r}.")
-    classifier, steps = find_classifier(estimator)
+        raise ValueError(f"n_features must be a non-negative integer; got {n_features!r}.")
+    classifier, transformer = find_classifier(estimator)
     label_names = LabelNames(label_names, classifier.classes_)
-    feature_names = FeatureNames(feature_names, classifier, steps)
-    label = label_names.column(label)
-    rows = classifier._check_rows(_one_row(x, steps))
+    feature_names = FeatureNames(feature_names, classifier, transformer)
+    label = label_names.find_column(label)
+    rows = classifier._check_rows(_as_single_row(x, transformer))
     if rows.n_rows != 1:
-        raise ValueError(f"x must be one row; got {rows.n_rows}.")
-    x = (rows.indices, rows.data)
+        raise ValueError(f"x must be one row; got {rows.n_rows} rows.")
+    row = SparseRow(rows.indices, rows.data)
     scoring, beam_width = classifier._scoring(), classifier.beam_width
     model = classifier._model
-    labels, scores = model.rank_row(x, beam_width, scoring, len(classifier.classes_))
-    rank = place_of(label, labels, scores)
-    shown = model.score_form(scoring).shown(scores)
+    n_labels = len(classifier.classes_)
+    ranking = Candidates(*model.rank_row(row, beam_width, scoring, n_labels))
+    rank = ranking.rank_of(label)
+    score = -np.inf
+    if rank is not None:
+        shown_scores = model.score_form(scoring).shown(ranking.scores)
+        score = float(shown_scores[ranking.ids == label][0])
 
-    def named(tree, step):
+    def add_names(tree, step):
         if step.level == tree.hierarchy.n_levels:
-            (name,) = label_names.of([label])
+            (name,) = label_names.lookup([label])
         else:
             name = cluster_name(tree, step.level, step.node, label_names)
-        return replace(step, name=name, names=feature_names.of(step.features))
+        return replace(step, name=name, names=feature_names.lookup(step.features))
 
     paths = tuple(
-        tuple(named(tree, step) for step in follow_path(tree, x, label, beam_width, scoring))
-        for tree in trees_of(classifier)
+        tuple(add_names(tree, step) for step in follow_path(tree, row, label, beam_width, scoring))
+        for tree in list_trees(classifier)
     )
     return Explanation(
         label=label,
         label_name=paths[0][-1].name,
         rank=rank,
-        score=-np.inf if rank is None else float(shown[labels == label][0]),
+        score=score,
         paths=paths,
         beam_width=beam_width,
-        n_row_features=int(np.count_nonzero(x[1])),
+        n_row_features=int(np.count_nonzero(row.values)),
         n_features=int(n_features),
     )
 
 
-def _one_row(x, steps):
-    # What the estimator's own methods would be given for this one row.
+def _as_single_row(x, transformer):
+    # Give x the shape that the estimator's own methods take, and transform it.
     if isinstance(x, str):
         x = [x]
     elif not sp.issparse(x) and not hasattr(x, "iloc") and np.ndim(x) == 1:
-        is_texts = isinstance(x[0] if len(x) else None, str)
-        x = x if is_texts else np.asarray(x)[None]
-    return x if steps is None else steps.transform(x)
+        is_list_of_texts = len(x) > 0 and isinstance(x[0], str)
+        x = x if is_list_of_texts else np.asarray(x)[None]
+    return x if transformer is None else transformer.transform(x)

@@ -1,43 +1,43 @@
-"""How good a ranking is for frequent labels and for rare ones."""
+"""Plot of precision and recall by label frequency."""
 
 from numbers import Integral
 
 import numpy as np
 
-from skxmr.inspection._axes import FIRST, SECOND, axes_for, bare
-from skxmr.metrics import rank, scores_for_topk
+from skxmr.inspection._axes import BLUE, ORANGE, axes_or_new, hide_frame
+from skxmr.metrics import rank_labels, score_labels
 
 
 class LabelFrequencyDisplay:
-    """Precision and recall of frequent labels and of rare ones.
+    """Plot precision and recall of rankings by label frequency.
 
     Parameters
     ----------
     bins : list of tuple of int
-        Least and largest number of rows of the labels in each bin.
+        Minimum and maximum number of rows per label in each bin.
     n_labels : array-like of int of shape (n_bins,)
-        Labels in each.
+        Number of labels in each bin.
     precision : array-like of shape (n_bins,)
-        Of the pairs (row, label) among the k best of their rows, whose label is in the bin: the
-        part that is true. NaN where there are none.
+        Fraction of the ranked labels of each bin that are true. Only the top `k` labels of each
+        row count. NaN if no label of the bin was ranked.
     recall : array-like of shape (n_bins,)
-        Of the true pairs whose label is in the bin: the part among the k best. NaN where there are
-        none.
+        Fraction of the true labels of each bin that are among the top `k` of their row. NaN if no
+        row has a label of the bin.
     k : int
-        Labels of a row that count.
+        Number of top-ranked labels per row that count.
 
     Attributes
     ----------
     precision_bars_, recall_bars_ : matplotlib BarContainer
-        The bars.
+        Bars of precision and of recall.
     ax_ : matplotlib Axes
-        Where they are.
+        Axes of the plot.
     figure_ : matplotlib Figure
-        The figure around.
+        Figure that contains the axes.
 
     See Also
     --------
-    skxmr.metrics.psprecision_at_k : One number in which rare labels count more.
+    skxmr.metrics.psprecision_at_k : Single number that gives rare labels a larger weight.
 
     Examples
     --------
@@ -57,82 +57,93 @@ class LabelFrequencyDisplay:
 
     @classmethod
     def from_estimator(cls, estimator, X, y, *, label_counts=None, k=5, n_bins=6, ax=None):
-        """Rank the labels of rows and draw how good that is, by frequency.
+        """Rank the labels of samples and plot precision and recall by label frequency.
 
         Parameters
         ----------
         estimator : estimator
-            Fitted, with `predict_topk` or `predict_proba`, by itself or last in a pipeline.
+            Fitted estimator with `predict_topk` or `predict_proba`, or a pipeline that ends with
+            one.
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            Rows that it has not seen.
+            Samples that were not used for training.
         y : {array-like, sparse matrix} of shape (n_samples, n_labels)
-            Indicator of their labels.
-        label_counts, k, n_bins, ax
-            As for `from_predictions`.
+            Indicator of the true labels.
+        label_counts : array-like of shape (n_labels,), default=None
+            Number of rows of each label, preferably in the training data:
+            ``Y_train.sum(axis=0)``. If None, counted in `y`.
+        k : int, default=5
+            Number of top-ranked labels per row that count.
+        n_bins : int, default=6
+            Maximum number of bins, see `from_predictions`.
+        ax : matplotlib Axes, default=None
+            Axes to plot on. If None, a new figure is created.
 
         Returns
         -------
-        LabelFrequencyDisplay
+        display : LabelFrequencyDisplay
+            Display with the computed values, already plotted.
         """
-        scores = scores_for_topk(estimator, X, k)
+        scores = score_labels(estimator, X, k)
         return cls.from_predictions(y, scores, label_counts=label_counts, k=k, n_bins=n_bins, ax=ax)
 
     @classmethod
     def from_predictions(cls, y_true, y_score, *, label_counts=None, k=5, n_bins=6, ax=None):
-        """Draw how good given scores are, by frequency.
+        """Plot precision and recall of given scores by label frequency.
 
         Parameters
         ----------
         y_true : {array-like, sparse matrix} of shape (n_samples, n_labels)
             Indicator of the true labels.
         y_score : sparse matrix, array-like or (indices, scores)
-            In any of the forms that `skxmr.metrics.precision_at_k` describes.
+            Scores in any format that `skxmr.metrics.precision_at_k` accepts.
         label_counts : array-like of shape (n_labels,), default=None
-            Rows of each label, best those in training: ``Y_train.sum(axis=0)``. None counts in
-            `y_true`.
+            Number of rows of each label, preferably in the training data:
+            ``Y_train.sum(axis=0)``. If None, counted in `y_true`.
         k : int, default=5
-            Labels of a row that count.
+            Number of top-ranked labels per row that count.
         n_bins : int, default=6
-            Most bins, beside one for labels without a row. Their edges rise by a factor.
+            Maximum number of bins of labels with at least one row; the bounds of these bins
+            increase by a constant factor. Labels without a row have an additional bin.
         ax : matplotlib Axes, default=None
-            Where to draw. None makes a figure.
+            Axes to plot on. If None, a new figure is created.
 
         Returns
         -------
-        LabelFrequencyDisplay
+        display : LabelFrequencyDisplay
+            Display with the computed values, already plotted.
 
         Raises
         ------
         ValueError
-            If there is not a count for each label, or `n_bins` is not positive.
+            If `label_counts` does not have one count per label, or `n_bins` is not positive.
         """
         if not isinstance(n_bins, Integral) or isinstance(n_bins, bool) or n_bins < 1:
-            raise ValueError(f"n_bins must be an integer from 1 up; got {n_bins!r}.")
-        ranking = rank(y_true, y_score, k)
+            raise ValueError(f"n_bins must be a positive integer; got {n_bins!r}.")
+        ranking = rank_labels(y_true, y_score, k)
         n_labels = ranking.true.n_labels
-        true = np.bincount(ranking.true.labels, minlength=n_labels)
-        counts = true if label_counts is None else np.asarray(label_counts).ravel()
+        n_true = np.bincount(ranking.true.labels, minlength=n_labels)
+        counts = n_true if label_counts is None else np.asarray(label_counts).ravel()
         if len(counts) != n_labels or not np.all(counts >= 0):
             raise ValueError(
-                f"label_counts must have a number from 0 up for each of the {n_labels} labels; "
-                f"got shape {np.shape(label_counts)}."
+                f"label_counts must have one non-negative number for each of the {n_labels} "
+                f"labels; got shape {np.shape(label_counts)}, minimum {np.min(counts, initial=0)}."
             )
-        ranked = np.bincount(ranking.top[ranking.top >= 0], minlength=n_labels)
-        right = np.bincount(ranking.top[ranking.hit], minlength=n_labels)
+        n_ranked = np.bincount(ranking.top_labels[ranking.top_labels >= 0], minlength=n_labels)
+        n_hits = np.bincount(ranking.top_labels[ranking.is_hit], minlength=n_labels)
         edges = np.geomspace(1, max(2, counts.max() + 1), n_bins + 1).round().astype(np.int64)
         edges = np.unique(np.concatenate(([0], edges)))
-        bin_of = np.searchsorted(edges, counts, side="right") - 1
-        n_in, true, ranked, right = (
-            np.bincount(bin_of, values, minlength=len(edges) - 1)
-            for values in (np.ones(n_labels), true, ranked, right)
+        bin_of_label = np.searchsorted(edges, counts, side="right") - 1
+        labels_in_bin, n_true, n_ranked, n_hits = (
+            np.bincount(bin_of_label, values, minlength=len(edges) - 1)
+            for values in (np.ones(n_labels), n_true, n_ranked, n_hits)
         )
-        kept = n_in > 0
+        is_used = labels_in_bin > 0
         with np.errstate(invalid="ignore"):
-            precision, recall = (right / ranked)[kept], (right / true)[kept]
-        bounds = [*zip(edges[:-1].tolist(), (edges[1:] - 1).tolist(), strict=True)]
+            precision, recall = (n_hits / n_ranked)[is_used], (n_hits / n_true)[is_used]
+        bounds = zip(edges[:-1].tolist(), (edges[1:] - 1).tolist(), strict=True)
         display = cls(
-            bins=[bound for bound, keep in zip(bounds, kept, strict=True) if keep],
-            n_labels=n_in[kept].astype(np.int64),
+            bins=[bound for bound, used in zip(bounds, is_used, strict=True) if used],
+            n_labels=labels_in_bin[is_used].astype(np.int64),
             precision=precision,
             recall=recall,
             k=int(k),
@@ -140,36 +151,38 @@ class LabelFrequencyDisplay:
         return display.plot(ax=ax)
 
     def plot(self, *, ax=None):
-        """Draw the bars.
+        """Plot the bars.
 
         Parameters
         ----------
         ax : matplotlib Axes, default=None
-            Where to draw. None makes a figure.
+            Axes to plot on. If None, a new figure is created.
 
         Returns
         -------
         self : LabelFrequencyDisplay
+            The display.
 
         Raises
         ------
         ImportError
             If matplotlib is not installed.
         """
-        ax = axes_for(ax, "LabelFrequencyDisplay.plot", (7, 4))
-        at = np.arange(len(self.bins))
-        style = {"width": 0.38}
-        name = f"precision at {self.k}"
-        self.precision_bars_ = ax.bar(at - 0.2, self.precision, color=FIRST, label=name, **style)
-        name = f"recall at {self.k}"
-        self.recall_bars_ = ax.bar(at + 0.2, self.recall, color=SECOND, label=name, **style)
-        ticks = [f"{low}" if low == high else f"{low} to {high}" for low, high in self.bins]
+        ax = axes_or_new(ax, "LabelFrequencyDisplay.plot", (7, 4))
+        positions, width = np.arange(len(self.bins)), 0.38
+        self.precision_bars_ = ax.bar(
+            positions - 0.2, self.precision, width, color=BLUE, label=f"precision at {self.k}"
+        )
+        self.recall_bars_ = ax.bar(
+            positions + 0.2, self.recall, width, color=ORANGE, label=f"recall at {self.k}"
+        )
+        ranges = [f"{low}" if low == high else f"{low} to {high}" for low, high in self.bins]
         sizes = [f"({n:,} {'label' if n == 1 else 'labels'})" for n in self.n_labels]
-        ticks = [f"{tick}\n{size}" for tick, size in zip(ticks, sizes, strict=True)]
-        ax.set_xticks(at, ticks, fontsize="small")
-        ax.set(xlabel="rows that have the label", ylim=(0, 1))
+        ticks = [f"{rows}\n{size}" for rows, size in zip(ranges, sizes, strict=True)]
+        ax.set_xticks(positions, ticks, fontsize="small")
+        ax.set(xlabel="rows per label", ylim=(0, 1))
         ax.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=2, frameon=False)
         ax.grid(axis="y", alpha=0.3)
-        bare(ax)
+        hide_frame(ax)
         self.ax_, self.figure_ = ax, ax.figure
         return self

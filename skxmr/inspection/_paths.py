@@ -1,6 +1,7 @@
-"""Follow one row along the path of the tree that leads to one label."""
+"""Follow the path of one row through a tree, from the root to one label."""
 
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
 
@@ -8,7 +9,7 @@ from skxmr._core.score_forms import UNSCORED_LOG
 from skxmr._core.transforms import LOG_PROBABILITY, SHAPES, LevelTransform, join_scores
 from skxmr._linear.level_weights import LevelWeights
 
-_NO_FEATURES = {
+NO_FEATURES = {
     "features": np.empty(0, dtype=np.int32),
     "values": np.empty(0),
     "weights": np.empty(0),
@@ -18,40 +19,48 @@ _NO_FEATURES = {
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class PathStep:
-    """One step of a path: a cluster, or the label itself, among its siblings.
+    """One step on the path to a label: a cluster, or the label itself.
 
     Attributes
     ----------
     level : int
-        Level of the tree: 1 is the root's children, the last the labels.
+        Level of the tree: 1 for the children of the root; the last level has the labels.
     node : int
-        Number of the cluster on its level; column of the label on the last.
+        Number of the cluster on its level. On the last level, the column of the label.
     name : str
-        The label's name, or what the cluster holds.
+        Name of the label, or the size of the cluster and its most frequent labels.
     source : {"linear", "matcher", "ranker"}
-        What scored it: a linear model, or an estimator of the user's own, which has a score but
-        no margin, intercept and contributions to show.
+        Model that scored the step: a linear model, or a custom matcher or ranker. The last two
+        have a score, but no margin, intercept or contributions.
     margin : float or None
-        Value of the linear model: `intercept` plus all `contributions`.
+        Output of the linear model: `intercept` plus the sum of `contributions`.
     intercept : float or None
-        What the model says of a row without features.
+        Intercept of the linear model.
     features, values, weights, contributions : ndarray
-        Features that both the row and the model have, the largest contribution in size first; a
-        contribution is value times weight, in float64.
+        Index, value in the row, weight in the model, and contribution (value times weight, in
+        float64) of each feature that is nonzero in both the row and the model. The largest
+        absolute contribution comes first.
     names : tuple of str
         Names of `features`.
     own_score : float
-        The transformed margin, or what the user's estimator gave.
+        Score of this step alone: the transformed margin, or the output of the custom estimator.
     joint_score : float
-        The score of the path down to here: what the beam, and in the end the ranking, goes by.
+        Score of the path from the root to this step. The beam, and finally the ranking, order
+        nodes by this score.
     lift : float
-        Times what the score of a label was lifted for its rarity; 1 unless `propensity_weight`.
-    sibling_rank, n_siblings : int or None, int
-        Place among the children of the same parent, 1 the best. None if there is no score.
-    beam_rank, n_scored : int or None, int
-        Place among all that the beam scored on this level. None if the beam did not come here.
+        Factor of the label's score that depends on its frequency; 1 unless `propensity_weight` is
+        set.
+    sibling_rank : int or None
+        Rank among the children of the same parent, starting at 1. None if there is no score.
+    n_siblings : int
+        Number of children of the parent, including this node.
+    beam_rank : int or None
+        Rank among all nodes that the search scored on this level, starting at 1. None if the
+        search did not score this node.
+    n_scored : int
+        Number of nodes that the search scored on this level.
     kept : bool
-        Whether the search goes on from here; of a label, whether it is ranked.
+        Whether the beam kept this cluster. For a label, whether it is in the ranking.
     """
 
     level: int
@@ -75,110 +84,185 @@ class PathStep:
     kept: bool
 
 
-def nodes_on_path(hierarchy, label):
-    """Return the node of each level above a label, and the label's place in the tree."""
+class SparseRow(NamedTuple):
+    """One row in the format that `LevelModel.expand_row` takes.
+
+    Attributes
+    ----------
+    indices : ndarray of int32
+        Features, sorted.
+    values : ndarray of float32
+        Their values.
+    """
+
+    indices: np.ndarray
+    values: np.ndarray
+
+
+class Candidates(NamedTuple):
+    """Scored nodes of one level for one row.
+
+    Attributes
+    ----------
+    ids : ndarray of int32
+        Nodes; on the last level, columns of labels.
+    scores : ndarray of float32
+        Path scores, before `ScoreForm.shown`.
+    """
+
+    ids: np.ndarray
+    scores: np.ndarray
+
+    @classmethod
+    def single(cls, node, score):
+        """Return one node as candidates."""
+        return cls(np.array([node], dtype=np.int32), np.array([score], dtype=np.float32))
+
+    def score_of(self, node):
+        """Return the score of a node; UNSCORED_LOG if it was not scored."""
+        matches = np.flatnonzero(self.ids == node)
+        return self.scores[matches[0]] if len(matches) else UNSCORED_LOG
+
+    def rank_of(self, node):
+        """Return the rank of a node, starting at 1; None if it was not scored."""
+        if not np.any(self.ids == node):
+            return None
+        score = self.score_of(node)
+        is_better = (self.scores > score) | ((self.scores == score) & (self.ids < node))
+        return 1 + int(np.count_nonzero(is_better))
+
+
+def follow_path(model, row, label, beam_width, scoring):
+    """Return the list of `PathStep` from the root to a label, without names.
+
+    On each level, the children of the path's node are scored once more without the beam, so that
+    the step has a score where the search did not score it.
+
+    Parameters
+    ----------
+    model : TreeModel
+        Fitted tree.
+    row : SparseRow
+        Row to explain.
+    label : int
+        Column of the label.
+    beam_width : int or None
+        Beam width of the search.
+    scoring : Scoring
+        Rule that turns margins into scores.
+    """
+    rule = model.score_rule(scoring)
+    *cluster_transforms, label_transform = rule.transforms
+    form, hierarchy, linear_levels = rule.form, model.hierarchy, model.matcher.levels
+    nodes = _path_nodes(hierarchy, label)
+    n_custom_levels = len(cluster_transforms) - len(linear_levels)
+    steps = []
+    beam = parent = Candidates.single(0, 0.0)
+    if n_custom_levels:
+        matcher = model.matcher.with_levels([])  # the custom matcher without the levels below it
+        node, transforms = nodes[n_custom_levels - 1], cluster_transforms[:n_custom_levels]
+        scored = Candidates(*matcher.match_row(row, None, transforms))
+        beam = Candidates(*matcher.match_row(row, beam_width, transforms))
+        steps.append(
+            PathStep(
+                level=n_custom_levels,
+                node=node,
+                **_custom_matcher_score(matcher, row, node, n_custom_levels, form),
+                **_ranks(node, scored, scored, form),
+                n_siblings=hierarchy.level_sizes[n_custom_levels - 1],
+                kept=node in beam.ids,
+            )
+        )
+        parent = Candidates.single(node, scored.score_of(node))
+    for level, transform, depth in zip(
+        linear_levels,
+        cluster_transforms[n_custom_levels:],
+        range(n_custom_levels, len(cluster_transforms)),
+        strict=True,
+    ):
+        node = nodes[depth]
+        siblings = Candidates(*level.expand_row(row, parent, 0, transform))
+        scored = Candidates(*level.expand_row(row, beam, 0, transform))
+        beam = Candidates(*level.expand_row(row, beam, beam_width or 0, transform))
+        steps.append(
+            PathStep(
+                level=depth + 1,
+                node=node,
+                **_linear_model_score(level, row, parent.ids[0], node, transform, form),
+                **_ranks(node, siblings, scored, form),
+                n_siblings=len(siblings.ids),
+                kept=node in beam.ids,
+            )
+        )
+        parent = Candidates.single(node, siblings.score_of(node))
+    siblings = Candidates(*model.ranker.rank_row(row, parent, label_transform, 0))
+    scored = Candidates(*model.ranker.rank_row(row, beam, label_transform, 0))
+    ranks = _ranks(label, siblings, scored, form)
+    cluster, position = parent.ids[0], nodes[-1]
+    if model.ranker.levels:
+        (level,) = model.ranker.levels
+        score = _linear_model_score(level, row, cluster, position, label_transform, form)
+    else:
+        score = _custom_ranker_score(model.ranker, row, cluster, label, label_transform, form)
+    steps.append(
+        PathStep(
+            level=hierarchy.n_levels,
+            node=label,
+            **score,
+            **ranks,
+            lift=float(np.exp(label_transform.offset_weight * model.ranker.offsets[position])),
+            n_siblings=len(siblings.ids),
+            kept=ranks["beam_rank"] is not None,
+        )
+    )
+    return steps
+
+
+def _path_nodes(hierarchy, label):
+    # The cluster of each level above a label, and the position of the label in label_order.
     nodes = [int(np.flatnonzero(hierarchy.label_order == label)[0])]
     for indptr in hierarchy.child_indptrs[:0:-1]:
         nodes.append(int(np.searchsorted(indptr, nodes[-1], side="right")) - 1)
     return nodes[::-1]
 
 
-def follow_path(model, x, label, beam_width, scoring):
-    """Return the steps from the root to a label, without names.
-
-    Parameters
-    ----------
-    model : TreeModel
-        The tree.
-    x : tuple
-        (indices, data) of the row.
-    label : int
-        Column of the label.
-    beam_width : int or None
-        Clusters kept on each level.
-    scoring : Scoring
-        How margins become scores.
-
-    Returns
-    -------
-    list of PathStep
-    """
-    rule = model.score_rule(scoring)
-    *above, last = rule.transforms
-    form, hierarchy = rule.form, model.hierarchy
-    nodes = nodes_on_path(hierarchy, label)
-    n_given = len(above) - len(model.matcher.levels)
-    steps = []
-    beam, parent = _one(0, 0.0), _one(0, 0.0)
-    if n_given:
-        step, beam, parent = _matched(
-            model.matcher.with_levels([]), x, nodes[n_given - 1], beam_width, above[:n_given], form
-        )
-        steps.append(PathStep(level=n_given, n_siblings=hierarchy.level_sizes[n_given - 1], **step))
-    for level, transform, depth in zip(
-        model.matcher.levels, above[n_given:], range(n_given, len(above)), strict=True
-    ):
-        siblings = level.expand_row(x, parent, 0, transform)
-        scored = level.expand_row(x, beam, 0, transform)
-        beam = level.expand_row(x, beam, beam_width or 0, transform)
-        node = nodes[depth]
-        steps.append(
-            PathStep(
-                level=depth + 1,
-                **_linear(level, x, parent[0][0], node, transform, form),
-                **_places(node, siblings, scored, form),
-                node=node,
-                kept=bool(np.isin(node, beam[0])),
-            )
-        )
-        parent = _one(node, _score_of(node, *siblings))
-    siblings = model.ranker.rank_row(x, parent, last, 0)
-    scored = model.ranker.rank_row(x, beam, last, 0)
-    places = _places(label, siblings, scored, form)
-    if model.ranker.levels:
-        (level,) = model.ranker.levels
-        own = _linear(level, x, parent[0][0], nodes[-1], last, form)
-    else:
-        alone = model.ranker.rank_row(x, _one(parent[0][0], 0.0), LevelTransform(last.shape), 0)
-        own_score = _shown(_score_of(label, *alone), last.shape, form)
-        own = {"source": "ranker", "own_score": own_score, **_NO_FEATURES}
-    kept = places["beam_rank"] is not None
-    lift = float(np.exp(last.offset_weight * model.ranker.offsets[nodes[-1]]))
-    level = hierarchy.n_levels
-    steps.append(PathStep(level=level, node=label, lift=lift, kept=kept, **own, **places))
-    return steps
-
-
-def _matched(matcher, x, node, beam_width, transforms, form):
-    # The step of a matcher of the user's own, the beam after it and the node with its score.
-    scored = matcher.match_row(x, None, transforms)
-    beam = matcher.match_row(x, beam_width, transforms)
-    own = matcher.match_row(x, None, [LevelTransform(LOG_PROBABILITY)] * len(transforms))
-    places = _places(node, scored, scored, form)
-    del places["n_siblings"]
-    step = {
-        "node": node,
-        "source": "matcher",
-        "own_score": _shown(_score_of(node, *own), LOG_PROBABILITY, form),
-        "kept": bool(np.isin(node, beam[0])),
-        **_NO_FEATURES,
-        **places,
+def _ranks(node, siblings, scored, form):
+    return {
+        "joint_score": float(form.shown(siblings.score_of(node))),
+        "sibling_rank": siblings.rank_of(node),
+        "beam_rank": scored.rank_of(node),
+        "n_scored": len(scored.ids),
     }
-    score = _score_of(node, *scored)
-    return step, beam, _one(node, score)
 
 
-def _linear(level, x, parent, node, transform, form):
-    chunk = LevelWeights(level).of_chunk(parent)
+def _custom_matcher_score(matcher, row, node, n_levels, form):
+    untransformed = [LevelTransform(LOG_PROBABILITY)] * n_levels
+    probabilities = Candidates(*matcher.match_row(row, None, untransformed))
+    own_score = _shown_alone(probabilities.score_of(node), LOG_PROBABILITY, form)
+    return {"source": "matcher", "own_score": own_score, **NO_FEATURES}
+
+
+def _custom_ranker_score(ranker, row, cluster, label, transform, form):
+    without_offsets = LevelTransform(transform.shape)
+    alone = Candidates(*ranker.rank_row(row, Candidates.single(cluster, 0.0), without_offsets, 0))
+    own_score = _shown_alone(alone.score_of(label), transform.shape, form)
+    return {"source": "ranker", "own_score": own_score, **NO_FEATURES}
+
+
+def _linear_model_score(level, row, parent, node, transform, form):
     child = node - int(level.arrays["child_indptr"][parent])
-    features, weights, intercept = chunk.of_child(child)
-    features, at, at_row = np.intersect1d(features, x[0], assume_unique=True, return_indices=True)
-    weights, values = weights[at], x[1][at_row].astype(np.float64)
+    features, weights, intercept = LevelWeights(level).of_chunk(parent).of_child(child)
+    features, in_model, in_row = np.intersect1d(
+        features, row.indices, assume_unique=True, return_indices=True
+    )
+    weights, values = weights[in_model], row.values[in_row].astype(np.float64)
     contributions = weights * values
     order = np.argsort(-np.abs(contributions), kind="stable")
     margin = intercept + float(contributions.sum())
     zero = np.zeros(1, dtype=np.float32)
-    own = join_scores(zero, np.array([margin], dtype=np.float32), LevelTransform(transform.shape))
+    score = join_scores(
+        zero, np.array([margin], dtype=np.float32), LevelTransform(transform.shape)
+    )[0]
     return {
         "margin": margin,
         "intercept": intercept,
@@ -186,39 +270,10 @@ def _linear(level, x, parent, node, transform, form):
         "values": values[order],
         "weights": weights[order],
         "contributions": contributions[order],
-        "own_score": _shown(own[0], transform.shape, form),
+        "own_score": _shown_alone(score, transform.shape, form),
     }
 
 
-def _places(node, siblings, scored, form):
-    joint = _score_of(node, *siblings)
-    return {
-        "joint_score": float(form.shown(joint)),
-        "sibling_rank": place_of(node, *siblings),
-        "n_siblings": len(siblings[0]),
-        "beam_rank": place_of(node, *scored),
-        "n_scored": len(scored[0]),
-    }
-
-
-def place_of(node, ids, scores):
-    """Return the place of a node by falling score, from 1; None if it is not there."""
-    found = np.flatnonzero(ids == node)
-    if not len(found):
-        return None
-    score = scores[found[0]]
-    return 1 + int(np.count_nonzero((scores > score) | ((scores == score) & (ids < node))))
-
-
-def _score_of(node, ids, scores):
-    found = np.flatnonzero(ids == node)
-    return scores[found[0]] if len(found) else UNSCORED_LOG
-
-
-def _one(node, score):
-    return np.array([node], dtype=np.int32), np.array([score], dtype=np.float32)
-
-
-def _shown(score, shape, form):
-    # The score of a single level: a margin, or a logarithm.
+def _shown_alone(score, shape, form):
+    # The score of a single level is a margin (shape "identity") or a logarithm.
     return float(score if shape == SHAPES["identity"] or form.shows_logs else np.exp(score))

@@ -1,91 +1,110 @@
-"""Explanations and trees as plain text."""
+"""Explanations as plain text."""
+
+from typing import NamedTuple
 
 import numpy as np
 
 from skxmr._linear.level_weights import UNTRAINED_INTERCEPT
 
 
+class ContributionRow(NamedTuple):
+    """One row of the table of contributions of a step.
+
+    Attributes
+    ----------
+    name : str
+        Name of the feature, "intercept", or the number of features that are not listed.
+    contribution : float
+        Contribution to the margin.
+    note : str
+        Value and weight of the feature; may be empty.
+    """
+
+    name: str
+    contribution: float
+    note: str
+
+
 def explanation_text(explanation):
     """Return the report of an `Explanation`."""
-    lines = [f"{explanation.label_name}: {outcome(explanation)}"]
+    lines = [f"{explanation.label_name}: {describe_outcome(explanation)}"]
+    n_trees = len(explanation.paths)
     for tree, path in enumerate(explanation.paths):
-        if len(explanation.paths) > 1:
-            lines.append(f"\ntree {tree + 1} of {len(explanation.paths)}")
+        if n_trees > 1:
+            lines.append(f"\ntree {tree + 1} of {n_trees}")
         for step in path:
             is_label = step is path[-1]
             lines.append(f"\nlevel {step.level}, {step_title(step, is_label)}")
-            lines.append(f"  {search_note(step, explanation.beam_width, is_label)}")
-            lines.append(f"  {score_note(step)}")
+            lines.append(f"  {describe_ranks(step, explanation.beam_width, is_label)}")
+            lines.append(f"  {describe_scores(step)}")
             rows = contribution_rows(step, explanation.n_features)
-            width = max((len(name) for name, _, _ in rows), default=0)
-            lines += [f"    {c:+8.3f}  {name:<{width}}  {how}".rstrip() for name, c, how in rows]
+            width = max((len(row.name) for row in rows), default=0)
+            lines += [
+                f"    {row.contribution:+8.3f}  {row.name:<{width}}  {row.note}".rstrip()
+                for row in rows
+            ]
     return "\n".join(lines)
 
 
-def outcome(explanation):
-    """Return what became of the label, in a few words."""
+def describe_outcome(explanation):
+    """Return rank and score of the label, or the level at which the beam dropped it."""
     if explanation.rank is not None:
-        return f"ranked {ordinal(explanation.rank)}, score {explanation.score:.4g}"
-    lost = [next(step.level for step in path if not step.kept) for path in explanation.paths]
-    where = " and ".join(str(level) for level in sorted(set(lost)))
-    return f"not ranked: the beam lost it on level {where}"
+        return f"rank {explanation.rank}, score {explanation.score:.4g}"
+    levels = {next(step.level for step in path if not step.kept) for path in explanation.paths}
+    return f"not ranked: dropped by the beam at level {' and '.join(map(str, sorted(levels)))}"
 
 
 def step_title(step, is_label):
-    """Return what a step leads to."""
+    """Return the name of a step."""
     return f"label {step.name}" if is_label else f"cluster {step.node} ({step.name})"
 
 
-def search_note(step, beam_width, is_label):
-    """Return how a step stood among its siblings, and among all that the beam scored."""
-    place = "without a score"
-    if step.sibling_rank is not None:
-        place = f"{ordinal(step.sibling_rank)} of {step.n_siblings} siblings"
-    if step.beam_rank is None:
-        where = "the search did not come here"
+def describe_ranks(step, beam_width, is_label):
+    """Return the ranks of a step among its siblings and among all that the search scored."""
+    if step.sibling_rank is None:
+        among_siblings = "no score"
     else:
-        where = f"{ordinal(step.beam_rank)} of {step.n_scored} scored"
+        among_siblings = f"rank {step.sibling_rank} of {step.n_siblings} siblings"
+    if step.beam_rank is None:
+        among_scored = "not reached by the search"
+    else:
+        nodes = "labels" if is_label else "clusters"
+        among_scored = f"{step.beam_rank} of {step.n_scored} scored {nodes}"
     if is_label:
-        return f"{place}; {where}"
-    keeps = "the beam keeps all" if beam_width is None else f"the beam keeps {beam_width}"
-    fate = keeps if step.kept or step.beam_rank is None else f"{keeps}: lost here"
-    return f"{place}; {where}; {fate}"
+        return f"{among_siblings}, {among_scored}"
+    beam = "no beam limit" if beam_width is None else f"beam width {beam_width}"
+    is_dropped_here = step.beam_rank is not None and not step.kept
+    return f"{among_siblings}, {among_scored}; {beam}{': dropped here' if is_dropped_here else ''}"
 
 
-def score_note(step):
-    """Return the numbers of a step."""
-    lifted = f", times {step.lift:.3g} for its rarity" if step.lift != 1 else ""
-    joint = f"{step.own_score:.4g}{lifted}; of the path so far {step.joint_score:.4g}"
+def describe_scores(step):
+    """Return margin and scores of a step."""
+    lift = f" x {step.lift:.3g} (propensity weight)" if step.lift != 1 else ""
+    scores = f"score {step.own_score:.4g}{lift}, path score {step.joint_score:.4g}"
     if step.source == "linear":
-        return f"margin {step.margin:.4g}, score {joint}"
-    return f"score {joint}; from the {step.source} given, which has no weights to show"
+        return f"margin {step.margin:.4g}, {scores}"
+    return f"{scores}; from the custom {step.source}, which has no feature weights"
 
 
 def contribution_rows(step, n_features):
-    """Return (name, contribution, how it came about) of what to show of a step."""
+    """Return the list of `ContributionRow` of a step: the `n_features` largest and the rest."""
     if step.source != "linear":
         return []
     if step.intercept <= UNTRAINED_INTERCEPT:
-        return [("intercept", step.intercept, "no training row: never trained")]
-    shown = slice(n_features)
+        return [ContributionRow("intercept", step.intercept, "never trained: no training rows")]
+    listed = slice(n_features)
     rows = [
-        (name, float(c), f"{v:.3g} x {w:.3g}")
-        for name, c, v, w in zip(
-            step.names[shown],
-            step.contributions[shown],
-            step.values[shown],
-            step.weights[shown],
+        ContributionRow(name, float(contribution), f"{value:.3g} x {weight:.3g}")
+        for name, contribution, value, weight in zip(
+            step.names[listed],
+            step.contributions[listed],
+            step.values[listed],
+            step.weights[listed],
             strict=True,
         )
     ]
-    rest = step.contributions[n_features:]
-    if len(rest):
-        noun = "feature" if len(rest) == 1 else "features"
-        rows.append((f"{len(rest)} more {noun}", float(np.sum(rest)), ""))
-    return [*rows, ("intercept", step.intercept, "")]
-
-
-def ordinal(n):
-    """Return 1st, 2nd, 3rd, 4th, ..."""
-    ending = "th" if n % 100 in (11, 12, 13) else {1: "st", 2: "nd", 3: "rd"}.get(n % 10, "th")
-    return f"{n}{ending}"
+    others = step.contributions[n_features:]
+    if len(others):
+        noun = "feature" if len(others) == 1 else "features"
+        rows.append(ContributionRow(f"{len(others)} more {noun}", float(np.sum(others)), ""))
+    return [*rows, ContributionRow("intercept", step.intercept, "")]

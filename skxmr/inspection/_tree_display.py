@@ -1,33 +1,64 @@
-"""A tree of clusters as a picture."""
+"""Plot of a label tree."""
+
+from typing import NamedTuple
 
 import numpy as np
 
-from skxmr.inspection._axes import FIRST, GREY, axes_for, plain
-from skxmr.inspection._tree_description import describe_tree
+from skxmr.inspection._axes import BLUE, GRAY, axes_or_new, shorten_and_escape
+from skxmr.inspection._tree_description import count_more_clusters, describe_tree
+
+# Area of the dot of the root, and minimum area of the dot of a cluster, in square points.
+ROOT_AREA, MIN_AREA = 120, 6
+# Width that the texts need right of the dots, in levels.
+TEXT_WIDTH = 7
+
+
+class TreeLine(NamedTuple):
+    """One line of the plot: the root, a cluster, or the number of clusters that are not shown.
+
+    Attributes
+    ----------
+    depth : int
+        Level of the cluster; 0 for the root.
+    n_labels : int
+        Number of labels; 0 if the line is not a cluster.
+    title : str
+        First text of the line.
+    labels : str
+        Second text, below the first; may be empty.
+    parent : int or None
+        Index of the parent's line; None for the root.
+    """
+
+    depth: int
+    n_labels: int
+    title: str
+    labels: str
+    parent: int | None
 
 
 class LabelTreeDisplay:
-    """Clusters of a tree, a line each: its features, and below them its most frequent labels.
+    """Plot the clusters of a tree, one line per cluster with its features and frequent labels.
 
     Parameters
     ----------
     description : TreeDescription
-        What `describe_tree` returned.
+        Result of `describe_tree`.
 
     Attributes
     ----------
     nodes_ : matplotlib PathCollection
-        The dots, whose areas go with the numbers of labels.
+        Dots of the clusters; their areas are proportional to the number of labels.
     texts_ : list of matplotlib Text
-        What is said of clusters.
+        Texts of the clusters.
     ax_ : matplotlib Axes
-        Where they are.
+        Axes of the plot.
     figure_ : matplotlib Figure
-        The figure around.
+        Figure that contains the axes.
 
     See Also
     --------
-    describe_tree : The same as text and data.
+    describe_tree : Return the description as text and data.
 
     Examples
     --------
@@ -56,20 +87,34 @@ class LabelTreeDisplay:
         tree=0,
         ax=None,
     ):
-        """Describe the tree of a fitted estimator and draw it.
+        """Describe the tree of a fitted estimator and plot it.
 
         Parameters
         ----------
-        estimator, label_names, feature_names, max_depth, n_features, n_labels, tree
-            As for `describe_tree`.
+        estimator : XRLinearClassifier, Pipeline or search
+            Fitted estimator. For a fitted search, the best estimator is used.
+        label_names : array-like of str of shape (n_labels,), default=None
+            Names of the labels, by column of `y`. If None, `classes_`.
+        feature_names : array-like of str of shape (n_features,), default=None
+            Names of the features of the classifier, see `describe_tree`.
+        max_depth : int or None, default=2
+            Number of levels of clusters to plot, starting below the root. If None, all levels.
         max_children : int or None, default=4
-            Most clusters drawn below each, the first ones: a line each. None for all.
+            Maximum number of clusters to plot per parent, the first ones. If None, all clusters;
+            each takes one line.
+        n_features : int, default=5
+            Number of features per cluster, those with the largest positive weights.
+        n_labels : int, default=3
+            Number of labels per cluster, those with the most training rows.
+        tree : int, default=0
+            Index of the tree, for an ensemble of trees.
         ax : matplotlib Axes, default=None
-            Where to draw. None makes a figure.
+            Axes to plot on. If None, a new figure is created.
 
         Returns
         -------
-        LabelTreeDisplay
+        display : LabelTreeDisplay
+            Display of the tree, already plotted.
         """
         description = describe_tree(
             estimator,
@@ -84,16 +129,17 @@ class LabelTreeDisplay:
         return cls(description).plot(ax=ax)
 
     def plot(self, *, ax=None):
-        """Draw the tree.
+        """Plot the tree.
 
         Parameters
         ----------
         ax : matplotlib Axes, default=None
-            Where to draw. None makes a figure of a height to hold all lines.
+            Axes to plot on. If None, a new figure is created whose height fits the lines.
 
         Returns
         -------
         self : LabelTreeDisplay
+            The display.
 
         Raises
         ------
@@ -101,43 +147,51 @@ class LabelTreeDisplay:
             If matplotlib is not installed.
         """
         tree = self.description
-        lines, edges = [(0, 0, tree.level_sizes[-1], tree.title, "")], []
-        n_first = tree.level_sizes[0] if len(tree.level_sizes) > 1 else 0
-        _add_lines(lines, edges, tree.clusters, n_first, 0)
-        depth, place, size, *_ = (np.array(column) for column in zip(*lines, strict=True))
-        ax = axes_for(ax, "LabelTreeDisplay.plot", (9, 0.5 + 0.4 * len(lines)))
-        for above, below in edges:
-            corner = [depth[above], depth[above], depth[below]]
-            ax.plot(corner, [above, below, below], color="0.7", linewidth=1, zorder=1)
-        # Lines of size 0 are not clusters: they say how many are left out.
-        area = np.where(size > 0, np.maximum(120 * size / max(size), 6), 0)
-        self.nodes_ = ax.scatter(depth, place, s=area, color=FIRST, zorder=2)
+        lines = [TreeLine(0, tree.level_sizes[-1], tree.title, "", None)]
+        _append_lines(lines, tree.clusters, tree.n_root_clusters, 0)
+        depths = np.array([line.depth for line in lines])
+        sizes = np.array([line.n_labels for line in lines])
+        rows = np.arange(len(lines))
+        ax = axes_or_new(ax, "LabelTreeDisplay.plot", (9, 0.5 + 0.4 * len(lines)))
+        for row, line in enumerate(lines):
+            if line.parent is not None:
+                parent_depth = lines[line.parent].depth
+                x = [parent_depth, parent_depth, line.depth]
+                ax.plot(x, [line.parent, row, row], color="0.7", linewidth=1, zorder=1)
+        areas = np.where(sizes > 0, np.maximum(ROOT_AREA * sizes / max(sizes), MIN_AREA), 0)
+        self.nodes_ = ax.scatter(depths, rows, s=areas, color=BLUE, zorder=2)
         self.texts_ = []
-        for x, y, _, head, labels in lines:
-            style = {"textcoords": "offset points", "annotation_clip": False}
-            up = 1 if labels else -4
+        for row, line in enumerate(lines):
+            style = {
+                "xy": (line.depth, row),
+                "textcoords": "offset points",
+                "annotation_clip": False,
+            }
+            title = shorten_and_escape(line.title, 90)
+            title_offset = (9, 1 if line.labels else -4)
             self.texts_.append(
-                ax.annotate(plain(head, 90), (x, y), (9, up), va="bottom", fontsize=9, **style)
+                ax.annotate(title, xytext=title_offset, va="bottom", fontsize=9, **style)
             )
-            if labels:
-                style.update(va="top", fontsize=8, color=GREY)
-                self.texts_.append(ax.annotate(plain(labels, 105), (x, y), (9, -1), **style))
+            if line.labels:
+                labels = shorten_and_escape(line.labels, 105)
+                self.texts_.append(
+                    ax.annotate(labels, xytext=(9, -1), va="top", fontsize=8, color=GRAY, **style)
+                )
         ax.set_ylim(len(lines) - 0.4, -0.6)
-        # Text starts beside the dots and needs most of the width.
-        ax.set_xlim(-0.15, max(depth) + 7)
+        ax.set_xlim(-0.15, max(depths) + TEXT_WIDTH)
         ax.set_axis_off()
         self.ax_, self.figure_ = ax, ax.figure
         return self
 
 
-def _add_lines(lines, edges, clusters, n_all, above):
-    # (depth, place, size, head, labels) of clusters below the line `above`, and of theirs.
-    depth = lines[above][0] + 1
-    for each in clusters:
-        edges.append((above, len(lines)))
-        features = f": {', '.join(each.features)}" if each.features else ""
-        lines.append((depth, len(lines), each.n_labels, each.title + features, each.labels_text))
-        _add_lines(lines, edges, each.children, each.n_children, len(lines) - 1)
-    if clusters and n_all > len(clusters):
-        edges.append((above, len(lines)))
-        lines.append((depth, len(lines), 0, f"{n_all - len(clusters)} more clusters", ""))
+def _append_lines(lines, clusters, n_clusters, parent):
+    # Append the lines of clusters and their descendants; `parent` is the index of a line.
+    depth = lines[parent].depth + 1
+    for cluster in clusters:
+        features = f": {', '.join(cluster.features)}" if cluster.features else ""
+        title = cluster.title + features
+        lines.append(TreeLine(depth, cluster.n_labels, title, cluster.labels_text, parent))
+        _append_lines(lines, cluster.children, cluster.n_children, len(lines) - 1)
+    if clusters and n_clusters > len(clusters):
+        title = count_more_clusters(n_clusters - len(clusters))
+        lines.append(TreeLine(depth, 0, title, "", parent))

@@ -1,10 +1,10 @@
-"""Stage 2, matching: route a row to a few clusters of labels."""
+"""Stage 2, matching: find a few clusters of labels for each row."""
 
 from skxmr.matching._estimator_matcher import (
     EstimatorMatcher,
     count_matched_levels,
+    find_varying_columns,
     fit_matcher,
-    informative_columns,
 )
 from skxmr.matching._nearest_neighbors import NearestCentroidMatcher, NearestNeighborsMatcher
 from skxmr.matching._negative_sampling import (
@@ -15,7 +15,7 @@ from skxmr.matching._negative_sampling import (
 )
 from skxmr.matching._recursive_linear_matcher import RecursiveLinearMatcher
 
-# Other packages of skxmr use the rest.
+# Other packages of skxmr use the remaining imports.
 __all__ = [
     "EstimatorMatcher",
     "NearestCentroidMatcher",

@@ -1,4 +1,4 @@
-"""A matcher of the user's own: any multilabel classifier over the clusters of a level."""
+"""Custom matchers: match rows with clusters by any multilabel classifier."""
 
 import copy
 
@@ -15,58 +15,71 @@ from skxmr._core.threads import BLOCK_SCORES
 from skxmr._core.topk import best_of_rows
 from skxmr._core.transforms import LOG_PROBABILITY, LevelTransform, join_scores
 
-# Most classifiers of scikit-learn take no sparse targets, and some take them and learn nonsense,
-# so targets are dense up to this many entries of a byte each.
-DENSE_TARGETS = 2**26
+# Maximum number of entries (one byte each) of a dense target. Smaller targets are dense, because
+# most classifiers of scikit-learn reject sparse targets, and some accept them but learn nonsense.
+MAX_DENSE_TARGETS = 2**26
+# Rounding may raise a probability slightly above 1.
+ROUNDING_TOLERANCE = 1e-5
 
 
 class EstimatorMatcher:
-    """Score the clusters of one level with a classifier, those below with linear models.
+    """Score the clusters of one level with a classifier, and those below with linear models.
 
-    Made by `fit_matcher`. A row keeps the `beam_width` clusters of the largest probability above
-    0, equal ones by lower number. A row without any keeps the most frequent clusters, scored by
-    their share of the training rows: all that is known of a row of which nothing is known.
+    Created by `fit_matcher`. For each row, the classifier gives the probability of each cluster of
+    its level, and the `beam_width` most probable clusters are kept; of equal ones, those with the
+    lower number. Clusters with probability 0 are not kept. If all probabilities of a row are 0, it
+    gets the most frequent clusters, with their frequencies as probabilities.
 
     Parameters
     ----------
     estimator : classifier or None
-        Fitted on the indicator of `columns`; None where there are none.
-    columns : ndarray of shape (n_columns,), int32
-        Clusters that `estimator` tells: those right for some, not all, of the training rows.
-    shares : ndarray of shape (n_clusters,), float64
-        Part of the training rows that each cluster is right for.
+        Fitted on the indicator of `predicted_clusters`; None if there are no such clusters.
+    predicted_clusters : ndarray of int32
+        Clusters that are positive for some but not all training rows, in the order of the columns
+        of the classifier.
+    cluster_frequencies : ndarray of shape (n_clusters,), float64
+        Fraction of the training rows for which each cluster is positive. Clusters with the fraction
+        1 have the probability 1 for every row.
     levels : list of LevelModel
         Linear models of the levels of clusters below.
     n_features : int
         Number of columns of X.
-    n_call : int
-        Most rows given to `estimator` at once.
+    max_call_rows : int
+        Maximum number of rows per call of the classifier.
     """
 
-    def __init__(self, estimator, columns, shares, levels, n_features, n_call):
+    def __init__(
+        self,
+        estimator,
+        predicted_clusters,
+        cluster_frequencies,
+        levels,
+        n_features,
+        max_call_rows,
+    ):
         self.estimator = estimator
-        self.columns = columns
-        self.shares = shares
+        self.predicted_clusters = predicted_clusters
+        self.cluster_frequencies = cluster_frequencies
         self.levels = levels
         self.n_features = n_features
-        self.n_call = n_call
+        self.max_call_rows = max_call_rows
 
     def with_levels(self, levels):
         """Return the same matcher with linear models for the levels of clusters below."""
-        twin = copy.copy(self)
-        twin.levels = levels
-        return twin
+        matcher = copy.copy(self)
+        matcher.levels = levels
+        return matcher
 
     def match(self, X, beam_width, transforms):
         """Return the best leaf clusters of each row; see `RecursiveLinearMatcher.match`.
 
-        The probabilities replace the scores of all levels down to that of `estimator`.
+        The classifier replaces the linear models of its level and of all levels above it.
         """
         rows = X.to_csr()
         beam = join_rows(
             [
-                self._best_clusters(rows[start : start + self.n_call], beam_width)
-                for start in range(0, X.n_rows, self.n_call)
+                self._match_block(rows[start : start + self.max_call_rows], beam_width)
+                for start in range(0, X.n_rows, self.max_call_rows)
             ]
         )
         root_scores = np.zeros_like(beam.scores)
@@ -85,58 +98,61 @@ class EstimatorMatcher:
         beam = self.match(X, beam_width, transforms)
         return beam.ids, beam.scores
 
-    def _best_clusters(self, rows, beam_width):
-        certain = np.flatnonzero(self.shares == 1).astype(np.int32)
-        P = sp.csr_array((rows.shape[0], 0))
+    def _match_block(self, rows, beam_width):
+        # Return the best clusters of the level of the classifier, with log probabilities.
+        n_rows = rows.shape[0]
+        always_positive = np.flatnonzero(self.cluster_frequencies == 1).astype(np.int32)
+        P = sp.csr_array((n_rows, 0))
         if self.estimator is not None:
-            P = _probabilities(self.estimator, rows, len(self.columns))
-        if len(certain):
-            P = sp.hstack([P, np.ones((rows.shape[0], len(certain)))], format="csr")
-        ids = np.concatenate([self.columns, certain])[P.indices]
-        logs = to_log_scores(P.data)
-        best = best_of_rows(P.indptr.astype(np.int64), ids, logs, beam_width or 0, False)
+            P = _as_csr(self.estimator.predict_proba(rows), n_rows, len(self.predicted_clusters))
+        if len(always_positive):
+            P = sp.hstack([P, np.ones((n_rows, len(always_positive)))], format="csr")
+        clusters = np.concatenate([self.predicted_clusters, always_positive])[P.indices]
+        scores = to_log_scores(P.data)
+        best = best_of_rows(P.indptr.astype(np.int64), clusters, scores, beam_width or 0, False)
         return self._fill_empty_rows(NodeScores(*best), beam_width)
 
-    def _fill_empty_rows(self, best, beam_width):
-        # Rows without clusters get the most frequent ones.
-        counts = np.diff(best.indptr)
+    def _fill_empty_rows(self, beam, beam_width):
+        # Give rows without clusters the most frequent clusters.
+        counts = np.diff(beam.indptr)
         n_empty = np.count_nonzero(counts == 0)
         if n_empty == 0:
-            return best
-        n_clusters = len(self.shares)
-        _, frequent_ids, frequent_logs = best_of_rows(
+            return beam
+        n_clusters = len(self.cluster_frequencies)
+        _, frequent_clusters, frequent_scores = best_of_rows(
             np.array([0, n_clusters]),
             np.arange(n_clusters, dtype=np.int32),
-            to_log_scores(self.shares),
+            to_log_scores(self.cluster_frequencies),
             beam_width or 0,
             False,
         )
-        counts_after = np.where(counts == 0, len(frequent_ids), counts)
-        from_best = np.repeat(counts > 0, counts_after)
-        ids = np.empty(len(from_best), dtype=np.int32)
-        logs = np.empty(len(from_best), dtype=np.float32)
-        ids[from_best], logs[from_best] = best.ids, best.scores
-        ids[~from_best] = np.tile(frequent_ids, n_empty)
-        logs[~from_best] = np.tile(frequent_logs, n_empty)
-        return NodeScores(offsets_of(counts_after), ids, logs)
+        filled_counts = np.where(counts == 0, len(frequent_clusters), counts)
+        from_beam = np.repeat(counts > 0, filled_counts)
+        ids = np.empty(len(from_beam), dtype=np.int32)
+        scores = np.empty(len(from_beam), dtype=np.float32)
+        ids[from_beam], scores[from_beam] = beam.ids, beam.scores
+        ids[~from_beam] = np.tile(frequent_clusters, n_empty)
+        scores[~from_beam] = np.tile(frequent_scores, n_empty)
+        return NodeScores(offsets_of(filled_counts), ids, scores)
 
 
 def count_matched_levels(matcher, matcher_level, level_sizes):
-    """Return how many levels of the tree a matcher takes the place of.
+    """Return the number of levels, from the root, that a custom matcher replaces.
 
     Parameters
     ----------
     matcher : classifier or None
-        The parameter of the classifier; None takes the place of no level.
+        Parameter of the classifier; None replaces no level.
     matcher_level : int
-        Level whose clusters it tells: 1 is the root's children, -1 the leaf clusters.
+        Level whose clusters the matcher scores: 1 for the children of the root, -1 for the leaf
+        clusters.
     level_sizes : tuple of int
         Number of nodes of each level of the tree, the labels last.
 
     Returns
     -------
     int
-        0 without a matcher, and where there is but one label.
+        0 without a matcher, or if there is only one label.
 
     Raises
     ------
@@ -145,30 +161,30 @@ def count_matched_levels(matcher, matcher_level, level_sizes):
     """
     if matcher is None:
         return 0
-    n_clusterings = len(level_sizes) - 1
+    n_cluster_levels = len(level_sizes) - 1
     if level_sizes == (1,):
         return 0
-    if n_clusterings == 0:
+    if n_cluster_levels == 0:
         raise ValueError(
-            "matcher needs clusters to choose from, but all labels are in one cluster; make "
-            "max_leaf_size smaller or leave matcher=None."
+            "matcher must be None if all labels are in one cluster; got an estimator. Reduce "
+            "max_leaf_size to get several clusters."
         )
-    if matcher_level == 0 or not -n_clusterings <= matcher_level <= n_clusterings:
+    if matcher_level == 0 or not -n_cluster_levels <= matcher_level <= n_cluster_levels:
         raise ValueError(
-            f"matcher_level must be from 1 to {n_clusterings}, the levels of clusters of this "
-            f"tree, or from -1 to {-n_clusterings}, counted from the leaf clusters; got "
+            f"matcher_level must be from 1 to {n_cluster_levels}, the number of levels of clusters "
+            f"of this tree, or from -1 to {-n_cluster_levels}, counted from the leaf clusters; got "
             f"{matcher_level}."
         )
-    return matcher_level if matcher_level > 0 else n_clusterings + 1 + matcher_level
+    return matcher_level if matcher_level > 0 else n_cluster_levels + 1 + matcher_level
 
 
-def informative_columns(M):
-    """Return the clusters that need telling: right for some rows, but not for all.
+def find_varying_columns(M):
+    """Return the columns that have stored entries in some rows, but not in all.
 
     Parameters
     ----------
     M : csc_array of shape (n_samples, n_clusters)
-        Pattern of the rows that each cluster is right for.
+        Positive rows of each cluster.
 
     Returns
     -------
@@ -179,100 +195,94 @@ def informative_columns(M):
 
 
 def fit_matcher(estimator, X, M, *, seed, sample_weight=None):
-    """Fit a clone of a multilabel classifier to tell clusters.
+    """Fit a clone of a multilabel classifier to predict the clusters of a level.
 
-    Clusters that are right for no training row or for all of them need no telling and are left
-    out; the target of a single one is 1-D.
+    Clusters that are positive for no training row, or for all of them, are not part of the target.
+    If only one cluster remains, the target is 1-D.
 
     Parameters
     ----------
     estimator : classifier
-        With `fit` and `predict_proba`, whose answer may be sparse, dense, or the list of one array
-        a column that many multilabel classifiers give. It must keep no state between predictions:
-        threads share it.
+        With `fit` and `predict_proba`. `predict_proba` may return a sparse or a dense array, or a
+        list with one array per column, as many multilabel classifiers do. The classifier must not
+        keep state between predictions, because threads share it.
     X : Rows
-        Training rows; the estimator sees CSR, float32.
+        Training rows. The classifier gets CSR, float32.
     M : csc_array of shape (n_samples, n_clusters)
-        Pattern of the rows that each cluster is right for, from `LabelHierarchy.node_targets`. The
-        estimator sees a dense int8 indicator of at most `DENSE_TARGETS` entries, or a CSR one.
+        Positive rows of each cluster, from `LabelHierarchy.node_targets`. The classifier gets a
+        dense int8 indicator if it has at most MAX_DENSE_TARGETS entries, else a CSR indicator.
     seed : int
-        For each `random_state` of the estimator that is None.
+        Value for each `random_state` of the classifier that is None.
     sample_weight : ndarray of shape (n_samples,) or None
-        Weights of the rows, for an estimator that takes them.
+        Weights of the rows.
 
     Returns
     -------
     EstimatorMatcher
-        Of clusters of this level; `with_levels` takes it down to the leaf clusters.
+        Matcher for this level; `with_levels` extends it to the leaf clusters.
 
     Raises
     ------
     ValueError
-        If `predict_proba` does not give a probability for each row and cluster. Errors of the
-        estimator itself come through.
+        If `predict_proba` does not return a probability for each row and cluster. Errors of the
+        classifier itself are passed on.
     """
     n_samples = M.shape[0]
-    counts = np.diff(M.indptr)
-    columns = informative_columns(M)
-    shares = counts / n_samples
-    if not len(columns):
-        return EstimatorMatcher(None, columns, shares, [], X.n_features, n_samples)
+    frequencies = np.diff(M.indptr) / n_samples
+    clusters = find_varying_columns(M)
+    if not len(clusters):
+        return EstimatorMatcher(None, clusters, frequencies, [], X.n_features, n_samples)
     rows = X.to_csr()
-    targets = M[:, columns].tocsr()
+    targets = M[:, clusters].tocsr()
     ones = np.ones(targets.nnz, dtype=np.int8)
     targets = as_public_csr(targets.indptr, targets.indices, ones, targets.shape)
-    if n_samples * len(columns) <= DENSE_TARGETS:
-        targets = targets.toarray() if len(columns) > 1 else targets.toarray().ravel()
+    if n_samples * len(clusters) <= MAX_DENSE_TARGETS:
+        targets = targets.toarray() if len(clusters) > 1 else targets.toarray().ravel()
     model = clone_with_seed(estimator, seed)
     try:
         fit_weighted(model, rows, targets, sample_weight)
     except (TypeError, ValueError) as error:
         if sp.issparse(targets):
             error.add_note(
-                f"matcher was given a sparse target of shape {targets.shape}, too large for a "
-                "dense one; it needs a classifier that takes these, or fewer clusters "
-                "(matcher_level nearer to the root, a larger max_leaf_size)."
+                f"The target of the matcher is a sparse matrix, because its shape {targets.shape} "
+                "is too large for a dense array. Use a classifier that supports sparse targets, or "
+                "fewer clusters: a matcher_level nearer to the root, or a larger max_leaf_size."
             )
         raise
-    # An answer that is sparse costs what is in it; any other is kept to a block.
-    answer = model.predict_proba(rows[:1])
-    _as_sparse(answer, 1, len(columns))
-    n_call = n_samples if sp.issparse(answer) else max(1, BLOCK_SCORES // len(columns))
-    return EstimatorMatcher(model, columns, shares, [], X.n_features, n_call)
+    # Sparse probabilities of all rows need little memory. Dense ones are computed in blocks.
+    proba = model.predict_proba(rows[:1])
+    _as_csr(proba, 1, len(clusters))
+    max_call_rows = n_samples if sp.issparse(proba) else max(1, BLOCK_SCORES // len(clusters))
+    return EstimatorMatcher(model, clusters, frequencies, [], X.n_features, max_call_rows)
 
 
-def _probabilities(estimator, rows, n_columns):
-    return _as_sparse(estimator.predict_proba(rows), rows.shape[0], n_columns)
-
-
-def _as_sparse(answer, n_rows, n_columns):
-    # What a predict_proba says, as CSR of positive entries.
-    if isinstance(answer, list):
-        widths = {np.shape(column)[1:] for column in answer}
+def _as_csr(proba, n_rows, n_clusters):
+    """Validate the result of `predict_proba`; return it as CSR with positive entries only."""
+    if isinstance(proba, list):
+        widths = {np.shape(column)[1:] for column in proba}
         if widths != {(2,)}:
             raise ValueError(
-                "matcher.predict_proba must give two columns for each cluster where it gives a "
-                f"list of arrays; got arrays of {sorted(widths)} columns."
+                "matcher.predict_proba must return arrays of two columns, one array per cluster, "
+                f"if it returns a list; got arrays with numbers of columns {sorted(widths)}."
             )
-        answer = np.column_stack([column[:, 1] for column in answer])
-    elif n_columns == 1 and answer.shape == (n_rows, 2):
-        answer = answer[:, 1:]
-    if answer.shape != (n_rows, n_columns):
+        proba = np.column_stack([column[:, 1] for column in proba])
+    elif n_clusters == 1 and proba.shape == (n_rows, 2):
+        proba = proba[:, 1:]
+    if proba.shape != (n_rows, n_clusters):
         raise ValueError(
-            f"matcher.predict_proba must give shape {(n_rows, n_columns)}, a column for each "
-            f"cluster; got {answer.shape}."
+            f"matcher.predict_proba must return shape {(n_rows, n_clusters)}, one column per "
+            f"cluster; got {proba.shape}."
         )
-    P = sp.csr_array(answer)
+    P = sp.csr_array(proba)
     if not P.has_canonical_format:
         P = P.copy()
         P.sum_duplicates()
-    # Rounding may carry a probability a little beyond 1.
-    wrong = P.data[~((P.data >= 0) & (P.data <= 1 + 1e-5))]
-    if wrong.size:
+    invalid = P.data[~((P.data >= 0) & (P.data <= 1 + ROUNDING_TOLERANCE))]
+    if invalid.size:
         raise ValueError(
-            f"matcher.predict_proba must give probabilities between 0 and 1; got {wrong[0]}."
+            f"matcher.predict_proba must return probabilities between 0 and 1; got {invalid[0]}."
         )
-    # Dense answers of this library, which lie above 0, have this for 0.
+    # Dense probabilities of this library are at least MIN_SCORE, which means 0 here.
     if np.any(P.data <= MIN_SCORE):
         P = P.copy()
         P.data[P.data <= MIN_SCORE] = 0

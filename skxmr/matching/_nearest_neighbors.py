@@ -1,4 +1,4 @@
-"""Classifiers by cosine similarity, to match rows with clusters without a linear model."""
+"""Classifiers by cosine similarity, which can replace linear models as matchers."""
 
 from numbers import Integral
 
@@ -23,14 +23,15 @@ from skxmr._core.validation import (
 )
 from skxmr.matching._similarity_index import ExactIndex, GraphIndex, import_hnswlib
 
-# Directions that rows are reduced to for the graph, unless the user says how many.
-GRAPH_COMPONENTS = 128
+# Dimensions to which rows are reduced for the graph by default.
+DEFAULT_GRAPH_COMPONENTS = 128
 
 
-class _NearestClassifier(ClassifierMixin, BaseEstimator):
-    # What both have in common: parameters, checks, and the forms of y and of answers. A subclass
-    # says which points queries are compared with, and whose labels these stand for, if not their
-    # own.
+class _SimilarityClassifier(ClassifierMixin, BaseEstimator):
+    """Base class of the classifiers by cosine similarity.
+
+    A subclass implements `_make_points`, which returns the vectors that queries are compared with.
+    """
 
     _parameter_constraints = {
         "n_neighbors": [Interval(Integral, 1, 2**31 - 1, closed="both")],
@@ -57,26 +58,26 @@ class _NearestClassifier(ClassifierMixin, BaseEstimator):
 
     @_fit_context(prefer_skip_nested_validation=True)
     def fit(self, X, y):
-        """Keep what queries are compared with.
+        """Store the vectors that queries are compared with, and build the index.
 
         Parameters
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            Rows; compared in float32.
+            Training rows; converted to float32.
         y : {array-like, sparse matrix} of shape (n_samples, n_labels) or (n_samples,)
-            Indicator of 0 and 1, or one class a row.
+            Indicator of 0 and 1, or one class per row.
 
         Returns
         -------
         self : object
-            The fitted classifier.
+            Fitted classifier.
 
         Raises
         ------
         ValueError
-            If a parameter is out of range, or `X` or `y` holds values that it must not.
+            If a parameter is out of range, or `X` or `y` contains invalid values.
         ImportError
-            If hnswlib is asked for and not installed.
+            If ``index="hnswlib"`` and the package hnswlib is not installed.
         """
         if self.index == "hnswlib":
             import_hnswlib()
@@ -84,36 +85,40 @@ class _NearestClassifier(ClassifierMixin, BaseEstimator):
             self, X, y, accept_sparse="csr", dtype=FLOAT_DTYPES, multi_output=True
         )
         Y, classes, kind, dtype = check_targets(y)
-        rows = _rows(X)
-        points, targets = self._points(rows, Y)
+        rows = _as_csr(X)
+        points, labels_of_points = self._make_points(rows, Y)
         seed = check_random_state(self.random_state).randint(MAX_SEED)
-        reduction = self._reduction(rows, seed)
-        points = _reduced(reduction, points)
+        projection = self._fit_projection(rows, seed)
+        points = _project(projection, points)
         index = ExactIndex(points) if self.index == "exact" else GraphIndex(points, seed)
         set_input_attributes(self, seen)
         self.classes_ = classes
         self._target_kind = kind
         self._target_dtype = dtype
-        self._shares = np.bincount(Y.indices, minlength=Y.shape[1]) / Y.shape[0]
-        self._targets = targets
-        self._fitted_reduction = reduction
+        self._label_frequencies = np.bincount(Y.indices, minlength=Y.shape[1]) / Y.shape[0]
+        self._labels_of_points = labels_of_points
+        self._projection = projection
         self._index = index
         return self
 
     def predict_proba(self, X):
-        """Return a score between 0 and 1 for labels.
+        """Return a score between 0 and 1 for each row and label.
 
         Parameters
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            Rows.
+            Rows to predict.
 
         Returns
         -------
         scores : sparse CSR or ndarray of shape (n_samples, n_labels), float32
-            Sparse: labels that something near has only, positive. Dense, indicator: all labels,
-            just above 0 for the others. For classes each row sums to 1, and is the shares of the
-            training rows where nothing is near.
+            Depends on the `y` that was fitted:
+
+            - Sparse indicator: CSR with the positive scores.
+            - Dense indicator: array with all scores, strictly between 0 and 1. Labels without a
+              positive score get the smallest normal float32.
+            - Classes: array whose rows sum to 1. If no training row or centroid has a positive
+              similarity, the scores are the frequencies of the classes in the training rows.
         """
         scores = self._scores(X)
         if self._target_kind == "sparse":
@@ -121,23 +126,24 @@ class _NearestClassifier(ClassifierMixin, BaseEstimator):
         scores = scores.toarray()
         if self._target_kind == "dense":
             return clip_to_open_interval(scores)
-        scores[~scores.any(axis=1)] = self._shares
+        scores[~scores.any(axis=1)] = self._label_frequencies
         return scores / scores.sum(axis=1, keepdims=True)
 
     def predict(self, X):
-        """Return the labels whose score is at least one half, or the best class.
+        """Return the labels with a score of at least 0.5, or the class with the highest score.
 
         Parameters
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            Rows.
+            Rows to predict.
 
         Returns
         -------
         y : sparse CSR or ndarray of shape (n_samples, n_labels) or (n_samples,)
-            In the form and dtype of the `y` that was fitted.
+            Predictions with the format and dtype of the `y` that was fitted.
         """
-        if self._fitted_kind() == "classes":
+        check_is_fitted(self, "classes_")
+        if self._target_kind == "classes":
             return self.classes_[np.argmax(self.predict_proba(X), axis=1)]
         scores = self._scores(X)
         scores.data = (scores.data >= 0.5).astype(self._target_dtype)
@@ -146,79 +152,85 @@ class _NearestClassifier(ClassifierMixin, BaseEstimator):
             return scores.toarray()
         return as_public_csr(scores.indptr, scores.indices, scores.data, scores.shape)
 
-    def _reduction(self, rows, seed):
-        # What maps rows to fewer, dense directions: None for nothing.
+    def _make_points(self, rows, Y):
+        """Return the vectors to compare queries with, and the indicator of the labels of each.
+
+        The indicator is None if point i represents label i. The score of a label is then its
+        similarity; otherwise it is the mean of the indicator, weighted by similarity.
+        """
+        raise NotImplementedError
+
+    def _fit_projection(self, rows, seed):
+        # Return a transformer to fewer, dense dimensions, or None to compare the features.
         n_components = self.n_components
         if self.index == "hnswlib" and n_components is None:
-            n_components = GRAPH_COMPONENTS
+            n_components = DEFAULT_GRAPH_COMPONENTS
         if n_components is None:
             return None
         if n_components >= rows.shape[1]:
             return FunctionTransformer(sp.csr_array.toarray)
         return TruncatedSVD(n_components, random_state=seed).fit(normalize(rows))
 
-    def _fitted_kind(self):
-        check_is_fitted(self, "classes_")
-        return self._target_kind
-
     def _scores(self, X):
-        # CSR of scores in (0, 1].
+        # Return the scores greater than 0, as CSR.
         check_is_fitted(self, "classes_")
         self._validate_params()
         X = validate_data(self, X, accept_sparse="csr", dtype=FLOAT_DTYPES, reset=False)
-        rows = _reduced(self._fitted_reduction, _rows(X))
-        near = self._index.query(rows, self.n_neighbors, self.n_jobs)
-        if self._targets is None:
-            return near
-        votes = normalize(near, norm="l1") @ self._targets
+        queries = _project(self._projection, _as_csr(X))
+        similarities = self._index.query(queries, self.n_neighbors, self.n_jobs)
+        if self._labels_of_points is None:
+            return similarities
+        votes = normalize(similarities, norm="l1") @ self._labels_of_points
         votes.sort_indices()
         np.minimum(votes.data, 1, out=votes.data)
         return votes
 
 
-class NearestNeighborsMatcher(_NearestClassifier):
-    """Classifier that lets the nearest training rows vote, by cosine similarity.
+class NearestNeighborsMatcher(_SimilarityClassifier):
+    """Classify rows by a vote of the nearest training rows, by cosine similarity.
 
-    The score of a label is the part of the neighbours' similarity that stands for it: 1 if all
-    neighbours have it. Nothing is learnt; prediction compares a row with all training rows that
-    share a feature with it, so its cost grows with their number. The method is that of Cover and
-    Hart (1967), "Nearest neighbor pattern classification", IEEE Transactions on Information Theory
-    13(1), with weighted votes.
+    The score of a label is the similarity of the neighbors that have the label, divided by the
+    similarity of all neighbors: 1 if all neighbors have it. Prediction compares a row with all
+    training rows that share a feature with it, so its cost grows with their number. The method is
+    that of Cover and Hart (1967), "Nearest neighbor pattern classification", IEEE Transactions on
+    Information Theory 13(1), with weighted votes.
 
-    As `matcher` of `XRLinearClassifier` it is best near the root. On 37,000 labels and 46,000 rows
-    precision@1 was 66.2 with ``matcher_level=1`` and 60.9 at the leaf clusters, where linear
-    models reached 66.7 in a fiftieth of the prediction time.
+    As the `matcher` of `XRLinearClassifier`, it works best near the root. With 37,000 labels and
+    46,000 rows, precision@1 was 66.2 with ``matcher_level=1`` and 60.9 at the leaf clusters.
+    Linear models reached 66.7 and predicted 50 times as fast.
 
     Parameters
     ----------
     n_neighbors : int, default=10
-        Training rows that vote; all, if there are fewer. Larger names more labels, with scores
-        that are finer and smoother. May be changed after the fit.
+        Maximum number of training rows that vote. A larger value gives scores to more labels, and
+        finer, smoother scores. You can change it after `fit`.
     index : {"exact", "hnswlib"}, default="exact"
-        How neighbours are found: by comparing with all, or approximately, by a graph, which is
-        faster from some ten thousand rows on and needs the package hnswlib.
+        Search method. "exact" compares a query with all training rows. "hnswlib" searches a graph,
+        which is approximate, faster with more than about ten thousand rows, and needs the package
+        hnswlib.
     n_components : int or None, default=None
-        Directions to which rows are reduced before they are compared, by truncated singular value
-        decomposition: latent semantic analysis, which sees likeness in rows that share no feature.
-        Larger is slower and closer to the features themselves. None compares the features for
-        "exact", and takes 128 directions for "hnswlib", which wants few.
+        Number of dimensions to which the features are reduced before rows are compared, by
+        truncated singular value decomposition (latent semantic analysis). Rows that share no
+        feature can then be similar. A larger value is slower and closer to the original features.
+        None compares the features themselves for "exact", and means 128 for "hnswlib", which is
+        slow in many dimensions.
     n_jobs : int or None, default=None
-        Threads for prediction, as in joblib. Results do not depend on it.
+        Number of threads for prediction, as in joblib. Results do not depend on it.
     random_state : int, RandomState instance or None, default=None
-        Seeds the decomposition and the graph.
+        Seed of the decomposition and of the graph.
 
     Attributes
     ----------
     classes_ : ndarray of shape (n_classes,)
-        Classes, or the column numbers of an indicator.
+        Classes, or column numbers of the indicator.
     n_features_in_ : int
         Number of features.
     feature_names_in_ : ndarray of shape (`n_features_in_`,)
-        Names of features, where `X` had them.
+        Names of the features; only if `X` has feature names.
 
     See Also
     --------
-    NearestCentroidMatcher : Compares with one representation a label.
+    NearestCentroidMatcher : Compare rows with one vector per label.
     sklearn.neighbors.KNeighborsClassifier : Other distances; no sparse targets.
 
     Examples
@@ -230,6 +242,8 @@ class NearestNeighborsMatcher(_NearestClassifier):
     >>> model = NearestNeighborsMatcher(n_neighbors=2).fit(X, Y)
     >>> model.predict_proba(X[:1]).toarray()
     array([[1.   , 0.375, 0.   ]], dtype=float32)
+    >>> model.predict(X[:1]).toarray()
+    array([[1, 0, 0]])
     """
 
     def __init__(
@@ -243,55 +257,57 @@ class NearestNeighborsMatcher(_NearestClassifier):
             random_state=random_state,
         )
 
-    def _points(self, rows, Y):
+    def _make_points(self, rows, Y):
         return rows, Y.astype(np.float32)
 
 
-class NearestCentroidMatcher(_NearestClassifier):
-    """Classifier that finds the labels whose centroid is nearest, by cosine similarity.
+class NearestCentroidMatcher(_SimilarityClassifier):
+    """Classify rows by the nearest label centroids, by cosine similarity.
 
     The centroid of a label is the sum of its positive rows, each divided by the square root of its
-    number of labels: positive instance feature aggregation, as label trees are made from. The
-    score of a label is its cosine. The method is that of Rocchio (1971), "Relevance feedback in
-    information retrieval".
+    number of labels (positive instance feature aggregation, as for label trees). The score of a
+    label is the cosine of the row and the centroid. The method is that of Rocchio (1971),
+    "Relevance feedback in information retrieval".
 
-    As `matcher` of `XRLinearClassifier` with ``max_leaf_size=1`` the clusters are the labels, and
-    the neighbours of a row in the space of label features take the place of the search down the
-    tree. A label alone in its cluster has no negatives by teacher forcing, so its own model knows
-    little, and the cosine ranks: precision@1 was 28.7 on 37,000 labels where the tree reached
-    66.7, and 54.4 at leaf clusters of a hundred labels.
+    As the `matcher` of `XRLinearClassifier` with ``max_leaf_size=1``, every cluster is one label,
+    and this search replaces the search in the tree. A label that is alone in its cluster is trained
+    without negatives, so the ranking depends on the cosine only. With 37,000 labels, precision@1
+    was 28.7 with one label per cluster, 54.4 with 100 labels per leaf cluster, and 66.7 with the
+    linear models of the tree.
 
     Parameters
     ----------
     n_neighbors : int, default=100
-        Labels found for a row; all, if there are fewer. As a matcher it gives that many clusters
-        to choose the `beam_width` best from. May be changed after the fit.
+        Maximum number of labels found per row. If the classifier is a matcher, the best
+        `beam_width` of these clusters are kept. You can change it after `fit`.
     index : {"exact", "hnswlib"}, default="exact"
-        How centroids are found: by comparing with all, or approximately, by a graph, which is
-        faster from some ten thousand labels on and needs the package hnswlib.
+        Search method. "exact" compares a query with all centroids. "hnswlib" searches a graph,
+        which is approximate, faster with more than about ten thousand labels, and needs the package
+        hnswlib.
     n_components : int or None, default=None
-        Directions to which rows are reduced before they are compared, by truncated singular value
-        decomposition: latent semantic analysis, which sees likeness in rows that share no feature.
-        Larger is slower and closer to the features themselves. None compares the features for
-        "exact", and takes 128 directions for "hnswlib", which wants few.
+        Number of dimensions to which the features are reduced before rows are compared, by
+        truncated singular value decomposition (latent semantic analysis). Rows that share no
+        feature can then be similar. A larger value is slower and closer to the original features.
+        None compares the features themselves for "exact", and means 128 for "hnswlib", which is
+        slow in many dimensions.
     n_jobs : int or None, default=None
-        Threads for prediction, as in joblib. Results do not depend on it.
+        Number of threads for prediction, as in joblib. Results do not depend on it.
     random_state : int, RandomState instance or None, default=None
-        Seeds the decomposition and the graph.
+        Seed of the decomposition and of the graph.
 
     Attributes
     ----------
     classes_ : ndarray of shape (n_classes,)
-        Classes, or the column numbers of an indicator.
+        Classes, or column numbers of the indicator.
     n_features_in_ : int
         Number of features.
     feature_names_in_ : ndarray of shape (`n_features_in_`,)
-        Names of features, where `X` had them.
+        Names of the features; only if `X` has feature names.
 
     See Also
     --------
-    NearestNeighborsMatcher : Compares with the training rows.
-    sklearn.neighbors.NearestCentroid : Classes only, other distances.
+    NearestNeighborsMatcher : Compare rows with the training rows.
+    sklearn.neighbors.NearestCentroid : Other distances; one class per row only.
 
     Examples
     --------
@@ -302,6 +318,8 @@ class NearestCentroidMatcher(_NearestClassifier):
     >>> model = NearestCentroidMatcher(n_neighbors=2).fit(X, Y)
     >>> model.predict_proba(X[:1]).toarray()
     array([[1. , 0.6, 0. ]], dtype=float32)
+    >>> model.predict(X[:1]).toarray()
+    array([[1, 1, 0]])
     """
 
     def __init__(
@@ -315,15 +333,16 @@ class NearestCentroidMatcher(_NearestClassifier):
             random_state=random_state,
         )
 
-    def _points(self, rows, Y):
-        return (normalize(Y.astype(np.float32)).T @ rows).tocsr(), None
+    def _make_points(self, rows, Y):
+        centroids = normalize(Y.astype(np.float32)).T @ rows
+        return centroids.tocsr(), None
 
 
-def _reduced(reduction, rows):
-    # The graph wants float32; the decomposition of few rows may come in float64.
-    return rows if reduction is None else reduction.transform(rows).astype(np.float32, copy=False)
+def _project(projection, rows):
+    # hnswlib needs float32; the decomposition of few rows may return float64.
+    return rows if projection is None else projection.transform(rows).astype(np.float32, copy=False)
 
 
-def _rows(X):
+def _as_csr(X):
     indptr, indices, data, n_features = as_rows(X, drop_zeros=True)
     return csr_of(indptr, indices, data, (X.shape[0], n_features))

@@ -1,4 +1,4 @@
-"""Nearest rows by cosine similarity: by comparing with all, or by a graph of neighbours."""
+"""Search of the nearest rows by cosine similarity: exact, or approximate with a graph."""
 
 import numpy as np
 import scipy.sparse as sp
@@ -10,24 +10,24 @@ from skxmr._core.node_scores import join_rows
 from skxmr._core.threads import BLOCK_SCORES, run_tasks
 from skxmr._core.topk import best_of_rows
 
-# Links of a point of the graph, and candidates kept open while it is built and searched.
+# Links per row of the graph: the parameter M of hnswlib.
 GRAPH_LINKS = 16
-GRAPH_BREADTH = 200
+# Candidates that are kept while the graph is built and searched: ef_construction and ef of hnswlib.
+GRAPH_CANDIDATES = 200
 
 
 class ExactIndex:
-    """Find nearest rows by comparing with all.
+    """Find the nearest rows by comparing each query with all rows.
 
     Parameters
     ----------
     rows : {csr_array, ndarray} of shape (n_rows, n_features), float32
-        Rows to be found. Of sparse ones only those are visited that share a feature with the
-        query.
+        Rows to search. If they are sparse, a query visits only rows with a common feature.
     """
 
     def __init__(self, rows):
-        by_feature = normalize(rows).T
-        self.by_feature = by_feature.tocsr() if sp.issparse(rows) else by_feature
+        transposed = normalize(rows).T
+        self.transposed_rows = transposed.tocsr() if sp.issparse(rows) else transposed
 
     def query(self, X, k, n_jobs=None):
         """Find the nearest rows of each query.
@@ -35,44 +35,45 @@ class ExactIndex:
         Parameters
         ----------
         X : {csr_array, ndarray} of shape (n_queries, n_features), float32
-            Queries, sparse if the rows are.
+            Queries; sparse if the rows are sparse.
         k : int
-            Most rows found for a query.
+            Maximum number of rows found per query.
         n_jobs : int or None
-            Threads, as in joblib.
+            Number of threads, as in joblib.
 
         Returns
         -------
-        csr_array of shape (n_queries, n_rows)
-            Similarities above 0, at most 1; equal ones are kept by lower row.
+        csr_array of shape (n_queries, n_rows), float32
+            Similarities, greater than 0 and at most 1. Of rows with equal similarity, those with
+            the lower number are found first.
         """
         X = normalize(X)
-        n_rows = self.by_feature.shape[1]
-        size = max(1, BLOCK_SCORES // n_rows)
+        n_rows = self.transposed_rows.shape[1]
+        block_size = max(1, BLOCK_SCORES // n_rows)
 
         def query_block(start):
-            S = sp.csr_array(X[start : start + size] @ self.by_feature)
+            S = sp.csr_array(X[start : start + block_size] @ self.transposed_rows)
             ids = S.indices.astype(np.int32, copy=False)
             return best_of_rows(S.indptr.astype(np.int64), ids, S.data, k, False)
 
-        starts = [(start,) for start in range(0, X.shape[0], size)]
-        found = join_rows(run_tasks(query_block, starts, n_jobs, threads_only=True))
-        return _positive(*found, (X.shape[0], n_rows))
+        starts = [(start,) for start in range(0, X.shape[0], block_size)]
+        nearest = join_rows(run_tasks(query_block, starts, n_jobs, threads_only=True))
+        return _positive_similarities(*nearest, (X.shape[0], n_rows))
 
 
 class GraphIndex:
-    """Find most of the nearest rows by a graph that hnswlib makes.
+    """Find most of the nearest rows with a graph of the package hnswlib.
 
-    A hierarchical navigable small world: Malkov and Yashunin (2020), "Efficient and robust
+    A hierarchical navigable small world graph: Malkov and Yashunin (2020), "Efficient and robust
     approximate nearest neighbor search using Hierarchical Navigable Small World graphs", IEEE
     TPAMI 42(4).
 
     Parameters
     ----------
     rows : ndarray of shape (n_rows, n_features), float32
-        Rows to be found; rows of zeros never are.
+        Rows to search. Rows of zeros are never found.
     seed : int
-        Seeds the graph.
+        Seed of the graph.
     """
 
     def __init__(self, rows, seed):
@@ -81,10 +82,10 @@ class GraphIndex:
         self.graph = None
         if len(self.ids):
             self.graph = import_hnswlib().Index(space="ip", dim=rows.shape[1])
-            self.graph.init_index(len(self.ids), GRAPH_BREADTH, GRAPH_LINKS, random_seed=seed)
-            # One thread: the graph depends on the order in which rows come.
+            self.graph.init_index(len(self.ids), GRAPH_CANDIDATES, GRAPH_LINKS, random_seed=seed)
+            # One thread, because the graph depends on the order in which rows are added.
             self.graph.add_items(normalize(rows[self.ids]), num_threads=1)
-            self.graph.set_ef(GRAPH_BREADTH)
+            self.graph.set_ef(GRAPH_CANDIDATES)
 
     def query(self, X, k, n_jobs=None):
         """Find the nearest rows of each query; see `ExactIndex.query`."""
@@ -93,24 +94,28 @@ class GraphIndex:
             return sp.csr_array(shape, dtype=np.float32)
         k = min(k, len(self.ids))
         n_threads = effective_n_jobs(n_jobs)
-        found, distances = self.graph.knn_query(normalize(X), k, num_threads=n_threads)
+        nearest, distances = self.graph.knn_query(normalize(X), k, num_threads=n_threads)
         indptr = np.arange(0, len(X) * k + 1, k)
-        ids = self.ids[found.ravel()]
-        return _positive(*best_of_rows(indptr, ids, 1 - distances.ravel(), 0, False), shape)
+        ids = self.ids[nearest.ravel()]
+        by_id = best_of_rows(indptr, ids, 1 - distances.ravel(), 0, False)
+        return _positive_similarities(*by_id, shape)
 
 
 def import_hnswlib():
-    """Return the module hnswlib, or say how it is installed."""
+    """Return the module hnswlib; raise an ImportError with instructions if it is missing."""
     try:
         import hnswlib
     except ImportError as error:
         raise ImportError(
-            "index='hnswlib' needs the package hnswlib: pip install 'skxmr[neighbors]'."
+            "index='hnswlib' needs the package hnswlib. Install it: pip install 'skxmr[neighbors]'."
         ) from error
     return hnswlib
 
 
-def _positive(indptr, ids, similar, shape):
-    keep = similar > 0
-    kept = offsets_of(keep)[indptr]
-    return csr_of(kept, ids[keep], np.minimum(similar[keep], np.float32(1)), shape)
+def _positive_similarities(indptr, ids, similarities, shape):
+    # Drop similarities that are not positive, and clip the others to 1.
+    is_positive = similarities > 0
+    indptr = offsets_of(is_positive)[indptr]
+    return csr_of(
+        indptr, ids[is_positive], np.minimum(similarities[is_positive], np.float32(1)), shape
+    )

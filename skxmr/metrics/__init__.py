@@ -1,18 +1,22 @@
-"""Ranking metrics for many labels, and scikit-learn scorers made of them.
+"""Ranking and calibration metrics for many labels, and scikit-learn scorers that use them.
 
-All of it works on the stored entries of sparse matrices; nothing of size (rows, labels) is made.
-``_ranking`` holds the checks, the ranking itself and the plain metrics, ``_propensity`` those that
-weigh rare labels more, ``_calibration`` those that take scores for probabilities, ``_scorers``
-what model selection needs.
+All functions work on the stored entries of sparse matrices. No dense (n_samples, n_labels) array
+is created.
+
+- ``_candidates`` checks targets and scores and cuts them into blocks of rows.
+- ``_ranking`` ranks the labels of each row: precision, recall and nDCG at k.
+- ``_propensity`` has the metrics that give more weight to rare labels.
+- ``_calibration`` has the metrics that treat scores as probabilities.
+- ``_scorers`` makes scorers for model selection.
 """
 
 from skxmr.metrics._calibration import calibration_curve, expected_calibration_error
-from skxmr.metrics._candidates import Indicator, contains
+from skxmr.metrics._candidates import Indicator, mark_true_labels
 from skxmr.metrics._propensity import label_propensities, psndcg_at_k, psprecision_at_k
-from skxmr.metrics._ranking import ndcg_at_k, precision_at_k, rank, recall_at_k
-from skxmr.metrics._scorers import scores_for_topk, topk_scorer
+from skxmr.metrics._ranking import ndcg_at_k, precision_at_k, rank_labels, recall_at_k
+from skxmr.metrics._scorers import score_labels, topk_scorer
 
-# Other packages of skxmr use the rest.
+# Names that are not listed here are for other packages of skxmr.
 __all__ = [
     "calibration_curve",
     "expected_calibration_error",

@@ -1,49 +1,52 @@
-"""How far scores are from probabilities, over the (row, label) pairs that have one."""
+"""Differences between scores and probabilities, over the (row, label) pairs that have a score."""
 
 from numbers import Integral
+from typing import NamedTuple
 
 import numpy as np
 
-from skxmr.metrics._candidates import check_indicator, check_scores, contains
+from skxmr.metrics._candidates import as_indicator, check_scores, mark_true_labels
 
 _STRATEGIES = ("uniform", "quantile")
 
 
 def calibration_curve(y_true, y_score, *, n_bins=10, strategy="uniform"):
-    """Compute the true and the predicted probability in bins of the score: a reliability diagram.
+    """Compute true and predicted probabilities per bin of the score, for a reliability diagram.
 
-    All scored (row, label) pairs are one sample, as if each were a row of a binary problem. Where
-    scores are sparse, pairs without a stored score are left out. Most pairs of a sparse score are
-    near 0; to see the labels that users see, pass the tuple of ``predict_topk(X, k)``.
+    All scored (row, label) pairs form one sample, as if each pair were a row of a binary problem.
+    In sparse scores, pairs without a stored score are ignored. Most pairs of sparse scores are
+    near 0. To evaluate only the labels that users see, pass the tuple that
+    ``predict_topk(X, k)`` returns.
 
     Parameters
     ----------
     y_true : array-like or sparse matrix of shape (n_samples, n_labels)
         Indicator of the true labels: zeros and ones.
     y_score : sparse matrix, array-like or (indices, scores)
-        Probabilities of the labels, in any of the forms that `precision_at_k` describes.
+        Probabilities of the labels, in one of the three forms that `precision_at_k` accepts.
     n_bins : int, default=10
-        How many bins; more show more and need more pairs.
+        Number of bins. More bins show more detail and need more pairs.
     strategy : {"uniform", "quantile"}, default="uniform"
-        Bins of equal width, or bins that hold equally many pairs.
+        How the bins are chosen: "uniform" for bins of equal width, "quantile" for bins with the
+        same number of pairs.
 
     Returns
     -------
-    prob_true : ndarray of shape (n_bins,) or smaller
-        Fraction of true labels in each bin that is not empty.
-    prob_pred : ndarray of shape (n_bins,) or smaller
-        Mean score in each of these bins.
+    prob_true : ndarray of shape (n_bins,) or smaller, dtype float64
+        Fraction of true labels in each nonempty bin.
+    prob_pred : ndarray of shape (n_bins,) or smaller, dtype float64
+        Mean score in each nonempty bin.
 
     Raises
     ------
     ValueError
-        If `n_bins` or `strategy` is not one of the above, shapes differ, `y_true` holds anything
-        but 0 and 1, or a score is not in [0, 1].
+        If `n_bins` or `strategy` is invalid, shapes differ, `y_true` contains a value other than
+        0 and 1, or a score is outside [0, 1].
 
     See Also
     --------
-    expected_calibration_error : The mean distance of the two, in one number.
-    sklearn.calibration.calibration_curve : The same for a binary target.
+    expected_calibration_error : Mean difference of the two curves, as one number.
+    sklearn.calibration.calibration_curve : Calibration curve of a binary target.
 
     Examples
     --------
@@ -55,39 +58,42 @@ def calibration_curve(y_true, y_score, *, n_bins=10, strategy="uniform"):
     >>> prob_true, prob_pred
     (array([0.25, 1.  ]), array([0.25, 0.75]))
     """
-    counts, n_true, score_sums = _binned(y_true, y_score, n_bins, strategy)
-    filled = counts > 0
-    return n_true[filled] / counts[filled], score_sums[filled] / counts[filled]
+    bins = _sum_bins(y_true, y_score, n_bins, strategy)
+    nonempty = bins.n_pairs > 0
+    n_pairs = bins.n_pairs[nonempty]
+    return bins.n_true[nonempty] / n_pairs, bins.score_sum[nonempty] / n_pairs
 
 
 def expected_calibration_error(y_true, y_score, *, n_bins=10, strategy="uniform"):
-    """Compute the mean distance between score and frequency of the scored pairs, by bins.
+    """Compute the mean difference between score and observed frequency of the scored pairs.
 
-    In each bin of the score, the mean score is compared with the fraction of true labels; bins
-    count by the number of their (row, label) pairs [1]_. With sparse scores of hundreds of labels
-    a row, nearly all pairs are near 0, and so is this figure: pass the tuple of
-    ``predict_topk(X, k)`` to judge the best labels alone.
+    In each bin, the mean score is compared with the fraction of true labels. Bins are weighted by
+    their number of (row, label) pairs [1]_. If sparse scores cover hundreds of labels per row,
+    nearly all pairs are near 0, and so is the error. To evaluate only the top labels, pass the
+    tuple that ``predict_topk(X, k)`` returns.
 
     Parameters
     ----------
     y_true : array-like or sparse matrix of shape (n_samples, n_labels)
         Indicator of the true labels: zeros and ones.
     y_score : sparse matrix, array-like or (indices, scores)
-        Probabilities of the labels, in any of the forms that `precision_at_k` describes.
+        Probabilities of the labels, in one of the three forms that `precision_at_k` accepts.
     n_bins : int, default=10
-        How many bins. More find more and need more pairs: noise in a bin counts as an error.
+        Number of bins. More bins detect smaller deviations but need more pairs, because noise
+        within a bin counts as an error.
     strategy : {"uniform", "quantile"}, default="uniform"
-        Bins of equal width, or bins that hold equally many pairs.
+        How the bins are chosen: "uniform" for bins of equal width, "quantile" for bins with the
+        same number of pairs.
 
     Returns
     -------
     float
-        The error, in [0, 1]; 0 is calibrated. NaN if no pair has a score.
+        Error in [0, 1]; 0 for calibrated scores. NaN if no pair has a score.
 
     Raises
     ------
     ValueError
-        As `calibration_curve` does.
+        If an argument is invalid, as in `calibration_curve`.
 
     References
     ----------
@@ -103,43 +109,63 @@ def expected_calibration_error(y_true, y_score, *, n_bins=10, strategy="uniform"
     >>> round(expected_calibration_error(y_true, y_score, n_bins=2), 4)
     0.0833
     """
-    counts, n_true, score_sums = _binned(y_true, y_score, n_bins, strategy)
-    if not counts.sum():
+    bins = _sum_bins(y_true, y_score, n_bins, strategy)
+    if not bins.n_pairs.sum():
         return float("nan")
-    return float(np.abs(score_sums - n_true).sum() / counts.sum())
+    return float(np.abs(bins.score_sum - bins.n_true).sum() / bins.n_pairs.sum())
 
 
-def _binned(y_true, y_score, n_bins, strategy):
-    """Count pairs and true pairs and add up the scores of each bin."""
+class _BinSums(NamedTuple):
+    """Sums over the pairs of each bin; arrays of shape (n_bins,), float64."""
+
+    n_pairs: np.ndarray
+    n_true: np.ndarray
+    score_sum: np.ndarray
+
+
+class _PairBlock(NamedTuple):
+    """The scored (row, label) pairs of consecutive rows."""
+
+    row_slice: slice  # rows of the whole matrix
+    rows: np.ndarray  # row of each pair, counted from the start of `row_slice`
+    labels: np.ndarray
+    scores: np.ndarray  # float64
+
+
+def _sum_bins(y_true, y_score, n_bins, strategy):
     if not isinstance(n_bins, Integral) or isinstance(n_bins, bool) or n_bins < 1:
-        raise ValueError(f"n_bins must be an integer from 1 up, got {n_bins!r}")
+        raise ValueError(f"n_bins must be a positive integer; got {n_bins!r}.")
     if strategy not in _STRATEGIES:
-        raise ValueError(f"strategy must be one of {list(_STRATEGIES)}, got {strategy!r}")
-    true = check_indicator(y_true, "y_true")
-    shape = (len(true.indptr) - 1, true.n_labels)
+        raise ValueError(f"strategy must be one of {list(_STRATEGIES)}; got {strategy!r}.")
+    true = as_indicator(y_true, "y_true")
+    shape = (true.n_rows, true.n_labels)
     edges = np.linspace(0, 1, n_bins + 1)
     if strategy == "quantile":
-        scores = [scores for *_, scores in _pairs(y_score, shape)]
+        scores = [block.scores for block in _scored_pair_blocks(y_score, shape)]
         scores = np.concatenate([np.empty(0), *scores])
         edges = np.quantile(scores, edges) if len(scores) else edges
-    sums = np.zeros((3, n_bins))
-    for rows, row, labels, scores in _pairs(y_score, shape):
-        # A score on an edge belongs below, as in scikit-learn.
-        bins = np.searchsorted(edges[1:-1], scores)
-        hits = contains(true, rows, row, labels)
-        for total, weights in zip(sums, (None, hits, scores), strict=True):
-            total += np.bincount(bins, weights, minlength=n_bins)
+    sums = _BinSums(np.zeros(n_bins), np.zeros(n_bins), np.zeros(n_bins))
+    for block in _scored_pair_blocks(y_score, shape):
+        # A score on an edge belongs to the lower bin, as in scikit-learn.
+        bins = np.searchsorted(edges[1:-1], block.scores)
+        is_true = mark_true_labels(true, block.row_slice, block.rows, block.labels)
+        sums.n_pairs[:] += np.bincount(bins, minlength=n_bins)
+        sums.n_true[:] += np.bincount(bins, is_true, minlength=n_bins)
+        sums.score_sum[:] += np.bincount(bins, block.scores, minlength=n_bins)
     return sums
 
 
-def _pairs(y_score, shape):
-    """Yield the slice of rows of each block, and row (in the block), label and score of pairs."""
-    for start, indptr, labels, scores in check_scores(y_score, shape, k=0):
-        n_rows = len(indptr) - 1
-        scored = scores > -np.inf
-        row = np.repeat(np.arange(n_rows), np.diff(indptr))[scored]
-        labels, scores = labels[scored], scores[scored].astype(np.float64, copy=False)
-        wrong = (scores < 0) | (scores > 1)
-        if wrong.any():
-            raise ValueError(f"y_score must hold probabilities in [0, 1], got {scores[wrong][0]}")
-        yield slice(start, start + n_rows), row, labels, scores
+def _scored_pair_blocks(y_score, shape):
+    """Yield `_PairBlock`; raise ValueError for scores outside [0, 1]."""
+    for block in check_scores(y_score, shape, k=0):
+        n_rows = len(block.indptr) - 1
+        is_scored = block.scores > -np.inf
+        rows = np.repeat(np.arange(n_rows), np.diff(block.indptr))[is_scored]
+        scores = block.scores[is_scored].astype(np.float64, copy=False)
+        is_outside = (scores < 0) | (scores > 1)
+        if is_outside.any():
+            raise ValueError(
+                f"y_score must contain probabilities in [0, 1]; got {scores[is_outside][0]}."
+            )
+        row_slice = slice(block.first_row, block.first_row + n_rows)
+        yield _PairBlock(row_slice, rows, block.labels[is_scored], scores)

@@ -1,37 +1,48 @@
-"""Label propensities, and the metrics that weigh a label by the inverse of its propensity.
+"""Label propensities, and the metrics that weight each label by its inverse propensity.
 
-In a large label set most of the labels that are true of a row were never marked, and the rare ones
-are missed most. The propensity of a label is the chance that it is marked where it is true;
-dividing each hit by it makes rare labels count more.
+In a large label set, many true labels of a row are missing from the data, rare labels more often
+than frequent ones. The propensity of a label is the probability that the label is in the data if
+it is true. Dividing each hit by the propensity gives more weight to rare labels.
 """
 
 import numbers
+from typing import NamedTuple
 
 import numpy as np
 
-from skxmr.metrics._candidates import check_indicator, csr_row_slices
-from skxmr.metrics._ranking import discounts, ideal_gains, rank, top_labels
+from skxmr.metrics._candidates import as_indicator, slice_csr_rows
+from skxmr.metrics._ranking import (
+    Ranking,
+    ideal_gains,
+    rank_discounts,
+    rank_labels,
+    select_top_labels,
+)
+
+# With fewer rows, log(n_samples) - 1 is negative, and so is the constant C of the model.
+_MIN_ROWS = 3
 
 
 def label_propensities(Y, a=0.55, b=1.5, *, sample_weight=None):
-    """Estimate from training labels how likely each label is marked where it is true.
+    """Estimate the propensity of each label from the training labels.
 
-    The model of [1]_: p = 1 / (1 + C * (f + b) ** -a) with C = (log(n_samples) - 1) * (b + 1) ** a,
+    The propensity of a label is the probability that a true label was recorded in the data. The
+    model of [1]_ is p = 1 / (1 + C * (f + b) ** -a) with C = (log(n_samples) - 1) * (b + 1) ** a,
     where f is the number of rows with the label.
 
     Parameters
     ----------
     Y : array-like or sparse matrix of shape (n_samples, n_labels)
-        Indicator of the *training* labels, at least 3 rows. Taking test labels instead gives
-        numbers that cannot be compared with published ones.
+        Indicator of the *training* labels, with at least 3 rows. Results with propensities of
+        test labels cannot be compared with published results.
     a : float, default=0.55
-        How fast the propensity rises with the frequency, above 0. [1]_ takes 0.5 for
-        WikiLSHTC, 0.6 for Amazon and the default elsewhere.
+        Positive exponent: how fast the propensity rises with the label frequency. [1]_ uses 0.5
+        for WikiLSHTC, 0.6 for Amazon and 0.55 for other data sets.
     b : float, default=1.5
-        How far rare labels are lifted, above 0. [1]_ takes 0.4 for WikiLSHTC, 2.6 for Amazon and
-        the default elsewhere.
+        Positive offset that raises the propensity of rare labels. [1]_ uses 0.4 for WikiLSHTC,
+        2.6 for Amazon and 1.5 for other data sets.
     sample_weight : array-like of shape (n_samples,), default=None
-        Number of times that each row counts. None counts each row once.
+        Number of times that each row counts. If None, each row counts once.
 
     Returns
     -------
@@ -41,11 +52,11 @@ def label_propensities(Y, a=0.55, b=1.5, *, sample_weight=None):
     Raises
     ------
     TypeError
-        If `a` or `b` is not a number, or `Y` does not hold real numbers.
+        If `a` or `b` is not a number, or `Y` does not contain real numbers.
     ValueError
-        If `a` or `b` is not positive and finite, `Y` holds anything but 0 and 1, or has fewer than
-        3 rows (the model needs a C above 0); if `sample_weight` has another length, a negative
-        value, or a sum below 3.
+        If `a` or `b` is not positive and finite, or `Y` contains a value other than 0 and 1 or has
+        fewer than 3 rows (C would not be positive). Also if `sample_weight` has a wrong length, a
+        negative value or a sum of less than 3.
 
     References
     ----------
@@ -62,27 +73,27 @@ def label_propensities(Y, a=0.55, b=1.5, *, sample_weight=None):
     """
     for name, value in (("a", a), ("b", b)):
         if not isinstance(value, numbers.Real) or isinstance(value, bool):
-            raise TypeError(f"{name} must be a number, got {value!r}")
+            raise TypeError(f"{name} must be a number; got {value!r}.")
         if not 0 < value < np.inf:
-            raise ValueError(f"{name} must be positive and finite, got {value}")
-    indicator = check_indicator(Y, "Y")
-    n_rows = len(indicator.indptr) - 1
-    if n_rows < 3:
-        raise ValueError(f"Y must have at least 3 rows, got {n_rows}")
+            raise ValueError(f"{name} must be positive and finite; got {value}.")
+    indicator = as_indicator(Y, "Y")
+    n_rows = indicator.n_rows
+    if n_rows < _MIN_ROWS:
+        raise ValueError(f"Y must have at least {_MIN_ROWS} rows; got {n_rows}.")
     weights = None
     if sample_weight is not None:
         sample_weight = np.asarray(sample_weight, dtype=np.float64)
         if sample_weight.shape != (n_rows,):
             raise ValueError(
-                f"sample_weight must have the shape ({n_rows},), one weight per row of Y; got "
-                f"{sample_weight.shape}"
+                f"sample_weight must have shape ({n_rows},), one weight per row of Y; got shape "
+                f"{sample_weight.shape}."
             )
         weights = np.repeat(sample_weight, np.diff(indicator.indptr))
         n_rows = sample_weight.sum()
-        if not (np.all(sample_weight >= 0) and 3 <= n_rows < np.inf):
+        if not (np.all(sample_weight >= 0) and _MIN_ROWS <= n_rows < np.inf):
             raise ValueError(
-                "sample_weight must be finite and not negative, and sum to at least 3; got values "
-                f"from {sample_weight.min()} that sum to {n_rows}"
+                f"sample_weight must be finite and nonnegative with a sum of at least {_MIN_ROWS}; "
+                f"got a minimum of {sample_weight.min()} and a sum of {n_rows}."
             )
     frequency = np.bincount(indicator.labels, weights, minlength=indicator.n_labels)
     c = (np.log(n_rows) - 1) * (b + 1) ** a
@@ -90,23 +101,24 @@ def label_propensities(Y, a=0.55, b=1.5, *, sample_weight=None):
 
 
 def psprecision_at_k(y_true, y_score, k=5, *, propensities):
-    """Compute the propensity-scored precision at k: rare labels count more.
+    """Compute the propensity-scored precision at k, which gives more weight to rare labels.
 
-    A hit on a label counts 1 / propensity. The sum over all rows is divided by the sum that the
-    best possible rankings reach, as the scripts of the Extreme Classification Repository do: one
-    ratio, not a mean of ratios, so rows without true labels make no difference.
+    A hit counts 1 / propensity of its label. The sum over all rows is divided by the sum of the
+    best possible rankings [1]_, as in the scripts of the Extreme Classification Repository. The
+    result is one ratio, not a mean of ratios, so rows without true labels have no effect.
 
     Parameters
     ----------
     y_true : array-like or sparse matrix of shape (n_samples, n_labels)
         Indicator of the true labels: zeros and ones.
     y_score : sparse matrix, array-like or (indices, scores)
-        Scores of the labels, in any of the forms that `precision_at_k` describes.
+        Scores of the labels, in one of the three forms that `precision_at_k` accepts.
     k : int, default=5
-        How many labels of each row to look at.
+        Number of labels to evaluate per row.
     propensities : array-like of shape (n_labels,)
-        Propensity of each label, in (0, 1], as `label_propensities` estimates from the training
-        labels. All equal, the metric is precision relative to the best possible precision.
+        Propensity of each label, in (0, 1], as `label_propensities` estimates it from the training
+        labels. If all are equal, the metric is the precision divided by the best possible
+        precision.
 
     Returns
     -------
@@ -116,12 +128,12 @@ def psprecision_at_k(y_true, y_score, k=5, *, propensities):
     Raises
     ------
     TypeError, ValueError
-        As `precision_at_k` does; also if `propensities` has another length than `y_true` has
-        columns, or values outside (0, 1].
+        If an argument is invalid, as in `precision_at_k`. ValueError also if `propensities` has a
+        wrong length or values outside (0, 1].
 
     See Also
     --------
-    label_propensities : Estimates the propensities.
+    label_propensities : Estimate the propensities.
 
     References
     ----------
@@ -137,29 +149,29 @@ def psprecision_at_k(y_true, y_score, k=5, *, propensities):
     >>> psprecision_at_k(y_true, y_score, k=1, propensities=[0.5, 0.5, 0.25])
     0.3333333333333333
     """
-    _, reached, best = _weighted(y_true, y_score, k, propensities)
-    return _ratio(reached.sum(), best.sum())
+    weighted = _weight_hits(y_true, y_score, k, propensities)
+    return _bounded_ratio(weighted.hits.sum(), weighted.best_hits.sum())
 
 
 def psndcg_at_k(y_true, y_score, k=5, *, propensities):
-    """Compute the propensity-scored nDCG at k: rare labels count more, early places count more.
+    """Compute the propensity-scored nDCG at k, which gives more weight to rare labels.
 
-    A hit on a label in place r (from 1) gains 1 / (propensity * log2(r + 1)). The gain of a row is
-    divided by the sum of 1 / log2(r + 1) over its min(k, true labels) first places, and the mean
-    over all rows by that of the best possible rankings, as the scripts of the Extreme
-    Classification Repository do. Rows without true labels make no difference.
+    A hit at rank r, counted from 1, gains 1 / (propensity * log2(r + 1)). The gain of a row is
+    divided by the sum of 1 / log2(r + 1) over its first min(k, number of true labels) ranks. The
+    mean over all rows is divided by the mean of the best possible rankings [1]_, as in the scripts
+    of the Extreme Classification Repository. Rows without true labels have no effect.
 
     Parameters
     ----------
     y_true : array-like or sparse matrix of shape (n_samples, n_labels)
         Indicator of the true labels: zeros and ones.
     y_score : sparse matrix, array-like or (indices, scores)
-        Scores of the labels, in any of the forms that `precision_at_k` describes.
+        Scores of the labels, in one of the three forms that `precision_at_k` accepts.
     k : int, default=5
-        How many labels of each row to look at.
+        Number of labels to evaluate per row.
     propensities : array-like of shape (n_labels,)
-        Propensity of each label, in (0, 1], as `label_propensities` estimates from the training
-        labels. All equal, the metric is nDCG over the rows that have true labels.
+        Propensity of each label, in (0, 1], as `label_propensities` estimates it from the training
+        labels. If all are equal, the metric is the nDCG over the rows that have true labels.
 
     Returns
     -------
@@ -169,11 +181,11 @@ def psndcg_at_k(y_true, y_score, k=5, *, propensities):
     Raises
     ------
     TypeError, ValueError
-        As `psprecision_at_k` does.
+        If an argument is invalid, as in `psprecision_at_k`.
 
     See Also
     --------
-    label_propensities : Estimates the propensities.
+    label_propensities : Estimate the propensities.
 
     References
     ----------
@@ -189,48 +201,57 @@ def psndcg_at_k(y_true, y_score, k=5, *, propensities):
     >>> round(psndcg_at_k(y_true, y_score, k=2, propensities=[0.5, 0.5, 0.25]), 4)
     0.8597
     """
-    ranking, reached, best = _weighted(y_true, y_score, k, propensities)
-    places, ideal = discounts(reached.shape[1]), ideal_gains(ranking)
-    return _ratio((reached @ places / ideal).sum(), (best @ places / ideal).sum())
+    weighted = _weight_hits(y_true, y_score, k, propensities)
+    discounts, ideal = rank_discounts(weighted.hits.shape[1]), ideal_gains(weighted.ranking)
+    return _bounded_ratio(
+        (weighted.hits @ discounts / ideal).sum(), (weighted.best_hits @ discounts / ideal).sum()
+    )
 
 
 def check_propensities(propensities):
     """Return propensities as a new one-dimensional float64 array with values in (0, 1]."""
     values = np.asarray(propensities)
     if values.dtype.kind not in "biuf":
-        raise TypeError(f"propensities must hold real numbers, got dtype {values.dtype}")
+        raise TypeError(f"propensities must contain real numbers; got dtype {values.dtype}.")
     if values.ndim != 1:
-        raise ValueError(f"propensities must have the shape (n_labels,), got {values.shape}")
-    outside = ~((values > 0) & (values <= 1))  # true for NaN
-    if outside.any():
+        raise ValueError(f"propensities must have shape (n_labels,); got shape {values.shape}.")
+    is_outside = ~((values > 0) & (values <= 1))  # true for NaN
+    if is_outside.any():
         raise ValueError(
-            f"propensities must be in (0, 1], got {values[outside][0]} for label "
-            f"{np.flatnonzero(outside)[0]}"
+            f"propensities must be in (0, 1]; got {values[is_outside][0]} for label "
+            f"{np.flatnonzero(is_outside)[0]}."
         )
     return values.astype(np.float64)
 
 
-def _weighted(y_true, y_score, k, propensities):
-    """Rank; return also what each place gains, and what it gains in the best possible ranking."""
+class _WeightedHits(NamedTuple):
+    """A ranking with the inverse propensity of each hit; arrays of shape (n_samples, k)."""
+
+    ranking: Ranking
+    hits: np.ndarray  # 0 for labels that are not true
+    best_hits: np.ndarray  # for the best possible ranking: true labels by falling weight
+
+
+def _weight_hits(y_true, y_score, k, propensities):
     propensities = check_propensities(propensities)
-    true = check_indicator(y_true, "y_true")
+    true = as_indicator(y_true, "y_true")
     if len(propensities) != true.n_labels:
         raise ValueError(
-            f"propensities must have one value for each of the {true.n_labels} labels of y_true, "
-            f"got {len(propensities)}"
+            f"propensities must have one value for each of the {true.n_labels} labels of y_true; "
+            f"got {len(propensities)} values."
         )
-    ranking = rank(true, y_score, k)
+    ranking = rank_labels(true, y_score, k)
     weights = 1 / propensities
-    reached = np.where(ranking.hit, weights[ranking.top], 0)
-    best = np.zeros_like(reached)
-    for rows in csr_row_slices(true.indptr):
-        indptr = true.indptr[rows.start : rows.stop + 1]
+    hits = np.where(ranking.is_hit, weights[ranking.top_labels], 0)
+    best_hits = np.zeros_like(hits)
+    for row_slice in slice_csr_rows(true.indptr):
+        indptr = true.indptr[row_slice.start : row_slice.stop + 1]
         labels = true.labels[indptr[0] : indptr[-1]]
-        top = top_labels(indptr - indptr[0], labels, weights[labels], best.shape[1])
-        best[rows] = np.where(top >= 0, weights[top], 0)
-    return ranking, reached, best
+        top = select_top_labels(indptr - indptr[0], labels, weights[labels], hits.shape[1])
+        best_hits[row_slice] = np.where(top >= 0, weights[top], 0)
+    return _WeightedHits(ranking, hits, best_hits)
 
 
-def _ratio(reached, best):
-    # Perfect rankings may come out a rounding error above 1.
-    return min(float(reached / best), 1.0) if best > 0 else 0.0
+def _bounded_ratio(value, best):
+    # Rounding can lift a perfect ranking slightly above 1.
+    return min(float(value / best), 1.0) if best > 0 else 0.0

@@ -1,8 +1,8 @@
-"""Ranking of scored labels, and precision, recall and nDCG at k.
+"""Ranking of scored labels; precision, recall and nDCG at k.
 
-`_candidates` turns scores of any form into blocks of (label, score) candidates. From there on
-there is one path: `top_labels` picks the k best of each row, `contains` looks them up among the
-true labels, and a metric is arithmetic on the resulting (n_samples, k) arrays.
+`_candidates` converts scores of any form to blocks of (label, score) candidates. Then
+`select_top_labels` selects the k best labels per row, and `mark_true_labels` looks them up among
+the true labels. Each metric is computed from the resulting (n_samples, k) arrays.
 """
 
 import numbers
@@ -10,40 +10,44 @@ from typing import NamedTuple
 
 import numpy as np
 
-from skxmr.metrics._candidates import Indicator, check_indicator, check_scores, contains
+from skxmr.metrics._candidates import Indicator, as_indicator, check_scores, mark_true_labels
 
 
-class _Ranking(NamedTuple):
-    """Best labels of each row, best first, and which of them are true."""
+class Ranking(NamedTuple):
+    """Top labels of each row, best first, and whether each of them is true."""
 
-    top: np.ndarray  # (n_samples, min(k, n_labels)), -1 where a row has no more candidates
-    hit: np.ndarray  # the same shape, bool
+    top_labels: np.ndarray  # (n_samples, min(k, n_labels)), -1 if a row has no more candidates
+    is_hit: np.ndarray  # (n_samples, min(k, n_labels)), bool
     true: Indicator
-    n_true: np.ndarray  # (n_samples,)
+    n_true: np.ndarray  # (n_samples,), number of true labels per row
 
 
 def precision_at_k(y_true, y_score, k=5):
-    """Compute the fraction of the k best labels that are true, averaged over all rows.
+    """Compute the fraction of the top k labels that are true, averaged over all rows.
 
-    Every row is divided by `k`, as the scripts of the Extreme Classification Repository do: a row
-    with fewer than `k` true labels, or fewer than `k` scored ones, cannot reach 1, and a row
-    without true labels counts as 0.
+    Each row is divided by `k`, as in the scripts of the Extreme Classification Repository. A row
+    with fewer than `k` true labels or fewer than `k` scored labels therefore cannot reach 1, and a
+    row without true labels counts as 0.
 
     Parameters
     ----------
     y_true : array-like or sparse matrix of shape (n_samples, n_labels)
-        Indicator of the true labels: zeros and ones of any real dtype. An entry stored twice in a
-        sparse matrix counts once.
+        Indicator of the true labels: zeros and ones of any real dtype. Duplicate entries of a
+        sparse matrix count once.
     y_score : sparse matrix, array-like or (indices, scores)
-        One of three forms. A *sparse matrix* (n_samples, n_labels), as ``predict_proba`` gives for
-        sparse targets: labels without a stored positive score are never ranked, so that a row may
-        have fewer than `k` predictions. A *dense array* (n_samples, n_labels): every label is
-        ranked, except where the score is -inf. A *tuple* of two arrays (n_samples, n_columns), as
-        ``predict_topk`` gives: label ids and their scores, in any order, with id -1 or score -inf
-        where there is no label. Equal scores rank the lower label first.
+        Scores of the labels, in one of three forms:
+
+        - a sparse matrix (n_samples, n_labels), as ``predict_proba`` returns for sparse targets.
+          Labels without a stored positive score are never ranked, so a row may have fewer than
+          `k` predictions.
+        - a dense array (n_samples, n_labels). All labels are ranked, except for scores of -inf.
+        - a tuple of two arrays (n_samples, n_columns), as ``predict_topk`` returns: label ids and
+          their scores, in any order. Id -1 or score -inf marks a place without a label.
+
+        Labels with equal scores are ranked by label id.
     k : int, default=5
-        How many labels of each row to look at; at least 1. For a tuple it cannot exceed the
-        number of columns, unless these hold all labels.
+        Number of labels to evaluate per row, at least 1. For a tuple, `k` must not exceed the
+        number of columns, unless the columns hold all labels.
 
     Returns
     -------
@@ -53,17 +57,17 @@ def precision_at_k(y_true, y_score, k=5):
     Raises
     ------
     TypeError
-        If `k` is not an integer, or an array does not hold real numbers.
+        If `k` is not an integer, or an array does not contain real numbers.
     ValueError
-        If shapes differ, `k` is below 1 or beyond the columns of the tuple, `y_true` holds
-        anything but 0 and 1, a score is NaN, a sparse score is negative (it would be worse than
-        that of the labels left out), or the tuple names a label twice in a row or one that does
-        not exist.
+        If shapes differ, `k` is less than 1 or greater than the number of columns of the tuple, or
+        `y_true` contains a value other than 0 and 1. Also if a score is NaN, a sparse score is
+        negative (labels without a score would rank above it), or the tuple contains a label twice
+        in a row or an unknown label.
 
     See Also
     --------
-    psprecision_at_k : Weighs rare labels more.
-    topk_scorer : The same as a scorer for model selection.
+    psprecision_at_k : Precision that gives more weight to rare labels.
+    topk_scorer : Scorer for model selection.
 
     Examples
     --------
@@ -76,24 +80,24 @@ def precision_at_k(y_true, y_score, k=5):
     >>> precision_at_k(y_true, y_score, k=2)
     0.5
     """
-    ranking = rank(y_true, y_score, k)
-    return float(np.count_nonzero(ranking.hit) / (len(ranking.hit) * int(k)))
+    ranking = rank_labels(y_true, y_score, k)
+    return float(np.count_nonzero(ranking.is_hit) / (len(ranking.is_hit) * int(k)))
 
 
 def recall_at_k(y_true, y_score, k=5):
-    """Compute the fraction of the true labels found among the k best, averaged over all rows.
+    """Compute the fraction of the true labels among the top k, averaged over all rows.
 
-    A row is divided by the number of its true labels, however small `k` is. A row without true
-    labels counts as 0, as in scikit-learn.
+    Each row is divided by the number of its true labels, even if `k` is smaller. A row without
+    true labels counts as 0, as in scikit-learn.
 
     Parameters
     ----------
     y_true : array-like or sparse matrix of shape (n_samples, n_labels)
         Indicator of the true labels: zeros and ones.
     y_score : sparse matrix, array-like or (indices, scores)
-        Scores of the labels, in any of the forms that `precision_at_k` describes.
+        Scores of the labels, in one of the three forms that `precision_at_k` accepts.
     k : int, default=5
-        How many labels of each row to look at; a larger one never lowers the recall.
+        Number of labels to evaluate per row. A larger `k` never lowers the recall.
 
     Returns
     -------
@@ -103,7 +107,7 @@ def recall_at_k(y_true, y_score, k=5):
     Raises
     ------
     TypeError, ValueError
-        As `precision_at_k` does.
+        If an argument is invalid, as in `precision_at_k`.
 
     Examples
     --------
@@ -115,26 +119,26 @@ def recall_at_k(y_true, y_score, k=5):
     >>> recall_at_k(y_true, (indices, scores), k=2)
     0.75
     """
-    ranking = rank(y_true, y_score, k)
-    return float(np.mean(ranking.hit.sum(axis=1) / np.maximum(ranking.n_true, 1)))
+    ranking = rank_labels(y_true, y_score, k)
+    return float(np.mean(ranking.is_hit.sum(axis=1) / np.maximum(ranking.n_true, 1)))
 
 
 def ndcg_at_k(y_true, y_score, k=5):
-    """Compute the normalised discounted cumulative gain at k, averaged over all rows.
+    """Compute the normalized discounted cumulative gain at k, averaged over all rows.
 
-    A true label in place r (from 1) gains 1 / log2(r + 1). The sum over the k best labels is
-    divided by what the best possible ranking of the row gains, which has min(k, true labels)
-    labels. Without equal scores and on dense input this is ``sklearn.metrics.ndcg_score``, whose
-    rule for rows without true labels is kept too: they count as 0.
+    A true label at rank r, counted from 1, gains 1 / log2(r + 1). The sum over the top k labels is
+    divided by the gain of the best possible ranking of the row, which has min(k, number of true
+    labels) labels [1]_. For dense scores without ties, this equals ``sklearn.metrics.ndcg_score``,
+    including its rule that a row without true labels counts as 0.
 
     Parameters
     ----------
     y_true : array-like or sparse matrix of shape (n_samples, n_labels)
         Indicator of the true labels: zeros and ones.
     y_score : sparse matrix, array-like or (indices, scores)
-        Scores of the labels, in any of the forms that `precision_at_k` describes.
+        Scores of the labels, in one of the three forms that `precision_at_k` accepts.
     k : int, default=5
-        How many labels of each row to look at.
+        Number of labels to evaluate per row.
 
     Returns
     -------
@@ -144,7 +148,7 @@ def ndcg_at_k(y_true, y_score, k=5):
     Raises
     ------
     TypeError, ValueError
-        As `precision_at_k` does.
+        If an argument is invalid, as in `precision_at_k`.
 
     References
     ----------
@@ -159,75 +163,76 @@ def ndcg_at_k(y_true, y_score, k=5):
     >>> round(ndcg_at_k(y_true, np.array([[0.9, 0.8, 0.7, 0.1]]), k=3), 4)
     0.9197
     """
-    ranking = rank(y_true, y_score, k)
-    gains = ranking.hit @ discounts(ranking.hit.shape[1])
-    # A perfect row may come out a rounding error above 1.
+    ranking = rank_labels(y_true, y_score, k)
+    gains = ranking.is_hit @ rank_discounts(ranking.is_hit.shape[1])
+    # Rounding can lift a perfect row slightly above 1.
     return float(np.mean(np.minimum(gains / ideal_gains(ranking), 1)))
 
 
-def discounts(n_places):
-    """Gain of a true label in each of the first places."""
-    return 1 / np.log2(np.arange(2, n_places + 2))
+def rank_discounts(n_ranks):
+    """Return the gain of a true label at each of the first ranks."""
+    return 1 / np.log2(np.arange(2, n_ranks + 2))
 
 
 def ideal_gains(ranking):
-    """Discounted gain of a row with all its true labels first; 1 for rows without any."""
-    sums = np.cumsum(discounts(ranking.hit.shape[1]))
+    """Return the discounted gain per row if all true labels came first; 1 for rows without any."""
+    sums = np.cumsum(rank_discounts(ranking.is_hit.shape[1]))
     return sums[np.clip(ranking.n_true, 1, len(sums)) - 1]
 
 
 def check_k(k):
-    """Raise unless `k` is an integer of at least 1."""
+    """Raise an error unless `k` is a positive integer."""
     if not isinstance(k, numbers.Integral) or isinstance(k, (bool, np.bool_)):
-        raise TypeError(f"k must be an int, got {k!r}")
+        raise TypeError(f"k must be a positive integer; got {k!r}.")
     if k < 1:
-        raise ValueError(f"k must be at least 1, got {k}")
+        raise ValueError(f"k must be a positive integer; got {k}.")
 
 
-def rank(y_true, y_score, k):
-    """Check all arguments, then rank the labels of every row and look them up in `y_true`."""
+def rank_labels(y_true, y_score, k):
+    """Check all arguments, then rank the labels of each row and look them up in `y_true`."""
     check_k(k)
-    true = check_indicator(y_true, "y_true")
-    n_rows = len(true.indptr) - 1
-    blocks = check_scores(y_score, (n_rows, true.n_labels), k)
-    # k may be beyond the labels (precision divides by it all the same): no column for that.
-    width = int(min(k, true.n_labels))
-    top = np.empty((n_rows, width), dtype=np.int64)
-    hit = np.empty((n_rows, width), dtype=bool)
-    for start, indptr, labels, scores in blocks:
-        rows = slice(start, start + len(indptr) - 1)
-        top[rows] = top_labels(indptr, labels, scores, width)
-        hit[rows] = contains(true, rows, np.arange(len(indptr) - 1)[:, None], top[rows])
-    return _Ranking(top, hit, true, np.diff(true.indptr))
+    true = as_indicator(y_true, "y_true")
+    blocks = check_scores(y_score, (true.n_rows, true.n_labels), k)
+    # k may exceed the number of labels, but the arrays need no columns for the difference.
+    n_columns = int(min(k, true.n_labels))
+    top_labels = np.empty((true.n_rows, n_columns), dtype=np.int64)
+    is_hit = np.empty((true.n_rows, n_columns), dtype=bool)
+    for block in blocks:
+        n_rows = len(block.indptr) - 1
+        row_slice = slice(block.first_row, block.first_row + n_rows)
+        top = select_top_labels(block.indptr, block.labels, block.scores, n_columns)
+        top_labels[row_slice] = top
+        is_hit[row_slice] = mark_true_labels(true, row_slice, np.arange(n_rows)[:, None], top)
+    return Ranking(top_labels, is_hit, true, np.diff(true.indptr))
 
 
-def top_labels(indptr, labels, scores, k):
-    """Return the k best labels of every row, best first and -1 where there are fewer.
+def select_top_labels(indptr, labels, scores, k):
+    """Return the k best labels per row, best first, padded with -1; shape (n_rows, k).
 
-    A score of -inf is no candidate, equal scores go by label. Only what reaches the k-th best
-    score of its row is sorted.
+    Scores of -inf are ignored, and ties are ordered by label. Only candidates that reach the k-th
+    best score of their row are sorted.
     """
     n_rows, lengths = len(indptr) - 1, np.diff(indptr)
     threshold = np.full(n_rows, -np.inf, dtype=scores.dtype)
-    long = np.flatnonzero(lengths > k)
-    # Rows are padded to equal length to find the k-th best of many at once. Those of like length
-    # (the same power of two) go together, so that one long row does not pad all the others.
-    size = np.frexp(lengths[long])[1]
-    for s in np.unique(size):
-        rows = long[size == s]
+    long_rows = np.flatnonzero(lengths > k)
+    # The k-th best scores are found for many rows at once, padded to equal length. Rows are grouped
+    # by the power of two of their length, so that one long row does not pad all others.
+    length_class = np.frexp(lengths[long_rows])[1]
+    for each_class in np.unique(length_class):
+        rows = long_rows[length_class == each_class]
         slot = np.arange(lengths[rows].max())
-        at = indptr[rows][:, None] + slot
-        padded = scores[np.minimum(at, len(scores) - 1)]
+        position = indptr[rows][:, None] + slot
+        padded = scores[np.minimum(position, len(scores) - 1)]
         padded[slot >= lengths[rows][:, None]] = -np.inf
-        place = len(slot) - k
-        threshold[rows] = np.partition(padded, place, axis=1)[:, place]
-    kept = np.flatnonzero((scores >= np.repeat(threshold, lengths)) & (scores > -np.inf))
-    row = np.searchsorted(indptr, kept, side="right") - 1
-    labels = labels[kept]
-    order = np.lexsort((labels, -scores[kept], row))
-    row, labels = row[order], labels[order]
-    place = np.arange(len(row)) - np.searchsorted(row, np.arange(n_rows))[row]
+        kth = len(slot) - k
+        threshold[rows] = np.partition(padded, kth, axis=1)[:, kth]
+    selected = np.flatnonzero((scores >= np.repeat(threshold, lengths)) & (scores > -np.inf))
+    rows = np.searchsorted(indptr, selected, side="right") - 1
+    labels = labels[selected]
+    order = np.lexsort((labels, -scores[selected], rows))
+    rows, labels = rows[order], labels[order]
+    rank = np.arange(len(rows)) - np.searchsorted(rows, np.arange(n_rows))[rows]
     top = np.full((n_rows, k), -1, dtype=np.int64)
-    inside = place < k
-    top[row[inside], place[inside]] = labels[inside]
+    is_top = rank < k
+    top[rows[is_top], rank[is_top]] = labels[is_top]
     return top

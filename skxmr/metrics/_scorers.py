@@ -1,7 +1,8 @@
-"""Scorers for model selection that never make a sparse target dense.
+"""Scorers for model selection that keep sparse targets sparse.
 
-scikit-learn's own scorers ask ``type_of_target`` first, which takes a sparse target of one or two
-columns for a binary one and sorts all classes of a large one. These go straight to the metric.
+The scorers of scikit-learn call ``type_of_target`` first. It classifies a sparse target with one or
+two columns as binary, and sorts all classes of a large target. The scorers of this module skip
+that check.
 """
 
 import numpy as np
@@ -18,45 +19,49 @@ _METRICS = {
     "psprecision": psprecision_at_k,
     "psndcg": psndcg_at_k,
 }
-_WITH_PROPENSITIES = ("psprecision", "psndcg")
+_METRICS_WITH_PROPENSITIES = ("psprecision", "psndcg")
 
 
 def topk_scorer(metric="precision", k=1, *, propensities=None):
-    """Make a scikit-learn scorer of a ranking metric.
+    """Make a scikit-learn scorer from a ranking metric.
 
-    The result is called as ``scorer(estimator, X, y)`` and goes wherever scikit-learn takes
-    ``scoring``: ``GridSearchCV``, ``cross_validate``, a dict of several. It can be pickled.
+    The scorer is called as ``scorer(estimator, X, y)``. Use it for the parameter ``scoring`` of
+    scikit-learn, for example in ``GridSearchCV`` or ``cross_validate``, alone or in a dict of
+    scorers. It can be pickled.
 
-    The labels are ranked by ``estimator.predict_topk(X, k)`` if there is such a method, else by
-    ``predict_proba``, else by ``decision_function``. A ``Pipeline`` whose last step has
-    ``predict_topk`` transforms `X` first; a fitted search stands for its ``best_estimator_``.
+    The labels are ranked by ``estimator.predict_topk(X, k)`` if the estimator has this method,
+    otherwise by ``predict_proba`` or ``decision_function``. If the last step of a ``Pipeline`` has
+    ``predict_topk``, the other steps transform `X` first. For a fitted search, the scorer uses
+    ``best_estimator_``.
 
     Parameters
     ----------
     metric : {"precision", "recall", "ndcg", "psprecision", "psndcg"}, default="precision"
-        Which of the metrics ``<metric>_at_k`` of this module.
+        Name of the metric: the function ``<metric>_at_k`` of this module is used.
     k : int, default=1
-        How many labels of each row to look at; an estimator with ``predict_topk`` is asked for no
-        more, so a small `k` is fast.
+        Number of labels to evaluate per row. ``predict_topk`` computes only `k` labels, so scoring
+        is fast if `k` is small.
     propensities : array-like of shape (n_labels,), default=None
-        Needed by "psprecision" and "psndcg", and by no other. Best taken from all the training
-        labels once: a propensity should not depend on the split.
+        Label propensities, required by "psprecision" and "psndcg" and invalid for other metrics.
+        Estimate them once from all training labels, so that they do not depend on the split.
 
     Returns
     -------
     callable
-        A scorer, greater is better, with scores in [0, 1]. Its `y` is an indicator of shape
+        Scorer with values in [0, 1]; greater is better. Its `y` is an indicator of shape
         (n_samples, n_labels), sparse or dense, or a one-dimensional array of the classes in
-        ``estimator.classes_``, where "precision" at 1 is accuracy and "recall" is top-k accuracy.
+        ``estimator.classes_``. For classes, "precision" at 1 is accuracy and "recall" is top-k
+        accuracy.
 
     Raises
     ------
     TypeError
-        If `k` is not an integer; when called, if the estimator has none of the three methods, or
-        gives a list of arrays.
+        If `k` is not an integer. When the scorer is called: if the estimator has none of the three
+        methods, or returns a list of arrays.
     ValueError
-        If `metric` is unknown, `k` is below 1, or `propensities` are missing, not needed or not in
-        (0, 1]; when called, as the metrics do, and if `y` holds an unknown class.
+        If `metric` is unknown, `k` is less than 1, or `propensities` are missing, not applicable
+        or outside (0, 1]. When the scorer is called: as the metrics, and if `y` contains an unknown
+        class.
 
     Examples
     --------
@@ -72,12 +77,13 @@ def topk_scorer(metric="precision", k=1, *, propensities=None):
     array([1., 1., 1.])
     """
     if metric not in _METRICS:
-        raise ValueError(f"metric must be one of {list(_METRICS)}, got {metric!r}")
+        raise ValueError(f"metric must be one of {list(_METRICS)}; got {metric!r}.")
     check_k(k)
-    if (propensities is not None) != (metric in _WITH_PROPENSITIES):
+    if (propensities is not None) != (metric in _METRICS_WITH_PROPENSITIES):
         raise ValueError(
-            f"propensities must be given for the metrics {list(_WITH_PROPENSITIES)} and no other, "
-            f"got metric {metric!r} with{'out' * (propensities is None)} propensities"
+            f"propensities must be passed for the metrics {list(_METRICS_WITH_PROPENSITIES)}, and "
+            f"only for them; got metric {metric!r} "
+            f"{'without' if propensities is None else 'with'} propensities."
         )
     if propensities is not None:
         propensities = check_propensities(propensities)
@@ -85,7 +91,7 @@ def topk_scorer(metric="precision", k=1, *, propensities=None):
 
 
 class _TopkScorer:
-    """What `topk_scorer` returns; never changes once made."""
+    """The immutable scorer that `topk_scorer` returns."""
 
     def __init__(self, metric, k, propensities):
         self._metric = metric
@@ -93,41 +99,46 @@ class _TopkScorer:
         self._propensities = propensities
 
     def __repr__(self):
-        n = None if self._propensities is None else len(self._propensities)
-        given = "" if n is None else f", propensities=<{n} values>"
-        return f"topk_scorer({self._metric!r}, k={self._k}{given})"
+        suffix = ""
+        if self._propensities is not None:
+            suffix = f", propensities=<{len(self._propensities)} values>"
+        return f"topk_scorer({self._metric!r}, k={self._k}{suffix})"
 
     def __sklearn_clone__(self):
-        # Nothing is fitted here, and a copy of all propensities for each clone is a waste.
+        # The scorer is immutable, so a copy of all propensities is not needed.
         return self
 
     def __call__(self, estimator, X, y):
         y = y if sp.issparse(y) else np.asarray(y)
         if y.ndim == 1 and not sp.issparse(y):
-            y = _one_hot(estimator, y)
-        extra = {} if self._propensities is None else {"propensities": self._propensities}
-        return _METRICS[self._metric](y, scores_for_topk(estimator, X, self._k), self._k, **extra)
+            y = _binarize_classes(estimator, y)
+        scores = score_labels(estimator, X, self._k)
+        kwargs = {} if self._propensities is None else {"propensities": self._propensities}
+        return _METRICS[self._metric](y, scores, self._k, **kwargs)
 
 
-def _one_hot(estimator, y):
-    """Indicator of one-dimensional `y`, columns as in ``estimator.classes_``."""
+def _binarize_classes(estimator, y):
+    """Return the indicator of one-dimensional `y`, with columns as in ``estimator.classes_``."""
     classes = getattr(estimator, "classes_", None)
     if not isinstance(classes, np.ndarray) or classes.ndim != 1:
         raise ValueError(
-            "y must be an indicator of shape (n_samples, n_labels), got shape "
-            f"{y.shape}; one-dimensional y needs an estimator with classes_"
+            "y must be an indicator of shape (n_samples, n_labels), or hold classes of an "
+            f"estimator with classes_; got shape {y.shape} for {type(estimator).__name__}."
         )
-    # classes_ are sorted by scikit-learn's contract.
+    # classes_ is sorted in all scikit-learn estimators.
     column = np.minimum(np.searchsorted(classes, y), len(classes) - 1)
-    unknown = classes[column] != y
-    if unknown.any():
-        raise ValueError(f"y must hold classes of the estimator only, got {y[unknown][0]!r}")
-    parts = (np.ones(len(y), dtype=np.int8), column, np.arange(len(y) + 1))
-    return sp.csr_array(parts, shape=(len(y), len(classes)))
+    is_unknown = classes[column] != y
+    if is_unknown.any():
+        raise ValueError(f"y must contain only classes of the estimator; got {y[is_unknown][0]!r}.")
+    arrays = (np.ones(len(y), dtype=np.int8), column, np.arange(len(y) + 1))
+    return sp.csr_array(arrays, shape=(len(y), len(classes)))
 
 
-def scores_for_topk(estimator, X, k):
-    """Scores of the labels of `X`, in a form that the metrics take."""
+def score_labels(estimator, X, k):
+    """Return the scores of at least the k best labels per row, in a form that the metrics accept.
+
+    The method is predict_topk, predict_proba or decision_function, whichever comes first.
+    """
     ranker, transformers = find_topk_estimator(estimator)
     if ranker is not None:
         for transformer in transformers:
@@ -138,16 +149,16 @@ def scores_for_topk(estimator, X, k):
             break
     else:
         raise TypeError(
-            "estimator must have predict_topk, predict_proba or decision_function, got "
-            f"{type(estimator).__name__}"
+            "estimator must have predict_topk, predict_proba or decision_function; got "
+            f"{type(estimator).__name__}."
         )
     scores = getattr(estimator, name)(X)
     if isinstance(scores, (list, tuple)):
         raise TypeError(
-            f"estimator must give all scores in one array, got a {type(scores).__name__} from "
-            f"{name} of {type(estimator).__name__}"
+            f"{name} of the estimator must return one array; got a {type(scores).__name__} from "
+            f"{type(estimator).__name__}."
         )
-    if scores.ndim == 1:  # one label, or the second of two classes
+    if scores.ndim == 1:  # of one label, or of the second of two classes
         n_classes = len(getattr(estimator, "classes_", ()))
         scores = np.column_stack([-scores, scores] if n_classes == 2 else [scores])
     return scores

@@ -1,4 +1,8 @@
-"""Model selection for sparse targets: scikit-learn's functions, a splitter, a curve of the beam."""
+"""Model selection for sparse targets.
+
+The package has the cross-validation functions of scikit-learn for a sparse `y`, a stratified
+splitter for labels, and a curve of score and prediction time against the beam width.
+"""
 
 from skxmr.model_selection._beam_curve import beam_width_curve
 from skxmr.model_selection._predictions import cross_val_predict

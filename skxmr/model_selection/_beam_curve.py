@@ -1,7 +1,8 @@
-"""What a wider beam finds, and what it costs."""
+"""Score and prediction time against the beam width."""
 
 from numbers import Integral
 from time import perf_counter
+from typing import NamedTuple
 
 import numpy as np
 from sklearn.base import clone, is_classifier
@@ -13,7 +14,7 @@ from sklearn.utils.validation import _check_method_params, _num_samples, check_i
 
 from skxmr._core.estimators import find_topk_estimator
 from skxmr.metrics import topk_scorer
-from skxmr.model_selection._validation import splits_for
+from skxmr.model_selection._validation import resolve_cv
 
 
 @validate_params(
@@ -23,52 +24,58 @@ from skxmr.model_selection._validation import splits_for
 def beam_width_curve(
     estimator, X, y, beams, *, groups=None, scoring=None, cv=None, params=None, k=10
 ):
-    """Quality and seconds a row for each of several beam widths, from one fit for each split.
+    """Compute score and prediction time for several beam widths, with one fit per split.
 
-    Splits are fitted and widths tried one after the other, so that times are those of a process
-    that has the machine to itself; `n_jobs` of the estimator counts.
+    Fits and predictions run one after the other, so that they do not disturb the measured times.
+    The `n_jobs` of the estimator is used.
 
     Parameters
     ----------
     estimator : XRLinearClassifier, or Pipeline that ends with one
-        Cloned for each split. Trained with its own `beam_width`, which matters only to negatives
-        that a beam finds.
+        Estimator, cloned for each split. It is trained with its own `beam_width`, which only has
+        an effect if negatives are selected by beam search.
     X : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_features)
         Rows.
     y : {array-like, sparse matrix} of shape (n_samples, n_labels) or (n_samples,)
         Indicator or classes.
     beams : sequence of int or None
-        Beam widths to try, in any order; None is an exact search.
+        Beam widths in any order. None means exact search.
     groups : array-like of shape (n_samples,), default=None
-        Groups of rows, for splitters that keep them together.
+        Group of each row, for splitters that keep groups together.
     scoring : str, callable, list, tuple, dict or None, default=None
-        One metric or several, as in `cross_validate`; None is precision at 1.
+        One or several metrics, as in `cross_validate`. None means precision at 1.
     cv : int, splitter, iterable, "prefit" or None, default=None
-        As in `cross_validate`. "prefit": the estimator is fitted, `X` and `y` are rows that it has
-        not seen, and its `beam_width` stands afterwards as before; `groups` and `params`, which
-        are for splits and fits, must be None.
+        Splits, as in `cross_validate`. With "prefit", the estimator must be fitted, and `X` and
+        `y` must be rows that were not used to train it. Its `beam_width` is restored afterwards.
+        `groups` and `params` must be None, because they only affect splits and fits.
     params : dict or None, default=None
-        Arguments of fit, cut to the rows of the split.
+        Parameters of ``fit``. Values with one entry per row are indexed with the training rows.
     k : int, default=10
-        Labels of a row that the timed `predict_topk` is asked for.
+        Number of labels per row in the timed call of `predict_topk`.
 
     Returns
     -------
-    Bunch
-        With `beam_width`, ndarray of shape (n_beams,), as given; `test_score`, or `test_<name>` of
-        each of several metrics, ndarray of shape (n_beams, n_splits), n_splits being 1 for
-        "prefit"; and `seconds_per_row` of the same shape, of one call of `predict_topk` on all rows
-        held out: a row by itself takes longer. What a pipeline does before is not counted.
+    curve : Bunch
+        Dictionary-like object, with attributes:
+
+        beam_width : ndarray of shape (n_beams,)
+            Beam widths, in the order of `beams`.
+        test_score : ndarray of shape (n_beams, n_splits)
+            Score of the held-out rows. For several metrics, there is one array
+            `test_<name>` per metric. With "prefit", n_splits is 1.
+        seconds_per_row : ndarray of shape (n_beams, n_splits)
+            Seconds of one call of `predict_topk` on all held-out rows, divided by their number.
+            Predicting a single row takes longer. Earlier steps of a pipeline are not included.
 
     Raises
     ------
     ValueError
-        If a width or another parameter is out of range or would not be used, or the estimator has
+        If a beam width or another parameter is out of range or has no effect, or the estimator has
         no `beam_width`.
 
     See Also
     --------
-    learning_curve : Quality for more and more rows.
+    learning_curve : Compute scores for increasing numbers of training rows.
 
     Examples
     --------
@@ -80,73 +87,83 @@ def beam_width_curve(
     >>> model = XRLinearClassifier(max_leaf_size=5, random_state=0)
     >>> curve = beam_width_curve(
     ...     model, X, Y, [1, 10, None], cv=3, scoring=topk_scorer("recall", k=5))
-    >>> curve.test_score.shape, curve.seconds_per_row.shape
-    ((3, 3), (3, 3))
-    >>> recall = curve.test_score.mean(axis=1)
-    >>> bool(recall[0] < recall[1])
-    True
+    >>> curve.test_score.mean(axis=1).round(2)
+    array([0.24, 0.42, 0.42])
+    >>> curve.seconds_per_row.shape
+    (3, 3)
     """
     beams = list(beams)
-    for beam in beams:
-        whole = isinstance(beam, Integral) and not isinstance(beam, bool)
-        if beam is not None and not (whole and 1 <= beam < 2**31):
-            raise ValueError(f"beams must be integers from 1 up, or None; got {beam!r}.")
     if not beams:
-        raise ValueError("beams must hold at least one width; got none.")
-    _beam_owner(estimator)
+        raise ValueError("beams must contain at least one beam width; got an empty sequence.")
+    for beam in beams:
+        is_integer = isinstance(beam, Integral) and not isinstance(beam, bool)
+        if beam is not None and not (is_integer and 1 <= beam < 2**31):
+            raise ValueError(f"beams must contain positive integers or None; got {beam!r}.")
+    _find_beam_search(estimator)
     scorer = topk_scorer("precision", k=1) if scoring is None else scoring
     scorer = check_scoring(estimator, scoring=scorer)
     if isinstance(cv, str) and cv == "prefit":
         for name, value in (("groups", groups), ("params", params)):
             if value is not None:
-                raise ValueError(f'{name} would not be used: cv="prefit" makes no splits or fits.')
-        check_is_fitted(_beam_owner(estimator)[0])
-        tried = [_try_beams(estimator, X, y, beams, scorer, k)]
+                raise ValueError(
+                    f'{name} must be None if cv="prefit", which makes no splits and fits; got '
+                    f"{value!r}."
+                )
+        check_is_fitted(_find_beam_search(estimator)[0])
+        splits = [_evaluate_beams(estimator, X, y, beams, scorer, k)]
     else:
         X, y, groups = indexable(X, y, groups)
-        tried = []
-        splitter = check_cv(splits_for(cv, y), y, classifier=is_classifier(estimator))
+        splits = []
+        splitter = check_cv(resolve_cv(cv, y), y, classifier=is_classifier(estimator))
         for train, test in splitter.split(X, y, groups):
             model = clone(estimator)
-            arguments = _check_method_params(X, params=params or {}, indices=train)
-            model.fit(_safe_indexing(X, train), _safe_indexing(y, train), **arguments)
-            held_out = _safe_indexing(X, test), _safe_indexing(y, test)
-            tried.append(_try_beams(model, *held_out, beams, scorer, k))
-    of_splits, seconds = zip(*tried, strict=True)
+            fit_params = _check_method_params(X, params=params or {}, indices=train)
+            model.fit(_safe_indexing(X, train), _safe_indexing(y, train), **fit_params)
+            X_test, y_test = _safe_indexing(X, test), _safe_indexing(y, test)
+            splits.append(_evaluate_beams(model, X_test, y_test, beams, scorer, k))
     curve = Bunch(beam_width=np.array(beams, dtype=object if None in beams else np.int64))
-    for name in of_splits[0][0]:
-        scores = [[score[name] for score in of_beams] for of_beams in of_splits]
+    for name in splits[0].scores[0]:
+        scores = [[score[name] for score in split.scores] for split in splits]
         curve[f"test_{name}"] = np.array(scores).T
-    curve["seconds_per_row"] = np.array(seconds).T
+    curve["seconds_per_row"] = np.array([split.seconds_per_row for split in splits]).T
     return curve
 
 
-def _try_beams(estimator, X, y, beams, scorer, k):
-    """Return the dict of scores, and the seconds a row, of each beam."""
-    model, transformers = _beam_owner(estimator)
-    rows = X
+class _SplitResult(NamedTuple):
+    """Results of one split; each list has one entry per beam width."""
+
+    scores: list[dict[str, float]]
+    seconds_per_row: list[float]
+
+
+def _evaluate_beams(estimator, X, y, beams, scorer, k):
+    ranker, transformers = _find_beam_search(estimator)
+    X_transformed = X
     for transformer in transformers:
-        rows = transformer.transform(rows)
-    scores, seconds = [], []
-    before = model.beam_width
+        X_transformed = transformer.transform(X_transformed)
+    result = _SplitResult([], [])
+    original_beam_width = ranker.beam_width
     try:
         for beam in beams:
-            model.set_params(beam_width=beam)
-            score = scorer(estimator, X, y)  # first, so that the timed call finds all in cache
-            scores.append(score if isinstance(score, dict) else {"score": score})
+            ranker.set_params(beam_width=beam)
+            # The scorer runs first, so that the model is in the cache during the timed call.
+            score = scorer(estimator, X, y)
+            result.scores.append(score if isinstance(score, dict) else {"score": score})
             start = perf_counter()
-            model.predict_topk(rows, k)
-            seconds.append((perf_counter() - start) / _num_samples(rows))
+            ranker.predict_topk(X_transformed, k)
+            seconds = perf_counter() - start
+            result.seconds_per_row.append(seconds / _num_samples(X_transformed))
     finally:
-        model.set_params(beam_width=before)
-    return scores, seconds
+        ranker.set_params(beam_width=original_beam_width)
+    return result
 
 
-def _beam_owner(estimator):
+def _find_beam_search(estimator):
+    """Return the classifier with a beam width, and the transformers in front of it."""
     ranker, transformers = find_topk_estimator(estimator)
     if ranker is None or "beam_width" not in ranker.get_params(deep=False):
         raise ValueError(
             "estimator must be a classifier with predict_topk and beam_width, or a pipeline that "
-            f"ends with one; got {estimator!r}."
+            f"ends with such a classifier; got {estimator!r}."
         )
     return ranker, transformers

@@ -1,4 +1,4 @@
-"""Predictions for every row by a model that has not seen it."""
+"""Predictions for each row by a model that was trained without this row."""
 
 from numbers import Integral
 
@@ -9,10 +9,10 @@ from sklearn.base import BaseEstimator, MetaEstimatorMixin
 from sklearn.utils import get_tags
 from sklearn.utils._param_validation import Interval, StrOptions, validate_params
 
-from skxmr.model_selection._validation import splits_for
+from skxmr.model_selection._validation import resolve_cv
 
-# An entry of a ranking, so that scikit-learn can put rankings together like any array.
-_ENTRY = np.dtype([("label", np.int64), ("score", np.float32)])
+# Labels and scores of a ranking in one array, because scikit-learn concatenates single arrays.
+_RANKED_LABEL = np.dtype([("label", np.int64), ("score", np.float32)])
 _METHODS = {"predict", "predict_proba", "predict_log_proba", "decision_function", "predict_topk"}
 
 
@@ -34,41 +34,44 @@ def cross_val_predict(
     method="predict",
     k=10,
 ):
-    """Predict each row by a fit without it, as `sklearn.model_selection.cross_val_predict`.
+    """Predict each row with a model fitted on other folds.
 
-    Takes a sparse y for every method, and rankings.
+    This is `sklearn.model_selection.cross_val_predict`, with two additions: `y` can be sparse for
+    all methods, and "predict_topk" is supported.
 
     Parameters
     ----------
     estimator : estimator
-        Cloned for each split.
+        Estimator, cloned for each split.
     X : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_features)
         Rows.
     y : {array-like, sparse matrix} of shape (n_samples, n_labels) or (n_samples,), default=None
         Indicator or classes.
     groups : array-like of shape (n_samples,), default=None
-        Groups of rows, for splitters that keep them together.
+        Group of each row, for splitters that keep groups together.
     cv : int, splitter, iterable or None, default=None
-        As in `cross_validate`; each row must be held out exactly once.
+        Splits, as in `cross_validate`. Each row must be held out exactly once.
     n_jobs : int or None, default=None
-        Splits at a time, as in joblib.
+        Number of splits to fit in parallel, as in joblib.
     verbose : int, default=0
-        How much is printed.
+        Verbosity level, as in joblib.
     params : dict or None, default=None
-        Arguments of fit, cut to the rows of the split.
+        Parameters of ``fit``. Values with one entry per row are indexed with the training rows.
     pre_dispatch : int or str, default="2*n_jobs"
-        Splits handed to workers ahead of time.
+        Number of splits that are dispatched to workers in advance.
     method : str, default="predict"
-        "predict", "predict_proba", "decision_function", "predict_log_proba" or "predict_topk".
+        Method of the estimator: "predict", "predict_proba", "decision_function",
+        "predict_log_proba" or "predict_topk".
     k : int, default=10
-        Number of labels of each row that "predict_topk" is asked for.
+        Number of labels per row. Only used by "predict_topk".
 
     Returns
     -------
-    predictions : ndarray or sparse matrix
-        What the method returns, rows in the order of `X`; sparse results stay so. Of "predict_topk"
-        the pair (indices, scores), indices being places in the sorted classes of all of `y` where
-        that holds classes.
+    predictions : ndarray, sparse matrix or tuple of ndarray
+        Result of the method for all rows, in the order of `X`; sparse if the method returns a
+        sparse matrix. For "predict_topk", a tuple (indices, scores) of arrays of shape
+        (n_samples, k), int32 and float32. If `y` holds classes, the indices refer to the sorted
+        classes of `y`.
 
     Raises
     ------
@@ -77,7 +80,7 @@ def cross_val_predict(
 
     See Also
     --------
-    cross_validate : Scores of the splits: a mean over splits, not over rows.
+    cross_validate : Compute one score per split instead of predictions per row.
 
     Examples
     --------
@@ -90,11 +93,11 @@ def cross_val_predict(
     >>> ranking = cross_val_predict(model, X, Y, cv=3, method="predict_topk", k=5)
     >>> ranking[0].shape
     (500, 5)
-    >>> bool(precision_at_k(Y, ranking, k=1) > 0.3)
-    True
+    >>> round(precision_at_k(Y, ranking, k=1), 2)
+    0.57
     """
-    cv = splits_for(cv, y)
-    settings = {
+    cv = resolve_cv(cv, y)
+    kwargs = {
         "groups": groups,
         "cv": cv,
         "n_jobs": n_jobs,
@@ -103,22 +106,22 @@ def cross_val_predict(
         "pre_dispatch": pre_dispatch,
     }
     if not sp.issparse(y) and method != "predict_topk":
-        return model_selection.cross_val_predict(estimator, X, y, method=method, **settings)
+        return model_selection.cross_val_predict(estimator, X, y, method=method, **kwargs)
     classes = None
     if y is not None and not sp.issparse(y) and np.size(y) == len(y):  # 1-D, or one column
         classes = np.unique(y)
-    answering = _Answering(estimator, method, k, classes)
-    answers = model_selection.cross_val_predict(answering, X, y, **settings)
+    adapter = _PredictAdapter(estimator, method, k, classes)
+    predictions = model_selection.cross_val_predict(adapter, X, y, **kwargs)
     if method == "predict_topk":
-        return answers["label"].astype(np.int32), answers["score"]
-    return answers
+        return predictions["label"].astype(np.int32), predictions["score"]
+    return predictions
 
 
-class _Answering(MetaEstimatorMixin, BaseEstimator):
-    """An estimator whose `predict` is some method of another.
+class _PredictAdapter(MetaEstimatorMixin, BaseEstimator):
+    """Estimator whose `predict` calls another method of an estimator.
 
-    scikit-learn takes scores for those of classes, which it tries to find in `y`, an array of
-    objects if that is sparse; what `predict` returns it takes as it is.
+    For methods that return scores, scikit-learn looks up the classes in `y`, which fails if `y` is
+    sparse. The result of `predict` is used unchanged.
     """
 
     def __init__(self, estimator, method, k, classes):
@@ -142,9 +145,9 @@ class _Answering(MetaEstimatorMixin, BaseEstimator):
             return getattr(self.estimator, self.method)(X)
         labels, scores = self.estimator.predict_topk(X, self.k)
         if self.classes is not None:
-            # A class that a split had no row of has a place in the classes of all rows.
-            places = np.searchsorted(self.classes, self.estimator.classes_)
-            labels = np.where(labels < 0, labels, places[labels])
-        answers = np.empty(np.shape(labels), dtype=_ENTRY)
-        answers["label"], answers["score"] = labels, scores
-        return answers
+            # The training rows of a split may lack a class: map to the classes of all rows.
+            class_indices = np.searchsorted(self.classes, self.estimator.classes_)
+            labels = np.where(labels < 0, labels, class_indices[labels])
+        ranking = np.empty(np.shape(labels), dtype=_RANKED_LABEL)
+        ranking["label"], ranking["score"] = labels, scores
+        return ranking

@@ -1,7 +1,7 @@
-"""scikit-learn's cross-validation functions, for a sparse y too.
+"""Cross-validation functions of scikit-learn that also accept a sparse `y`.
 
-scikit-learn's own do all the work: only the check of parameters in front of them refuses a sparse
-y, and the code behind it takes one.
+The functions of scikit-learn do all the work. Only their parameter validation rejects a sparse
+`y`; the code behind it supports one.
 """
 
 import inspect
@@ -14,9 +14,9 @@ from sklearn.model_selection import check_cv
 from sklearn.utils._param_validation import validate_params
 
 
-def _admit_sparse(function):
-    # The function behind the check, behind the same check with one thing more allowed. Should a
-    # later scikit-learn check otherwise, `unwrap` returns the function as it is.
+def _allow_sparse_y(function):
+    # Wrap the undecorated function in a validation that also allows a sparse y. If a later version
+    # of scikit-learn validates in another way, `unwrap` returns the function unchanged.
     inner = inspect.unwrap(function)
     constraints = dict(getattr(inner, "_skl_parameter_constraints", {}))
     if "y" in constraints:
@@ -25,27 +25,15 @@ def _admit_sparse(function):
     return check(inner) if constraints else function
 
 
-_cross_validate = _admit_sparse(model_selection.cross_validate)
-_learning_curve = _admit_sparse(model_selection.learning_curve)
+_cross_validate = _allow_sparse_y(model_selection.cross_validate)
+_learning_curve = _allow_sparse_y(model_selection.learning_curve)
 
 
-def splits_for(cv, y):
-    """Return the splits of a sparse y, or else `cv` as it is, for scikit-learn to make out.
+def resolve_cv(cv, y):
+    """Return a splitter if `y` is sparse, otherwise `cv` unchanged.
 
-    A sparse y is an indicator, whatever its number of columns: scikit-learn takes one or two for
-    classes, and sorts many to find out.
-
-    Parameters
-    ----------
-    cv : int, splitter, iterable or None
-        As in scikit-learn.
-    y : array-like, sparse matrix or None
-        Targets.
-
-    Returns
-    -------
-    int, splitter, iterable or None
-        As in scikit-learn.
+    A sparse `y` is always an indicator. scikit-learn would treat one or two columns as classes, and
+    sort all entries of a wider `y` to find its type.
     """
     if not sp.issparse(y):
         return cv
@@ -69,47 +57,52 @@ def cross_validate(
     return_indices=False,
     error_score=np.nan,
 ):
-    """Fit and score on each split, as `sklearn.model_selection.cross_validate`, for sparse y too.
+    """Fit and score the estimator on each split.
+
+    This is `sklearn.model_selection.cross_validate`, which also accepts a sparse `y` here.
 
     Parameters
     ----------
     estimator : estimator
-        Cloned for each split.
+        Estimator, cloned for each split.
     X : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_features)
         Rows.
     y : {array-like, sparse matrix} of shape (n_samples, n_labels) or (n_samples,), default=None
-        Indicator, which stays sparse if it is, or classes.
+        Indicator or classes. A sparse indicator remains sparse.
     groups : array-like of shape (n_samples,), default=None
-        Groups of rows, for splitters that keep them together.
+        Group of each row, for splitters that keep groups together.
     scoring : str, callable, list, tuple, dict or None, default=None
-        One metric or several: `skxmr.metrics.topk_scorer` for rankings. None is the estimator's
-        `score`, for a multilabel classifier the part of rows whose whole set of labels is right.
+        One or several metrics. For rankings, use `skxmr.metrics.topk_scorer`. None means the
+        estimator's `score`. For a multilabel classifier, this is the fraction of rows whose labels
+        are all correct.
     cv : int, splitter, iterable or None, default=None
-        Number of folds, None for five, a splitter such as `IterativeStratification`, or splits.
+        Number of folds, a splitter such as `IterativeStratification`, or an iterable of splits.
+        None means 5 folds.
     n_jobs : int or None, default=None
-        Splits at a time, as in joblib; each takes the memory of a fit.
+        Number of splits to fit in parallel, as in joblib. Each needs the memory of one fit.
     verbose : int, default=0
-        How much is printed.
+        Verbosity level, as in joblib.
     params : dict or None, default=None
-        Arguments of fit, such as `sample_weight` and `relevance`; those with an entry for each row
-        are cut to the rows of the split. With metadata routing, of the splitter and scorers too.
+        Parameters of ``fit``, such as `sample_weight` and `relevance`. Values with one entry per
+        row are indexed with the training rows. If metadata routing is enabled, also parameters of
+        the splitter and the scorers.
     pre_dispatch : int or str, default="2*n_jobs"
-        Splits handed to workers ahead of time.
+        Number of splits that are dispatched to workers in advance.
     return_train_score : bool, default=False
-        Whether to score on the training rows too.
+        Whether to also compute scores on the training rows.
     return_estimator : bool, default=False
         Whether to return the fitted estimators.
     return_indices : bool, default=False
-        Whether to return the rows of the splits.
+        Whether to return the row indices of each split.
     error_score : "raise" or float, default=np.nan
-        Score of a split whose fit fails, with a warning; "raise" raises.
+        Score of a split whose fit fails; a warning is issued. "raise" raises the error instead.
 
     Returns
     -------
     dict
-        Arrays of shape (n_splits,): `test_score`, or `test_<name>` of each of several metrics,
-        `train_score` likewise, `fit_time` and `score_time` in seconds; the list `estimator`, the
-        dict `indices`.
+        Arrays of shape (n_splits,): `test_score`, and `fit_time` and `score_time` in seconds. For
+        several metrics, `test_<name>` for each of them. If requested, `train_score` or
+        `train_<name>`, the list `estimator`, and the dict `indices`.
 
     Raises
     ------
@@ -118,7 +111,7 @@ def cross_validate(
 
     See Also
     --------
-    beam_width_curve : Quality and time of beam widths, from one fit for each split.
+    beam_width_curve : Compute score and time for several beam widths with one fit per split.
 
     Examples
     --------
@@ -129,8 +122,10 @@ def cross_validate(
     >>> X, Y = make_extreme_multilabel(n_samples=500, n_labels=100, random_state=0)
     >>> scoring = {"P1": topk_scorer("precision", k=1), "N5": topk_scorer("ndcg", k=5)}
     >>> results = cross_validate(XRLinearClassifier(random_state=0), X, Y, scoring=scoring, cv=3)
-    >>> sorted(results), results["test_P1"].shape
-    (['fit_time', 'score_time', 'test_N5', 'test_P1'], (3,))
+    >>> sorted(results)
+    ['fit_time', 'score_time', 'test_N5', 'test_P1']
+    >>> results["test_P1"].round(2)
+    array([0.62, 0.53, 0.57])
     """
     return _cross_validate(
         estimator,
@@ -138,7 +133,7 @@ def cross_validate(
         y,
         groups=groups,
         scoring=scoring,
-        cv=splits_for(cv, y),
+        cv=resolve_cv(cv, y),
         n_jobs=n_jobs,
         verbose=verbose,
         params=params,
@@ -164,46 +159,48 @@ def cross_val_score(
     pre_dispatch="2*n_jobs",
     error_score=np.nan,
 ):
-    """Score on each split, as `sklearn.model_selection.cross_val_score`, for sparse y too.
+    """Compute the score of the estimator on each split.
+
+    This is `sklearn.model_selection.cross_val_score`, which also accepts a sparse `y` here.
 
     Parameters
     ----------
     estimator : estimator
-        Cloned for each split.
+        Estimator, cloned for each split.
     X : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_features)
         Rows.
     y : {array-like, sparse matrix} of shape (n_samples, n_labels) or (n_samples,), default=None
         Indicator or classes.
     groups : array-like of shape (n_samples,), default=None
-        Groups of rows, for splitters that keep them together.
+        Group of each row, for splitters that keep groups together.
     scoring : str, callable or None, default=None
         One metric, as in `cross_validate`.
     cv : int, splitter, iterable or None, default=None
-        As in `cross_validate`.
+        Splits, as in `cross_validate`.
     n_jobs : int or None, default=None
-        Splits at a time, as in joblib.
+        Number of splits to fit in parallel, as in joblib.
     verbose : int, default=0
-        How much is printed.
+        Verbosity level, as in joblib.
     params : dict or None, default=None
-        Arguments of fit, cut to the rows of the split.
+        Parameters of ``fit``. Values with one entry per row are indexed with the training rows.
     pre_dispatch : int or str, default="2*n_jobs"
-        Splits handed to workers ahead of time.
+        Number of splits that are dispatched to workers in advance.
     error_score : "raise" or float, default=np.nan
-        Score of a split whose fit fails, with a warning; "raise" raises.
+        Score of a split whose fit fails; a warning is issued. "raise" raises the error instead.
 
     Returns
     -------
     scores : ndarray of shape (n_splits,)
-        On the rows held out.
+        Scores of the held-out rows.
 
     Raises
     ------
     ValueError
-        If a parameter is out of range, several metrics are asked for, or all fits fail.
+        If a parameter is out of range, `scoring` has several metrics, or all fits fail.
 
     See Also
     --------
-    cross_validate : Several metrics, times, training scores.
+    cross_validate : Compute several metrics, times and training scores.
 
     Examples
     --------
@@ -213,11 +210,13 @@ def cross_val_score(
     >>> from skxmr.model_selection import cross_val_score
     >>> X, Y = make_extreme_multilabel(n_samples=500, n_labels=100, random_state=0)
     >>> model = XRLinearClassifier(random_state=0)
-    >>> cross_val_score(model, X, Y, scoring=topk_scorer("precision", k=1), cv=3).shape
-    (3,)
+    >>> cross_val_score(model, X, Y, scoring=topk_scorer("precision", k=1), cv=3).round(2)
+    array([0.62, 0.53, 0.57])
     """
     if isinstance(scoring, (list, tuple, set, dict)):
-        raise ValueError(f"scoring must be one metric; cross_validate takes several: {scoring!r}.")
+        raise ValueError(
+            f"scoring must be one metric; got {scoring!r}. For several metrics, use cross_validate."
+        )
     results = cross_validate(
         estimator,
         X,
@@ -253,54 +252,56 @@ def learning_curve(
     return_times=False,
     params=None,
 ):
-    """Score fits on more and more rows, as `sklearn.model_selection.learning_curve`.
+    """Compute scores for increasing numbers of training rows.
 
-    Takes a sparse y too. Labels that only later rows have are there from the start, as columns:
-    they cost nothing and are never ranked first.
+    This is `sklearn.model_selection.learning_curve`, which also accepts a sparse `y` here. Labels
+    without a row in a small training set remain columns of `y`. They add no cost and are never
+    ranked first.
 
     Parameters
     ----------
     estimator : estimator
-        Cloned for each fit.
+        Estimator, cloned for each fit.
     X : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_features)
         Rows.
     y : {array-like, sparse matrix} of shape (n_samples, n_labels) or (n_samples,)
         Indicator or classes.
     groups : array-like of shape (n_samples,), default=None
-        Groups of rows, for splitters that keep them together.
+        Group of each row, for splitters that keep groups together.
     train_sizes : array-like of shape (n_sizes,), default=(0.1, 0.325, 0.55, 0.775, 1.0)
-        Parts of the training rows, or numbers of them if they are integers.
+        Sizes of the training sets: fractions of the training rows, or integers for numbers of
+        rows.
     cv : int, splitter, iterable or None, default=None
-        As in `cross_validate`.
+        Splits, as in `cross_validate`.
     scoring : str, callable or None, default=None
         One metric, as in `cross_validate`.
     exploit_incremental_learning : bool, default=False
-        Whether `partial_fit` goes on with more rows; the estimator must have it.
+        Whether to add rows with `partial_fit`, which the estimator must have.
     n_jobs : int or None, default=None
-        Fits at a time, as in joblib.
+        Number of fits to run in parallel, as in joblib.
     pre_dispatch : int or str, default="all"
-        Fits handed to workers ahead of time.
+        Number of fits that are dispatched to workers in advance.
     verbose : int, default=0
-        How much is printed.
+        Verbosity level, as in joblib.
     shuffle : bool, default=False
-        Whether training rows are shuffled before the first of them are taken.
+        Whether to shuffle the training rows before a subset is taken.
     random_state : int, RandomState instance or None, default=None
-        Seeds the shuffle.
+        Seed of the shuffle.
     error_score : "raise" or float, default=np.nan
-        Score of a split whose fit fails, with a warning; "raise" raises.
+        Score of a split whose fit fails; a warning is issued. "raise" raises the error instead.
     return_times : bool, default=False
-        Whether to return times.
+        Whether to return the times of fits and scores.
     params : dict or None, default=None
-        Arguments of fit, cut to the rows of the fit.
+        Parameters of ``fit``. Values with one entry per row are indexed with the training rows.
 
     Returns
     -------
     train_sizes_abs : ndarray of shape (n_sizes,)
-        Numbers of training rows, without repetitions.
+        Numbers of training rows, without duplicates.
     train_scores, test_scores : ndarray of shape (n_sizes, n_splits)
-        On the training rows, and on those held out.
+        Scores of the training rows and of the held-out rows.
     fit_times, score_times : ndarray of shape (n_sizes, n_splits)
-        Seconds, if `return_times`.
+        Seconds; only returned if `return_times` is True.
 
     Raises
     ------
@@ -309,7 +310,7 @@ def learning_curve(
 
     See Also
     --------
-    cross_validate : Scores on all training rows.
+    cross_validate : Compute scores with all training rows.
 
     Examples
     --------
@@ -321,8 +322,10 @@ def learning_curve(
     >>> sizes, train_scores, test_scores = learning_curve(
     ...     XRLinearClassifier(random_state=0), X, Y, cv=2, train_sizes=[0.5, 1.0],
     ...     scoring=topk_scorer("precision", k=1))
-    >>> sizes, test_scores.shape
-    (array([125, 250]), (2, 2))
+    >>> sizes
+    array([125, 250])
+    >>> test_scores.mean(axis=1).round(2)
+    array([0.45, 0.53])
     """
     return _learning_curve(
         estimator,
@@ -330,7 +333,7 @@ def learning_curve(
         y,
         groups=groups,
         train_sizes=train_sizes,
-        cv=splits_for(cv, y),
+        cv=resolve_cv(cv, y),
         scoring=scoring,
         exploit_incremental_learning=exploit_incremental_learning,
         n_jobs=n_jobs,

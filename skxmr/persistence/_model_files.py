@@ -5,46 +5,54 @@ from sklearn.utils.validation import check_is_fitted
 
 from skxmr._core.model_folder import read_model, write_model
 from skxmr.indexing import LabelHierarchy
-from skxmr.persistence._kinds import ALL_KINDS
+from skxmr.persistence._codecs import REGISTRY
 
 
 def save_model(model, path, *, extras=None):
     """Save a fitted model as a folder of ``.npy`` files and a JSON header.
 
-    The folder is complete or not there: it is written beside `path` and then put in its place. A
-    model that is at `path` already is replaced; anything else there is left alone.
+    The model is written to a temporary folder, which is renamed to `path` when it is complete. An
+    existing model at `path` is replaced. Other files and folders are never replaced.
 
     Parameters
     ----------
     model : estimator or LabelHierarchy
-        What to save: an `XRLinearClassifier`, a `HierarchicalLabelTree`; an
-        `XTransformerClassifier`, `TransformerMatcher` or `TransformerEmbedder`, whose encoders are
-        in the folder then; a `Pipeline` or `FeatureUnion` of scikit-learn made of these and of
-        `TfidfVectorizer`, `CountVectorizer`, `HashingVectorizer`, `TfidfTransformer`, `Normalizer`
-        and `MultiLabelBinarizer`, or one of these. Parameters and fitted attributes are kept, a
-        `RandomState` in its present state; callbacks are not. No pickle is used, so a `matcher`,
-        `ranker` or clusterer of one's own, a callable such as the `tokenizer` of a vectorizer, or
-        a data frame cannot be saved: `joblib.dump` takes these.
-    path : str or path-like
-        The folder. The one that it lies in must be there.
-    extras : dict of str to object or None, default=None
-        More to keep with the model: plain values, arrays, and what else `model` may be, such as the
-        `MultiLabelBinarizer` that has the names of the labels. `load_extras` returns them.
+        Model to save. Supported classes:
 
-    See Also
-    --------
-    load_model : Load such a folder.
+        - `XRLinearClassifier`, `HierarchicalLabelTree` and `LabelHierarchy`;
+        - `XTransformerClassifier`, `TransformerMatcher` and `TransformerEmbedder`, including their
+          encoders;
+        - `TfidfVectorizer`, `CountVectorizer`, `HashingVectorizer`, `TfidfTransformer`,
+          `Normalizer` and `MultiLabelBinarizer` of scikit-learn;
+        - `Pipeline` and `FeatureUnion` of these.
+
+        Parameters and fitted attributes are saved, and a `RandomState` with its current state.
+        Callbacks are not saved. Objects that need pickle cannot be saved: a custom `matcher`,
+        `ranker` or clusterer, a callable such as the `tokenizer` of a vectorizer, or a data frame.
+        Use `joblib.dump` for such models.
+    path : str or path-like
+        Folder of the model. Its parent folder must exist.
+    extras : dict of str to object or None, default=None
+        Additional values to save with the model: plain values, arrays and objects of the classes
+        above, for example the `MultiLabelBinarizer` with the names of the labels. `load_extras`
+        returns them.
 
     Raises
     ------
     TypeError
-        If the model, or something in it, cannot be saved; nothing is written.
+        If the model, or an object in it, cannot be saved. Nothing is written.
     sklearn.exceptions.NotFittedError
         If an estimator is not fitted.
+    FileNotFoundError
+        If the parent folder does not exist.
     FileExistsError
-        If something else than a model is at `path`.
+        If `path` exists and is not a model, or contains additional files.
     OSError
-        If writing fails; what was at `path` is still there.
+        If writing fails. An existing model at `path` is unchanged.
+
+    See Also
+    --------
+    load_model : Load a saved model.
 
     Examples
     --------
@@ -55,20 +63,23 @@ def save_model(model, path, *, extras=None):
     >>> model = XRLinearClassifier(random_state=0).fit(X, Y)
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     save_model(model, f"{folder}/model")
-    ...     again = load_model(f"{folder}/model")
-    >>> (again.predict_proba(X) != model.predict_proba(X)).nnz
-    0
+    ...     loaded = load_model(f"{folder}/model")
+    >>> labels, scores = loaded.predict_topk(X[:1], k=3)
+    >>> labels
+    array([[65, 87, 18]], dtype=int32)
+    >>> scores.round(2)
+    array([[0.81, 0.81, 0.68]], dtype=float32)
     """
-    if not ALL_KINDS.find(type(model)) or not isinstance(model, (BaseEstimator, LabelHierarchy)):
+    if not REGISTRY.find(type(model)) or not isinstance(model, (BaseEstimator, LabelHierarchy)):
         raise TypeError(
-            "model must be an XRLinearClassifier, HierarchicalLabelTree, LabelHierarchy, an "
-            "estimator of skxmr.transformer, or a pipeline of these and vectorizers; got "
-            f"{type(model).__name__}. Subclasses are not supported. joblib.dump(model, file) saves "
+            "model must be an XRLinearClassifier, a HierarchicalLabelTree, a LabelHierarchy, an "
+            "estimator of skxmr.transformer, a vectorizer, or a Pipeline of these; got "
+            f"{type(model).__name__}. Subclasses cannot be saved. joblib.dump(model, file) saves "
             "any model."
         )
     if not isinstance(model, LabelHierarchy):
         check_is_fitted(model)
-    write_model(model, path, ALL_KINDS, extras=extras)
+    write_model(model, path, REGISTRY, extras=extras)
 
 
 def load_model(path, mmap_mode=None):
@@ -77,57 +88,95 @@ def load_model(path, mmap_mode=None):
     Parameters
     ----------
     path : str or path-like
-        The folder.
+        Folder of the model.
     mmap_mode : {"r"} or None, default=None
-        None reads all arrays, and compares their checksums. "r" maps them into memory, read-only:
-        this takes milliseconds whatever the size, pages are read when a prediction first needs
-        them, and all processes of a machine share one copy; sizes of files are checked, checksums
-        only of small ones. The files must stay as they are while a model is mapped; `save_model`
-        replaces and never changes them. Encoders of `skxmr.transformer` are read in any case: torch
-        takes a copy of its own.
+        Memory-mapping mode:
+
+        - None: Read all arrays into memory and verify their checksums.
+        - "r": Map the arrays into memory, read-only. Loading takes milliseconds for a model of any
+          size, and all processes on a machine share one copy. A page is read from the disk when a
+          prediction first needs it. The size of each file is verified, but checksums only of small
+          files. Do not change the files while a model is mapped. `save_model` never changes files;
+          it replaces the folder. Encoders of `skxmr.transformer` are always read into memory.
 
     Returns
     -------
     estimator or LabelHierarchy
-        Equal to what was saved: parameters, fitted attributes and, to the bit, predictions; on
-        another machine those of transformers may differ by rounding.
+        Model with the parameters and fitted attributes of the saved one. Its predictions are
+        bit-identical, except that those of transformers may differ by rounding on another machine.
+
+    Raises
+    ------
+    FileNotFoundError
+        If the folder does not exist.
+    ValueError
+        If the folder is not a saved model, is damaged, or was written by a newer version of skxmr.
+        The message names the file and the problem.
+    ImportError
+        If the model contains a transformer, and torch or transformers is not installed.
 
     See Also
     --------
     save_model : Save a model.
 
-    Raises
-    ------
-    FileNotFoundError
-        If there is no such folder.
-    ValueError
-        If the folder is damaged, of something else, or of a newer version of the format; the error
-        says which file is wrong and how.
-    ImportError
-        If the model has a transformer, and torch or transformers is not installed.
-
     Notes
     -----
-    Loading runs no code from the folder. Encoders go through `transformers`, without the network.
-    The checks find damage; they cannot tell a folder made to
-    mislead, and the kernels trust the arrays: load what you trust.
+    Loading does not run code from the folder. Encoders are loaded by `transformers` without network
+    access. The checksums detect damage, not manipulation: a manipulated array can crash the
+    process, so load only models from a source that you trust.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from skxmr import XRLinearClassifier, load_model, save_model
+    >>> from skxmr.datasets import make_extreme_multilabel
+    >>> X, Y = make_extreme_multilabel(n_samples=500, n_labels=100, random_state=0)
+    >>> model = XRLinearClassifier(random_state=0).fit(X, Y)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     save_model(model, f"{folder}/model")
+    ...     loaded = load_model(f"{folder}/model", mmap_mode="r")
+    ...     labels, scores = loaded.predict_topk(X[:1], k=3)
+    >>> labels
+    array([[65, 87, 18]], dtype=int32)
     """
-    return read_model(path, ALL_KINDS, mmap_mode)
+    return read_model(path, REGISTRY, mmap_mode)
 
 
 def load_extras(path, mmap_mode=None):
-    """Load what `save_model` was given as `extras`.
+    """Load the `extras` that `save_model` saved with a model.
 
     Parameters
     ----------
     path : str or path-like
-        The folder.
+        Folder of the model.
     mmap_mode : {"r"} or None, default=None
-        As for `load_model`, which raises the same errors.
+        Memory-mapping mode; see `load_model`.
 
     Returns
     -------
-    dict
-        Empty if there were none.
+    dict of str to object
+        The extras; empty if the model was saved without extras.
+
+    Raises
+    ------
+    FileNotFoundError
+        If the folder does not exist.
+    ValueError
+        If the folder is not a saved model, is damaged, or was written by a newer version of skxmr.
+
+    See Also
+    --------
+    save_model : Save a model and its extras.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from skxmr import LabelHierarchy, save_model
+    >>> from skxmr.persistence import load_extras
+    >>> tree = LabelHierarchy.from_memberships([0, 0, 1])
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     save_model(tree, f"{folder}/model", extras={"names": ["cat", "dog", "car"]})
+    ...     load_extras(f"{folder}/model")
+    {'names': ['cat', 'dog', 'car']}
     """
-    return read_model(path, ALL_KINDS, mmap_mode, part="extras")
+    return read_model(path, REGISTRY, mmap_mode, key="extras")

@@ -1,4 +1,4 @@
-"""Predict with a saved model, in whatever processes joblib has."""
+"""Predict with a saved model, in parallel on one or several machines."""
 
 import os
 from functools import lru_cache
@@ -15,41 +15,43 @@ METHODS = ("predict_topk", "predict_proba", "decision_function", "predict")
 
 
 def predict_saved(path, X, method="predict_topk", *, n_jobs=None, **params):
-    """Predict with a model in a folder: on several machines, if joblib's backend has them.
+    """Predict with a saved model, in parallel with any joblib backend.
 
-    Rows travel in blocks, and the model never does: each worker maps the folder, once, as
-    `load_model` does with ``mmap_mode="r"``. So all workers must see it, under the same path. For
-    large batches: a block is of thousands of rows.
+    A backend such as Dask can run the workers on several machines. Rows are sent to the workers in
+    blocks of thousands of rows, so use this function for large batches. The model is not sent: each
+    worker memory-maps the folder once, as `load_model` does with ``mmap_mode="r"``. All workers
+    must therefore find the folder under the same path.
 
     Parameters
     ----------
     path : str or path-like
-        What `save_model` wrote, or a fit with `model_dir`.
+        Folder that `save_model` wrote, or the `model_dir` of a fitted classifier.
     X : {array-like, sparse matrix} of shape (n_samples, n_features), or list of n_samples texts
-        Rows, as the model takes them.
+        Rows to predict, in the format that the model accepts.
     method : {"predict_topk", "predict_proba", "decision_function", "predict"}, \
             default="predict_topk"
-        Method of the model.
+        Method of the model to call.
     n_jobs : int or None, default=None
-        Number of workers, as in joblib. The model's own `n_jobs` acts inside each.
+        Number of workers, as in joblib. Each worker also uses the `n_jobs` of the model.
     **params : dict
-        For the method, such as ``k=10``.
+        Arguments of the method, for example ``k=10``.
 
     Returns
     -------
-    object
-        What the method returns for all rows, to the bit.
-
-    See Also
-    --------
-    load_model : Load the model, and predict in this process.
+    ndarray, sparse CSR, or tuple of ndarray
+        Result of the method for all rows; bit-identical to a call in this process.
 
     Raises
     ------
     FileNotFoundError
-        If there is no such folder, here or where a worker runs.
+        If the folder does not exist here or on the machine of a worker.
     ValueError
-        If `method` is none of these, the folder is damaged, or a worker finds another model in it.
+        If `method` is not supported, the folder is damaged, or a worker finds another model in the
+        folder.
+
+    See Also
+    --------
+    load_model : Load a model to predict in this process.
 
     Examples
     --------
@@ -61,9 +63,11 @@ def predict_saved(path, X, method="predict_topk", *, n_jobs=None, **params):
     >>> model = XRLinearClassifier(random_state=0).fit(X, Y)
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     save_model(model, f"{folder}/model")
-    ...     labels, scores = predict_saved(f"{folder}/model", X, k=5)
-    >>> bool((labels == model.predict_topk(X, k=5)[0]).all())
-    True
+    ...     labels, scores = predict_saved(f"{folder}/model", X, k=3)
+    >>> labels.shape
+    (500, 3)
+    >>> labels[0]
+    array([65, 87, 18], dtype=int32)
     """
     if method not in METHODS:
         raise ValueError(f"method must be one of {', '.join(METHODS)}; got {method!r}.")
@@ -71,31 +75,33 @@ def predict_saved(path, X, method="predict_topk", *, n_jobs=None, **params):
     checksum = model_checksum(path)
     X = X.tocsr() if sp.issparse(X) else X
     n_rows = X.shape[0] if hasattr(X, "shape") else len(X)
-    # In a tuple rows go to one worker; an array that stands by itself may go to all of them.
+    # The rows are inside a tuple, because a backend may send an array argument to all workers.
     tasks = (
         (path, checksum, method, params, (_safe_indexing(X, slice(start, stop)),))
         for start, stop in split_rows(n_rows, 1, n_jobs) or [(0, 0)]
     )
     try:
-        return _joined(run_tasks(_predict_block, tasks, n_jobs))
+        return _concatenate(run_tasks(_predict_block, tasks, n_jobs))
     finally:
-        _load_once.cache_clear()  # in this process, which may want to replace the folder
+        _load_cached.cache_clear()  # this process may replace the folder later
 
 
 def _predict_block(path, checksum, method, params, block):
     if model_checksum(path) != checksum:
         raise ValueError(
-            f"{path}: a worker finds another model there than the process that sent it the rows."
+            f"path={path!r} must be the same folder for all workers; a worker found another model "
+            "there. Use a folder on a shared file system, and do not replace the model meanwhile."
         )
-    return getattr(_load_once(path, checksum), method)(*block, **params)
+    return getattr(_load_cached(path, checksum), method)(*block, **params)
 
 
 @lru_cache(maxsize=1)
-def _load_once(path, checksum):
+def _load_cached(path, checksum):
+    # The checksum is part of the key of the cache.
     return load_model(path, mmap_mode="r")
 
 
-def _joined(parts):
-    if isinstance(parts[0], tuple):
-        return tuple(_joined(part) for part in zip(*parts, strict=True))
-    return sp.vstack(parts, format="csr") if sp.issparse(parts[0]) else np.concatenate(parts)
+def _concatenate(results):
+    if isinstance(results[0], tuple):
+        return tuple(_concatenate(arrays) for arrays in zip(*results, strict=True))
+    return sp.vstack(results, format="csr") if sp.issparse(results[0]) else np.concatenate(results)

@@ -1,4 +1,4 @@
-"""Stage 3, ranking: score the labels of the matched clusters one-vs-all."""
+"""Stage 3, ranking: score the labels in the matched clusters."""
 
 from skxmr.ranking._estimator_ranker import EstimatorRanker, fit_ranker
 from skxmr.ranking._one_vs_all_ranker import OneVsAllRanker, rarity_offsets

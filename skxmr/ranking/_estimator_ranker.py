@@ -1,4 +1,4 @@
-"""A ranker of the user's own: any binary classifier, cloned for each label."""
+"""Custom rankers: any binary classifier, cloned for each label."""
 
 from typing import NamedTuple
 
@@ -15,21 +15,23 @@ from skxmr._core.transforms import LOG_PROBABILITY, LevelTransform, join_scores
 
 
 class EstimatorRanker:
-    """Score the labels of given clusters with a classifier for each label.
+    """Score the labels of given clusters with one classifier per label.
 
-    Made by `fit_ranker`. A label's score is its own joined to that of its cluster. Its own is the
-    probability, if the classifier gives one, else the transformed margin. Slow: each classifier is
-    called by itself, a fifth of a millisecond for a linear one, however few the rows.
+    Created by `fit_ranker`. The score of a label joins the output of its classifier to the score of
+    its cluster. The output is the probability if the classifier has `predict_proba`, else the
+    transformed margin. This is slow: each classifier is called separately, and a call of a linear
+    classifier takes 0.2 milliseconds even for a single row.
 
     Parameters
     ----------
     models : list of classifier or bool
-        By place in the tree. True stands for a label that was positive on all rows it had to
-        learn from, and scores 1; False for one positive on none, which scores least.
+        Classifier of each label, in tree order. True if the label is positive for all of its
+        training rows; its probability is 1. False if the label has no positive rows; it gets the
+        minimum score.
     child_indptr : ndarray of shape (n_clusters + 1,), int64
-        The labels of each cluster, by place.
+        Start of the labels of each cluster, in tree order.
     child_ids : ndarray of shape (n_labels,), int32
-        Label at each place.
+        Label number at each position in the tree.
     n_features : int
         Number of columns of X.
     offsets : ndarray of shape (n_labels,), float32
@@ -38,7 +40,7 @@ class EstimatorRanker:
 
     def __init__(self, models, child_indptr, child_ids, n_features, offsets):
         self.offsets = offsets
-        self.takes_margins = any(
+        self.uses_margins = any(
             not isinstance(model, bool) and not hasattr(model, "predict_proba") for model in models
         )
         self.models = models
@@ -48,11 +50,11 @@ class EstimatorRanker:
 
     @property
     def levels(self):
-        """The linear models: none."""
+        """The linear models: an empty list."""
         return []
 
     def pruned(self, weight_threshold, max_weights):
-        """Return the ranker unchanged: it has no linear models, to which a threshold applies."""
+        """Return the ranker unchanged, because a threshold applies to linear models only."""
         if max_weights is not None:
             raise ValueError(
                 "max_weights_per_label must be None if the model has a custom ranker; "
@@ -61,10 +63,10 @@ class EstimatorRanker:
         return self
 
     def rank(self, X, clusters, transform, k=0, best_first=False):
-        """Score the labels of each row's clusters; see `OneVsAllRanker.rank`."""
+        """Score the labels in the clusters of each row; see `OneVsAllRanker.rank`."""
         rows = X.to_csr()
-        # All labels of the clusters are in memory before the best are kept, so rows are scored in
-        # blocks of at most BLOCK_SCORES labels, or a single row.
+        # The scores of all labels of the clusters are in memory before the best are selected.
+        # Rows are therefore scored in blocks of at most BLOCK_SCORES labels, or one row.
         n_labels = np.diff(self.child_indptr)[clusters.ids]
         labels_before = offsets_of(n_labels)[clusters.indptr]
         starts = np.flatnonzero(np.diff(labels_before[:-1] // BLOCK_SCORES, prepend=-1))
@@ -84,50 +86,53 @@ class EstimatorRanker:
         return ranking.ids, ranking.scores
 
     def _score(self, rows, clusters, transform):
-        # Score all labels of the clusters. Each label is called with all rows of its cluster.
-        pair_row = np.repeat(np.arange(clusters.n_rows), np.diff(clusters.indptr))
-        first_of_pair = offsets_of(np.diff(self.child_indptr)[clusters.ids])
-        labels = np.empty(first_of_pair[-1], dtype=np.int32)
-        scores = np.empty(first_of_pair[-1], dtype=np.float32)
+        # Score all labels of the clusters. A pair is a row and one of its clusters. Pairs are
+        # grouped by cluster, so that each classifier is called once, with all rows of its cluster.
+        row_of_pair = np.repeat(np.arange(clusters.n_rows), np.diff(clusters.indptr))
+        start_of_pair = offsets_of(np.diff(self.child_indptr)[clusters.ids])
+        labels = np.empty(start_of_pair[-1], dtype=np.int32)
+        scores = np.empty(start_of_pair[-1], dtype=np.float32)
         order = np.argsort(clusters.ids, kind="stable")
         for pairs in np.split(order, np.flatnonzero(np.diff(clusters.ids[order])) + 1):
             if not len(pairs):
                 continue  # no row has a cluster
             cluster = clusters.ids[pairs[0]]
-            first_child = self.child_indptr[cluster]
-            cluster_rows, parent_scores = rows[pair_row[pairs]], clusters.scores[pairs]
-            for child in range(first_child, self.child_indptr[cluster + 1]):
-                at = first_of_pair[pairs] + child - first_child
+            first_child, stop = self.child_indptr[cluster : cluster + 2]
+            cluster_rows, cluster_scores = rows[row_of_pair[pairs]], clusters.scores[pairs]
+            for child in range(first_child, stop):
+                at = start_of_pair[pairs] + child - first_child
                 labels[at] = self.child_ids[child]
-                values, is_probability = _own_scores(self.models[child], cluster_rows)
-                shape = LOG_PROBABILITY if is_probability else transform.shape
-                own_transform = LevelTransform(shape, transform.offset_weight)
-                offset = self.offsets[child]
-                scores[at] = join_scores(parent_scores, values, own_transform, offset)
-        return NodeScores(first_of_pair[clusters.indptr], labels, scores)
+                output = _evaluate(self.models[child], cluster_rows)
+                shape = LOG_PROBABILITY if output.is_log_probability else transform.shape
+                label_transform = LevelTransform(shape, transform.offset_weight)
+                scores[at] = join_scores(
+                    cluster_scores, output.values, label_transform, self.offsets[child]
+                )
+        return NodeScores(start_of_pair[clusters.indptr], labels, scores)
 
 
 def fit_ranker(estimator, X, problem, offsets, *, n_jobs, sample_weight=None):
     """Fit a clone of a binary classifier for each label.
 
-    A label learns to tell its positive rows from the other rows of its cluster. Slow, and large:
-    a classifier object for each label, where the linear models share arrays.
+    The classifier of a label is trained to separate its positive rows from the other rows of its
+    cluster. This takes much time and memory: each label has a classifier object, whereas linear
+    models share arrays.
 
     Parameters
     ----------
     estimator : classifier
-        With `fit` and either `predict_proba` or `decision_function`. It must keep no state
-        between predictions: threads share it.
+        With `fit` and either `predict_proba` or `decision_function`. It must not keep state between
+        predictions, because threads share it.
     X : Rows
-        Training rows; the estimator sees CSR, float32.
+        Training rows. The classifier gets CSR, float32.
     problem : LevelProblem
-        The labels' level: rows and targets of each label, as the linear models learn from.
+        Rows and targets of each label, as for linear models.
     offsets : ndarray of shape (n_labels,), float32
-        By place in the tree; as `rarity_offsets` makes them.
+        As for `OneVsAllRanker`.
     n_jobs : int or None
-        Processes, as in joblib; the result does not depend on it.
+        Number of processes, as in joblib. The result does not depend on it.
     sample_weight : ndarray of shape (n_samples,) or None
-        Weights of the rows, for an estimator that takes them.
+        Weights of the rows.
 
     Returns
     -------
@@ -142,7 +147,7 @@ def fit_ranker(estimator, X, problem, offsets, *, n_jobs, sample_weight=None):
     ]
     models = [None] * int(child_indptr[-1])
     # Processes, because most of the time is spent in Python, and because all threads share the
-    # random numbers of liblinear.
+    # random number generator of liblinear.
     fitted_blocks = run_tasks(_fit_block, tasks, n_jobs, prefer="processes")
     for block, fitted in zip(blocks, fitted_blocks, strict=True):
         for cluster, cluster_models in zip(block, fitted, strict=True):
@@ -151,7 +156,7 @@ def fit_ranker(estimator, X, problem, offsets, *, n_jobs, sample_weight=None):
 
 
 class _ClusterData(NamedTuple):
-    """Rows of a cluster, the positive rows of each of its labels, and a seed."""
+    """Rows of a cluster, the positive rows of each of its labels, and the seed of the first."""
 
     rows: np.ndarray
     positives: list
@@ -174,29 +179,37 @@ def _fit_cluster(estimator, X, cluster, sample_weight):
     weights = None if sample_weight is None else sample_weight[cluster.rows]
     cluster_rows = X[cluster.rows]
     models = []
-    for child, positive in enumerate(cluster.positives):
-        targets = np.isin(cluster.rows, positive).astype(np.int8)
+    for child, positive_rows in enumerate(cluster.positives):
+        targets = np.isin(cluster.rows, positive_rows).astype(np.int8)
         if not targets.any() or targets.all():
             models.append(bool(targets.any()))
             continue
         model = clone_with_seed(estimator, cluster.seed + child)
-        models.append(_compact(fit_weighted(model, cluster_rows, targets, weights)))
+        models.append(_sparsify(fit_weighted(model, cluster_rows, targets, weights)))
     return models
 
 
-def _compact(model):
-    # A linear model is 0 for features that its cluster does not know: most of them, if many.
+def _sparsify(model):
+    # Save memory. The coefficients of features that do not occur in the cluster are 0.
     if hasattr(model, "sparsify") and 2 * np.count_nonzero(model.coef_) < model.coef_.size:
         model.sparsify()
-        # scikit-learn multiplies sparse matrices of one type only, and rows are float32.
+        # scikit-learn multiplies only sparse matrices with equal dtypes, and rows are float32.
         model.coef_ = model.coef_.astype(np.float32)
     return model
 
 
-def _own_scores(model, rows):
-    # Log probabilities of one label, or margins; and whether they are the former.
+class _Output(NamedTuple):
+    """Log probabilities or margins that a classifier predicts, one per row."""
+
+    values: np.ndarray
+    is_log_probability: bool
+
+
+def _evaluate(model, rows):
     if isinstance(model, bool):
-        return np.full(rows.shape[0], 0.0 if model else UNSCORED_LOG, dtype=np.float32), True
+        return _Output(
+            np.full(rows.shape[0], 0.0 if model else UNSCORED_LOG, dtype=np.float32), True
+        )
     if hasattr(model, "predict_proba"):
-        return to_log_scores(model.predict_proba(rows)[:, 1]), True
-    return np.asarray(model.decision_function(rows), dtype=np.float32), False
+        return _Output(to_log_scores(model.predict_proba(rows)[:, 1]), True)
+    return _Output(np.asarray(model.decision_function(rows), dtype=np.float32), False)

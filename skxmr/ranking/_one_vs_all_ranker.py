@@ -1,30 +1,35 @@
-"""The standard ranker: a linear model for each label, trained inside its leaf cluster."""
+"""The standard ranker: a linear model for each label, trained within its leaf cluster."""
 
 import numpy as np
 
 from skxmr._linear import prune_level
 from skxmr.metrics import label_propensities
 
+# Minimum number of rows from which propensities can be estimated.
+MIN_ROWS = 3
+
 
 class OneVsAllRanker:
     """Score the labels of given clusters with one-vs-all linear models.
 
-    Stage three of Yu et al. (2022), "PECOS", JMLR 23(98): a label learns to tell its rows from
-    those of the labels in the same cluster, its hardest negatives. A label's score joins its own
-    transformed margin to the score of its cluster.
+    Stage three of Yu et al. (2022), "PECOS", JMLR 23(98): the model of a label is trained to
+    separate its rows from the rows of the other labels in its cluster, which are its hardest
+    negatives. The score of a label joins its transformed margin to the score of its cluster.
 
-    Rare labels may be lifted as the labels of the beam are ranked, by the inverse of the propensity
-    that Jain, Prabhu, Varma (2016), "Extreme Multi-label Loss Functions", KDD, re-rank with.
+    Offsets can raise the scores of rare labels by their inverse propensity. Jain, Prabhu, Varma
+    (2016), "Extreme Multi-label Loss Functions", KDD, rank predictions again with it; here it acts
+    while the labels of the beam are ranked.
 
     Parameters
     ----------
     level : LevelModel
-        Models of the labels; children are named by label.
+        Models of the labels. The ids of the children are label numbers.
     offsets : ndarray of shape (n_labels,), float32
-        Added to a label's score, times the transform's weight; as `rarity_offsets` makes them.
+        Value added to the score of each label, multiplied by the offset weight of the transform; in
+        tree order. See `rarity_offsets`.
     """
 
-    takes_margins = True
+    uses_margins = True
 
     def __init__(self, level, offsets):
         self.level = level
@@ -32,7 +37,7 @@ class OneVsAllRanker:
 
     @property
     def levels(self):
-        """The linear models, as a list."""
+        """The linear models, as a list of one level."""
         return [self.level]
 
     def pruned(self, weight_threshold, max_weights):
@@ -40,7 +45,7 @@ class OneVsAllRanker:
         return OneVsAllRanker(prune_level(self.level, weight_threshold, max_weights), self.offsets)
 
     def rank(self, X, clusters, transform, k=0, best_first=False):
-        """Score the labels of each row's clusters.
+        """Score the labels in the clusters of each row.
 
         Parameters
         ----------
@@ -53,7 +58,7 @@ class OneVsAllRanker:
         k : int
             Maximum number of labels kept per row; 0 keeps all labels of the clusters.
         best_first : bool
-            Whether each row is sorted by falling score instead of by label.
+            Whether each row is sorted by decreasing score instead of by label.
 
         Returns
         -------
@@ -75,7 +80,9 @@ class OneVsAllRanker:
 
 
 def rarity_offsets(Y, label_order, sample_weight=None):
-    """Return log(least propensity / propensity): 0 for the rarest label, less for others.
+    """Return log(minimum propensity / propensity) of each label.
+
+    The offset of the rarest label is 0. More frequent labels have lower offsets.
 
     Parameters
     ----------
@@ -84,21 +91,21 @@ def rarity_offsets(Y, label_order, sample_weight=None):
     label_order : ndarray of shape (n_labels,)
         Label at each position of the result.
     sample_weight : ndarray of shape (n_samples,) or None
-        Number of times that each row counts. Weights that sum to less than 3 cannot be counts of
-        rows; they are ignored.
+        Number of times that each row is counted. Weights with a sum below MIN_ROWS cannot be
+        counts, so they are ignored.
 
     Returns
     -------
     ndarray of shape (n_labels,), float32
-        Labels without a row, for which nothing was learned, are not lifted: they have the least
-        offset. All 0 for fewer than three rows, from which no propensities follow.
+        Labels without positive rows get the minimum offset, because nothing was learned about them.
+        If there are fewer than MIN_ROWS rows, all offsets are 0.
     """
-    seen = np.bincount(Y.indices, minlength=Y.shape[1]) > 0
-    if Y.shape[0] < 3 or not seen.any():
+    has_rows = np.bincount(Y.indices, minlength=Y.shape[1]) > 0
+    if Y.shape[0] < MIN_ROWS or not has_rows.any():
         return np.zeros(Y.shape[1], dtype=np.float32)
-    if sample_weight is not None and sample_weight.sum() < 3:
+    if sample_weight is not None and sample_weight.sum() < MIN_ROWS:
         sample_weight = None
     propensities = label_propensities(Y, sample_weight=sample_weight)
-    offsets = np.log(propensities[seen].min() / propensities)
-    offsets[~seen] = offsets[seen].min()
+    offsets = np.log(propensities[has_rows].min() / propensities)
+    offsets[~has_rows] = offsets[has_rows].min()
     return offsets[label_order].astype(np.float32)

@@ -6,7 +6,7 @@ import scipy.sparse as sp
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.preprocessing import normalize
 
-from skxmr.matching import informative_columns
+from skxmr.matching import find_varying_columns
 
 
 class ClusterScorer(ClassifierMixin, BaseEstimator):
@@ -99,7 +99,7 @@ def set_encoder_matcher(classifier, X, clusters, encoders, with_linear):
             [encoder.heads_ for encoder in encoders],
             [encoder.heads_.weights[0].shape[1] for encoder in encoders],
             linear,
-            informative_columns(clusters.targets.tocsc()),
+            find_varying_columns(clusters.targets.tocsc()),
             encoders[0].beam_width,
         ),
         matcher_level=clusters.cluster_hierarchy.n_levels,

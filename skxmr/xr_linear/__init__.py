@@ -1,6 +1,6 @@
 """The classifier that joins the three stages, and presets of its parameters."""
 
-from skxmr.xr_linear._classifier import CLASSIFIER_KINDS, XRLinearClassifier
+from skxmr.xr_linear._classifier import CLASSIFIER_CODECS, XRLinearClassifier
 from skxmr.xr_linear._ensemble import TreeEnsemble
 from skxmr.xr_linear._presets import PRESET_NAMES, preset
 from skxmr.xr_linear._repr import describe_sizes

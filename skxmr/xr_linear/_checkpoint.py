@@ -40,13 +40,13 @@ class FitCheckpoint:
     ----------
     model_dir : path-like
         Folder of the model. The folder of the checkpoint has the same name with the suffix SUFFIX.
-    kinds : Kinds
+    registry : CodecRegistry
         Classes that can be saved.
     """
 
-    def __init__(self, model_dir, kinds):
+    def __init__(self, model_dir, registry):
         self.model_dir = Path(os.path.realpath(model_dir))
-        self.kinds = kinds
+        self.registry = registry
         self.path = self.model_dir.with_name(self.model_dir.name + SUFFIX)
 
     def __enter__(self):
@@ -163,12 +163,12 @@ class FitCheckpoint:
         set_input_attributes(fitted, {})  # remove attributes of an earlier fit
         vars(fitted).update(attributes)
         try:
-            write_model(fitted, self.model_dir, self.kinds, owned_folder=self.path)
+            write_model(fitted, self.model_dir, self.registry, owned_folder=self.path)
         except OSError as error:
             raise resumable_error(error, self.path) from error
         if has_instance:
             classifier.random_state.set_state(self._random_state.get_state())
-        loaded = read_model(self.model_dir, self.kinds, mmap_mode="r")
+        loaded = read_model(self.model_dir, self.registry, mmap_mode="r")
         remove_folder(self.path)
         return attributes | {"_model": loaded._model, "hierarchy_": loaded.hierarchy_}
 

@@ -9,7 +9,7 @@ from sklearn.utils._param_validation import HasMethods, Interval, StrOptions, va
 from sklearn.utils.validation import check_is_fitted
 
 from skxmr._core.callbacks import CallbackSupportMixin, report_progress
-from skxmr._core.model_folder import Kinds, estimator_kind
+from skxmr._core.model_folder import CodecRegistry, estimator_codec
 from skxmr._core.rows import as_rows
 from skxmr._core.score_rule import TRANSFORMS
 from skxmr._core.validation import (
@@ -33,8 +33,8 @@ from skxmr.indexing import (
 )
 from skxmr.matching import check_negatives
 from skxmr.xr_linear._checkpoint import FitCheckpoint
+from skxmr.xr_linear._codecs import MODEL_CODECS, REMOVED_PARAMS
 from skxmr.xr_linear._ensemble import TreeEnsemble
-from skxmr.xr_linear._kinds import MODEL_KINDS, REMOVED_PARAMS
 from skxmr.xr_linear._options import check_combination, check_model_dir
 from skxmr.xr_linear._prediction import RankingPredictionMixin
 from skxmr.xr_linear._repr import fitted_block
@@ -371,7 +371,7 @@ class XRLinearClassifier(
         options = training_options(self, scoring, negatives, relevance, weights)
         checkpoint = None
         if self.model_dir is not None:
-            checkpoint = FitCheckpoint(self.model_dir, Kinds.of(CLASSIFIER_KINDS))
+            checkpoint = FitCheckpoint(self.model_dir, CodecRegistry.from_dict(CLASSIFIER_CODECS))
         with checkpoint or nullcontext(), report_progress(self, X, y) as progress:
             trees = train_trees(
                 rows,
@@ -402,7 +402,7 @@ class XRLinearClassifier(
     def _check_combination(self, kind, sample_weight, relevance):
         check_combination(self, kind, sample_weight, relevance)
         if self.model_dir is not None:
-            check_model_dir(self, Kinds.of(CLASSIFIER_KINDS))
+            check_model_dir(self, CodecRegistry.from_dict(CLASSIFIER_CODECS))
 
     @validate_params(
         {
@@ -566,6 +566,6 @@ class XRLinearClassifier(
         return lambda: fitted_block(self)
 
 
-CLASSIFIER_KINDS = MODEL_KINDS | {
-    "XRLinearClassifier": estimator_kind(XRLinearClassifier, REMOVED_PARAMS)
+CLASSIFIER_CODECS = MODEL_CODECS | {
+    "XRLinearClassifier": estimator_codec(XRLinearClassifier, REMOVED_PARAMS)
 }

@@ -50,14 +50,14 @@ def check_combination(classifier, kind, sample_weight, relevance):
             )
 
 
-def check_model_dir(classifier, kinds):
+def check_model_dir(classifier, registry):
     """Raise an error if the fitted classifier could not be saved to its `model_dir`.
 
     Parameters
     ----------
     classifier : XRLinearClassifier
         Classifier with a `model_dir`.
-    kinds : Kinds
+    registry : CodecRegistry
         Classes that can be saved.
 
     Raises
@@ -67,12 +67,12 @@ def check_model_dir(classifier, kinds):
     OSError
         If the folder cannot be written, or something else would be lost.
     """
-    if not kinds.find(type(classifier)):
+    if not registry.find(type(classifier)):
         raise TypeError(
             "model_dir must be None for subclasses of XRLinearClassifier, which cannot be saved; "
             f"got {type(classifier).__name__}."
         )
-    check_params(classifier, classifier.model_dir, kinds)
+    check_params(classifier, classifier.model_dir, registry)
 
 
 def _check_trees_differ(classifier):

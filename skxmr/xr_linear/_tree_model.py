@@ -53,7 +53,7 @@ class TreeModel:
         self._has_probabilities = (
             *(True,) * n_replaced,
             *(False,) * len(matcher.levels),
-            not ranker.takes_margins,
+            not ranker.uses_margins,
         )
 
     @property

@@ -8,7 +8,7 @@ from numpy.testing import assert_array_equal
 
 from skxmr._core.node_rows import NodeRows
 from skxmr._linear import LevelProblem
-from skxmr._linear.array_files import ArrayFile
+from skxmr._linear.array_files import ArrayWriter
 from skxmr._linear.level_blocks import LARGE_BLOCK, Block, cut_block, make_blocks
 
 levels = st.lists(
@@ -121,7 +121,7 @@ def test_cut_block_returns_the_training_data_of_a_block(with_costs):
 @pytest.mark.parametrize("dtype", [None, np.dtype(np.uint16)])
 def test_array_file_written_in_parts_is_an_npy_file(dtype, tmp_path):
     parts = [np.arange(n * 3, dtype=np.uint8).reshape(n, 3) for n in (4, 0, 1, 30)]
-    with ArrayFile(tmp_path / "a.npy", parts[0], dtype) as file:
+    with ArrayWriter(tmp_path / "a.npy", parts[0], dtype) as file:
         for part in parts:
             file.append(part)
     joined = np.load(tmp_path / "a.npy")

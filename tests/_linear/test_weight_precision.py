@@ -184,7 +184,7 @@ def test_level_model_has_dense_weights_only_if_small(xmc_data, dtype, monkeypatc
 @pytest.mark.parametrize("mmap_mode", [None, "r"])
 @pytest.mark.parametrize("dtype", SMALL_TYPES)
 def test_files_and_pickles_keep_the_weight_dtype(xmc_data, tmp_path, monkeypatch, dtype, mmap_mode):
-    monkeypatch.setattr(array_folder, "MAPPED_BYTES", 0)
+    monkeypatch.setattr(array_folder, "MIN_MAPPED_BYTES", 0)
     X, _ = xmc_data
     model = train(xmc_data, dtype)
     save_model(model, tmp_path / "model")

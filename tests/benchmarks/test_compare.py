@@ -1,4 +1,4 @@
-"""The comparison takes two numbers of threads, and the table of targets is made of it."""
+"""compare.py measures two numbers of threads, and targets.py prints a table of its results."""
 
 import json
 import os
@@ -29,21 +29,21 @@ def run(script, *arguments, folder):
 
 
 @pytest.fixture(scope="module")
-def measured(tmp_path_factory):
+def comparison(tmp_path_factory):
     folder = tmp_path_factory.mktemp("compare")
     sizes = ["--generate", "300", "50", "200", "60"]
-    how = ["--peers", "skxmr", "--own-threads", "2", "--repeat", "2", "--output", "a.json"]
-    done = run("compare.py", *sizes, *how, folder=folder)
-    assert done.returncode == 0, done.stderr
+    options = ["--peers", "skxmr", "--own-threads", "2", "--repeat", "2", "--output", "a.json"]
+    process = run("compare.py", *sizes, *options, folder=folder)
+    assert process.returncode == 0, process.stderr
     return folder, json.loads((folder / "a.json").read_text())
 
 
-def test_both_are_measured_in_the_same_turns(measured):
-    _, found = measured
-    assert list(found["peers"]) == ["skxmr", "skxmr, 2 threads"]
-    one, two = found["peers"].values()
+def test_compare_measures_both_numbers_of_threads(comparison):
+    _, result = comparison
+    assert list(result["peers"]) == ["skxmr", "skxmr, 2 threads"]
+    one, two = result["peers"].values()
     assert len(one["turns"]) == len(two["turns"]) == 2
-    # The number of threads changes times only.
+    # The number of threads affects only times.
     for key in ("p_at_1", "p_at_3", "p_at_5", "model_mb"):
         assert one["summary"][key] == two["summary"][key]
     assert two["ratios"]["fit_wall_s"] == pytest.approx(
@@ -51,22 +51,22 @@ def test_both_are_measured_in_the_same_turns(measured):
     )
 
 
-def test_the_table_tells_what_is_met_and_what_is_not(measured):
-    folder, found = measured
-    own = dict(found["peers"]["skxmr"]["summary"], fit_cpu_s=2.0, fit_wall_s=2.0, model_mb=3.0)
-    peer = {"summary": dict(own, fit_cpu_s=10.0, model_mb=6.0)}
-    pair = {"summary": dict(own, fit_wall_s=1.1)}
-    peers = {"skxmr": {"summary": own}, "pecos": peer, "skxmr, 2 threads": pair}
-    (folder / "b.json").write_text(json.dumps({**found, "peers": peers}))
-    done = run("targets.py", "b.json", folder=folder)
-    assert done.returncode == 0, done.stderr
-    assert "| fit, libpecos / skxmr | 6 | 12 | 5.00 (!) |" in done.stdout
-    assert "| fit, one thread / two, wall | 1.7 | 1.95 | 1.82 |" in done.stdout
-    assert "| saved model, skxmr / libpecos | 1 | 0.5 | **0.50** |" in done.stdout
+def test_targets_mark_reached_aims_and_missed_floors(comparison):
+    folder, result = comparison
+    skxmr = dict(result["peers"]["skxmr"]["summary"], fit_cpu_s=2.0, fit_wall_s=2.0, model_mb=3.0)
+    pecos = {"summary": dict(skxmr, fit_cpu_s=10.0, model_mb=6.0)}
+    two_threads = {"summary": dict(skxmr, fit_wall_s=1.1)}
+    peers = {"skxmr": {"summary": skxmr}, "pecos": pecos, "skxmr, 2 threads": two_threads}
+    (folder / "b.json").write_text(json.dumps({**result, "peers": peers}))
+    process = run("targets.py", "b.json", folder=folder)
+    assert process.returncode == 0, process.stderr
+    assert "| fit, libpecos / skxmr | 6 | 12 | 5.00 (!) |" in process.stdout
+    assert "| fit, one thread / two, wall | 1.7 | 1.95 | 1.82 |" in process.stdout
+    assert "| saved model, skxmr / libpecos | 1 | 0.5 | **0.50** |" in process.stdout
 
 
-def test_a_file_without_the_peer_is_refused(measured):
-    folder, _ = measured
-    done = run("targets.py", "a.json", folder=folder)
-    assert done.returncode == 2
-    assert "must hold skxmr; pecos; skxmr, 2 threads, all measured" in done.stderr
+def test_targets_reject_file_without_pecos(comparison):
+    folder, _ = comparison
+    process = run("targets.py", "a.json", folder=folder)
+    assert process.returncode == 2
+    assert "must contain measurements of skxmr; pecos; skxmr, 2 threads" in process.stderr

@@ -1,4 +1,4 @@
-"""Both meta-estimators inside scikit-learn: checks, searches, pipelines, pickles, bad input."""
+"""Both meta-estimators in scikit-learn: common checks, searches, pipelines, pickles, bad input."""
 
 import pickle
 import tracemalloc
@@ -31,11 +31,11 @@ from skxmr.datasets import make_extreme_multilabel
 from skxmr.metrics import topk_scorer
 
 METAS = [CalibratedMultilabelClassifierCV, TunedThresholdMultilabelClassifierCV]
-both = pytest.mark.parametrize("meta", METAS, ids=lambda meta: meta.__name__)
+both_meta_estimators = pytest.mark.parametrize("meta", METAS, ids=lambda meta: meta.__name__)
 
 
-class OfClasses:
-    """Brings the common checks, which fit classes, to a classifier of indicators."""
+class SingleLabelMixin:
+    """Accept single-label classes, as the common checks of scikit-learn require."""
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
@@ -43,8 +43,10 @@ class OfClasses:
         return tags
 
     def fit(self, X, y):
-        self._of_classes = (y is not None and np.asarray(y).ndim < 2) or np.shape(y)[-1:] == (1,)
-        if not self._of_classes:
+        self._is_single_label = (y is not None and np.asarray(y).ndim < 2) or np.shape(y)[-1:] == (
+            1,
+        )
+        if not self._is_single_label:
             return super().fit(X, y)
         check_X_y(X, y, accept_sparse=["csr", "csc"], dtype=None, ensure_min_samples=2)
         check_classification_targets(y)
@@ -57,20 +59,20 @@ class OfClasses:
 
     def predict_proba(self, X):
         proba = super().predict_proba(X)
-        return proba / proba.sum(axis=1, keepdims=True) if self._of_classes else proba
+        return proba / proba.sum(axis=1, keepdims=True) if self._is_single_label else proba
 
     def predict(self, X):
         check_is_fitted(self)
-        if not self._of_classes:
+        if not self._is_single_label:
             return super().predict(X)
         return self.classes_[self.predict_proba(X).argmax(axis=1)]
 
 
-class CalibratedOfClasses(OfClasses, CalibratedMultilabelClassifierCV):
+class CalibratedSingleLabel(SingleLabelMixin, CalibratedMultilabelClassifierCV):
     pass
 
 
-class TunedThresholdOfClasses(OfClasses, TunedThresholdMultilabelClassifierCV):
+class TunedThresholdSingleLabel(SingleLabelMixin, TunedThresholdMultilabelClassifierCV):
     pass
 
 
@@ -79,35 +81,35 @@ OVR = OneVsRestClassifier(LogisticRegression(solver="newton-cholesky"))
 
 
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
-@parametrize_with_checks([CalibratedOfClasses(XR, cv=2)])
-def test_common_checks(estimator, check):
+@parametrize_with_checks([CalibratedSingleLabel(XR, cv=2)])
+def test_meta_estimators_pass_common_checks(estimator, check):
     check(estimator)
 
 
-@pytest.mark.slow(reason="the same checks for more parameters")
+@pytest.mark.slow(reason="repeats the common checks for more parameters")
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 @pytest.mark.filterwarnings("ignore:Label .* is present in all")  # in a fold without a class
 @parametrize_with_checks(
     [
-        CalibratedOfClasses(OVR, cv=2, method="sigmoid"),
-        TunedThresholdOfClasses(XR, cv=2),
-        TunedThresholdOfClasses(OVR, cv=2, average="samples"),
-        TunedThresholdOfClasses(XR, cv=2, average="macro", per_label=True),
+        CalibratedSingleLabel(OVR, cv=2, method="sigmoid"),
+        TunedThresholdSingleLabel(XR, cv=2),
+        TunedThresholdSingleLabel(OVR, cv=2, average="samples"),
+        TunedThresholdSingleLabel(XR, cv=2, average="macro", per_label=True),
     ]
 )
-def test_common_checks_for_more_parameters(estimator, check):
+def test_meta_estimators_with_more_parameters_pass_common_checks(estimator, check):
     check(estimator)
 
 
-@both
-def test_search_reaches_the_estimator_and_the_tuning(meta, xmc_data):
+@both_meta_estimators
+def test_grid_search_sets_parameters_of_meta_estimator_and_estimator(meta, xmc_data):
     X, Y = xmc_data
-    own = {"method": ["isotonic", "sigmoid"]}
+    grid = {"method": ["isotonic", "sigmoid"]}
     if meta is TunedThresholdMultilabelClassifierCV:
-        own = {"average": ["micro", "samples"]}
+        grid = {"average": ["micro", "samples"]}
     search = GridSearchCV(
         meta(XR, cv=2),
-        {"estimator__beam_width": [1, 10], **own},
+        {"estimator__beam_width": [1, 10], **grid},
         scoring={"P1": topk_scorer("precision", k=1), "F1": "f1_micro"},
         refit="P1",
         cv=2,
@@ -117,8 +119,8 @@ def test_search_reaches_the_estimator_and_the_tuning(meta, xmc_data):
     assert search.predict(X).shape == Y.shape
 
 
-@both
-def test_texts_through_a_pipeline_inside_and_outside(meta):
+@both_meta_estimators
+def test_meta_estimators_accept_texts_with_a_pipeline_inside_or_outside(meta):
     texts = ["sparse matrix solver", "fast fourier transform", "linear classifier for text"] * 20
     Y = sp.csr_matrix(np.tile(np.eye(3, dtype=int), (20, 1)))
     inside = meta(make_pipeline(TfidfVectorizer(), XR), cv=3).fit(texts, Y)
@@ -127,14 +129,14 @@ def test_texts_through_a_pipeline_inside_and_outside(meta):
         np.testing.assert_array_equal(model.predict(texts[1:3]).toarray(), Y[1:3].toarray())
     rows = outside[:-1].transform(texts[:5])
     expected = outside[-1].predict_topk(rows, k=2)
-    for found, wanted in zip(inside.predict_topk(texts[:5], k=2), expected, strict=True):
-        np.testing.assert_array_equal(found, wanted)
+    for array, expected_array in zip(inside.predict_topk(texts[:5], k=2), expected, strict=True):
+        np.testing.assert_array_equal(array, expected_array)
     unranked = meta(make_pipeline(TfidfVectorizer(), OneVsRestClassifier(LogisticRegression())))
     assert not hasattr(unranked, "predict_topk")
 
 
-@both
-def test_thresholds_of_calibrated_probabilities(meta, xmc_data):
+@both_meta_estimators
+def test_meta_estimators_can_wrap_calibrated_classifier(meta, xmc_data):
     X, Y = xmc_data
     inner = CalibratedMultilabelClassifierCV(XR, cv=2)
     model = meta(inner, cv=2).fit(X, Y)
@@ -142,44 +144,44 @@ def test_thresholds_of_calibrated_probabilities(meta, xmc_data):
     assert np.all(model.predict_topk(X, k=1)[1] < 1)
 
 
-@both
+@both_meta_estimators
 @pytest.mark.parametrize("container", [sp.csc_matrix, sp.coo_array, sp.lil_array, np.asarray])
-def test_every_container_and_order_of_predictions_is_the_same(meta, container, xmc_data):
+def test_predictions_are_equal_for_all_formats_and_row_orders(meta, container, xmc_data):
     X, Y = xmc_data
     model = meta(XR, cv=2).fit(X, Y)
     y = Y.toarray() if container is np.asarray else container(Y)
     again = meta(XR, cv=2).fit(X.tocsc(), y)
     predicted = again.predict(X.tocoo())
-    wanted = model.predict(X)
+    expected = model.predict(X)
     assert sp.issparse(predicted) == (container is not np.asarray)
     assert predicted.dtype == Y.dtype
-    difference = predicted != (wanted if sp.issparse(predicted) else wanted.toarray())
+    difference = predicted != (expected if sp.issparse(predicted) else expected.toarray())
     assert difference.sum() == 0
     order = np.random.default_rng(0).permutation(X.shape[0])
     assert (model.predict_proba(X[order]) != model.predict_proba(X)[order]).nnz == 0
 
 
-@both
-def test_folds_in_processes_change_nothing(meta, xmc_data):
+@both_meta_estimators
+def test_predictions_do_not_depend_on_n_jobs(meta, xmc_data):
     X, Y = xmc_data
     one, two = (meta(XR, cv=2, n_jobs=n_jobs).fit(X, Y) for n_jobs in (1, 2))
     assert (one.predict_proba(X) != two.predict_proba(X)).nnz == 0
     assert (one.predict(X) != two.predict(X)).nnz == 0
 
 
-@both
-def test_blocks_of_rows_change_nothing(meta, xmc_data, monkeypatch):
+@both_meta_estimators
+def test_predictions_do_not_depend_on_block_size(meta, xmc_data, monkeypatch):
     X, Y = xmc_data
     model = meta(XR, cv=2).fit(X, Y)
     proba, predicted = model.predict_proba(X), model.predict(X)
-    monkeypatch.setattr(_held_out, "_BLOCK_ROWS", 70)
+    monkeypatch.setattr(_held_out, "_ROWS_PER_BLOCK", 70)
     again = meta(XR, cv=2).fit(X, Y)
     assert (again.predict_proba(X) != proba).nnz == 0
     assert (again.predict(X) != predicted).nnz == 0
 
 
-@both
-def test_pickle_and_clone(meta, xmc_data):
+@both_meta_estimators
+def test_meta_estimators_can_be_pickled_and_cloned(meta, xmc_data):
     X, Y = xmc_data
     model = meta(XR, cv=2).fit(X, Y)
     copy = pickle.loads(pickle.dumps(model))
@@ -193,31 +195,31 @@ def test_pickle_and_clone(meta, xmc_data):
 
 
 class Recorder(XRLinearClassifier):
-    """Says what its fits were given."""
+    """Record the arguments of each fit."""
 
-    seen = []
+    calls = []
 
     def fit(self, X, y, sample_weight=None, note=None):
-        self.seen.append((X.shape[0], sample_weight, note))
+        self.calls.append((X.shape[0], sample_weight, note))
         return super().fit(X, y)
 
 
-@both
-def test_fit_parameters_are_cut_to_the_rows_of_a_fold(meta, xmc_data):
+@both_meta_estimators
+def test_fit_params_are_indexed_with_rows_of_fold(meta, xmc_data):
     X, Y = xmc_data
-    Recorder.seen.clear()
+    Recorder.calls.clear()
     weights = np.arange(X.shape[0])
     cv = ShuffleSplit(1, test_size=100, random_state=0)
     meta(Recorder(random_state=0), cv=cv).fit(X, Y, sample_weight=weights, note="as it is")
     train, _ = next(cv.split(X))
-    (n_fold, fold, note), (n_all, everything, _) = Recorder.seen
+    (n_fold, fold_weights, note), (n_all, all_weights, _) = Recorder.calls
     assert (n_fold, n_all, note) == (len(train), X.shape[0], "as it is")
-    np.testing.assert_array_equal(fold, weights[train])
-    np.testing.assert_array_equal(everything, weights)
+    np.testing.assert_array_equal(fold_weights, weights[train])
+    np.testing.assert_array_equal(all_weights, weights)
 
 
-@both
-def test_bad_input_is_named(meta, xmc_data):
+@both_meta_estimators
+def test_fit_raises_for_invalid_input_and_keeps_fitted_state(meta, xmc_data):
     X, Y = xmc_data
     model = meta(XR, cv=2).fit(X, Y)
     before = model.predict(X)
@@ -239,15 +241,15 @@ def test_bad_input_is_named(meta, xmc_data):
         meta(forest, cv=2).fit(X, Y[:, :3].toarray())
 
 
-@both
-def test_scores_must_be_probabilities(meta, xmc_data):
+@both_meta_estimators
+def test_fit_raises_if_scores_are_not_probabilities(meta, xmc_data):
     X, Y = xmc_data
 
     class Margins(XRLinearClassifier):
         def predict_proba(self, X):
             return super().predict_proba(X) * 2
 
-    with pytest.raises(ValueError, match=r"must return values in \[0, 1\]"):
+    with pytest.raises(ValueError, match=r"must return values in \[0, 1\]; got"):
         meta(Margins(), cv=2).fit(X, Y)
     frozen = FrozenEstimator(XR.__class__().fit(X, Y[:, :20]))
     with pytest.raises(ValueError, match="one matrix with the 150 columns of y; got shape"):
@@ -280,7 +282,7 @@ def many_labels():
         ],
     ),
 )
-def test_nothing_of_rows_times_labels_is_ever_dense(meta, many_labels):
+def test_memory_is_far_below_a_dense_matrix(meta, many_labels):
     X, Y, inner = many_labels
     tracemalloc.start()
     try:
@@ -291,5 +293,5 @@ def test_nothing_of_rows_times_labels_is_ever_dense(meta, many_labels):
         tracemalloc.stop()
     assert predicted.shape == proba.shape == Y.shape
     assert predicted.nnz > 0
-    # One byte per cell would already be 240 MB.
+    # A dense matrix would take 240 MB with one byte per entry.
     assert peak < min(100e6, 70 * proba.nnz)

@@ -1,4 +1,4 @@
-"""The command line does what the estimator does."""
+"""The command line gives the results of the estimator and clear errors."""
 
 import re
 import subprocess
@@ -43,7 +43,7 @@ def xmc_files(xmc_data, folder):
 
 
 @pytest.mark.parametrize("scaled", [False, True])
-def test_repository_files(xmc_files, capsys, scaled):
+def test_commands_equal_estimator_on_repository_files(xmc_files, capsys, scaled):
     (X, Y), (X_test, Y_test) = xmc_files
     flag = ["--normalize"] if scaled else []
     options = ["--max-leaf-size", "20", "--C", "0.5", "--random-state", "3", "--verbose", "0"]
@@ -73,7 +73,7 @@ def test_repository_files(xmc_files, capsys, scaled):
         assert line.split() == [str(k), *(f"{100 * value:.2f}" for value in expected)]
 
 
-def test_an_estimate_trains_nothing(xmc_files, folder, capsys):
+def test_train_estimate_prints_costs_without_training(xmc_files, folder, capsys):
     files = sorted(folder.iterdir())
     assert main(["train", "train.txt", "model", "--estimate", "--n-trees", "2"]) == 0
     memory, time = capsys.readouterr().out.splitlines()
@@ -83,11 +83,11 @@ def test_an_estimate_trains_nothing(xmc_files, folder, capsys):
     assert sorted(folder.iterdir()) == files
 
 
-def test_texts_keep_their_vectoriser_and_label_names(folder, capsys):
+def test_train_on_texts_saves_vectorizer_and_label_names(folder, capsys):
     assert main(["train", "texts.tsv", "model", "--random-state", "0"]) == 0
-    shown = capsys.readouterr()
-    assert "level 1 of 1" in shown.out
-    assert "8 rows" in shown.err
+    output = capsys.readouterr()
+    assert "level 1 of 1" in output.out
+    assert "8 rows" in output.err
     (folder / "new.txt").write_text("parliament votes\na car\tno label known\nan apple\n")
     assert main(["predict", "model", "new.txt", "-k", "2"]) == 0
     lines = capsys.readouterr().out.splitlines()
@@ -97,17 +97,17 @@ def test_texts_keep_their_vectoriser_and_label_names(folder, capsys):
     assert capsys.readouterr().out.splitlines()[1].split()[1] == "87.50"  # one row has no label
     (folder / "strange.tsv").write_text("apple\tfood,unseen\n")
     assert main(["evaluate", "model", "strange.tsv"]) == 0
-    assert "1 labels" in capsys.readouterr().err
+    assert "ignored 1 labels" in capsys.readouterr().err
 
 
-def test_options_are_the_estimators_own():
+def test_train_options_are_estimator_parameters():
     defaults = XRLinearClassifier().get_params()
     assert set(PARAMETERS) <= set(defaults)
     for name, kind in PARAMETERS.items():
         assert defaults[name] is None or isinstance(defaults[name], kind)
 
 
-def test_presets(xmc_files):
+def test_train_preset_is_overridden_by_options(xmc_files):
     arguments = ["train", "train.txt", "model", "--verbose", "0", "--preset", "fast"]
     assert main([*arguments, "--weight-threshold", "0.3"]) == 0
     model = load_model("model")
@@ -115,7 +115,7 @@ def test_presets(xmc_files):
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "message"),
     [
         ([], "COMMAND"),
         (["fly"], "fly"),
@@ -124,76 +124,76 @@ def test_presets(xmc_files):
         (["train", "texts.tsv", "model", "--C", "-1"], "'C'"),
         (["train", "texts.tsv", "model", "--score-transform", "l9"], "score_transform"),
         (["train", "texts.tsv", "model", "--preset", "worst"], "worst"),
-        (["predict", "model", "texts.tsv", "-k", "0"], "at least 1"),
-        (["predict", "model", "texts.tsv", "-k", "x"], "at least 1, got x"),
+        (["predict", "model", "texts.tsv", "-k", "0"], "positive integer; got 0"),
+        (["predict", "model", "texts.tsv", "-k", "x"], "positive integer; got x"),
     ],
 )
-def test_wrong_use_ends_with_status_2(folder, capsys, arguments, said):
-    with pytest.raises(SystemExit) as ended:
+def test_main_exits_with_2_on_invalid_arguments(folder, capsys, arguments, message):
+    with pytest.raises(SystemExit) as exit_info:
         main(arguments)
-    assert ended.value.code == 2
-    assert said in capsys.readouterr().err
+    assert exit_info.value.code == 2
+    assert message in capsys.readouterr().err
     assert not (folder / "model").exists()
 
 
 @pytest.mark.parametrize(
-    ("content", "said"),
+    ("content", "message"),
     [
         ("2 3 4\n0 9:1\n", "line 2"),
-        ("good text\tlabel\nno tab here\n", "line 2: expected text, a tab"),
-        (b"\xff\xfe\tlabel\n", "line 1: not UTF-8"),
-        ("", "no line"),
-        ("text\t,\n", "no line has a label"),
+        ("good text\tlabel\nno tab here\n", "line 2: the line must be a text, a tab"),
+        (b"\xff\xfe\tlabel\n", "line 1: the line must be UTF-8"),
+        ("", "must have at least one line"),
+        ("text\t,\n", "must have at least one label"),
         (None, "No such file"),
     ],
 )
-def test_bad_files_are_named(folder, capsys, content, said):
+def test_train_names_invalid_file(folder, capsys, content, message):
     if content is not None:
         (folder / "bad").write_bytes(content if isinstance(content, bytes) else content.encode())
     assert main(["train", "bad", "model", "--verbose", "0"]) == 1
     error = capsys.readouterr().err
     assert error.startswith("python -m skxmr train: error: ")
     assert "bad" in error
-    assert said in error
+    assert message in error
     assert not (folder / "model").exists()
 
 
-def test_models_and_files_that_do_not_fit(xmc_files, folder, capsys):
+def test_evaluate_rejects_file_with_other_labels(xmc_files, folder, capsys):
     assert main(["train", "train.txt", "model", "--verbose", "0"]) == 0
     (folder / "other.txt").write_text("1 400 3\n0 1:1\n")
     assert main(["evaluate", "model", "other.txt"]) == 1
-    assert "has 3 labels, the model 150" in capsys.readouterr().err
+    assert "must have 150 labels, as the model; got 3" in capsys.readouterr().err
     assert main(["predict", "nothing", "test.txt"]) == 1
-    assert "nothing: there is no such folder" in capsys.readouterr().err
+    assert re.search("error: .*nothing.* folder", capsys.readouterr().err)
 
 
-@pytest.mark.parametrize("place", ["texts.tsv", "no/folder", "full"])
-def test_a_place_for_the_model_is_looked_for_before_training(folder, capsys, monkeypatch, place):
+@pytest.mark.parametrize("model_path", ["texts.tsv", "no/folder", "full"])
+def test_train_checks_model_folder_before_training(folder, capsys, monkeypatch, model_path):
     (folder / "full").mkdir()
     (folder / "full" / "thesis.tex").touch()
     monkeypatch.setattr("skxmr.cli._commands.read_training_file", None)
-    assert main(["train", "texts.tsv", place]) == 1
-    assert place in capsys.readouterr().err
+    assert main(["train", "texts.tsv", model_path]) == 1
+    assert model_path in capsys.readouterr().err
     assert (folder / "texts.tsv").read_text() == TEXTS
 
 
-def test_help_shows_the_defaults(capsys):
+def test_train_help_shows_default_values(capsys):
     with pytest.raises(SystemExit):
         main(["train", "--help"])
-    shown = capsys.readouterr().out
+    help_text = capsys.readouterr().out
     expected = {**XRLinearClassifier().get_params(), "branching_factor": 16, "max_leaf_size": 100}
     for name, value in expected.items():
         if name in PARAMETERS:
             option = re.escape(name.replace("_", "-"))
-            assert re.search(rf"--{option} VALUE\s+default: {re.escape(str(value))}\n", shown)
+            assert re.search(rf"--{option} VALUE\s+default: {re.escape(str(value))}\n", help_text)
 
 
-def test_as_a_process(folder):
+def test_command_runs_as_process(folder):
     assert main(["train", "texts.tsv", "model"]) == 0
     command = [sys.executable, "-m", "skxmr", "predict", "model", "-", "-k", "1"]
     done = subprocess.run(command, capture_output=True, text=True, input="a car\nparliament\n")
     assert [line.partition(":")[0] for line in done.stdout.splitlines()] == ["cars", "news"]
     assert done.returncode == 0
-    with pytest.raises(SystemExit) as ended:
+    with pytest.raises(SystemExit) as exit_info:
         main(["predict"])
-    assert ended.value.code == 2
+    assert exit_info.value.code == 2

@@ -1,4 +1,4 @@
-"""The embedded data set: what is in it, that it is the same everywhere, that it can be learnt."""
+"""`load_api_docs`: contents, reproducibility, and whether a model can learn from it."""
 
 import importlib
 import json
@@ -13,8 +13,7 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.model_selection import train_test_split
 from sklearn.preprocessing import normalize
 
-from skxmr.datasets import _docstring_text as text_of
-from skxmr.datasets import _public_objects, load_api_docs
+from skxmr.datasets import _docstring_text, _public_objects, load_api_docs
 
 QUESTIONS = {
     "solve a sparse linear system": {"scipy.sparse.linalg.spsolve"},
@@ -35,12 +34,12 @@ def docs():
     return load_api_docs()
 
 
-def labels_of(docs, row):
+def get_labels(docs, row):
     start, stop = docs.target.indptr[[row, row + 1]]
     return set(docs.target_names[docs.target.indices[start:stop]].tolist())
 
 
-def test_shapes_and_types(docs):
+def test_bunch_has_documented_shapes_and_types(docs):
     n_rows, n_labels = docs.target.shape
     assert n_rows > 10_000
     assert n_labels > 3_000
@@ -57,11 +56,11 @@ def test_shapes_and_types(docs):
     assert set(docs.sections.tolist()) == sections
     assert docs.versions["numpy"] == np.__version__
     assert f"{n_labels}" in docs.DESCR
-    # A row's own object is one of its labels.
+    # The documented object is one of the labels.
     assert np.all(docs.target[np.arange(n_rows), docs.object_ids] == 1)
 
 
-def test_return_X_y(monkeypatch):
+def test_return_X_y_returns_data_and_target(monkeypatch):
     monkeypatch.setattr(_public_objects, "NAMESPACES", ("numpy.linalg",))
     docs = load_api_docs()
     data, target = load_api_docs(return_X_y=True)
@@ -76,14 +75,14 @@ def test_labels_are_public_names_of_documented_objects(docs):
     namespaces = sorted(_public_objects.NAMESPACES, key=len, reverse=True)
     for name in docs.target_names.tolist():
         assert not any(part.startswith("_") or part == "tests" for part in name.split("."))
-        namespace = next(space for space in namespaces if name.startswith(f"{space}."))
+        namespace = next(each for each in namespaces if name.startswith(f"{each}."))
         obj = importlib.import_module(namespace)
         for part in name.removeprefix(f"{namespace}.").split("."):
             obj = getattr(obj, part)
         assert obj.__doc__
 
 
-def test_one_name_each(docs):
+def test_labels_include_only_canonical_names(docs):
     names = set(docs.target_names.tolist())
     assert names >= {
         "numpy.linalg.norm",
@@ -106,30 +105,30 @@ def test_one_name_each(docs):
     }
 
 
-def test_see_also_gives_labels(docs):
+def test_labels_include_see_also(docs):
     row = docs.data.index("Singular Value Decomposition.")
-    assert labels_of(docs, row) >= {"numpy.linalg.svd", "scipy.linalg.svd"}
+    assert get_labels(docs, row) >= {"numpy.linalg.svd", "scipy.linalg.svd"}
     row = docs.data.index("Split arrays or matrices into random train and test subsets.")
     assert docs.sections[row] == "summary"
     assert docs.target_names[docs.object_ids[row]] == "sklearn.model_selection.train_test_split"
 
 
-def test_texts_are_plain_and_differ(docs):
+def test_texts_are_distinct_and_have_no_markup(docs):
     assert len({text.lower() for text in docs.data}) == len(docs.data)
-    for sign in (">>>", ":func:", ":math:", "``", ".. ", "http://"):
-        assert sum(sign in text for text in docs.data) <= len(docs.data) // 1000, sign
+    for markup in (">>>", ":func:", ":math:", "``", ".. ", "http://"):
+        assert sum(markup in text for text in docs.data) <= len(docs.data) // 1000, markup
     assert all("\n" not in text and len(text) > 6 for text in docs.data)
-    # Boilerplate of hundreds of objects is gone.
+    # Boilerplate that occurs in hundreds of objects is removed.
     assert not any("Get parameters for this estimator" in text for text in docs.data)
     assert sum("in the standardized form" in text for text in docs.data) < 5
 
 
-def test_random_split_leaves_training_rows(docs):
+def test_labels_have_training_rows_in_a_random_split(docs):
     frequency = np.bincount(docs.target.indices)
     assert frequency.min() == 2
     train, test = train_test_split(docs.target, test_size=0.2, random_state=0)
-    seen = np.isin(np.unique(test.indices), train.indices)
-    assert seen.mean() > 0.97
+    has_training_rows = np.isin(np.unique(test.indices), train.indices)
+    assert has_training_rows.mean() > 0.97
 
 
 def run_python(code, *options, **env):
@@ -145,37 +144,38 @@ def run_python(code, *options, **env):
 
 
 @pytest.mark.slow(reason="reads all docstrings again in another process")
-def test_same_in_a_fresh_process(docs):
-    # Another hash seed, warnings as errors, experimental switches thrown: the same data, and no
-    # test suite imported on the way.
+def test_data_is_equal_in_another_process(docs):
+    # The process has another hash seed, raises warnings as errors and enables experimental classes.
+    # Test suites must not be imported.
     code = """
 import json, sys
 from sklearn.experimental import enable_halving_search_cv, enable_iterative_imputer
 from skxmr.datasets import load_api_docs
 docs = load_api_docs()
-odd = {"tests", "conftest", "setup", "distutils"}
-found = [name for name in sys.modules if odd & set(name.split(".")[1:])]
-json.dump([docs.data, docs.target_names.tolist(), docs.target.indices.tolist(), found], sys.stdout)
+unwanted = {"tests", "conftest", "setup", "distutils"}
+imported = [name for name in sys.modules if unwanted & set(name.split(".")[1:])]
+indices = docs.target.indices.tolist()
+json.dump([docs.data, docs.target_names.tolist(), indices, imported], sys.stdout)
 """
-    done = run_python(code, "-W", "error", PYTHONHASHSEED="12345")
-    assert done.returncode == 0, done.stderr
-    data, target_names, indices, found = json.loads(done.stdout)
+    process = run_python(code, "-W", "error", PYTHONHASHSEED="12345")
+    assert process.returncode == 0, process.stderr
+    data, target_names, indices, imported = json.loads(process.stdout)
     assert data == docs.data
     assert target_names == docs.target_names.tolist()
     assert indices == docs.target.indices.tolist()
-    assert found == []
+    assert imported == []
 
 
-@pytest.mark.slow(reason="python -OO compiles all that is imported")
-def test_without_docstrings():
-    done = run_python("from skxmr.datasets import load_api_docs as load; load()", "-OO")
-    assert "RuntimeError: load_api_docs reads docstrings" in done.stderr
+@pytest.mark.slow(reason="python -OO compiles all imported modules")
+def test_load_raises_without_docstrings():
+    process = run_python("from skxmr.datasets import load_api_docs as load; load()", "-OO")
+    assert "RuntimeError: load_api_docs needs docstrings" in process.stderr
 
 
-def test_missing_and_broken_namespaces_are_skipped(monkeypatch, tmp_path):
-    (tmp_path / "broken_part.py").write_text("raise RuntimeError('needs a display')")
+def test_namespaces_that_cannot_be_imported_are_skipped(monkeypatch, tmp_path):
+    (tmp_path / "broken_module.py").write_text("raise RuntimeError('needs a display')")
     monkeypatch.syspath_prepend(tmp_path)
-    spaces = ("numpy.linalg", "numpy.nowhere", "broken_part", "scipy.linalg")
+    spaces = ("numpy.linalg", "numpy.nowhere", "broken_module", "scipy.linalg")
     monkeypatch.setattr(_public_objects, "NAMESPACES", spaces)
     objects = _public_objects.PublicObjects()
     assert sorted(objects.namespaces) == ["numpy.linalg", "scipy.linalg"]
@@ -183,11 +183,11 @@ def test_missing_and_broken_namespaces_are_skipped(monkeypatch, tmp_path):
     assert {"numpy.linalg.inv", "scipy.linalg.inv"} <= set(names)
 
 
-def test_names_in_see_also_are_resolved(monkeypatch):
+def test_resolve_finds_objects_of_see_also_names(monkeypatch):
     spaces = ("numpy", "numpy.linalg", "scipy.linalg", "scipy.sparse.linalg")
     monkeypatch.setattr(_public_objects, "NAMESPACES", spaces)
     objects = _public_objects.PublicObjects()
-    for name, within, found in [
+    for name, within, expected in [
         ("norm", "numpy.linalg.inv", "numpy.linalg.norm"),
         ("norm", "scipy.linalg.inv", "scipy.linalg.norm"),
         ("linalg.norm", "numpy.dot", "numpy.linalg.norm"),
@@ -195,22 +195,21 @@ def test_names_in_see_also_are_resolved(monkeypatch):
         ("np.dot()", "scipy.linalg.inv", "numpy.dot"),
         ("ndarray.sum", "numpy.sum", "numpy.ndarray.sum"),
         ("spsolve", "scipy.linalg.solve", "scipy.sparse.linalg.spsolve"),
-        ("norm", "scipy.stats.zscore", None),  # scipy has two of that name
+        ("norm", "scipy.stats.zscore", None),  # scipy has two objects with this name
         ("no_such_thing", "numpy.dot", None),
         ("numpy", "numpy.dot", None),
     ]:
-        assert objects.resolve(name, within) == found, name
+        assert objects.resolve(name, within) == expected, name
 
 
 @pytest.fixture(scope="module")
 def features(docs):
-    # No dotted names: what links a question to an object is what is said of it.
     vectorizer = TfidfVectorizer(sublinear_tf=True, ngram_range=(1, 2), dtype=np.float32)
     return vectorizer, vectorizer.fit_transform(docs.data)
 
 
-def test_another_wording_finds_the_object(docs, features):
-    # The nearest label centroid, a stand-in for a classifier.
+def test_centroids_find_objects_of_held_out_texts(docs, features):
+    # A nearest centroid classifier.
     _, X = features
     train, test = train_test_split(np.arange(X.shape[0]), test_size=0.2, random_state=0)
     target = docs.target.astype(np.float32)
@@ -221,15 +220,15 @@ def test_another_wording_finds_the_object(docs, features):
     assert np.mean(np.asarray(target[test, best])) > 0.35
 
 
-def test_questions_are_answered(docs, features):
+def test_centroids_answer_questions(docs, features):
     vectorizer, X = features
     centroids = normalize(docs.target.astype(np.float32).T @ X)
     scores = (vectorizer.transform(QUESTIONS) @ centroids.T).toarray()
     answers = docs.target_names[np.argsort(-scores, axis=1)[:, :10]]
     missed = {
         question: top[:5].tolist()
-        for (question, right), top in zip(QUESTIONS.items(), answers, strict=True)
-        if right.isdisjoint(top.tolist())
+        for (question, correct), top in zip(QUESTIONS.items(), answers, strict=True)
+        if correct.isdisjoint(top.tolist())
     }
     assert not missed
 
@@ -285,21 +284,21 @@ EXAMPLE = """
 """
 
 
-def test_sections():
-    sections = text_of.split_sections(EXAMPLE)
+def test_split_sections_and_list_functions_keep_only_prose():
+    sections = _docstring_text.split_sections(EXAMPLE)
     assert list(sections) == ["", "parameters", "see also"]
-    assert text_of.paragraphs(sections[""]) == [
+    assert _docstring_text.list_paragraphs(sections[""]) == [
         "Solve a linear equation for one right side.",
         "Uses lu and the LAPACK routine gesv. It is given by",
         "Matrices should be square.",
         "first choice of solver",
         "second choice of solver",
     ]
-    assert text_of.definitions(sections["parameters"]) == [
+    assert _docstring_text.list_definitions(sections["parameters"]) == [
         "Square matrix of coefficients.",
         "Final parameter, seldom given.",
     ]
-    assert text_of.see_also(sections["see also"]) == [
+    assert _docstring_text.list_see_also(sections["see also"]) == [
         (("inv", "np.linalg.pinv"), "Compute the inverse of a matrix."),
         (("scipy.linalg.lstsq",), ""),
         (("scipy.linalg.svd",), "Singular values."),
@@ -318,8 +317,8 @@ def test_sections():
         ("at https://example.org/a_(b) or <http://x>", "at or"),
     ],
 )
-def test_clean_markup(markup, plain):
-    assert text_of.clean_markup(markup) == plain
+def test_clean_markup_removes_inline_markup(markup, plain):
+    assert _docstring_text.clean_markup(markup) == plain
 
 
 @pytest.mark.parametrize(
@@ -333,18 +332,18 @@ def test_clean_markup(markup, plain):
         ("scipy.special.y0_zeros", ""),
     ],
 )
-def test_name_in_words(name, words):
-    assert text_of.name_in_words(name) == words
+def test_split_name_returns_words(name, words):
+    assert _docstring_text.split_name(name) == words
 
 
-def test_listing():
+def test_list_members_reads_module_docstring():
     module = """Solvers
 
     solve - Solve a *linear* system
        inv -- Compute the inverse
     not_one: of these
     """
-    assert text_of.listing(module) == [
+    assert _docstring_text.list_members(module) == [
         ("solve", "Solve a linear system"),
         ("inv", "Compute the inverse"),
     ]

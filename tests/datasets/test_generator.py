@@ -1,4 +1,4 @@
-"""The generator keeps its promises: sizes, tail, planted hierarchy, learnable features."""
+"""`make_extreme_multilabel`: sizes, long tail, label hierarchy, informative features."""
 
 import tracemalloc
 from itertools import pairwise
@@ -14,14 +14,14 @@ from skxmr import LabelHierarchy
 from skxmr.datasets import _generator, make_extreme_multilabel
 
 
-def centroid_precision(X, Y, first_test_row):
-    """Precision at 1 of the nearest label centroid on the last rows."""
+def compute_centroid_precision(X, Y, first_test_row):
+    """Return the precision at 1 of a nearest centroid classifier on the last rows."""
     centroids = normalize(Y[:first_test_row].astype(np.float32).T @ X[:first_test_row])
     best = (X[first_test_row:] @ centroids.T).toarray().argmax(axis=1)
     return np.asarray(Y[first_test_row:][np.arange(len(best)), best]).mean()
 
 
-def test_default_output():
+def test_defaults_return_canonical_csr():
     X, Y = make_extreme_multilabel(random_state=0)
     assert X.shape == (1000, 2000)
     assert Y.shape == (1000, 500)
@@ -31,8 +31,8 @@ def test_default_output():
     for matrix in (X, Y):
         assert matrix.indices.dtype == np.int32
         matrix.check_format(full_check=True)
-        fresh = sp.csr_array((matrix.data, matrix.indices, matrix.indptr), shape=matrix.shape)
-        assert fresh.has_canonical_format
+        view = sp.csr_array((matrix.data, matrix.indices, matrix.indptr), shape=matrix.shape)
+        assert view.has_canonical_format
     assert np.all(Y.data == 1)
     assert X.data.min() > 0
     assert np.diff(X.indptr).min() >= 1
@@ -41,7 +41,7 @@ def test_default_output():
 
 @pytest.mark.parametrize("n_labels_per_sample", [1, 2.5, 8])
 @pytest.mark.parametrize("n_features_per_sample", [2, 50])
-def test_means(n_labels_per_sample, n_features_per_sample):
+def test_mean_sizes_of_rows_match_parameters(n_labels_per_sample, n_features_per_sample):
     X, Y = make_extreme_multilabel(
         2000,
         5000,
@@ -56,7 +56,7 @@ def test_means(n_labels_per_sample, n_features_per_sample):
 
 
 @pytest.mark.parametrize("n_samples", [1, 7, 100])
-def test_tiny(n_samples):
+def test_tiny_data_has_labels_and_features_in_each_row(n_samples):
     X, Y = make_extreme_multilabel(
         n_samples, 3, 2, n_features_per_sample=3, n_labels_per_sample=2, random_state=0
     )
@@ -66,22 +66,22 @@ def test_tiny(n_samples):
 
 
 @pytest.mark.parametrize("n_labels", [300, 1200])
-def test_every_label_has_a_row_when_there_is_room(n_labels):
+def test_every_label_has_a_row_if_there_are_enough_labels_per_row(n_labels):
     _, Y = make_extreme_multilabel(400, 500, n_labels, n_labels_per_sample=4, random_state=0)
     assert np.bincount(Y.indices, minlength=n_labels).min() >= 1
-    # Room was made without touching the rows' sizes or giving a row a label twice.
+    # The number of labels is unchanged, and no row has a label twice.
     assert Y.nnz == 1600
     assert Y.has_canonical_format
 
 
-def test_popularity_decides_where_there_is_no_room():
+def test_rare_labels_have_no_row_if_there_are_too_few_labels_per_row():
     _, Y = make_extreme_multilabel(100, 500, 1000, n_labels_per_sample=4, random_state=0)
     frequency = np.bincount(Y.indices, minlength=1000)
     assert frequency.min() == 0
     assert frequency.max() > 5
 
 
-def test_random_state():
+def test_random_state_determines_data():
     def make(random_state):
         X, Y = make_extreme_multilabel(200, 300, 50, random_state=random_state)
         return X.toarray(), Y.toarray()
@@ -93,17 +93,17 @@ def test_random_state():
         np.testing.assert_array_equal(first, again)
 
 
-def test_tail():
-    def share_of_head(exponent):
+def test_label_exponent_increases_head():
+    def head_fraction(exponent):
         _, Y = make_extreme_multilabel(5000, 500, 1000, label_exponent=exponent, random_state=0)
         frequency = np.sort(np.bincount(Y.indices, minlength=1000))[::-1]
         return frequency[:100].sum() / frequency.sum()
 
-    assert 0.1 < share_of_head(0) < 0.2
-    assert 0.5 < share_of_head(1) < share_of_head(1.5)
+    assert 0.1 < head_fraction(0) < 0.2
+    assert 0.5 < head_fraction(1) < head_fraction(1.5)
 
 
-def test_hierarchy_is_planted():
+def test_labels_and_features_follow_hierarchy():
     X, Y, parents = make_extreme_multilabel(
         3000, 4000, 1000, labels_per_topic=20, return_parents=True, random_state=0
     )
@@ -111,42 +111,42 @@ def test_hierarchy_is_planted():
     assert tree.level_sizes == (7, 50, 1000)
     topic = parents[-1]
     np.testing.assert_array_equal(tree.leaf_of_label, topic)
-    # Labels that meet in a row share a topic far more often than the 2 % of chance (more of
-    # it where popular labels gather).
-    together = (Y.T @ Y).tocoo()
-    row, column = together.coords
+    # Labels of a row share a topic much more often than random labels, which do so in 2 % of all
+    # pairs, or slightly more because of popular labels.
+    cooccurrences = (Y.T @ Y).tocoo()
+    row, column = cooccurrences.coords
     pairs = row < column
-    same = topic[row[pairs]] == topic[column[pairs]]
-    assert np.average(same, weights=together.data[pairs]) > 0.3
-    # Centroids of labels are nearer inside a topic than between topics.
+    is_same_topic = topic[row[pairs]] == topic[column[pairs]]
+    assert np.average(is_same_topic, weights=cooccurrences.data[pairs]) > 0.3
+    # Centroids of labels are closer within a topic than between topics.
     centroids = normalize(Y.astype(np.float32).T @ X)
     similarity = (centroids @ centroids.T).toarray()
-    siblings = topic[:, None] == topic
-    np.fill_diagonal(siblings, False)
-    assert similarity[siblings].mean() > 1.5 * similarity[~siblings].mean()
-    # Label numbers tell nothing: neighbours are siblings no more often than others.
+    is_sibling = topic[:, None] == topic
+    np.fill_diagonal(is_sibling, False)
+    assert similarity[is_sibling].mean() > 1.5 * similarity[~is_sibling].mean()
+    # Label ids contain no information: consecutive labels are rarely siblings.
     assert np.mean(topic[1:] == topic[:-1]) < 0.1
 
 
-def test_background_sets_the_difficulty():
+def test_background_decreases_precision():
     def precision(background):
         X, Y = make_extreme_multilabel(3000, 4000, 200, background=background, random_state=0)
-        return centroid_precision(X, Y, 2000)
+        return compute_centroid_precision(X, Y, 2000)
 
-    easy, hard, hopeless = map(precision, (0.2, 0.8, 1.0))
+    easy, hard, impossible = map(precision, (0.2, 0.8, 1.0))
     assert easy > 0.6
-    assert easy > hard + 0.1 > hopeless + 0.2
+    assert easy > hard + 0.1 > impossible + 0.2
 
 
-def test_rows_of_all_blocks_fit_their_labels(monkeypatch):
+def test_features_match_labels_in_all_blocks(monkeypatch):
     monkeypatch.setattr(_generator, "_WORDS_PER_BLOCK", 5000)
     X, Y = make_extreme_multilabel(3000, 4000, 200, background=0.2, random_state=0)
     assert X.shape[0] == 3000
-    assert centroid_precision(X, Y, 2000) > 0.6
+    assert compute_centroid_precision(X, Y, 2000) > 0.6
 
 
 @pytest.mark.parametrize("n_labels_per_sample", [1, 2.5, 8])
-def test_labels_of_all_blocks_keep_the_promises_of_one(n_labels_per_sample, monkeypatch):
+def test_labels_are_correct_for_several_blocks(n_labels_per_sample, monkeypatch):
     monkeypatch.setattr(_generator, "_DRAWS_PER_BLOCK", 500)
     _, Y, parents = make_extreme_multilabel(
         2000,
@@ -163,20 +163,20 @@ def test_labels_of_all_blocks_keep_the_promises_of_one(n_labels_per_sample, monk
     assert np.bincount(Y.indices, minlength=400).min() >= 1
     lengths = np.diff(Y.indptr)
     assert lengths.min() == 1
-    # No part of the rows has more labels than the others.
+    # All blocks have the same mean number of labels.
     assert lengths.reshape(4, 500).mean(axis=1) == pytest.approx(n_labels_per_sample, rel=0.1)
     if n_labels_per_sample > 1:
-        # Companions belong to the first label of the same row: topics repeat inside a row.
-        def different_topics(topic):
+        # Companions belong to the topic of the first label, so topics repeat within a row.
+        def distinct_topic_fraction(topic):
             return np.mean([len(set(topic[a:b])) / (b - a) for a, b in pairwise(Y.indptr)])
 
         topic = parents[-1][Y.indices]
         shuffled = np.random.default_rng(0).permutation(topic)
-        assert different_topics(topic) < 0.85 * different_topics(shuffled)
+        assert distinct_topic_fraction(topic) < 0.85 * distinct_topic_fraction(shuffled)
 
 
 @pytest.mark.parametrize("n_labels_per_sample", quick.first(1, [4, 30]))
-def test_memory_stays_near_the_output(n_labels_per_sample, monkeypatch):
+def test_peak_memory_is_close_to_size_of_output(n_labels_per_sample, monkeypatch):
     monkeypatch.setattr(_generator, "_WORDS_PER_BLOCK", 50_000)
     monkeypatch.setattr(_generator, "_DRAWS_PER_BLOCK", 50_000)
     tracemalloc.start()
@@ -187,11 +187,11 @@ def test_memory_stays_near_the_output(n_labels_per_sample, monkeypatch):
         _, peak = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
-    stored = sum(m.data.nbytes + m.indices.nbytes + m.indptr.nbytes for m in (X, Y))
-    assert peak < 3 * stored + 15e6  # dense X: 2.4e9
+    output_bytes = sum(m.data.nbytes + m.indices.nbytes + m.indptr.nbytes for m in (X, Y))
+    assert peak < 3 * output_bytes + 15e6  # a dense X would take 2.4 GB
 
 
-def test_container_follows_the_configuration():
+def test_container_follows_sparse_interface_of_scikit_learn():
     X, Y = make_extreme_multilabel(10, 20, 5, n_features_per_sample=5, random_state=0)
     default = sklearn.get_config().get("sparse_interface", "spmatrix")
     assert isinstance(X, sp.spmatrix) == isinstance(Y, sp.spmatrix) == (default == "spmatrix")
@@ -221,6 +221,6 @@ def test_container_follows_the_configuration():
         ("background", np.nan, ValueError),
     ],
 )
-def test_errors_name_the_parameter(name, value, error):
+def test_invalid_parameter_raises_error_with_its_name(name, value, error):
     with pytest.raises(error, match=name):
         make_extreme_multilabel(**{name: value})

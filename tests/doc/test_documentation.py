@@ -1,4 +1,4 @@
-"""The pages beside the guide: code runs, links lead somewhere, the reference is whole."""
+"""Pages outside the guide: the code runs, links exist, and the API reference is complete."""
 
 import importlib
 import re
@@ -10,13 +10,13 @@ from helpers.pages import ROOT, run_code
 
 DOC = ROOT / "doc"
 PAGES = sorted(DOC.glob("*.md"))
-SLOW = {"getting_started": pytest.mark.slow(reason="trains on real data, several times")}
-PROGRAMS = [
+SLOW = {"getting_started": pytest.mark.slow(reason="trains several models on real data")}
+PAGES_WITH_CODE = [
     pytest.param(page, id=page.stem, marks=SLOW.get(page.stem, ()))
     for page in PAGES
     if "```python" in page.read_text()
 ]
-# Of these rooms some names are for the classifier's own use.
+# Names that packages export for other packages of skxmr, not for users.
 INTERNAL = {
     "skxmr.matching": {
         "EstimatorMatcher",
@@ -37,23 +37,23 @@ PUBLIC = [
     "skxmr.transformer",
 ]
 
-pytestmark = pytest.mark.skipif(not DOC.is_dir(), reason="no source checkout around the tests")
+pytestmark = pytest.mark.skipif(not DOC.is_dir(), reason="doc/ is only in a source checkout")
 
 
-@pytest.mark.parametrize("page", PROGRAMS)
-def test_the_code_runs_and_prints_what_it_promises(page, capsys, tmp_path, monkeypatch):
+@pytest.mark.parametrize("page", PAGES_WITH_CODE)
+def test_page_code_prints_documented_output(page, capsys, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     run_code(page, capsys)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
-def test_links_lead_somewhere(page):
+def test_page_links_exist(page):
     links = re.findall(r"\]\(([\w./]+)(?:#[\w-]+)?\)", page.read_text())
     assert not [link for link in links if not (page.parent / link).exists()]
 
 
 @pytest.mark.parametrize("module", [module for module in PUBLIC if find_spec(module)])
-def test_every_public_name_is_in_the_reference(module):
+def test_api_reference_lists_all_public_names(module):
     listed = set(re.findall(r"^   (\w+)$", (DOC / "api.rst").read_text(), re.MULTILINE))
     if module == "skxmr.transformer":
         pytest.importorskip("torch")

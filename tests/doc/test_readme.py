@@ -1,4 +1,4 @@
-"""The README's lines of use do what they say."""
+"""The code in the README prints the documented output."""
 
 import re
 
@@ -8,12 +8,12 @@ from helpers.pages import ROOT, run_code
 
 README = ROOT / "README.md"
 
-pytestmark = pytest.mark.skipif(not README.exists(), reason="no source checkout around the tests")
+pytestmark = pytest.mark.skipif(not README.exists(), reason="README.md is not installed")
 
 
-def test_the_lines_of_use_print_what_they_promise(capsys):
+def test_readme_code_prints_documented_output(capsys):
     run_code(README, capsys)
 
 
-def test_nothing_is_left_to_fill_in():
+def test_readme_has_no_placeholders():
     assert not re.search(r"\b[A-Z]{4,}_[A-Z]{3,}\b|TODO", README.read_text())

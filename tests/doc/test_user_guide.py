@@ -1,4 +1,4 @@
-"""The user guide runs, has a row for everything, and tells the truth about what is refused."""
+"""The user guide: code runs, all parameters are documented, the table of errors is correct."""
 
 import re
 
@@ -25,10 +25,10 @@ ESTIMATORS = [
     CalibratedMultilabelClassifierCV,
     TunedThresholdMultilabelClassifierCV,
 ]
-# The classifier that a meta-estimator is given first, without its name.
-UNNAMED = {"estimator"}
+# Parameters that examples pass by position.
+POSITIONAL_PARAMETERS = {"estimator"}
 
-pytestmark = pytest.mark.skipif(not OVERVIEW.exists(), reason="no source checkout around the tests")
+pytestmark = pytest.mark.skipif(not OVERVIEW.exists(), reason="doc/ is only in a source checkout")
 
 
 SLOW = {"model_selection": pytest.mark.slow(reason="fits many models")}
@@ -37,13 +37,13 @@ SLOW = {"model_selection": pytest.mark.slow(reason="fits many models")}
 @pytest.mark.parametrize(
     "page", [pytest.param(page, id=page.stem, marks=SLOW.get(page.stem, ())) for page in PAGES]
 )
-def test_the_code_runs_and_prints_what_it_promises(page, capsys, tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)  # where it may leave files
+def test_guide_code_prints_documented_output(page, capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)  # the code may write files
     run_code(page, capsys)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
-def test_links_lead_somewhere(page):
+def test_guide_link_anchors_exist(page):
     for target, anchor in re.findall(r"\]\(([\w./]*)(?:#([\w-]+))?\)", page.read_text()):
         text = (page.parent / target).read_text() if target else page.read_text()
         headings = re.findall(r"^#+ (.*)$", text, re.MULTILINE)
@@ -51,7 +51,7 @@ def test_links_lead_somewhere(page):
         assert not anchor or anchor in anchors, f"{target}#{anchor}"
 
 
-def test_every_page_of_the_guide_leads_to_all_others():
+def test_guide_pages_link_to_all_other_pages():
     pages = {page.name: page.read_text() for page in PAGES if page != OVERVIEW}
     for name, text in pages.items():
         line = text.splitlines()[2]
@@ -64,8 +64,8 @@ def test_every_page_of_the_guide_leads_to_all_others():
         assert f"\nguide/{name.removesuffix('.md')}\n" in overview
 
 
-def code_in_text():
-    """Everything that the guide shows as code."""
+def read_guide_code():
+    """Return all code blocks and inline code of the guide."""
     return " ".join(
         code
         for page in PAGES
@@ -74,44 +74,44 @@ def code_in_text():
 
 
 @pytest.mark.parametrize("estimator", ESTIMATORS, ids=lambda estimator: estimator.__name__)
-def test_every_parameter_and_every_option_is_explained(estimator):
-    code = code_in_text()
+def test_guide_documents_every_parameter_and_option(estimator):
+    code = read_guide_code()
     constraints = estimator._parameter_constraints
-    unknown = [name for name in constraints if not re.search(rf"\b{name}\b", code)]
-    assert set(unknown) <= UNNAMED
+    undocumented = [name for name in constraints if not re.search(rf"\b{name}\b", code)]
+    assert set(undocumented) <= POSITIONAL_PARAMETERS
     options = [
         option
         for constraint in constraints.values()
-        for one in constraint
-        if isinstance(one, StrOptions)
-        for option in one.options
+        for alternative in constraint
+        if isinstance(alternative, StrOptions)
+        for option in alternative.options
     ]
     assert not [option for option in options if f'"{option}"' not in code]
 
 
-def test_every_way_to_negatives_and_to_a_hierarchy_is_explained():
-    code = code_in_text()
-    makers = [name for name in vars(LabelHierarchy) if name.startswith("from_")]
-    assert len(makers) >= 4
+def test_guide_documents_every_negatives_scheme_and_hierarchy_constructor():
+    code = read_guide_code()
+    constructors = [name for name in vars(LabelHierarchy) if name.startswith("from_")]
+    assert len(constructors) >= 4
     assert not [name for name in NEGATIVES if f'"{name}"' not in code]
-    assert not [name for name in makers if f"LabelHierarchy.{name}(" not in code]
+    assert not [name for name in constructors if f"LabelHierarchy.{name}(" not in code]
 
 
-def test_every_refusal_of_the_table_is_one(capsys):
+def test_guide_rejected_combinations_raise_distinct_errors(capsys):
     names = run_code(OVERVIEW, capsys)
     table = OVERVIEW.read_text().partition("| options | why not |\n")[2].partition("\n\n")[0]
     rows = re.findall(r"^\| `(.*?)` \|", table, re.MULTILINE)
     assert len(rows) == table.count("\n")
     X, Y = names["X"], names["Y"]
-    refused_by = {}
+    messages = {}
     for row in rows:
         parameters = eval(f"dict({row})", names)
         given = {k: parameters.pop(k) for k in ("sample_weight", "relevance") if k in parameters}
-        # A tree that has clusters, unless the row brings one.
-        shape = {} if "label_tree" in parameters else {"max_leaf_size": 20}
-        with pytest.raises(ValueError) as refused:  # noqa: PT011 -- each says something else
-            XRLinearClassifier(**{**shape, **parameters}).fit(X, Y, **given)
-        refused_by[row] = str(refused.value)
-        named = [name for name in (*parameters, *given) if name in refused_by[row]]
-        assert named or "clustering" in refused_by[row], refused_by[row]
-    assert len(set(refused_by.values())) == len(rows)
+        # Without a label tree in the row, small leaves make sure that the tree has clusters.
+        tree_options = {} if "label_tree" in parameters else {"max_leaf_size": 20}
+        with pytest.raises(ValueError) as error:  # noqa: PT011 -- the messages differ
+            XRLinearClassifier(**{**tree_options, **parameters}).fit(X, Y, **given)
+        messages[row] = str(error.value)
+        named = [name for name in (*parameters, *given) if name in messages[row]]
+        assert named or "clustering" in messages[row], messages[row]
+    assert len(set(messages.values())) == len(rows)

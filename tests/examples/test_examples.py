@@ -1,4 +1,4 @@
-"""The examples run from the command line, say what they promise and warn of nothing."""
+"""The examples run from the command line, print the expected results and do not warn."""
 
 import os
 import re
@@ -13,16 +13,18 @@ EXAMPLES = Path(__file__).parents[2] / "examples"
 HAS_MATPLOTLIB = find_spec("matplotlib") is not None
 
 pytestmark = [
-    pytest.mark.skipif(not EXAMPLES.is_dir(), reason="the examples are not in this checkout"),
+    pytest.mark.skipif(not EXAMPLES.is_dir(), reason="examples/ is only in a source checkout"),
     pytest.mark.slow(reason="each example is a process that trains on real data"),
 ]
 
-draws = pytest.mark.skipif(not HAS_MATPLOTLIB, reason="the example draws with matplotlib")
+needs_matplotlib = pytest.mark.skipif(
+    not HAS_MATPLOTLIB, reason="the example plots with matplotlib"
+)
 
 
 def run_example(name, *arguments, folder):
-    """Return what an example prints; warnings are errors to it, as to the other tests."""
-    # Matplotlib warns that it cannot show what it draws for files.
+    """Run an example with warnings as errors; return its output."""
+    # plt.show() warns if there is no display.
     warnings = ["-W", "error", "-W", "ignore:FigureCanvasAgg is non-interactive"]
     done = subprocess.run(
         [sys.executable, *warnings, EXAMPLES / name, *arguments],
@@ -37,8 +39,8 @@ def run_example(name, *arguments, folder):
     return done.stdout
 
 
-def answers(printed):
-    """Map each question to the names that answer it, best first."""
+def parse_answers(printed):
+    """Map each question to its answers, best first."""
     found = {}
     for block in printed.split("\n\n"):
         question, *lines = block.strip().splitlines()
@@ -50,7 +52,7 @@ def answers(printed):
     return found
 
 
-def test_api_search_answers_its_own_questions(tmp_path):
+def test_api_search_finds_expected_functions(tmp_path):
     printed = run_example("plot_api_search.py", folder=tmp_path)
     precision = {
         int(k): (float(p), float(best))
@@ -58,10 +60,10 @@ def test_api_search_answers_its_own_questions(tmp_path):
     }
     assert list(precision) == [1, 3, 5]
     assert all(0 <= p <= best <= 1 for p, best in precision.values())
-    # Far below what it reaches, far above the commonest label (one row in a hundred).
+    # The example reaches more than 0.5; the most frequent label would have 0.01.
     assert precision[1][0] > 0.3
 
-    found = answers(printed)
+    found = parse_answers(printed)
     assert len(found) == 5
     assert all(len(set(names)) == 5 for names in found.values())
     right = {
@@ -71,33 +73,32 @@ def test_api_search_answers_its_own_questions(tmp_path):
         "split data into train and test sets": "sklearn.model_selection.train_test_split",
         "histogram of an array": "numpy.histogram",
     }
-    # The docstrings, and with them the tree, differ from version to version: one may be missed.
+    # The docstrings depend on the installed versions, so one answer may be missing.
     assert sum(name in found[question] for question, name in right.items()) >= 4
     assert not list(tmp_path.iterdir())
 
 
-def test_api_search_answers_the_command_line(tmp_path):
+def test_api_search_answers_command_line_question(tmp_path):
     printed = run_example(
         "plot_api_search.py", "find the roots of a polynomial", "?!", folder=tmp_path
     )
-    found = answers(printed)
+    found = parse_answers(printed)
     assert list(found) == ["find the roots of a polynomial", "?!"]
     assert "numpy.roots" in found["find the roots of a polynomial"]
     assert found["?!"] == []
 
 
-@draws
-def test_beam_width_and_branching_factor(tmp_path):
+@needs_matplotlib
+def test_beam_width_example_shows_higher_precision_with_wider_beam(tmp_path):
     printed = run_example("plot_beam_width_and_branching_factor.py", folder=tmp_path)
     table = re.search(r"^P@1\n((?: .*\n)+)", printed, re.MULTILINE)[1]
     rows = [[float(p) for p in line.split()[2:]] for line in table.splitlines()]
     assert [len(row) for row in rows] == [6, 6, 6, 6]
-    # A beam of one takes wrong turns, whatever the tree.
     assert all(0 <= row[0] < row[-1] <= 1 for row in rows)
 
 
-@draws
-def test_calibration(tmp_path):
+@needs_matplotlib
+def test_calibration_example_reduces_error_and_improves_f1(tmp_path):
     printed = run_example("plot_calibration.py", folder=tmp_path)
     errors = re.search(r"^expected calibration error.*\n((?: .*\n)+)", printed, re.MULTILINE)[1]
     raw, sigmoid, isotonic = (float(line.split()[-1]) for line in errors.splitlines())
@@ -108,28 +109,28 @@ def test_calibration(tmp_path):
     assert float(samples[1]) > float(half[1])
 
 
-@draws
-def test_own_stages(tmp_path):
-    printed = run_example("plot_own_stages.py", folder=tmp_path)
+@needs_matplotlib
+def test_custom_stages_example_evaluates_each_stage(tmp_path):
+    printed = run_example("plot_custom_stages.py", folder=tmp_path)
     precision = dict(re.findall(r"^(.*?) +P@1 (\S+)", printed, re.MULTILINE))
     assert list(precision) == [
         "standard stages",
-        "own tree",
-        "own clusterer",
-        "own matcher",
-        "nearest neighbours",
-        "own ranker",
-        "all of them",
+        "custom tree",
+        "custom clusterer",
+        "custom matcher",
+        "nearest neighbors",
+        "custom ranker",
+        "all three custom",
     ]
-    # Far above the commonest label (one row in a hundred), and none is another.
+    # The most frequent label would have 0.01. Each stage changes the result.
     assert min(map(float, precision.values())) > 0.3
     assert len(set(precision.values())) == 7
 
 
-@draws
-def test_tag_suggestion(tmp_path):
+@needs_matplotlib
+def test_tag_suggestion_example_reaches_expected_precision(tmp_path):
     printed = run_example("plot_tag_suggestion.py", folder=tmp_path)
-    figures = re.findall(r"^first +(\d+): precision (\S+), recall (\S+)$", printed, re.MULTILINE)
+    figures = re.findall(r"^top +(\d+): precision (\S+), recall (\S+)$", printed, re.MULTILINE)
     assert [k for k, _, _ in figures] == ["1", "5", "10"]
     precision, recall = ([float(row[i]) for row in figures] for i in (1, 2))
     assert precision == sorted(precision, reverse=True)
@@ -142,53 +143,53 @@ def test_tag_suggestion(tmp_path):
     )
 
 
-@draws
-def test_ensembles(tmp_path):
+@needs_matplotlib
+def test_ensembles_example_improves_with_more_trees(tmp_path):
     printed = run_example("plot_ensembles.py", folder=tmp_path)
-    table = re.findall(r"^(\w+)(?: trees)? +P@1 (\S+)  P@5 (\S+)  fit", printed, re.MULTILINE)
+    table = re.findall(r"^(?:n_trees=)?(\w+) +P@1 (\S+)  P@5 (\S+)  fit", printed, re.MULTILINE)
     five = {name: float(p) for name, _, p in table}
     assert list(five) == ["1", "2", "4", "8", "default", "fast", "balanced", "best"]
     assert five["1"] < five["2"] < five["8"]
     assert five["default"] < five["best"]
 
 
-@draws
-def test_tree_from_taxonomy(tmp_path):
+@needs_matplotlib
+def test_taxonomy_example_beats_random_tree(tmp_path):
     printed = run_example("plot_tree_from_taxonomy.py", folder=tmp_path)
-    table = re.findall(r"^(\S+) +P@1, 3, 5: (\S+)  (\S+)  (\S+)$", printed, re.MULTILINE)
+    table = re.findall(r"^(\S+) +P@1, P@3, P@5: (\S+)  (\S+)  (\S+)$", printed, re.MULTILINE)
     precision = {name: [float(p) for p in row] for name, *row in table}
     assert list(precision) == ["taxonomy", "k-means", "random"]
     assert precision["random"] < precision["taxonomy"]
     assert precision["random"] < precision["k-means"]
 
 
-@draws
-def test_own_matcher(tmp_path):
-    printed = run_example("plot_own_matcher.py", folder=tmp_path)
+@needs_matplotlib
+def test_custom_matcher_example_averages_two_matchers(tmp_path):
+    printed = run_example("plot_custom_matcher.py", folder=tmp_path)
     precision = dict(re.findall(r"^(.*?) +P@1 (\S+)", printed, re.MULTILINE))
-    assert list(precision) == ["linear models", "nearest rows", "mean of both"]
-    # Between its parts, as a mean is.
-    assert float(precision["nearest rows"]) < float(precision["mean of both"])
+    assert list(precision) == ["linear models", "nearest neighbors", "mean of both"]
+    # The mean is better than the weaker of the two matchers.
+    assert float(precision["nearest neighbors"]) < float(precision["mean of both"])
     assert re.search(r"^\d+ labels in \d+ clusters$", printed, re.MULTILINE)
 
 
-@draws
-def test_long_tail(tmp_path):
+@needs_matplotlib
+def test_long_tail_example_improves_psp(tmp_path):
     printed = run_example("plot_long_tail.py", folder=tmp_path)
-    table = re.findall(r"^(\w+)=(\S*) +P@1 (\S+)  PSP@5 (\S+)$", printed, re.MULTILINE)
+    table = re.findall(r"^(\w+)=?(\S*) +P@1 (\S+)  PSP@5 (\S+)$", printed, re.MULTILINE)
     first, scored = ({name + at: float(row[i]) for name, at, *row in table} for i in (0, 1))
     assert scored["propensity_weight2.0"] > scored["propensity_weight0.0"]
     assert scored["relevance"] > scored["propensity_weight0.0"]
     assert first["propensity_weight3.0"] < first["propensity_weight0.0"]
 
 
-def test_explanation(tmp_path):
+def test_explanation_example_prints_and_plots_explanation(tmp_path):
     figure = tmp_path / "figure.png"
     printed = run_example("plot_explanation.py", "--output", figure, folder=tmp_path)
     best = re.match(r"solve a sparse linear system of equations: ([\w.]+), then", printed)[1]
-    assert f"\n{best}: ranked 1st" in printed
-    assert re.search(r"^numpy.histogram: (ranked|not ranked)", printed, re.MULTILINE)
-    # Each step adds up to its margin, but for the rounding of what is printed.
+    assert f"\n{best}: rank 1, score" in printed
+    assert re.search(r"^numpy.histogram: (rank|not ranked)", printed, re.MULTILINE)
+    # Contributions sum to the margin, up to the rounding of the printed numbers.
     steps = re.findall(r"margin (\S+), .*\n((?: {4}.*\n)+)", printed)
     assert len(steps) >= 4
     for margin, rows in steps:
@@ -201,13 +202,13 @@ def test_explanation(tmp_path):
         assert "Install matplotlib" in printed
 
 
-@draws
-def test_serving(tmp_path):
+@needs_matplotlib
+def test_serving_example_answers_and_measures_load(tmp_path):
     printed = run_example("plot_serving.py", folder=tmp_path)
-    found = answers(printed)
+    found = parse_answers(printed)
     assert list(found) == ["solve a sparse linear system", "histogram of an array"]
     assert "numpy.histogram" in found["histogram of an array"]
     assert "k must be an integer from 1 to 100; got 1000" in printed
-    loads = re.findall(r"^(\d) connections: \d+ requests a second, ", printed, re.MULTILINE)
+    loads = re.findall(r"^(\d) connections: \d+ requests per second, ", printed, re.MULTILINE)
     assert loads == ["1", "2", "8"]
     assert not list(tmp_path.iterdir())

@@ -12,8 +12,8 @@ def model(xmc_data):
     return XRLinearClassifier(3, 5, random_state=0).fit(*xmc_data)
 
 
-def leaves_of(hierarchy, level, node):
-    """Labels below a node, by the parents of all nodes."""
+def labels_below(hierarchy, level, node):
+    """Return the labels below a node, computed from the parents of all nodes."""
     above = np.arange(hierarchy.n_labels)
     parents = hierarchy.to_parents()
     for parent in parents[: level - 1 : -1]:
@@ -21,7 +21,7 @@ def leaves_of(hierarchy, level, node):
     return set(np.flatnonzero(above == node).tolist())
 
 
-def test_clusters_are_described_by_their_models_and_their_labels(model, xmc_data):
+def test_describe_tree_shows_largest_weights_and_frequent_labels(model, xmc_data):
     _, Y = xmc_data
     counts = np.asarray(Y.sum(axis=0)).ravel()
     hierarchy = model.hierarchy_
@@ -29,11 +29,11 @@ def test_clusters_are_described_by_their_models_and_their_labels(model, xmc_data
     assert len(records) == sum(hierarchy.level_sizes[:-1])
     for each in records:
         W, _ = reference.dense_weights(model._model.levels[each["level"] - 1])
-        own = W[:, each["node"]]
-        largest = sorted(own[own > 0], reverse=True)[:4]
+        cluster_weights = W[:, each["node"]]
+        largest = sorted(cluster_weights[cluster_weights > 0], reverse=True)[:4]
         assert each["weights"] == tuple(largest)
-        assert [own[int(name[1:])] for name in each["features"]] == largest
-        below = leaves_of(hierarchy, each["level"], each["node"])
+        assert [cluster_weights[int(name[1:])] for name in each["features"]] == largest
+        below = labels_below(hierarchy, each["level"], each["node"])
         assert each["n_labels"] == len(below)
         shown = [int(name) for name in each["labels"]]
         assert set(shown) <= below
@@ -42,7 +42,7 @@ def test_clusters_are_described_by_their_models_and_their_labels(model, xmc_data
             assert hierarchy.to_parents()[each["level"] - 1][each["node"]] == each["parent"]
 
 
-def test_depth_and_children_are_bounded(model):
+def test_describe_tree_limits_depth_and_children(model):
     sizes = model.hierarchy_.level_sizes
     assert len(describe_tree(model, max_depth=1).to_records()) == sizes[0]
     assert sizes == (2, 6, 18, 54, 150)
@@ -52,11 +52,11 @@ def test_depth_and_children_are_bounded(model):
     assert len(two.clusters[0].children) == 2
     text = str(two)
     assert text.splitlines()[0] == "150 labels in clusters: 2 -> 6 -> 18 -> 54"
-    assert text.count("... 1 more") == 2
+    assert text.count("... 1 more cluster") == 2
     assert "..." not in str(describe_tree(model, max_depth=1, n_labels=150, n_features=1))
 
 
-def test_names_are_shown_and_escaped(model):
+def test_describe_tree_shows_names_and_escapes_html(model):
     names, words = [f"<label> {i}" for i in range(150)], [f"word&{i}" for i in range(400)]
     tree = describe_tree(model, names, words, max_depth=1)
     assert "<label> " in str(tree)
@@ -68,20 +68,20 @@ def test_names_are_shown_and_escaped(model):
     assert html.count("<details") == html.count("</details>") == 3
 
 
-def test_one_leaf_has_no_clusters(xmc_data):
+def test_describe_tree_of_single_leaf_has_no_clusters(xmc_data):
     tree = describe_tree(XRLinearClassifier(max_leaf_size=150).fit(*xmc_data))
     assert tree.clusters == ()
     assert str(tree) == "150 labels in one leaf"
     assert tree.to_records() == []
 
 
-def test_any_tree_of_an_ensemble_can_be_described(xmc_data):
+def test_describe_tree_selects_tree_of_ensemble(xmc_data):
     model = XRLinearClassifier(3, 20, n_trees=2, random_state=0).fit(*xmc_data)
-    one, other = (str(describe_tree(model, tree=tree)) for tree in (0, 1))
-    assert one != other
+    first, second = (str(describe_tree(model, tree=tree)) for tree in (0, 1))
+    assert first != second
 
 
-def test_levels_of_an_own_matcher_have_no_features(xmc_data):
+def test_describe_tree_custom_matcher_levels_have_no_features(xmc_data):
     X, Y = xmc_data
     model = XRLinearClassifier(3, 20, matcher=KNeighborsClassifier(), matcher_level=1).fit(X, Y)
     tree = describe_tree(model)
@@ -89,14 +89,14 @@ def test_levels_of_an_own_matcher_have_no_features(xmc_data):
     assert all(each.features for top in tree.clusters for each in top.children)
 
 
-def test_wrong_arguments_are_refused(model):
+def test_describe_tree_rejects_invalid_arguments(model):
     for name, value in [
         ("max_depth", 0),
         ("max_children", 0),
         ("n_features", -1),
         ("n_labels", 1.5),
     ]:
-        with pytest.raises(ValueError, match=f"{name} must be an integer"):
+        with pytest.raises(ValueError, match=f"{name} must be .* integer.*; got {value}"):
             describe_tree(model, **{name: value})
-    with pytest.raises(ValueError, match="tree must be from 0 to 0; got 1"):
+    with pytest.raises(ValueError, match="tree must be an integer from 0 to 0; got 1"):
         describe_tree(model, tree=1)

@@ -1,4 +1,4 @@
-"""The displays draw the figures that the functions beside them give."""
+"""The displays plot the values that the functions of skxmr compute."""
 
 import sys
 
@@ -43,18 +43,18 @@ def plt():
 
 
 def overlaps(texts, figure):
-    """Pairs of texts that cover each other."""
+    """Return the pairs of texts that overlap."""
     figure.canvas.draw()
     boxes = [text.get_window_extent() for text in texts if text.get_text()]
     return [
-        (one, other)
-        for at, one in enumerate(boxes)
-        for other in boxes[at + 1 :]
-        if one.overlaps(other)
+        (first, second)
+        for index, first in enumerate(boxes)
+        for second in boxes[index + 1 :]
+        if first.overlaps(second)
     ]
 
 
-def test_bars_of_an_explanation(model, xmc_data, plt):
+def test_explanation_display_plots_contributions(model, xmc_data, plt):
     X, _ = xmc_data
     label = int(model.predict_topk(X[450], k=1)[0][0, 0])
     display = ExplanationDisplay.from_estimator(model, X[450], label, n_features=400)
@@ -63,7 +63,7 @@ def test_bars_of_an_explanation(model, xmc_data, plt):
     assert [bar.get_width() for bar in display.bars_] == pytest.approx(expected)
     names = [text.get_text() for text in display.ax_.get_yticklabels()]
     assert names == [name for step in path for name in (*step.names, "intercept")]
-    assert "ranked 1st" in display.ax_.get_title()
+    assert "rank 1, score" in display.ax_.get_title()
     few = ExplanationDisplay.from_estimator(model, X[450], label, n_features=2)
     widths = [bar.get_width() for bar in few.bars_]
     assert len(widths) <= 4 * len(path)
@@ -74,7 +74,7 @@ def test_bars_of_an_explanation(model, xmc_data, plt):
     assert few.figure_ is axes.figure
 
 
-def test_an_explanation_without_weights_has_no_bars(xmc_data, plt):
+def test_explanation_display_without_weights_has_no_bars(xmc_data, plt):
     X, Y = xmc_data
     knn = KNeighborsClassifier()
     model = XRLinearClassifier(4, 40, matcher=knn, ranker=knn, n_trees=2, random_state=0)
@@ -82,12 +82,12 @@ def test_an_explanation_without_weights_has_no_bars(xmc_data, plt):
     assert len(display.bars_) == 0
     assert sum("score" in text.get_text() for text in display.ax_.texts) == 2
     for tree in (2, -1):
-        with pytest.raises(ValueError, match=f"tree must be from 0 to 1; got {tree}"):
+        with pytest.raises(ValueError, match=f"tree must be an integer from 0 to 1; got {tree}"):
             display.plot(tree=tree)
 
 
-def test_lines_of_a_tree(model, plt):
-    names = [f"label $x^{i}" for i in range(150)]  # no formula, but it would be an unfinished one
+def test_label_tree_display_plots_clusters(model, plt):
+    names = [f"label $x^{i}" for i in range(150)]  # must not be parsed as a formula
     tree = describe_tree(model, names, max_children=2)
     display = LabelTreeDisplay.from_estimator(model, names, max_children=2)
     drawn = np.count_nonzero(display.nodes_.get_sizes())
@@ -103,7 +103,7 @@ def test_lines_of_a_tree(model, plt):
 
 
 @pytest.mark.parametrize("in_pipeline", [False, True])
-def test_score_and_time_by_beam_width(in_pipeline, model, xmc_data, plt):
+def test_beam_width_display_plots_score_and_time(in_pipeline, model, xmc_data, plt):
     X, Y = xmc_data
     beams = [1, 3, None]
     scorer = topk_scorer("recall", k=3)
@@ -114,22 +114,22 @@ def test_score_and_time_by_beam_width(in_pipeline, model, xmc_data, plt):
     display = BeamWidthDisplay.from_estimator(
         estimator, X[400:], Y[400:], beams=beams, scoring=scorer, score_name="recall"
     )
-    owner = estimator[-1] if in_pipeline else estimator
-    assert owner.beam_width == 10
+    classifier = estimator[-1] if in_pipeline else estimator
+    assert classifier.beam_width == 10
     expected = []
     for beam in beams:
-        owner.set_params(beam_width=beam)
+        classifier.set_params(beam_width=beam)
         expected.append(scorer(estimator, X[400:], Y[400:]))
-    owner.set_params(beam_width=10)
+    classifier.set_params(beam_width=10)
     assert display.line_.get_ydata().tolist() == expected
-    assert [text.get_text() for text in display.ax_.get_xticklabels()] == ["1", "3", "all"]
+    assert [text.get_text() for text in display.ax_.get_xticklabels()] == ["1", "3", "exact"]
     assert display.ax_.get_ylabel() == "recall"
     assert np.all(display.time_line_.get_ydata() > 0)
-    with pytest.raises(ValueError, match="scoring must be one metric"):
+    with pytest.raises(ValueError, match="scoring must be a single metric"):
         BeamWidthDisplay.from_estimator(model, X, Y, beams=[1], scoring={"a": scorer, "b": scorer})
 
 
-def test_precision_and_recall_by_frequency(model, xmc_data, plt):
+def test_label_frequency_display_plots_precision_and_recall(model, xmc_data, plt):
     X, Y = xmc_data
     X_test, Y_test = X[400:], Y[400:]
     counts = np.asarray(Y[:400].sum(axis=0)).ravel()
@@ -158,7 +158,7 @@ def test_precision_and_recall_by_frequency(model, xmc_data, plt):
         )
     assert len(display.precision_bars_) == len(display.recall_bars_) == len(display.bins)
     assert not overlaps(display.ax_.get_xticklabels(), display.figure_)
-    # In one bin for all, precision is that of the metric.
+    # With a single bin, precision equals precision_at_k.
     ranking = model.predict_topk(X_test, k=3)
     one = LabelFrequencyDisplay.from_predictions(
         Y_test, ranking, label_counts=np.ones(150), k=3, n_bins=1
@@ -169,14 +169,14 @@ def test_precision_and_recall_by_frequency(model, xmc_data, plt):
     assert one.recall[0] == pytest.approx(n_right / Y_test.nnz)
     for wrong, match in [
         ({"n_bins": 0}, "n_bins must be"),
-        ({"label_counts": np.ones(3)}, "label_counts must have a number"),
-        ({"label_counts": np.full(150, -1)}, "label_counts must have a number"),
+        ({"label_counts": np.ones(3)}, "label_counts must have one non-negative number"),
+        ({"label_counts": np.full(150, -1)}, "label_counts must have one non-negative number"),
     ]:
         with pytest.raises(ValueError, match=match):
             LabelFrequencyDisplay.from_predictions(Y_test, ranking, k=3, **wrong)
 
 
-def test_a_reliability_diagram(model, xmc_data, plt):
+def test_calibration_display_plots_calibration_curve(model, xmc_data, plt):
     X, Y = xmc_data
     ranking = model.predict_topk(X[400:], k=5)
     display = CalibrationDisplay.from_estimator(model, X[400:], Y[400:], n_bins=4)
@@ -184,19 +184,19 @@ def test_a_reliability_diagram(model, xmc_data, plt):
     assert display.line_.get_xdata().tolist() == prob_pred.tolist()
     assert display.line_.get_ydata().tolist() == prob_true.tolist()
     assert display.error == expected_calibration_error(Y[400:], ranking, n_bins=4)
-    other = CalibrationDisplay.from_predictions(
+    second = CalibrationDisplay.from_predictions(
         Y[400:], model.predict_proba(X[400:]), name="all", strategy="quantile", ax=display.ax_
     )
-    names = [text.get_text() for text in other.ax_.get_legend().get_texts()]
-    assert names[0] == "calibrated"
-    assert names[1] == f"XRLinearClassifier, error {display.error:.3f}"
-    assert names[2].startswith("all, error")
+    names = [text.get_text() for text in second.ax_.get_legend().get_texts()]
+    assert names[0] == "perfectly calibrated"
+    assert names[1] == f"XRLinearClassifier, calibration error {display.error:.3f}"
+    assert names[2].startswith("all, calibration error")
 
 
-def test_without_matplotlib_the_error_names_the_extra(model, xmc_data, monkeypatch):
+def test_display_without_matplotlib_names_the_extra(model, xmc_data, monkeypatch):
     X, _ = xmc_data
     explanation = explain(model, X[0], 0)
     for name in ("matplotlib", "matplotlib.pyplot"):
         monkeypatch.setitem(sys.modules, name, None)
-    with pytest.raises(ImportError, match=r"ExplanationDisplay.plot needs.*skxmr\[plot\]"):
+    with pytest.raises(ImportError, match=r"ExplanationDisplay.plot requires.*skxmr\[plot\]"):
         ExplanationDisplay(explanation).plot()

@@ -1,4 +1,4 @@
-"""An explanation adds up, and tells of the search that prediction makes."""
+"""`explain`: contributions sum to the margins, and ranks are those of prediction."""
 
 import numpy as np
 import pytest
@@ -35,7 +35,7 @@ MODELS = [
 
 @st.composite
 def rows(draw):
-    """A sparse row with values of any sign and size, some features known to no model."""
+    """Draw a sparse row with values of any sign and size; no model knows some of the features."""
     features = draw(st.lists(st.integers(0, 299), unique=True, max_size=40))
     values = draw(
         st.lists(
@@ -52,7 +52,7 @@ def rows(draw):
 
 
 @given(st.sampled_from(MODELS), rows(), st.integers(0, 119))
-def test_contributions_of_a_step_sum_to_its_margin(model, row, label):
+def test_path_step_contributions_sum_to_margin(model, row, label):
     path = explain(model, row, label).path
     assert [step.level for step in path] == list(range(1, model.hierarchy_.n_levels + 1))
     x = row.toarray()[0].astype(np.float64)
@@ -70,10 +70,10 @@ def test_contributions_of_a_step_sum_to_its_margin(model, row, label):
         assert np.array_equal(step.contributions, step.values * step.weights)
         assert np.array_equal(step.values, x[step.features])
         assert np.array_equal(step.weights, W[step.features, place])
-        # All that count, the largest first.
+        # All features with a contribution, the largest first.
         assert set(step.features) == set(np.flatnonzero(x * W[:, place]))
         assert np.all(np.diff(np.abs(step.contributions)) <= 0)
-        # The margin that prediction works with is this one, but for the rounding of float32.
+        # Prediction computes this margin in float32.
         ids, margins = level.expand_row(
             (row.indices, row.data), (parent, np.zeros(1, dtype=np.float32)), 0, identity
         )
@@ -98,32 +98,32 @@ def test_contributions_of_a_step_sum_to_its_margin(model, row, label):
     ids=str,
 )
 @pytest.mark.parametrize("beam_width", [1, 3, None])
-def test_rank_and_score_are_those_of_the_ranking(score, beam_width):
+def test_explain_rank_and_score_equal_predict_topk(score, beam_width):
     X, _ = DATA
     model = XRLinearClassifier(4, 5, beam_width=beam_width, random_state=0, **score).fit(*DATA)
     labels, scores = model.predict_topk(X[7], k=120)
-    found = {int(label): at for at, label in enumerate(labels[0]) if label >= 0}
-    assert bool(beam_width) == (len(found) < 120)
+    index_of = {int(label): index for index, label in enumerate(labels[0]) if label >= 0}
+    assert bool(beam_width) == (len(index_of) < 120)
     for label in range(0, 120, 7):
         explanation = explain(model, X[7], label)
         last = explanation.path[-1]
         kept = [step.kept for step in explanation.path]
-        if label in found:
-            assert explanation.rank == found[label] + 1 == last.beam_rank
-            assert explanation.score == scores[0, found[label]] == np.float32(last.joint_score)
+        if label in index_of:
+            assert explanation.rank == index_of[label] + 1 == last.beam_rank
+            assert explanation.score == scores[0, index_of[label]] == np.float32(last.joint_score)
             assert all(kept)
-            assert "ranked" in str(explanation)
+            assert f"rank {explanation.rank}, score" in str(explanation)
         else:
             assert explanation.rank is None
             assert explanation.score == -np.inf
-            lost = kept.index(False)
-            assert not any(kept[lost:])
-            assert explanation.path[lost].beam_rank > beam_width
-            assert all(step.beam_rank is None for step in explanation.path[lost + 1 :])
-            assert f"lost it on level {lost + 1}" in str(explanation)
+            dropped = kept.index(False)
+            assert not any(kept[dropped:])
+            assert explanation.path[dropped].beam_rank > beam_width
+            assert all(step.beam_rank is None for step in explanation.path[dropped + 1 :])
+            assert f"dropped by the beam at level {dropped + 1}" in str(explanation)
 
 
-def test_own_scores_of_a_path_multiply():
+def test_path_own_scores_multiply_to_joint_score():
     X, _ = DATA
     model = XRLinearClassifier(4, 5, propensity_weight=0.5, random_state=0).fit(*DATA)
     label = int(model.predict_topk(X[3], k=1)[0][0, 0])
@@ -134,21 +134,21 @@ def test_own_scores_of_a_path_multiply():
         assert step.joint_score == pytest.approx(joint, rel=1e-5)
     assert last.lift < 1
     assert last.joint_score == pytest.approx(joint * last.own_score * last.lift, rel=1e-5)
-    assert "for its rarity" in str(explain(model, X[3], label))
+    assert "(propensity weight)" in str(explain(model, X[3], label))
 
 
-def test_records_add_up_to_the_margins():
+def test_explanation_records_sum_to_margins():
     X, _ = DATA
     explanation = explain(MODELS[0], X[5], 17)
     records = explanation.to_records()
     for step in explanation.path:
-        own = [each for each in records if each["level"] == step.level]
-        assert sum(each["contribution"] for each in own) == pytest.approx(step.margin)
-        assert [each["name"] for each in own] == ["intercept", *step.names]
-        assert all(each["node"] == step.node for each in own)
+        step_records = [each for each in records if each["level"] == step.level]
+        assert sum(each["contribution"] for each in step_records) == pytest.approx(step.margin)
+        assert [each["name"] for each in step_records] == ["intercept", *step.names]
+        assert all(each["node"] == step.node for each in step_records)
 
 
-def test_every_tree_of_an_ensemble_has_a_path():
+def test_explain_ensemble_has_path_per_tree():
     X, Y = DATA
     model = XRLinearClassifier(8, 15, n_trees=3, random_state=0).fit(X, Y)
     labels, scores = model.predict_topk(X[2], k=3)
@@ -173,7 +173,7 @@ TEXTS = [
 TOPICS = ["solve", "product", "fourier", "fourier", "wavelet", "eigen"]
 
 
-def test_a_text_through_a_pipeline():
+def test_explain_pipeline_takes_text():
     model = make_pipeline(TfidfVectorizer(), XRLinearClassifier(max_leaf_size=2, random_state=0))
     model.fit(TEXTS, TOPICS)
     text = "fourier transform <b>"
@@ -183,7 +183,7 @@ def test_a_text_through_a_pipeline():
     assert explanation.n_row_features == 2
     assert all(set(step.names) <= {"fourier", "transform"} for step in explanation.path)
     report = str(explanation)
-    assert report.startswith("fourier: ranked 1st")
+    assert report.startswith("fourier: rank 1, score")
     assert "label fourier" in report
     assert "fourier" in explanation.path[-1].names
     assert "2 labels" in explanation.path[0].name
@@ -198,7 +198,7 @@ def test_a_text_through_a_pipeline():
     assert len(short) < len(report)
 
 
-def test_label_names_and_columns_name_the_same_label():
+def test_explain_accepts_label_name_or_column():
     X, _ = DATA
     names = [f"<topic> {label}" for label in range(120)]
     by_name = explain(MODELS[0], X[0], "<topic> 5", label_names=names)
@@ -210,7 +210,7 @@ def test_label_names_and_columns_name_the_same_label():
     assert "<topic>" not in html
 
 
-def test_names_in_a_series_are_taken_by_place():
+def test_explain_names_in_series_are_used_by_position():
     pd = pytest.importorskip("pandas")
     X, _ = DATA
     labels = [f"topic {label}" for label in range(120)]
@@ -224,7 +224,7 @@ def test_names_in_a_series_are_taken_by_place():
     assert str(describe_tree(MODELS[0], **mixed)) == str(describe_tree(MODELS[0], labels, features))
 
 
-def test_a_search_stands_for_its_best_estimator():
+def test_explain_search_uses_best_estimator():
     X, Y = DATA
     search = GridSearchCV(
         XRLinearClassifier(max_leaf_size=20, random_state=0),
@@ -235,7 +235,7 @@ def test_a_search_stands_for_its_best_estimator():
     assert str(explain(search, X[0], 3)) == str(explain(search.best_estimator_, X[0], 3))
 
 
-def test_a_data_frame_brings_its_names():
+def test_explain_uses_data_frame_columns_as_feature_names():
     pd = pytest.importorskip("pandas")
     frame = pd.DataFrame(DATA[0][:, :40].toarray(), columns=[f"word {i}" for i in range(40)])
     model = XRLinearClassifier(max_leaf_size=20, random_state=0).fit(frame, DATA[1])
@@ -246,7 +246,7 @@ def test_a_data_frame_brings_its_names():
 
 
 @pytest.mark.parametrize("level", [1, -1])
-def test_levels_of_an_own_matcher_have_scores_and_no_features(level):
+def test_explain_custom_matcher_has_scores_without_features(level):
     X, Y = DATA
     model = XRLinearClassifier(
         4, 8, matcher=KNeighborsClassifier(3), matcher_level=level, beam_width=4, random_state=0
@@ -263,18 +263,18 @@ def test_levels_of_an_own_matcher_have_scores_and_no_features(level):
     assert {step.source for step in below} == {"linear"}
     assert explanation.rank == 2
     assert explanation.score == scores[0, 1] == np.float32(below[-1].joint_score)
-    assert "matcher given" in str(explanation)
-    # What the neighbours have no part in has no score.
+    assert "from the custom matcher" in str(explanation)
+    # Labels that no nearest neighbor has are not scored.
     P = model.predict_proba(X[9]).toarray()[0]
-    lost = [explain(model, X[9], int(label)) for label in np.flatnonzero(P == 0)[::10]]
-    assert all(each.rank is None for each in lost)
+    unscored = [explain(model, X[9], int(label)) for label in np.flatnonzero(P == 0)[::10]]
+    assert all(each.rank is None for each in unscored)
     if level == -1:
-        assert any(each.path[0].sibling_rank is None for each in lost)
-        assert any("without a score" in str(each) for each in lost)
+        assert any(each.path[0].sibling_rank is None for each in unscored)
+        assert any("no score" in str(each) for each in unscored)
 
 
 @pytest.mark.parametrize("ranker", [LogisticRegression(C=10), LinearSVC()], ids=["proba", "margin"])
-def test_labels_of_an_own_ranker_have_scores_and_no_features(ranker):
+def test_explain_custom_ranker_has_scores_without_features(ranker):
     X, Y = DATA
     model = XRLinearClassifier(4, 30, ranker=ranker, beam_width=2, random_state=0).fit(X, Y)
     labels, scores = model.predict_topk(X[9], k=2)
@@ -285,35 +285,35 @@ def test_labels_of_an_own_ranker_have_scores_and_no_features(ranker):
     assert last.margin is None
     assert last.joint_score == pytest.approx(clusters[-1].joint_score * last.own_score, rel=1e-5)
     assert explanation.score == scores[0, 1] == np.float32(last.joint_score)
-    assert "ranker given" in str(explanation)
+    assert "from the custom ranker" in str(explanation)
 
 
-def test_a_label_without_rows_was_never_trained(xmc_data):
+def test_explain_label_without_rows_reports_never_trained(xmc_data):
     X, Y = xmc_data
     model = XRLinearClassifier(max_leaf_size=20, beam_width=None, random_state=0).fit(X, Y)
     assert "never trained" in str(explain(model, X[50], 77))
 
 
-def test_wrong_arguments_are_refused():
+def test_explain_rejects_invalid_arguments():
     X, _ = DATA
     model = MODELS[0]
-    with pytest.raises(ValueError, match="label=120 is not in classes_"):
+    with pytest.raises(ValueError, match="one of the 120 values of classes_; got 120"):
         explain(model, X[0], 120)
-    with pytest.raises(ValueError, match="label='a' is not in classes_, .* label_names="):
+    with pytest.raises(ValueError, match="label must be .* got 'a'. .* label_names"):
         explain(model, X[0], "a")
     with pytest.raises(TypeError, match="label_names must be .* got LabelBinarizer"):
         explain(model, X[0], "a", label_names=LabelBinarizer())
-    with pytest.raises(ValueError, match="label='a' is neither in label_names"):
+    with pytest.raises(ValueError, match="label must be one of label_names .* got 'a'"):
         explain(model, X[0], "a", label_names=["b"] * 120)
-    with pytest.raises(ValueError, match=r"label='b' is the name of columns \[0, 1"):
+    with pytest.raises(ValueError, match=r"label must be unique; got 'b', .* columns \[0, 1"):
         explain(model, X[0], "b", label_names=["b"] * 120)
-    with pytest.raises(ValueError, match="label_names must have a name for each of the 120"):
+    with pytest.raises(ValueError, match="label_names must have one name for each of the 120"):
         explain(model, X[0], "b", label_names=["b"])
-    with pytest.raises(ValueError, match="feature_names must have a name for each of the 300"):
+    with pytest.raises(ValueError, match="feature_names must have one name for each of the 300"):
         explain(model, X[0], 0, feature_names=["b"])
     with pytest.raises(ValueError, match="x must be one row; got 2"):
         explain(model, X[:2], 0)
-    with pytest.raises(ValueError, match="n_features must be an integer from 0 up; got -1"):
+    with pytest.raises(ValueError, match="n_features must be a non-negative integer; got -1"):
         explain(model, X[0], 0, n_features=-1)
     with pytest.raises(TypeError, match="estimator must be an XRLinearClassifier"):
         explain(LinearSVC().fit([[0], [1]], [0, 1]), [0], 0)

@@ -7,7 +7,7 @@ from skxmr._linear.level_weights import LevelWeights
 
 
 @pytest.mark.parametrize("shape", [(3, 5), (60, 150)], ids=["8 bits", "one leaf"])
-def test_weights_of_every_child_are_those_stored(xmc_data, shape):
+def test_level_weights_equal_stored_weights(xmc_data, shape):
     X, Y = xmc_data
     model = XRLinearClassifier(*shape, random_state=0).fit(X, Y)
     for level in model._model.levels:

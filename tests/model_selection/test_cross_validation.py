@@ -1,4 +1,4 @@
-"""scikit-learn's functions with a sparse y give what scikit-learn gives with a dense one."""
+"""Cross-validation with a sparse y: results equal those of scikit-learn with a dense y."""
 
 import inspect
 
@@ -19,7 +19,11 @@ from helpers import quick
 from skxmr import XRLinearClassifier, model_selection
 from skxmr.metrics import precision_at_k, topk_scorer
 
-SCORING = {"P1": topk_scorer("precision", k=1), "N5": topk_scorer("ndcg", k=5), "same": "accuracy"}
+SCORING = {
+    "P1": topk_scorer("precision", k=1),
+    "N5": topk_scorer("ndcg", k=5),
+    "accuracy": "accuracy",
+}
 P3 = topk_scorer("precision", k=3)
 TIMES = {"fit_time", "score_time"}
 
@@ -32,74 +36,76 @@ def classifier(**params):
     "cv", quick.first(1, [KFold(4, shuffle=True, random_state=0), None, 3]), ids=str
 )
 @pytest.mark.parametrize("container", [sp.csr_matrix, sp.csc_array])
-def test_cross_validate(cv, container, xmc_data):
+def test_cross_validate_equals_scikit_learn_with_dense_y(cv, container, xmc_data):
     X, Y = xmc_data
     settings = {"scoring": SCORING, "cv": cv, "return_train_score": True, "return_indices": True}
-    got = model_selection.cross_validate(
+    result = model_selection.cross_validate(
         classifier(), X, container(Y), return_estimator=True, **settings
     )
-    want = reference.cross_validate(classifier(), X, Y.toarray(), **settings)
-    assert set(got) == {*want, "estimator"}
-    for name in set(want) - TIMES - {"indices"}:
-        np.testing.assert_array_equal(got[name], want[name])
-        assert np.ptp(got[name]) > 0
+    expected = reference.cross_validate(classifier(), X, Y.toarray(), **settings)
+    assert set(result) == {*expected, "estimator"}
+    for name in set(expected) - TIMES - {"indices"}:
+        np.testing.assert_array_equal(result[name], expected[name])
+        assert np.ptp(result[name]) > 0
     for side in ("train", "test"):
-        for rows, wanted in zip(got["indices"][side], want["indices"][side], strict=True):
-            np.testing.assert_array_equal(rows, wanted)
-    model, held_out = got["estimator"][0], got["indices"]["test"][0]
+        for rows, expected_rows in zip(
+            result["indices"][side], expected["indices"][side], strict=True
+        ):
+            np.testing.assert_array_equal(rows, expected_rows)
+    model, held_out = result["estimator"][0], result["indices"]["test"][0]
     assert sp.issparse(model.predict(X))
-    assert SCORING["P1"](model, X[held_out], Y[held_out]) == got["test_P1"][0]
+    assert SCORING["P1"](model, X[held_out], Y[held_out]) == result["test_P1"][0]
 
 
-def test_cross_val_score(xmc_data):
+def test_cross_val_score_equals_scikit_learn_with_dense_y(xmc_data):
     X, Y = xmc_data
     for scoring in (P3, None, "f1_micro"):
-        got = model_selection.cross_val_score(classifier(), X, Y, scoring=scoring, cv=3)
-        want = reference.cross_val_score(classifier(), X, Y.toarray(), scoring=scoring, cv=3)
-        np.testing.assert_array_equal(got, want)
+        result = model_selection.cross_val_score(classifier(), X, Y, scoring=scoring, cv=3)
+        expected = reference.cross_val_score(classifier(), X, Y.toarray(), scoring=scoring, cv=3)
+        np.testing.assert_array_equal(result, expected)
 
 
 @pytest.mark.parametrize("shuffle", [False, True])
-def test_learning_curve(shuffle, xmc_data):
+def test_learning_curve_equals_scikit_learn_with_dense_y(shuffle, xmc_data):
     X, Y = xmc_data
     settings = {"scoring": P3, "cv": 3, "shuffle": shuffle, "random_state": 0}
-    got = model_selection.learning_curve(classifier(), X, Y, return_times=True, **settings)
-    want = reference.learning_curve(classifier(), X, Y.toarray(), **settings)
-    assert len(got) == 5
-    for array, wanted in zip(got[:3], want, strict=True):
-        np.testing.assert_array_equal(array, wanted)
-    assert got[4].shape == (5, 3)
-    assert got[2][-1].mean() > got[2][0].mean()  # more rows, better
+    result = model_selection.learning_curve(classifier(), X, Y, return_times=True, **settings)
+    expected = reference.learning_curve(classifier(), X, Y.toarray(), **settings)
+    assert len(result) == 5
+    for array, expected_array in zip(result[:3], expected, strict=True):
+        np.testing.assert_array_equal(array, expected_array)
+    assert result[4].shape == (5, 3)
+    assert result[2][-1].mean() > result[2][0].mean()  # more rows improve the score
 
 
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
-def test_targets_that_are_not_sparse_are_scikit_learns():
+def test_cross_val_score_of_classes_equals_scikit_learn():
     X, y = load_iris(return_X_y=True)
     model = LogisticRegression(max_iter=20)
     for y_any in (y, y.astype(str)):
-        got = model_selection.cross_val_score(model, X, y_any)
-        np.testing.assert_array_equal(got, reference.cross_val_score(model, X, y_any))
-        assert got.min() > 0.8  # stratified: in order the folds would lack classes
+        result = model_selection.cross_val_score(model, X, y_any)
+        np.testing.assert_array_equal(result, reference.cross_val_score(model, X, y_any))
+        assert result.min() > 0.8  # unstratified folds of the sorted rows would lack classes
 
 
 @pytest.mark.parametrize("n_labels", [1, 2, 3])
-def test_few_columns_are_still_an_indicator(n_labels, xmc_data):
+def test_cross_val_score_treats_few_columns_as_labels(n_labels, xmc_data):
     X, Y = xmc_data
     Y = Y[:, 10 : 10 + n_labels]
     scores = model_selection.cross_val_score(classifier(), X, Y, scoring=P3, cv=2)
-    halves = np.arange(600) >= 300
-    for score, train in zip(scores, (halves, ~halves), strict=True):
+    is_second_half = np.arange(600) >= 300
+    for score, train in zip(scores, (is_second_half, ~is_second_half), strict=True):
         assert P3(classifier().fit(X[train], Y[train]), X[~train], Y[~train]) == score
 
 
 @pytest.mark.parametrize(
     "name", ["cross_validate", "cross_val_score", "cross_val_predict", "learning_curve"]
 )
-def test_signatures_are_scikit_learns(name):
+def test_signatures_equal_scikit_learn(name):
     ours = inspect.signature(getattr(model_selection, name)).parameters
     theirs = inspect.signature(getattr(reference, name)).parameters
-    gone = {"fit_params"}  # deprecated in 1.6
-    shared = [each for each in theirs if each not in gone]
+    removed = {"fit_params"}  # deprecated in 1.6
+    shared = [each for each in theirs if each not in removed]
     assert [each for each in ours if each in theirs] == shared
     assert set(ours) - set(theirs) <= {"k"}
     for each in shared:
@@ -108,7 +114,7 @@ def test_signatures_are_scikit_learns(name):
 
 
 @pytest.mark.parametrize("routing", [False, True])
-def test_arguments_of_fit_are_cut_to_the_rows(routing, xmc_data):
+def test_params_are_indexed_with_training_rows(routing, xmc_data):
     X, Y = xmc_data
     rng = np.random.default_rng(0)
     relevance = Y.multiply(rng.random((1, Y.shape[1])) + 0.5).tocsr()
@@ -121,27 +127,27 @@ def test_arguments_of_fit_are_cut_to_the_rows(routing, xmc_data):
         ranking = model_selection.cross_val_predict(
             model, X, Y, cv=2, params=params, method="predict_topk", k=3
         )
-        _, _, tested = model_selection.learning_curve(
+        _, _, test_scores = model_selection.learning_curve(
             model, X, Y, scoring=P3, cv=2, params=params, train_sizes=[1.0]
         )
-    np.testing.assert_array_equal(tested[0], scores)
+    np.testing.assert_array_equal(test_scores[0], scores)
     for score, test in zip(scores, (slice(300), slice(300, 600)), strict=True):
         train = np.setdiff1d(np.arange(600), np.arange(600)[test])
-        cut = {name: value[train] for name, value in params.items()}
-        expected = classifier().fit(X[train], Y[train], **cut).predict_topk(X[test], k=3)
+        fit_params = {name: value[train] for name, value in params.items()}
+        expected = classifier().fit(X[train], Y[train], **fit_params).predict_topk(X[test], k=3)
         assert precision_at_k(Y[test], expected, k=3) == score
         np.testing.assert_array_equal(ranking[0][test], expected[0])
     plain = model_selection.cross_val_score(classifier(), X, Y, scoring=P3, cv=2)
     assert not np.array_equal(plain, scores)
 
 
-def test_groups_frames_and_texts(xmc_data):
+def test_cross_validation_accepts_groups_texts_and_data_frames(xmc_data):
     X, Y = xmc_data
     groups = np.arange(600) % 7
-    got = model_selection.cross_validate(
+    result = model_selection.cross_validate(
         classifier(), X, Y, groups=groups, cv=GroupKFold(3), scoring=P3, return_indices=True
     )
-    for rows in got["indices"]["test"]:
+    for rows in result["indices"]["test"]:
         assert not set(groups[rows]) & set(groups[np.setdiff1d(np.arange(600), rows)])
     texts = [" ".join(f"w{j}" for j in X[[i]].indices) for i in range(600)]
     pipeline = make_pipeline(TfidfVectorizer(), classifier())
@@ -154,7 +160,7 @@ def test_groups_frames_and_texts(xmc_data):
 
 
 class FailsWithFewRows(ClassifierMixin, BaseEstimator):
-    """Cannot be fitted on less than 400 rows."""
+    """Raise an error in fit if there are fewer than 400 rows."""
 
     def fit(self, X, y):
         if X.shape[0] < 400:
@@ -169,7 +175,7 @@ class FailsWithFewRows(ClassifierMixin, BaseEstimator):
         return self.model_.predict(X)
 
 
-def test_failed_fits(xmc_data):
+def test_failed_fits_give_nan_or_raise(xmc_data):
     X, Y = xmc_data
     rows = np.arange(600)
     cv = [(rows[:350], rows[350:]), (rows[:450], rows[450:])]
@@ -183,7 +189,7 @@ def test_failed_fits(xmc_data):
 
 
 @pytest.mark.parametrize(
-    ("wrong", "message"),
+    ("arguments", "message"),
     [
         ({"cv": "five"}, "cv"),
         ({"scoring": "nothing"}, "scoring"),
@@ -193,16 +199,16 @@ def test_failed_fits(xmc_data):
         ({"params": [1]}, "params"),
     ],
 )
-def test_wrong_arguments_are_named_before_any_work(wrong, message, xmc_data):
+def test_cross_validation_raises_for_invalid_arguments(arguments, message, xmc_data):
     X, Y = xmc_data
     for function in ("cross_validate", "cross_val_score", "learning_curve"):
         model = FailsWithFewRows()
-        settings = {"error_score": "raise", **wrong}
+        settings = {"error_score": "raise", **arguments}
         with pytest.raises(ValueError, match=message):
             getattr(model_selection, function)(model, X[:100], Y[:100], **settings)
     with pytest.raises(ValueError, match=r"y.*must be"):
         model_selection.cross_validate(classifier(), X, "labels")
     with pytest.raises(ValueError, match="inconsistent"):
         model_selection.cross_validate(classifier(), X, Y[:-1])
-    with pytest.raises(ValueError, match="cross_validate takes several"):
+    with pytest.raises(ValueError, match="scoring must be one metric; got .* use cross_validate"):
         model_selection.cross_val_score(classifier(), X, Y, scoring=SCORING)

@@ -1,4 +1,4 @@
-"""`cross_val_predict`: each row by a model that has not seen it, in the form of the method."""
+"""`cross_val_predict`: predictions for each row by a model trained without this row."""
 
 import numpy as np
 import pytest
@@ -20,42 +20,42 @@ def classifier(**params):
 
 @pytest.mark.parametrize("method", ["predict", "predict_proba", "decision_function"])
 @pytest.mark.parametrize("container", [sp.csr_matrix, sp.csc_array])
-def test_sparse_results_stay_sparse(method, container, xmc_data):
+def test_cross_val_predict_returns_sparse_results_for_sparse_y(method, container, xmc_data):
     X, Y = xmc_data
-    got = cross_val_predict(classifier(), X, container(Y), cv=FOLDS, method=method)
-    assert sp.issparse(got)
-    assert got.format == "csr"
+    result = cross_val_predict(classifier(), X, container(Y), cv=FOLDS, method=method)
+    assert sp.issparse(result)
+    assert result.format == "csr"
     for train, test in FOLDS.split(X):
-        want = getattr(classifier().fit(X[train], Y[train]), method)(X[test])
-        assert (got[test] != want).nnz == 0
+        expected = getattr(classifier().fit(X[train], Y[train]), method)(X[test])
+        assert (result[test] != expected).nnz == 0
 
 
 @pytest.mark.parametrize("dense", [False, True])
-def test_rankings(dense, xmc_data):
+def test_cross_val_predict_topk_equals_fits_per_fold(dense, xmc_data):
     X, Y = xmc_data
     model = classifier(beam_width=1)
     labels, scores = cross_val_predict(
         model, X, Y.toarray() if dense else Y, cv=FOLDS, method="predict_topk", k=30
     )
     assert (labels.dtype, scores.dtype) == (np.int32, np.float32)
-    assert (labels < 0).any()  # a leaf has 20 labels at most
+    assert (labels < 0).any()  # a leaf cluster has at most 20 labels
     for train, test in FOLDS.split(X):
-        want = classifier(beam_width=1).fit(X[train], Y[train]).predict_topk(X[test], 30)
-        np.testing.assert_array_equal(labels[test], want[0])
-        np.testing.assert_array_equal(scores[test], want[1])
+        expected = classifier(beam_width=1).fit(X[train], Y[train]).predict_topk(X[test], 30)
+        np.testing.assert_array_equal(labels[test], expected[0])
+        np.testing.assert_array_equal(scores[test], expected[1])
 
 
 @pytest.mark.filterwarnings("ignore:A column-vector y")
 @pytest.mark.parametrize("column", [False, True])
-def test_rankings_of_classes_are_places_in_all_classes(column):
+def test_cross_val_predict_topk_indexes_all_classes(column):
     X, y = load_iris(return_X_y=True)
     names = np.array(["a", "b", "c"])[y]
-    in_order = KFold(3)  # each fold lacks the class that it is asked for
+    unshuffled = KFold(3)  # the training rows lack the class of the held-out rows
     labels, scores = cross_val_predict(
         classifier(),
         X,
         names[:, None] if column else names,
-        cv=in_order,
+        cv=unshuffled,
         method="predict_topk",
         k=3,
     )
@@ -67,30 +67,30 @@ def test_rankings_of_classes_are_places_in_all_classes(column):
 
 
 @pytest.mark.parametrize("method", ["predict", "predict_proba"])
-def test_targets_that_are_not_sparse_are_scikit_learns(method, xmc_data):
+def test_cross_val_predict_of_dense_y_equals_scikit_learn(method, xmc_data):
     X, Y = xmc_data
-    got = cross_val_predict(classifier(), X, Y.toarray(), cv=3, method=method)
-    want = reference.cross_val_predict(classifier(), X, Y.toarray(), cv=3, method=method)
-    assert isinstance(got, np.ndarray)
-    np.testing.assert_array_equal(got, want)
+    result = cross_val_predict(classifier(), X, Y.toarray(), cv=3, method=method)
+    expected = reference.cross_val_predict(classifier(), X, Y.toarray(), cv=3, method=method)
+    assert isinstance(result, np.ndarray)
+    np.testing.assert_array_equal(result, expected)
 
 
-def test_workers_change_nothing(xmc_data):
+def test_cross_val_predict_does_not_depend_on_n_jobs(xmc_data):
     X, Y = xmc_data
     one = cross_val_predict(classifier(), X, Y, cv=FOLDS, method="predict_topk")
     two = cross_val_predict(classifier(), X, Y, cv=FOLDS, method="predict_topk", n_jobs=2)
     np.testing.assert_array_equal(one[0], two[0])
 
 
-def test_refusals(xmc_data):
+def test_cross_val_predict_raises_for_invalid_arguments(xmc_data):
     X, Y = xmc_data
-    for wrong in (
+    for arguments in (
         {"method": "transform"},
         {"k": 0, "method": "predict_topk"},
         {"k": 2.5, "method": "predict_topk"},
         {"cv": ShuffleSplit(2, random_state=0)},
     ):
         with pytest.raises(ValueError, match=r"'method'|'k'|only works for partitions"):
-            cross_val_predict(classifier(), X, Y, **wrong)
+            cross_val_predict(classifier(), X, Y, **arguments)
     with pytest.raises(AttributeError, match="predict_log_proba"):
         cross_val_predict(classifier(), X, Y, method="predict_log_proba")

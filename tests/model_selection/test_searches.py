@@ -1,4 +1,4 @@
-"""scikit-learn's searches, and ours, without an array of rows x labels."""
+"""Searches of scikit-learn and cross-validation of skxmr never create a dense array of labels."""
 
 import tracemalloc
 
@@ -60,14 +60,14 @@ def no_dense_array():
     yield
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
-    # One byte per cell would be 120 MB.
+    # A dense array would take 120 MB with one byte per entry.
     assert peak < N_SAMPLES * N_LABELS / 4
 
 
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 @pytest.mark.usefixtures("no_dense_array")
 @pytest.mark.parametrize("name", quick.first(2, list(SEARCHES)))
-def test_searches_of_scikit_learn(name, large):
+def test_searches_of_scikit_learn_accept_sparse_y(name, large):
     X, Y = large
     search_class, settings = SEARCHES[name]
     search = search_class(
@@ -84,17 +84,17 @@ def test_searches_of_scikit_learn(name, large):
 
 @pytest.mark.slow(reason="eleven fits of 20,000 labels")
 @pytest.mark.usefixtures("no_dense_array")
-def test_functions_of_ours(large):
+def test_cross_validation_functions_accept_many_labels(large):
     X, Y = large
     scores = model_selection.cross_val_score(
         classifier(), X, Y, scoring=P1, cv=IterativeStratification(2)
     )
     assert scores.shape == (2,)
     for method in ("predict_proba", "predict_topk"):
-        answers = model_selection.cross_val_predict(
+        predictions = model_selection.cross_val_predict(
             classifier(beam_width=2), X, Y, cv=2, method=method, k=3
         )
-        assert (answers[0] if method == "predict_topk" else answers).shape[0] == N_SAMPLES
+        assert (predictions[0] if method == "predict_topk" else predictions).shape[0] == N_SAMPLES
     sizes, *_ = model_selection.learning_curve(
         classifier(), X, Y, scoring=P1, cv=2, train_sizes=[1500, 3000]
     )
@@ -103,8 +103,8 @@ def test_functions_of_ours(large):
     assert curve.test_score.shape == (2, 2)
 
 
-def test_a_halving_search_counts_classes_unless_told_its_least_rows(xmc_data):
-    # What the guide says, so that it is heard of should scikit-learn change it.
+def test_halving_search_requires_min_resources_for_sparse_y(xmc_data):
+    # The user guide documents this. The test fails if scikit-learn changes it.
     X, Y = xmc_data
     search = HalvingGridSearchCV(
         classifier(max_leaf_size=20), GRID, scoring=P1, cv=KFold(2), random_state=0

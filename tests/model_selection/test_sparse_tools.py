@@ -1,4 +1,4 @@
-"""What the guide says of scikit-learn's tools and a sparse y is so on the installed version."""
+"""The table of scikit-learn tools and sparse y in the guide is correct for this version."""
 
 import re
 from pathlib import Path
@@ -24,7 +24,7 @@ from skxmr.metrics import topk_scorer
 
 PAGE = Path(__file__).parents[2] / "doc" / "guide" / "model_selection.md"
 P1 = topk_scorer("precision", k=1)
-ROOMS = [
+MODULES = [
     sklearn.calibration,
     sklearn.ensemble,
     sklearn.feature_selection,
@@ -43,96 +43,104 @@ pytestmark = [
 ]
 
 
-def ours(**params):
+def classifier(**params):
     return XRLinearClassifier(max_leaf_size=10, random_state=0, **params)
 
 
-def tool(name):
-    return next(getattr(room, name) for room in ROOMS if hasattr(room, name))
+def get_tool(name):
+    return next(getattr(module, name) for module in MODULES if hasattr(module, name))
 
 
-def predicts(name, *args):
-    """Fit a classifier, and predict an indicator."""
+def make_predict_check(name, *args):
+    """Return a check that fits a classifier and predicts an indicator."""
 
-    def use(X, Y):
-        predicted = tool(name)(*args).fit(X, Y).predict(X)
-        assert getattr(predicted, "shape", None) == Y.shape, "nonsense"
-        assert predicted.dtype.kind != "O", "nonsense"
+    def check(X, Y):
+        predicted = get_tool(name)(*args).fit(X, Y).predict(X)
+        assert getattr(predicted, "shape", None) == Y.shape, "wrong result"
+        assert predicted.dtype.kind != "O", "wrong result"
 
-    return use
-
-
-def searches(name, grid):
-    def use(X, Y):
-        assert tool(name)(ours(), grid, scoring=P1, cv=2, error_score="raise").fit(X, Y)
-
-    return use
+    return check
 
 
-def validates(name, **params):
-    def use(X, Y):
-        assert len(tool(name)(ours(), X, Y, cv=2, **params))
+def make_search_check(name, grid):
+    def check(X, Y):
+        assert get_tool(name)(classifier(), grid, scoring=P1, cv=2, error_score="raise").fit(X, Y)
 
-    return use
-
-
-def splits(name, *args):
-    def use(X, Y):
-        assert len(list(tool(name)(*args).split(X, Y))) == 2
-
-    return use
+    return check
 
 
-def measures(name, method, **params):
-    def use(X, Y):
-        assert np.isfinite(tool(name)(Y, getattr(ours().fit(X, Y), method)(X), **params))
+def make_validation_check(name, **params):
+    def check(X, Y):
+        assert len(get_tool(name)(classifier(), X, Y, cv=2, **params))
 
-    return use
+    return check
 
 
-def predicts_out_of_fold(method):
-    def use(X, Y):
-        predicted = sklearn.model_selection.cross_val_predict(ours(), X, Y, cv=2, method=method)
+def make_split_check(name, *args):
+    def check(X, Y):
+        assert len(list(get_tool(name)(*args).split(X, Y))) == 2
+
+    return check
+
+
+def make_metric_check(name, method, **params):
+    def check(X, Y):
+        assert np.isfinite(get_tool(name)(Y, getattr(classifier().fit(X, Y), method)(X), **params))
+
+    return check
+
+
+def make_out_of_fold_check(method):
+    def check(X, Y):
+        predicted = sklearn.model_selection.cross_val_predict(
+            classifier(), X, Y, cv=2, method=method
+        )
         assert sp.issparse(predicted)
 
-    return use
+    return check
 
 
-def splits_once(X, Y):
+def check_train_test_split(X, Y):
     parts = sklearn.model_selection.train_test_split(X, Y)
     assert sp.issparse(parts[3])
 
 
-PICK = sklearn.feature_selection.SelectKBest(sklearn.feature_selection.chi2, k=50)
+SELECT_FEATURES = sklearn.feature_selection.SelectKBest(sklearn.feature_selection.chi2, k=50)
 GRID = {"beam_width": [1, 5]}
-USES = {
-    "Pipeline": predicts("Pipeline", [("classifier", ours())]),
-    "SelectKBest": predicts("Pipeline", [("pick", PICK), ("classifier", ours())]),
-    "OneVsRestClassifier": predicts("OneVsRestClassifier", LogisticRegression()),
-    "train_test_split": splits_once,
-    "KFold": splits("KFold", 2),
-    "ShuffleSplit": splits("ShuffleSplit", 2),
-    "StratifiedKFold": splits("StratifiedKFold", 2),
-    "StratifiedShuffleSplit": splits("StratifiedShuffleSplit", 2),
-    "GridSearchCV": searches("GridSearchCV", GRID),
-    "RandomizedSearchCV": searches("RandomizedSearchCV", {"beam_width": list(range(1, 20))}),
-    "HalvingGridSearchCV": searches("HalvingGridSearchCV", GRID),
-    "HalvingRandomSearchCV": searches("HalvingRandomSearchCV", GRID),
-    "cross_val_score": validates("cross_val_score", scoring=P1),
-    "cross_validate": validates("cross_validate", scoring=P1),
-    "learning_curve": validates("learning_curve", scoring=P1),
-    "validation_curve": validates(
+CHECKS = {
+    "Pipeline": make_predict_check("Pipeline", [("classifier", classifier())]),
+    "SelectKBest": make_predict_check(
+        "Pipeline", [("select", SELECT_FEATURES), ("classifier", classifier())]
+    ),
+    "OneVsRestClassifier": make_predict_check("OneVsRestClassifier", LogisticRegression()),
+    "train_test_split": check_train_test_split,
+    "KFold": make_split_check("KFold", 2),
+    "ShuffleSplit": make_split_check("ShuffleSplit", 2),
+    "StratifiedKFold": make_split_check("StratifiedKFold", 2),
+    "StratifiedShuffleSplit": make_split_check("StratifiedShuffleSplit", 2),
+    "GridSearchCV": make_search_check("GridSearchCV", GRID),
+    "RandomizedSearchCV": make_search_check(
+        "RandomizedSearchCV", {"beam_width": list(range(1, 20))}
+    ),
+    "HalvingGridSearchCV": make_search_check("HalvingGridSearchCV", GRID),
+    "HalvingRandomSearchCV": make_search_check("HalvingRandomSearchCV", GRID),
+    "cross_val_score": make_validation_check("cross_val_score", scoring=P1),
+    "cross_validate": make_validation_check("cross_validate", scoring=P1),
+    "learning_curve": make_validation_check("learning_curve", scoring=P1),
+    "validation_curve": make_validation_check(
         "validation_curve", scoring=P1, param_name="beam_width", param_range=[1, 2]
     ),
-    "permutation_test_score": validates("permutation_test_score", scoring=P1, n_permutations=2),
-    "cross_val_predict": predicts_out_of_fold("predict"),
+    "permutation_test_score": make_validation_check(
+        "permutation_test_score", scoring=P1, n_permutations=2
+    ),
+    "cross_val_predict": make_out_of_fold_check("predict"),
     **{
-        name: measures(name, "predict", average="micro")
+        name: make_metric_check(name, "predict", average="micro")
         for name in ("f1_score", "precision_score", "recall_score", "jaccard_score")
     },
-    **{name: measures(name, "predict") for name in ("accuracy_score", "hamming_loss")},
+    **{name: make_metric_check(name, "predict") for name in ("accuracy_score", "hamming_loss")},
     **{
-        name: measures(name, "predict_proba")
+        name: make_metric_check(name, "predict_proba")
         for name in (
             "label_ranking_average_precision_score",
             "coverage_error",
@@ -144,56 +152,58 @@ USES = {
             "log_loss",
         )
     },
-    "MultiOutputClassifier": predicts("MultiOutputClassifier", ours()),
-    "KNeighborsClassifier": predicts("KNeighborsClassifier"),
-    "ClassifierChain": predicts("ClassifierChain", ours()),
-    "StackingClassifier": predicts("StackingClassifier", [("a", ours())], LogisticRegression()),
-    "VotingClassifier": predicts("VotingClassifier", [("a", ours())]),
-    "BaggingClassifier": predicts("BaggingClassifier", ours(), 2),
-    "AdaBoostClassifier": predicts("AdaBoostClassifier", ours()),
-    "CalibratedClassifierCV": predicts("CalibratedClassifierCV", ours()),
-    "TunedThresholdClassifierCV": predicts("TunedThresholdClassifierCV", ours()),
-    "FixedThresholdClassifier": predicts("FixedThresholdClassifier", ours()),
-    "RandomForestClassifier": predicts("RandomForestClassifier", 2),
-    "LogisticRegression": predicts("LogisticRegression"),
+    "MultiOutputClassifier": make_predict_check("MultiOutputClassifier", classifier()),
+    "KNeighborsClassifier": make_predict_check("KNeighborsClassifier"),
+    "ClassifierChain": make_predict_check("ClassifierChain", classifier()),
+    "StackingClassifier": make_predict_check(
+        "StackingClassifier", [("a", classifier())], LogisticRegression()
+    ),
+    "VotingClassifier": make_predict_check("VotingClassifier", [("a", classifier())]),
+    "BaggingClassifier": make_predict_check("BaggingClassifier", classifier(), 2),
+    "AdaBoostClassifier": make_predict_check("AdaBoostClassifier", classifier()),
+    "CalibratedClassifierCV": make_predict_check("CalibratedClassifierCV", classifier()),
+    "TunedThresholdClassifierCV": make_predict_check("TunedThresholdClassifierCV", classifier()),
+    "FixedThresholdClassifier": make_predict_check("FixedThresholdClassifier", classifier()),
+    "RandomForestClassifier": make_predict_check("RandomForestClassifier", 2),
+    "LogisticRegression": make_predict_check("LogisticRegression"),
 }
 
 
-def claims():
-    """Return {tool: what the table says of it}."""
+def read_table():
+    """Return a dict from each tool to its entry in the table of the guide."""
     if not PAGE.exists():
         return {}
     table = PAGE.read_text().partition("| tool | with a sparse y | in its place |\n")[2]
     rows = re.findall(r"^\| (`.*?) \| (\w+).*? \|.*\|$", table.partition("\n\n")[0], re.MULTILINE)
     assert len(rows) > 10
-    return {name: says for names, says in rows for name in re.findall(r"`(\w+)`", names)}
+    return {name: entry for names, entry in rows for name in re.findall(r"`(\w+)`", names)}
 
 
 @pytest.fixture(scope="module")
-def small():
+def small_data():
     X, Y = make_extreme_multilabel(n_samples=300, n_features=200, n_labels=40, random_state=0)
     frequent = np.asarray(Y.sum(axis=0)).ravel() > 3
     return X, sp.csr_matrix(Y[:, frequent])
 
 
-def test_the_table_is_of_what_is_tried():
-    assert set(claims()) == set(USES)
+def test_table_of_guide_lists_all_checked_tools():
+    assert set(read_table()) == set(CHECKS)
 
 
-@pytest.mark.parametrize("name", USES)
-def test_it_is_as_the_table_says(name, small):
-    says = claims()[name]
-    if says in ("work", "works"):
-        USES[name](*small)
-    elif says in ("refuse", "refuses"):
+@pytest.mark.parametrize("name", CHECKS)
+def test_tool_behaves_as_table_of_guide_says(name, small_data):
+    entry = read_table()[name]
+    if entry in ("work", "works"):
+        CHECKS[name](*small_data)
+    elif entry in ("refuse", "refuses"):
         with pytest.raises((TypeError, ValueError, NotImplementedError)):
-            USES[name](*small)
+            CHECKS[name](*small_data)
     else:
-        assert says == "wrong"
-        with pytest.raises(AssertionError, match="nonsense"):
-            USES[name](*small)
+        assert entry == "wrong"
+        with pytest.raises(AssertionError, match="wrong result"):
+            CHECKS[name](*small_data)
 
 
-def test_cross_val_predict_of_scikit_learn_has_no_probabilities(small):
+def test_cross_val_predict_of_scikit_learn_raises_for_predict_proba(small_data):
     with pytest.raises(IndexError):
-        predicts_out_of_fold("predict_proba")(*small)
+        make_out_of_fold_check("predict_proba")(*small_data)

@@ -1,4 +1,4 @@
-"""`IterativeStratification` is the published algorithm, and spreads what `KFold` does not."""
+"""`IterativeStratification`: equals the published algorithm and spreads labels over all folds."""
 
 from itertools import combinations
 
@@ -15,8 +15,8 @@ from skxmr.metrics import topk_scorer
 from skxmr.model_selection import IterativeStratification, cross_val_score
 
 
-def naive_folds(Y, n_splits, order):
-    """Algorithm 1 of Sechidis et al. (2011), on dense arrays; ties go to what comes first."""
+def reference_folds(Y, n_splits, order):
+    """Algorithm 1 of Sechidis et al. (2011), on dense arrays; ties go to the first."""
     n_samples = len(Y)
     if order == 2:
         pairs = [Y[:, i] * Y[:, j] for i, j in combinations(range(Y.shape[1]), 2)]
@@ -24,26 +24,26 @@ def naive_folds(Y, n_splits, order):
         Y = np.column_stack([Y, *pairs])
     Y = Y[:, Y.sum(axis=0) > 1]
     folds = np.full(n_samples, -1)
-    room = np.full(n_samples, n_samples / n_splits)[:n_splits]
-    lacks = np.tile(Y.sum(axis=0) / n_splits, (n_splits, 1))
+    needed = np.full(n_samples, n_samples / n_splits)[:n_splits]
+    needed_of_label = np.tile(Y.sum(axis=0) / n_splits, (n_splits, 1))
     while (folds < 0).any():
-        left = Y[folds < 0].sum(axis=0)
-        if not left.any():
+        n_remaining = Y[folds < 0].sum(axis=0)
+        if not n_remaining.any():
             rows = np.flatnonzero(folds < 0)
-            wanted = np.zeros(n_splits)
+            needed_of_this = np.zeros(n_splits)
         else:
-            label = min(np.flatnonzero(left), key=lambda j: left[j])
+            label = min(np.flatnonzero(n_remaining), key=lambda j: n_remaining[j])
             rows = np.flatnonzero((folds < 0) & (Y[:, label] > 0))
-            wanted = lacks[:, label]
+            needed_of_this = needed_of_label[:, label]
         for row in rows:
-            fold = max(range(n_splits), key=lambda j: (wanted[j], room[j], -j))
+            fold = max(range(n_splits), key=lambda j: (needed_of_this[j], needed[j], -j))
             folds[row] = fold
-            lacks[fold] -= Y[row]
-            room[fold] -= 1
+            needed_of_label[fold] -= Y[row]
+            needed[fold] -= 1
     return folds
 
 
-def folds_of(splitter, Y):
+def get_folds(splitter, Y):
     folds = np.full(Y.shape[0], -1)
     for fold, (train, test) in enumerate(splitter.split(Y, Y)):
         np.testing.assert_array_equal(np.sort(np.concatenate([train, test])), np.arange(len(folds)))
@@ -59,17 +59,17 @@ def folds_of(splitter, Y):
 @given(
     st.integers(5, 40), st.integers(1, 12), st.integers(2, 5), st.integers(0, 99), st.integers(1, 2)
 )
-def test_it_is_the_published_algorithm(n_samples, n_labels, n_splits, seed, order):
+def test_split_equals_published_algorithm(n_samples, n_labels, n_splits, seed, order):
     Y = np.random.default_rng(seed).random((n_samples, n_labels)) < 0.3
-    expected = naive_folds(Y.astype(int), n_splits, order)
-    for given_as in (Y.astype(int), sp.csc_array(Y), sp.coo_matrix(Y)):
-        if sp.issparse(given_as) or n_labels > 1:
+    expected = reference_folds(Y.astype(int), n_splits, order)
+    for container in (Y.astype(int), sp.csc_array(Y), sp.coo_matrix(Y)):
+        if sp.issparse(container) or n_labels > 1:
             splitter = IterativeStratification(n_splits, order=order)
-            np.testing.assert_array_equal(folds_of(splitter, given_as), expected)
+            np.testing.assert_array_equal(get_folds(splitter, container), expected)
 
 
-def unevenness(Y, folds):
-    """Mean distance of the part of a label in a fold from an even one, labels of 2 rows up."""
+def compute_unevenness(Y, folds):
+    """Return the mean deviation from an even distribution, over labels with at least 2 rows."""
     membership = sp.csr_array((np.ones(len(folds)), (folds, np.arange(len(folds)))))
     counts = (membership @ sp.csr_array(Y)).toarray()
     total = counts.sum(axis=0)
@@ -83,61 +83,61 @@ def long_tail():
     )
 
 
-def test_labels_are_spread_and_folds_are_of_a_size(long_tail):
+def test_split_spreads_labels_over_folds_of_similar_size(long_tail):
     _, Y = long_tail
-    in_turn = folds_of(KFold(5, shuffle=True, random_state=0), Y)
-    spread = unevenness(Y, in_turn)
+    kfold = get_folds(KFold(5, shuffle=True, random_state=0), Y)
+    kfold_unevenness = compute_unevenness(Y, kfold)
     for splitter in (
         IterativeStratification(),
         IterativeStratification(shuffle=True, random_state=0),
         IterativeStratification(order=2),
     ):
-        folds = folds_of(splitter, Y)
-        assert unevenness(Y, folds) < 0.85 * spread
+        folds = get_folds(splitter, Y)
+        assert compute_unevenness(Y, folds) < 0.85 * kfold_unevenness
         sizes = np.bincount(folds)
         assert np.ptp(sizes) < 0.05 * sizes.mean()
-        # Labels of two rows up that some training part has no row of.
+        # Labels with at least two rows, all of them in one fold.
         counts = np.array([np.asarray(Y[folds == j].sum(axis=0)).ravel() for j in range(5)])
-        lost = np.sum((counts.sum(axis=0) > 1) & (counts.max(axis=0) == counts.sum(axis=0)))
-        assert lost <= 2
-    counts = np.array([np.asarray(Y[in_turn == j].sum(axis=0)).ravel() for j in range(5)])
+        n_lost = np.sum((counts.sum(axis=0) > 1) & (counts.max(axis=0) == counts.sum(axis=0)))
+        assert n_lost <= 2
+    counts = np.array([np.asarray(Y[kfold == j].sum(axis=0)).ravel() for j in range(5)])
     assert np.sum((counts.sum(axis=0) > 1) & (counts.max(axis=0) == counts.sum(axis=0))) > 20
 
 
-def test_the_second_order_spreads_pairs():
+def test_split_of_order_two_spreads_pairs_of_labels():
     rng = np.random.default_rng(0)
     Y = (rng.random((2000, 12)) < 0.2).astype(int)
     pairs = np.column_stack([Y[:, i] * Y[:, j] for i, j in combinations(range(12), 2)])
-    first = folds_of(IterativeStratification(order=1), Y)
-    second = folds_of(IterativeStratification(order=2), Y)
-    assert unevenness(pairs, second) < 0.5 * unevenness(pairs, first)
-    assert unevenness(Y, second) < 0.01
+    first = get_folds(IterativeStratification(order=1), Y)
+    second = get_folds(IterativeStratification(order=2), Y)
+    assert compute_unevenness(pairs, second) < 0.5 * compute_unevenness(pairs, first)
+    assert compute_unevenness(Y, second) < 0.01
 
 
-def test_classes_are_labels_of_one_a_row():
+def test_split_accepts_single_label_classes():
     y = np.repeat(["a", "b", "c"], [50, 7, 3])
-    folds = folds_of(IterativeStratification(3), y)
+    folds = get_folds(IterativeStratification(3), y)
     for name in "abc":
         assert np.ptp(np.bincount(folds[y == name], minlength=3)) <= 1
     np.testing.assert_array_equal(np.bincount(folds), [20, 20, 20])
 
 
-def test_the_shuffle_and_its_seed(long_tail):
+def test_shuffle_depends_on_random_state(long_tail):
     _, Y = long_tail
     seeded = IterativeStratification(shuffle=True, random_state=0)
-    first = folds_of(seeded, Y)
-    np.testing.assert_array_equal(folds_of(seeded, Y), first)
-    assert np.any(folds_of(IterativeStratification(shuffle=True, random_state=1), Y) != first)
+    first = get_folds(seeded, Y)
+    np.testing.assert_array_equal(get_folds(seeded, Y), first)
+    assert np.any(get_folds(IterativeStratification(shuffle=True, random_state=1), Y) != first)
     instance = IterativeStratification(shuffle=True, random_state=np.random.RandomState(0))
-    assert np.any(folds_of(instance, Y) != folds_of(instance, Y))
+    assert np.any(get_folds(instance, Y) != get_folds(instance, Y))
     plain = IterativeStratification()
-    np.testing.assert_array_equal(folds_of(plain, Y), folds_of(plain, Y))
+    np.testing.assert_array_equal(get_folds(plain, Y), get_folds(plain, Y))
     assert (
         repr(seeded) == "IterativeStratification(n_splits=5, order=1, random_state=0, shuffle=True)"
     )
 
 
-def test_wherever_a_splitter_goes(long_tail):
+def test_splitter_works_in_searches_and_cross_val_score(long_tail):
     X, Y = long_tail
     splitter = IterativeStratification(2)
     assert check_cv(splitter) is splitter
@@ -148,41 +148,41 @@ def test_wherever_a_splitter_goes(long_tail):
     assert search.best_score_ == scores.mean()
 
 
-def test_rows_without_labels_fill_the_folds_up():
+def test_split_distributes_rows_without_labels_evenly():
     Y = sp.csr_array((11, 3), dtype=int)
-    np.testing.assert_array_equal(np.bincount(folds_of(IterativeStratification(3), Y)), [4, 4, 3])
+    np.testing.assert_array_equal(np.bincount(get_folds(IterativeStratification(3), Y)), [4, 4, 3])
     Y = sp.csr_array(np.eye(12, 3, dtype=int).repeat(2, axis=0))
-    folds = folds_of(IterativeStratification(2), Y)
+    folds = get_folds(IterativeStratification(2), Y)
     np.testing.assert_array_equal(np.bincount(folds), [12, 12])
     np.testing.assert_array_equal(folds[0:6:2] + folds[1:6:2], [1, 1, 1])
 
 
 @pytest.mark.parametrize(
-    ("wrong", "message"),
+    ("arguments", "message"),
     [
-        ({"n_splits": 1}, "n_splits must be .* got 1"),
-        ({"n_splits": 2.0}, "n_splits must be .* got 2.0"),
-        ({"order": 3}, "order must be .* got 3"),
-        ({"shuffle": "yes"}, "shuffle must be .* got 'yes'"),
-        ({"random_state": 0}, "random_state=0 .* shuffle=True"),
+        ({"n_splits": 1}, "n_splits must be .*; got 1"),
+        ({"n_splits": 2.0}, "n_splits must be .*; got 2.0"),
+        ({"order": 3}, "order must be .*; got 3"),
+        ({"shuffle": "yes"}, "shuffle must be .*; got 'yes'"),
+        ({"random_state": 0}, "random_state must be None .*; got 0"),
         ({"shuffle": True, "random_state": "seed"}, "'seed' cannot be used to seed"),
     ],
 )
-def test_wrong_parameters_are_refused(wrong, message):
+def test_splitter_raises_for_invalid_parameters(arguments, message):
     with pytest.raises(ValueError, match=message):
-        IterativeStratification(**wrong)
+        IterativeStratification(**arguments)
 
 
-def test_wrong_targets_are_refused():
+def test_split_raises_for_invalid_targets():
     splitter = IterativeStratification(4)
     X = np.ones((6, 2))
     for y, message in (
-        (None, "y must be given"),
+        (None, "y must be an indicator or classes; got None"),
         (sp.csr_array(X * 2), "indicator of 0 and 1; got the value"),
         (sp.csr_array(X[:5]), "inconsistent"),
         (X * np.nan, "NaN"),
     ):
         with pytest.raises(ValueError, match=message):
             next(splitter.split(X, y))
-    with pytest.raises(ValueError, match="n_splits=4 is more than the number of rows, 3"):
+    with pytest.raises(ValueError, match="n_splits must be at most the number of rows, 3; got 4"):
         next(splitter.split(X[:3], sp.csr_array(X[:3])))

@@ -1,4 +1,4 @@
-"""Models as folders: what comes back is what was saved."""
+"""Saved models: a loaded model equals the saved one."""
 
 import copy
 import pickle
@@ -54,53 +54,53 @@ OPTIONS = {
 
 @pytest.fixture(scope="module")
 def plain(xmc_data):
-    """A model of some levels, one of them wide."""
+    """A model with several levels, one of them wide."""
     X, Y = xmc_data
     return XRLinearClassifier(4, 30, random_state=0).fit(X, Y)
 
 
 def assert_same_predictions(model, other, X):
     for method in ("predict_proba", "predict"):
-        here, there = getattr(model, method)(X), getattr(other, method)(X)
-        assert type(here) is type(there)
-        assert here.dtype == there.dtype
-        assert (here != there).sum() == 0
-    for here, there in zip(model.predict_topk(X), other.predict_topk(X), strict=True):
-        np.testing.assert_array_equal(here, there)
-    here, there = model.predict_topk(X[:1]), other.predict_topk(X[:1])
-    np.testing.assert_array_equal(here, there)
+        expected, actual = getattr(model, method)(X), getattr(other, method)(X)
+        assert type(expected) is type(actual)
+        assert expected.dtype == actual.dtype
+        assert (expected != actual).sum() == 0
+    for expected, actual in zip(model.predict_topk(X), other.predict_topk(X), strict=True):
+        np.testing.assert_array_equal(actual, expected)
+    expected, actual = model.predict_topk(X[:1]), other.predict_topk(X[:1])
+    np.testing.assert_array_equal(actual, expected)
 
 
-def assert_equal_values(here, there):
-    assert type(here) is type(there)
-    if isinstance(here, np.ndarray):
-        assert here.dtype == there.dtype
-        np.testing.assert_array_equal(here, there)
-    elif sp.issparse(here):
-        assert here.dtype == there.dtype
-        assert (here != there).nnz == 0
-    elif isinstance(here, np.random.RandomState):
-        assert_equal_values(here.get_state()[1], there.get_state()[1])
-    elif isinstance(here, (list, tuple)):
-        for a, b in zip(here, there, strict=True):
+def assert_equal_values(expected, actual):
+    assert type(expected) is type(actual)
+    if isinstance(expected, np.ndarray):
+        assert expected.dtype == actual.dtype
+        np.testing.assert_array_equal(actual, expected)
+    elif sp.issparse(expected):
+        assert expected.dtype == actual.dtype
+        assert (expected != actual).nnz == 0
+    elif isinstance(expected, np.random.RandomState):
+        assert_equal_values(expected.get_state()[1], actual.get_state()[1])
+    elif isinstance(expected, (list, tuple)):
+        for a, b in zip(expected, actual, strict=True):
             assert_equal_values(a, b)
-    elif hasattr(here, "get_params"):
-        assert_equal_params(here, there)
+    elif hasattr(expected, "get_params"):
+        assert_equal_params(expected, actual)
     else:
-        assert here == there
+        assert expected == actual
 
 
 def assert_equal_params(model, other):
-    here, there = model.get_params(), other.get_params()
-    assert here.keys() == there.keys()
-    for name in here:
-        assert_equal_values(here[name], there[name])
+    expected, actual = model.get_params(), other.get_params()
+    assert expected.keys() == actual.keys()
+    for name in expected:
+        assert_equal_values(expected[name], actual[name])
 
 
 @pytest.mark.parametrize("mmap_mode", [None, "r"])
 @pytest.mark.parametrize("options", quick.first(9, list(OPTIONS.values())), ids=OPTIONS)
-def test_round_trip(xmc_data, tmp_path, monkeypatch, options, mmap_mode):
-    monkeypatch.setattr(array_folder, "MAPPED_BYTES", 0)
+def test_loaded_model_equals_saved_model(xmc_data, tmp_path, monkeypatch, options, mmap_mode):
+    monkeypatch.setattr(array_folder, "MIN_MAPPED_BYTES", 0)
     X, Y = xmc_data
     options = copy.deepcopy(options)
     model = XRLinearClassifier(**{"random_state": 5, **options}).fit(X, Y)
@@ -126,7 +126,7 @@ def test_round_trip(xmc_data, tmp_path, monkeypatch, options, mmap_mode):
     ],
     ids=["int", "str", "object", "bool", "int32"],
 )
-def test_classes_of_any_plain_kind(xmc_data, tmp_path, classes):
+def test_loaded_model_keeps_classes_of_any_dtype(xmc_data, tmp_path, classes):
     X = xmc_data[0]
     y = classes[np.arange(X.shape[0]) % len(classes)]
     model = XRLinearClassifier(random_state=0).fit(X, y)
@@ -136,7 +136,7 @@ def test_classes_of_any_plain_kind(xmc_data, tmp_path, classes):
     assert_equal_values(model.predict(X), loaded.predict(X))
 
 
-def test_feature_names_and_metadata_requests(xmc_data, tmp_path):
+def test_loaded_model_keeps_feature_names_and_metadata_requests(xmc_data, tmp_path):
     X = pd.DataFrame(xmc_data[0][:, :30].toarray()).rename(columns="f{}".format)
     with config_context(enable_metadata_routing=True):
         model = XRLinearClassifier(random_state=0).set_fit_request(sample_weight="w")
@@ -149,7 +149,7 @@ def test_feature_names_and_metadata_requests(xmc_data, tmp_path):
 
 
 @pytest.mark.parametrize("mmap_mode", [None, "r"])
-def test_tree_and_hierarchy(tmp_path, mmap_mode):
+def test_loaded_tree_and_hierarchy_equal_saved_ones(tmp_path, mmap_mode):
     tree = HierarchicalLabelTree(3, 5, sparse_output=False, random_state=0)
     tree.set_output(transform="pandas").fit(EMBEDDINGS)
     save_model(tree, tmp_path / "tree")
@@ -164,8 +164,8 @@ def test_tree_and_hierarchy(tmp_path, mmap_mode):
         hierarchy.label_order[0] = 1
 
 
-def test_a_mapped_model_does_all_that_a_model_does(xmc_data, plain, tmp_path, monkeypatch):
-    monkeypatch.setattr(array_folder, "MAPPED_BYTES", 0)
+def test_mapped_model_supports_all_operations(xmc_data, plain, tmp_path, monkeypatch):
+    monkeypatch.setattr(array_folder, "MIN_MAPPED_BYTES", 0)
     X, _ = xmc_data
     save_model(plain, tmp_path / "model")
     mapped = load_model(tmp_path / "model", mmap_mode="r")
@@ -176,7 +176,7 @@ def test_a_mapped_model_does_all_that_a_model_does(xmc_data, plain, tmp_path, mo
     assert_same_predictions(plain, joblib.load(tmp_path / "file.joblib"), X)
     save_model(mapped, tmp_path / "copy")
     assert_same_predictions(plain, load_model(tmp_path / "copy"), X)
-    save_model(mapped, tmp_path / "model")  # over the files that it is mapped from
+    save_model(mapped, tmp_path / "model")  # replaces the files that are mapped
     assert_same_predictions(plain, mapped, X)
     wide = copy.deepcopy(plain).set_params(beam_width=None, n_jobs=2)
     assert_same_predictions(wide, mapped.set_params(beam_width=None, n_jobs=2), X)
@@ -187,7 +187,7 @@ def test_a_mapped_model_does_all_that_a_model_does(xmc_data, plain, tmp_path, mo
     )
 
 
-def test_no_array_needs_pickle(plain, tmp_path):
+def test_save_model_writes_arrays_without_pickle(plain, tmp_path):
     save_model(plain, tmp_path / "model")
     files = sorted((tmp_path / "model").iterdir())
     arrays = [np.load(file, allow_pickle=False) for file in files if file.suffix == ".npy"]
@@ -196,7 +196,7 @@ def test_no_array_needs_pickle(plain, tmp_path):
     assert stored > sum(a.nbytes for level in plain._model.levels for a in level.arrays.values())
 
 
-def test_extras_come_back(plain, tmp_path):
+def test_load_extras_returns_saved_extras(plain, tmp_path):
     extras = {"names": np.array(["a", "bc"], dtype=object), "mean": np.float64(np.inf), "n": (1,)}
     save_model(plain, tmp_path / "model", extras=extras)
     loaded = load_extras(tmp_path / "model")
@@ -206,10 +206,10 @@ def test_extras_come_back(plain, tmp_path):
 
 
 class Derived(XRLinearClassifier):
-    """Of a class that a file cannot name."""
+    """A subclass; only its base class can be saved."""
 
 
-UNSAVED = {
+NOT_SUPPORTED = {
     "matcher": ({"matcher": MultinomialNB(), "max_leaf_size": 20}, "matcher"),
     "callable": ({"label_features": lambda X, Y: EMBEDDINGS}, "label_features"),
     "frame": ({"label_features": pd.DataFrame(EMBEDDINGS)}, "DataFrame"),
@@ -220,15 +220,15 @@ UNSAVED = {
 }
 
 
-@pytest.mark.parametrize(("options", "named"), UNSAVED.values(), ids=UNSAVED)
-def test_what_would_need_pickle_is_refused(xmc_data, plain, tmp_path, options, named):
+@pytest.mark.parametrize(("options", "key_path"), NOT_SUPPORTED.values(), ids=NOT_SUPPORTED)
+def test_save_model_rejects_objects_that_need_pickle(xmc_data, plain, tmp_path, options, key_path):
     model = copy.deepcopy(plain).set_params(**options)
-    with pytest.raises(TypeError, match=rf"{named}.*joblib"):
+    with pytest.raises(TypeError, match=rf"{key_path}.*joblib"):
         save_model(model, tmp_path / "model")
     assert not list(tmp_path.iterdir())
 
 
-def test_only_fitted_models_of_these_classes(tmp_path):
+def test_save_model_rejects_other_classes_and_unfitted_models(tmp_path):
     for other in (Derived(), MultinomialNB(), {}):
         with pytest.raises(TypeError, match="joblib"):
             save_model(other, tmp_path / "model")
@@ -237,15 +237,15 @@ def test_only_fitted_models_of_these_classes(tmp_path):
     assert not list(tmp_path.iterdir())
 
 
-def test_transformers_imported_without_torch_are_no_hindrance(plain, tmp_path, monkeypatch):
-    # As a build of the documentation does, which then runs examples that save models.
+def test_save_model_works_if_transformers_are_imported_without_torch(plain, tmp_path, monkeypatch):
+    # The build of the documentation imports the module without torch, and then saves models.
     monkeypatch.setitem(sys.modules, "skxmr.transformer", ModuleType("skxmr.transformer"))
     monkeypatch.delitem(sys.modules, "torch", raising=False)
     save_model(plain, tmp_path / "model")
     assert load_model(tmp_path / "model").get_params() == plain.get_params()
 
 
-def test_skops_keeps_a_model(xmc_data, plain, tmp_path):
+def test_skops_round_trip_keeps_predictions(xmc_data, plain, tmp_path):
     skops = pytest.importorskip("skops.io")
     skops.dump(plain, tmp_path / "model.skops")
     trusted = skops.get_untrusted_types(file=tmp_path / "model.skops")

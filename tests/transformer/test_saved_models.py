@@ -17,7 +17,7 @@ from sklearn.naive_bayes import MultinomialNB
 from sklearn.pipeline import make_pipeline
 
 from skxmr import LabelHierarchy, XRLinearClassifier, load_model, save_model
-from skxmr.persistence import _folder
+from skxmr._core import array_folder
 from skxmr.transformer import TransformerEmbedder, TransformerMatcher, XTransformerClassifier
 
 SHORT_TRAINING = {"n_epochs": 1, "max_length": 32}
@@ -47,7 +47,7 @@ def folder(tiny_bert, tmp_path):
 @pytest.fixture
 def map_small_files(monkeypatch):
     """Memory-map small files too."""
-    monkeypatch.setattr(_folder, "MAPPED_BYTES", 0)
+    monkeypatch.setattr(array_folder, "MIN_MAPPED_BYTES", 0)
 
 
 def comparable_parameters(estimator):
