@@ -1,4 +1,4 @@
-"""Settings of every test run: threads, random examples, slow tests, modules that need an extra."""
+"""Settings of all test runs: threads, random examples, slow tests, optional dependencies."""
 
 import os
 from importlib.util import find_spec
@@ -6,8 +6,8 @@ from importlib.util import find_spec
 import pytest
 from hypothesis import settings
 
-# One process per core runs the tests, so the threads of BLAS and OpenMP would only wait for each
-# other: they took 100 of 850 CPU seconds. Set before numpy is imported; child processes inherit it.
+# The tests run in one process per core, so threads of BLAS and OpenMP only wait for each other:
+# they took 100 of 850 CPU seconds. Set before numpy is imported; child processes inherit it.
 os.environ["OMP_NUM_THREADS"] = os.environ["OPENBLAS_NUM_THREADS"] = "1"
 
 # The time of an example depends on the machine. The quick profile always draws the same examples.
@@ -35,4 +35,6 @@ def pytest_collection_modifyitems(items):
             item.add_marker(pytest.mark.slow(reason=SLOW_DOCTESTS[item.name]))
         for marker in item.iter_markers("slow"):
             if not marker.kwargs.get("reason"):
-                raise pytest.UsageError(f"{item.nodeid}: the marker slow needs a reason")
+                raise pytest.UsageError(
+                    f"marker slow must have a reason; got none in {item.nodeid}"
+                )

@@ -1,7 +1,7 @@
-"""Fixtures of all tests.
+"""Fixtures for all tests.
 
-skxmr is imported inside the fixtures: the process that only distributes the tests then starts two
-seconds earlier.
+skxmr is imported inside the fixtures. This saves two seconds in the process of pytest-xdist that
+only distributes the tests.
 """
 
 import pytest
@@ -9,7 +9,7 @@ import pytest
 
 @pytest.fixture(scope="session")
 def xmc_data():
-    """600 rows, 400 features, 150 labels; some rows without a label, some labels without a row."""
+    """Return (X, Y): 600 rows, 400 features, 150 labels; some rows and labels are empty in Y."""
     import numpy as np
     import scipy.sparse as sp
 
@@ -28,13 +28,13 @@ def xmc_data():
 
 @pytest.fixture(params=["baseline", "avx2", "avx512"])
 def simd(request):
-    """Run a test with every instruction set of this machine."""
+    """Run a test with each instruction set that this machine supports."""
     from skxmr._linear.simd.lanes import simd_in_use, use_simd
 
     before = simd_in_use()
     try:
         use_simd(request.param)
     except ValueError:
-        pytest.skip(f"this machine has no {request.param}")
+        pytest.skip(f"this machine does not support {request.param}")
     yield request.param
     use_simd(before)

@@ -1,4 +1,4 @@
-"""The layers of the packages, the underscores of module names, and the allowed dependencies."""
+"""Layers of the packages, names of private modules, and allowed dependencies."""
 
 import ast
 import re
@@ -32,16 +32,16 @@ STAGES = {"skxmr.indexing", "skxmr.matching", "skxmr.ranking"}
 MODULES = sorted(p for p in ROOT.rglob("*") if p.suffix in {".py", ".pyx", ".pxd"})
 
 
-def name_of(path):
+def get_module_name(path):
     parts = path.relative_to(ROOT.parent).with_suffix("").parts
     return ".".join(part for part in parts if part != "__init__")
 
 
-def package_of(module):
+def get_package(module):
     return max((p for p in LAYERS if f"{module}.".startswith(f"{p}.")), key=len)
 
 
-def imports_of(path):
+def find_imports(path):
     """Yield the dotted names that a module imports or cimports."""
     text = path.read_text()
     if path.suffix == ".py":
@@ -57,48 +57,48 @@ def imports_of(path):
         yield from re.findall(r"^\s*c?import\s+([\w.]+)", text, re.M)
 
 
-def test_every_package_has_a_layer():
+def test_packages_all_have_a_layer():
     folders = {f"skxmr.{p.parent.name}" for p in ROOT.glob("*/__init__.py")}
     assert folders == set(LAYERS) - {"skxmr"}
 
 
-def test_top_level_has_no_other_modules():
+def test_top_level_has_only_init_and_main():
     assert {p.name for p in MODULES if p.parent == ROOT} == {"__init__.py", "__main__.py"}
 
 
-@pytest.mark.parametrize("path", MODULES, ids=name_of)
+@pytest.mark.parametrize("path", MODULES, ids=get_module_name)
 def test_module_imports_only_lower_layers(path):
-    package = package_of(name_of(path))
-    for imported in imports_of(path):
+    package = get_package(get_module_name(path))
+    for imported in find_imports(path):
         if not f"{imported}.".startswith("skxmr."):
             continue
-        target = package_of(imported)
+        target = get_package(imported)
         if target == package:
             continue
-        assert LAYERS[target] < LAYERS[package], f"{name_of(path)} imports {imported}"
+        assert LAYERS[target] < LAYERS[package], f"{get_module_name(path)} imports {imported}"
         assert not {package, target} <= STAGES, f"stage {package} imports stage {target}"
 
 
-@pytest.mark.parametrize("path", MODULES, ids=name_of)
+@pytest.mark.parametrize("path", MODULES, ids=get_module_name)
 def test_module_does_not_import_private_modules_of_other_packages(path):
-    package = package_of(name_of(path))
-    for imported in imports_of(path):
-        if f"{imported}.".startswith("skxmr.") and package_of(imported) != package:
-            inside = imported.removeprefix(package_of(imported)).strip(".")
+    package = get_package(get_module_name(path))
+    for imported in find_imports(path):
+        if f"{imported}.".startswith("skxmr.") and get_package(imported) != package:
+            inside = imported.removeprefix(get_package(imported)).strip(".")
             is_private = inside.startswith("_") and not inside.startswith("__")
-            assert not is_private, f"{name_of(path)} imports {imported}"
+            assert not is_private, f"{get_module_name(path)} imports {imported}"
 
 
-@pytest.mark.parametrize("path", MODULES, ids=name_of)
-def test_module_is_private_once(path):
+@pytest.mark.parametrize("path", MODULES, ids=get_module_name)
+def test_module_name_is_private_only_in_public_packages(path):
     # A public package has private modules; a private package has plain modules.
     *folders, name = path.relative_to(ROOT).with_suffix("").parts
     if folders and not name.startswith("__"):
         assert name.startswith("_") != folders[0].startswith("_")
 
 
-@pytest.mark.parametrize("path", [p for p in MODULES if p.suffix == ".pyx"], ids=name_of)
-def test_kernels_import_no_python_module_of_ours(path):
+@pytest.mark.parametrize("path", [p for p in MODULES if p.suffix == ".pyx"], ids=get_module_name)
+def test_pyx_imports_no_python_module_of_skxmr(path):
     for match in re.finditer(
         r"^\s*(?:from|import)\s+(skxmr[\w.]*)(\s+import)?", path.read_text(), re.M
     ):
@@ -106,24 +106,24 @@ def test_kernels_import_no_python_module_of_ours(path):
         assert match.group(0).split()[0] == "from", f"{path.name} imports {match.group(1)}"
 
 
-@pytest.mark.parametrize("path", [p for p in MODULES if p.suffix == ".pxd"], ids=name_of)
-def test_a_pxd_exists_only_where_another_kernel_needs_it(path):
+@pytest.mark.parametrize("path", [p for p in MODULES if p.suffix == ".pxd"], ids=get_module_name)
+def test_pxd_is_imported_by_another_pyx(path):
     others = [p for p in MODULES if p.suffix in {".pyx", ".pxd"} and p.stem != path.stem]
-    assert any(name_of(path) in imports_of(p) for p in others)
+    assert any(get_module_name(path) in find_imports(p) for p in others)
 
 
-def test_every_kernel_is_in_the_table_of_extensions():
+def test_setup_lists_every_pyx():
     table = (ROOT.parent / "setup.py").read_text() if (ROOT.parent / "setup.py").exists() else None
     if table is None:
-        pytest.skip("no source checkout beside the package")
+        pytest.skip("the package was installed without its setup.py")
     for path in MODULES:
         if path.suffix == ".pyx":
-            assert f'"{name_of(path)}"' in table
+            assert f'"{get_module_name(path)}"' in table
 
 
-def test_nothing_else_than_the_dependencies_is_needed():
+def test_modules_import_only_declared_dependencies():
     allowed = {"numpy", "scipy", "sklearn", "joblib", "skxmr"}
-    extras = {  # imported when asked for
+    extras = {  # optional dependencies, imported only when needed
         "skxmr.matching._similarity_index": {"hnswlib"},
         "skxmr.inspection._axes": {"matplotlib"},
         "skxmr.transformer": {"torch", "transformers", "tqdm"},
@@ -132,7 +132,7 @@ def test_nothing_else_than_the_dependencies_is_needed():
     standard = set(__import__("sys").stdlib_module_names)
     for path in MODULES:
         if path.suffix == ".py":
-            for imported in imports_of(path):
-                name = name_of(path)
-                known = allowed | standard | extras.get(name, extras.get(package_of(name), set()))
+            for imported in find_imports(path):
+                name = get_module_name(path)
+                known = allowed | standard | extras.get(name, extras.get(get_package(name), set()))
                 assert imported.split(".")[0] in known, f"{path}: {imported}"

@@ -11,9 +11,9 @@ from sklearn.utils.estimator_checks import estimator_checks_generator
 
 from skxmr import HierarchicalLabelTree, LabelFeatureUnion, XRLinearClassifier
 
-# A row of weight 2 and a row that is there twice lead to the same optimum. At the default tolerance
-# fits stop near it, not at the same point, so these two checks get a small tolerance. scikit-learn
-# excuses its own LinearSVC from them.
+# A row of weight 2 and two equal rows have the same optimum, but with the default `tol` fits stop
+# at different points near it. These checks therefore use a small `tol`. scikit-learn skips them
+# for its LinearSVC.
 WEIGHT_EQUIVALENCE = {
     "check_sample_weight_equivalence_on_dense_data",
     "check_sample_weight_equivalence_on_sparse_data",
@@ -21,8 +21,8 @@ WEIGHT_EQUIVALENCE = {
 PRECISE = {"tol": 1e-10, "max_iter": 100_000, "weight_threshold": 0.0}
 
 
-def checks_of(*estimators):
-    """Parametrize a test with each estimator and each of its checks."""
+def parametrize_with_checks(*estimators):
+    """Return a pytest mark that runs a test for each estimator and each of its checks."""
     cases = []
     for estimator in estimators:
         shown = re.sub(r"\s", "", repr(estimator))
@@ -34,22 +34,22 @@ def checks_of(*estimators):
     return pytest.mark.parametrize(("estimator", "check"), cases)
 
 
-# The checks' data are not scaled, and some need many sweeps.
+# The data of the checks are not scaled, so some fits do not converge.
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
 
-@checks_of(
+@parametrize_with_checks(
     XRLinearClassifier(),
     XRLinearClassifier(2, 2, loss="hinge", negatives="tfn+man", n_trees=2),
     HierarchicalLabelTree(),
     HierarchicalLabelTree(branching_factor=3, max_leaf_size=2, balanced=False),
 )
-def test_common_checks(estimator, check):
+def test_estimators_pass_the_common_checks(estimator, check):
     check(estimator)
 
 
-@pytest.mark.slow(reason="the same checks for more parameters")
-@checks_of(
+@pytest.mark.slow(reason="common checks for more parameters")
+@parametrize_with_checks(
     XRLinearClassifier(**PRECISE),
     XRLinearClassifier(branching_factor=2, max_leaf_size=1, beam_width=1),
     XRLinearClassifier(branching_factor=2, max_leaf_size=2, beam_width=2, n_jobs=2),
@@ -71,5 +71,5 @@ def test_common_checks(estimator, check):
         branching_factor=3, max_leaf_size=5, clustering=KMeans(n_init=1), balanced=False
     ),
 )
-def test_common_checks_for_more_parameters(estimator, check):
+def test_estimators_with_other_parameters_pass_the_common_checks(estimator, check):
     check(estimator)

@@ -1,1 +1,4 @@
-"""Ground floor: what every stage needs and none owns. Imports nothing from skxmr."""
+"""Helpers shared by all packages: rows, scores, validation, tasks, files. Imports no other package.
+
+The Cython modules select the top k, transform scores and check CSR arrays.
+"""

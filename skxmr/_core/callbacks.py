@@ -1,4 +1,4 @@
-"""scikit-learn's callbacks, where the installed version has them."""
+"""Support of scikit-learn's callbacks, which exist from version 1.9 on."""
 
 from contextlib import contextmanager
 
@@ -6,80 +6,82 @@ from skxmr._core.progress import Listener, Printer, Progress
 
 try:
     from sklearn.callback import CallbackSupportMixin
-except ImportError:  # scikit-learn below 1.9
+except ImportError:  # scikit-learn < 1.9
 
     class CallbackSupportMixin:
-        """Stands for the mixin that is not there."""
+        """Empty replacement for scikit-learn's mixin."""
 
 
-class CallbackBridge(Listener):
-    """Pass the progress of a fit on to the callbacks set on an estimator.
+class CallbackNotifier(Listener):
+    """Notify scikit-learn's callbacks of the progress of a fit.
 
-    The tasks that they see: below the fit a stage for the tree of labels, and one for the training
-    of each tree; below that its levels, and below these the tasks that clusters are trained in.
+    The tasks below the fit are: one task per stage ("label features", "tree"), and one task
+    "training" per tree. Below "training" is one task "level" per level, and below this the tasks
+    "clusters" in which the clusters of the level are trained.
 
     Parameters
     ----------
     estimator : estimator
-        The one that is fitted.
+        Estimator that is fitted.
     context : CallbackContext
-        Of its fit.
+        Callback context of the fit.
     """
 
     def __init__(self, estimator, context):
         self.estimator = estimator
         self.context = context
-        self._tree = None
-        self._levels = {}
+        self._tree_context = None
+        self._level_contexts = {}
 
-    def on_stage(self, name, seconds):
-        """Report a stage, which had no steps; those between the levels of a tree are left out."""
-        if self._tree is None:
-            self._end(self._begin(self.context, name.partition(":")[0]))
+    def on_stage_end(self, name, result, seconds):
+        """Begin and end the task of a stage; omit stages that run between the levels of a tree."""
+        if self._tree_context is None:
+            self._end(self._begin(self.context, name))
 
-    def on_tree(self, number, n_trees, n_levels):
-        """Begin the training of a tree."""
-        self._tree = self._begin(self.context, "training", max_subtasks=n_levels)
+    def on_tree_begin(self, number, n_trees, n_levels):
+        """Begin the task of a tree."""
+        self._tree_context = self._begin(self.context, "training", max_subtasks=n_levels)
 
-    def on_levels(self, sizes, n_parts):
-        """Begin levels."""
-        for size, n in zip(sizes, n_parts, strict=True):
-            self._levels[size] = self._begin(self._tree, "level", max_subtasks=n)
+    def on_levels_begin(self, levels, n_tasks):
+        """Begin the task of each level."""
+        for level, max_subtasks in zip(levels, n_tasks, strict=True):
+            self._level_contexts[level] = self._begin(self._tree_context, "level", max_subtasks)
 
-    def on_part(self, size, share, seconds, rest):
-        """Report a task of a level."""
-        self._end(self._begin(self._levels[size], "clusters"))
+    def on_task_end(self, level, timing):
+        """Begin and end a task of a level."""
+        self._end(self._begin(self._level_contexts[level], "clusters"))
 
-    def on_level(self, size, seconds, rest):
-        """End a level."""
-        self._end(self._levels.pop(size))
+    def on_level_end(self, level, timing):
+        """End the task of a level."""
+        self._end(self._level_contexts.pop(level))
 
     def on_tree_end(self):
-        """End the training of a tree."""
-        self._end(self._tree)
-        self._tree = None
+        """End the task of a tree."""
+        self._end(self._tree_context)
+        self._tree_context = None
 
     def _begin(self, parent, name, max_subtasks=0):
         context = parent.subcontext(task_name=name, max_subtasks=max_subtasks)
         return context.call_on_fit_task_begin(estimator=self.estimator)
 
     def _end(self, context):
-        # What the hooks return asks to stop early; what is trained here is wanted as a whole.
+        # The return value requests an early stop. It is ignored: a tree without its last levels or
+        # clusters cannot predict.
         context.call_on_fit_task_end(estimator=self.estimator)
 
 
 @contextmanager
 def report_progress(estimator, X, y):
-    """Yield the `Progress` of a fit, for `verbose` and for the callbacks set on the estimator.
+    """Yield the `Progress` of a fit, which notifies `verbose` output and scikit-learn's callbacks.
 
-    The estimator must be fitted when the context ends.
+    The estimator must be fitted when the block ends.
 
     Parameters
     ----------
     estimator : XRLinearClassifier
-        The one that is fitted.
+        Estimator that is fitted.
     X, y : object
-        What it is fitted on, for callbacks.
+        Training data, passed to the callbacks.
     """
     listeners = []
     if estimator.verbose:
@@ -87,20 +89,22 @@ def report_progress(estimator, X, y):
     if not hasattr(estimator, "_init_callback_context"):
         yield Progress(listeners)
         return
-    # Label features; then each tree is grown, and each is trained.
+    # One task for the label features, and two per tree: it is built, then trained.
     context = estimator._init_callback_context(max_subtasks=1 + 2 * estimator.n_trees)
     context.call_on_fit_task_begin(estimator=estimator, X=X, y=y)
     if hasattr(estimator, "_skl_callbacks"):
-        listeners.append(CallbackBridge(estimator, context))
+        listeners.append(CallbackNotifier(estimator, context))
     yield Progress(listeners)
 
-    def fitted():
-        private = ("_skl", "_callback", "_parent_callback")
+    def get_fitted_attributes():
+        callback_prefixes = ("_skl", "_callback", "_parent_callback")
         parameters = estimator.get_params(deep=False)
         return {
             name: value
             for name, value in vars(estimator).items()
-            if name not in parameters and not name.startswith(private)
+            if name not in parameters and not name.startswith(callback_prefixes)
         }
 
-    context.call_on_fit_task_end(estimator=estimator, X=X, y=y, reconstruction_attributes=fitted)
+    context.call_on_fit_task_end(
+        estimator=estimator, X=X, y=y, reconstruction_attributes=get_fitted_attributes
+    )

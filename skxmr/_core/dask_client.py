@@ -1,8 +1,9 @@
 """Run tasks through the client of a dask cluster, without importing dask.
 
-joblib's own way to dask waits forever for a task that the cluster has given up, because the workers
-that ran it died or could not import it (seen in joblib 1.6 with distributed 2026.8), and sends the
-arguments of a task inside the graph. The client that it holds can do better.
+joblib's dask backend is not used for two reasons. It waits forever for a task that the cluster has
+given up because its workers died or could not import it (seen with joblib 1.6 and distributed
+2026.8). And it sends the arguments of a task inside the task graph. The backend's client avoids
+both.
 """
 
 import math
@@ -13,86 +14,93 @@ from queue import Empty, SimpleQueue
 
 import numpy as np
 
-# Arrays that stand by themselves among the arguments are kept on the workers from this size up, and
-# other arguments travel as data and not inside the graph, of which dask wants only a few megabytes.
-PLACED_BYTES = 2**10
-GRAPH_BYTES = 2**18
-# Tasks on their way for each thread of the cluster.
-AHEAD = 3
-# Seconds that a cluster may be without a worker: others may be on their way.
-MOST_WITHOUT = 60
+# Minimum bytes of an array argument that is stored on all workers, because several tasks use it.
+MIN_BROADCAST_BYTES = 2**10
+# Minimum bytes of another argument that is sent separately. dask warns if a graph has more than a
+# few megabytes.
+MIN_SCATTER_BYTES = 2**18
+# Submitted, unfinished tasks per thread of the cluster.
+TASKS_PER_THREAD = 3
+# Maximum time without any worker, before the cluster is given up. New workers may be starting.
+MAX_SECONDS_WITHOUT_WORKERS = 60
 
 
-def results_of_client(client, calls, lost, **options):
-    """Yield what calls return, as they end.
+def iterate_dask_results(client, calls, make_loss, **options):
+    """Yield the results of calls in the order in which they finish.
 
     Parameters
     ----------
     client : distributed.Client
-        Of the cluster.
+        Client of the cluster.
     calls : iterator of tuple
-        (function, *arguments), taken as there is room for them. An array among the arguments of
-        several calls is sent to each worker once.
-    lost : callable
-        From the exception of a call that the cluster could not run to what is yielded in its place.
+        Tuples (function, *arguments), read only as fast as they can be submitted. An array that is
+        an argument of several calls is sent to each worker only once.
+    make_loss : callable
+        Function of the exception of a call that the cluster could not run; its return value is
+        yielded in place of the result.
     **options : dict
-        For `Client.submit`.
+        Options of `Client.submit`.
 
     Yields
     ------
     object
-        In any order.
+        Results.
     """
-    ended, sent, placed = SimpleQueue(), set(), {}
-    without = 0
+    finished, submitted, broadcast = SimpleQueue(), set(), {}
+    seconds_without_workers = 0
 
-    def place(argument):
-        if isinstance(argument, np.ndarray) and argument.nbytes >= PLACED_BYTES:
-            if id(argument) not in placed:
+    def send_argument(argument):
+        if isinstance(argument, np.ndarray) and argument.nbytes >= MIN_BROADCAST_BYTES:
+            if id(argument) not in broadcast:
                 [future] = client.scatter([argument], broadcast=True, hash=False)
-                placed[id(argument)] = argument, future  # an id is known as long as its object is
-            return placed[id(argument)][1]
-        if _size(argument) >= GRAPH_BYTES:
+                # A reference to the array keeps its id unique.
+                broadcast[id(argument)] = argument, future
+            return broadcast[id(argument)][1]
+        if _estimate_bytes(argument) >= MIN_SCATTER_BYTES:
             return client.scatter([argument], hash=False)[0]
         return argument
 
-    def send(n):
-        for function, *arguments in islice(calls, n):
-            arguments = [place(argument) for argument in arguments]
+    def submit(n_calls):
+        for function, *arguments in islice(calls, n_calls):
+            arguments = [send_argument(argument) for argument in arguments]
             future = client.submit(function, *arguments, pure=False, **options)
-            sent.add(future)
-            future.add_done_callback(ended.put)
+            submitted.add(future)
+            future.add_done_callback(finished.put)
 
     try:
-        send(AHEAD * max(1, sum(client.ncores().values())))
-        while sent:
+        submit(TASKS_PER_THREAD * max(1, sum(client.ncores().values())))
+        while submitted:
             try:
-                future = ended.get(timeout=1.0)  # so that Windows sees an interrupt
+                # On Windows, Ctrl+C does not interrupt a wait without a timeout.
+                future = finished.get(timeout=1.0)
             except Empty:
-                without = 0 if client.ncores() else without + 1
-                if without >= MOST_WITHOUT:
-                    error = f"the cluster has had no worker for {without} seconds"
-                    yield lost(TimeoutError(error))
+                has_workers = bool(client.ncores())
+                seconds_without_workers = 0 if has_workers else seconds_without_workers + 1
+                if seconds_without_workers >= MAX_SECONDS_WITHOUT_WORKERS:
+                    message = f"the cluster has had no worker for {seconds_without_workers} seconds"
+                    yield make_loss(TimeoutError(message))
                     return
                 continue
-            sent.remove(future)
+            submitted.remove(future)
             try:
                 result = future.result()
             except Exception as error:
-                result = lost(error)
-                calls = iter(())  # what stands on the workers may be gone, and must be sent again
+                result = make_loss(error)
+                # Arrays on lost workers may be gone. Submit nothing more: the caller starts again
+                # and sends the arrays again.
+                calls = iter(())
             del future
-            send(1)
+            submit(1)
             yield result
     finally:
         with suppress(Exception):  # the cluster may be gone
-            client.cancel(list(sent))
+            client.cancel(list(submitted))
 
 
-def _size(argument):
-    # About the bytes that its arrays, or its texts, take; objects may be of any size.
+def _estimate_bytes(argument):
+    # Size of the arrays or strings in an argument; infinite for objects, whose size is unknown.
     if isinstance(argument, (tuple, list)):
-        return sum(_size(part) for part in argument)
+        return sum(_estimate_bytes(part) for part in argument)
     if hasattr(argument, "__dict__") and not callable(argument):
         return math.inf
     return max(getattr(argument, "nbytes", 0), sys.getsizeof(argument))

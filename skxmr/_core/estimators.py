@@ -1,76 +1,84 @@
-"""Estimators of the user's own, made ready for a stage."""
+"""Helpers for the user's estimators: clone with a seed, fit with weights, look into pipelines."""
 
 from sklearn.base import clone
 from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import has_fit_parameter
 
 
-def seeded_clone(estimator, seed):
-    """Clone an estimator and seed what is random in it.
+def clone_with_seed(estimator, seed):
+    """Clone an estimator and set each `random_state` that is None.
 
     Parameters
     ----------
     estimator : estimator
-        Left as it is.
+        Estimator to clone; never modified.
     seed : int
-        Given to each `random_state` among its parameters, nested ones too, that is None; one set
-        by the user stays.
+        Seed, also for nested estimators. A `random_state` that the user has set is kept.
 
     Returns
     -------
     estimator
-        Unfitted.
+        Unfitted estimator.
     """
-    twin = clone(estimator)
+    cloned = clone(estimator)
     unset = {
         name: seed
-        for name, value in twin.get_params(deep=True).items()
+        for name, value in cloned.get_params(deep=True).items()
         if value is None and name.rpartition("__")[2] == "random_state"
     }
-    return twin.set_params(**unset) if unset else twin
+    return cloned.set_params(**unset) if unset else cloned
 
 
 def fit_weighted(estimator, X, y, sample_weight):
-    """Fit an estimator, with weights unless they are None; return it."""
+    """Fit an estimator, with sample weights unless they are None, and return it."""
     if sample_weight is None:
         return estimator.fit(X, y)
     return estimator.fit(X, y, sample_weight=sample_weight)
 
 
-def check_takes_weights(name, estimator, sample_weight):
-    """Refuse sample weights that an estimator could not heed.
+def check_sample_weight_support(name, estimator, sample_weight):
+    """Raise a ValueError if sample weights are set but the estimator does not support them.
 
     Parameters
     ----------
     name : str
-        What to call the estimator in errors.
+        Name of the parameter that holds the estimator, for the error.
     estimator : estimator or None
-        None takes any.
+        Estimator to check; None accepts weights.
     sample_weight : ndarray or None
-        Weights of the rows.
-
-    Raises
-    ------
-    ValueError
-        If there are weights and the estimator's `fit` has no parameter for them.
+        Sample weights.
     """
     if estimator is None or sample_weight is None:
         return
     if not has_fit_parameter(estimator, "sample_weight"):
         raise ValueError(
-            f"sample_weight cannot be heeded: {name}={estimator!r} does not take it in fit; fit "
-            "without weights, or use one that does."
+            f"sample_weight must be None if {name} does not support sample weights; got "
+            f"{name}={estimator!r}, whose fit method has no parameter sample_weight. Fit without "
+            "weights or use another estimator."
         )
 
 
-def find_ranker(estimator):
-    """Find what has ``predict_topk`` inside searches and pipelines, and the steps before it."""
+def find_topk_estimator(estimator):
+    """Find the estimator with `predict_topk` inside searches and pipelines.
+
+    Parameters
+    ----------
+    estimator : estimator
+        Fitted estimator, pipeline or parameter search; these can be nested.
+
+    Returns
+    -------
+    estimator : estimator or None
+        First estimator with `predict_topk`; None if there is none.
+    transformers : list of estimator
+        Fitted steps to apply to `X` first.
+    """
     transformers = []
     while not hasattr(estimator, "predict_topk"):
         if hasattr(estimator, "best_estimator_"):
             estimator = estimator.best_estimator_
         elif isinstance(estimator, Pipeline):
-            # "passthrough", None and resampling steps have no transform: rows pass unchanged.
+            # "passthrough", None and resampling steps have no transform and do not change rows.
             steps = [step for _, step in estimator.steps]
             transformers += [step for step in steps[:-1] if hasattr(step, "transform")]
             estimator = steps[-1]

@@ -149,7 +149,7 @@ def check_archive(file, consequence):
     file : Path
         The file.
     consequence : str
-        What happens in the next fit if the file is removed; part of the error message.
+        Consequence of removing the file for the next fit; part of the error message.
     """
     try:
         with zipfile.ZipFile(file) as archive:

@@ -1,21 +1,22 @@
-"""Parameters that may differ from level to level of a tree."""
+"""Parameters that can have a different value on each level of a tree."""
 
 
-def by_level(values, n_levels):
-    """Spread a value, or a sequence of values, over the levels of a tree.
+def expand_to_levels(values, n_levels):
+    """Return one value per level.
 
     Parameters
     ----------
     values : object or sequence
-        One value for all levels, or some whose last is for the labels, the one before for their
-        clusters, and so on; the first is also for all levels above.
+        One value for all levels, or a list or tuple. Its last entry is for the labels, the one
+        before for the leaf clusters, and so on; the first also applies to all levels above.
+        Entries without a level are ignored.
     n_levels : int
-        Levels of the tree.
+        Number of levels of the tree.
 
     Returns
     -------
     list
-        By level, from the root's children to the labels.
+        Values from the root's children to the labels.
     """
     if not isinstance(values, (list, tuple)):
         return [values] * n_levels

@@ -1,8 +1,8 @@
-"""Run tasks in other processes, of this machine or of several, and outlive the loss of workers.
+"""Run tasks in other processes, on this or other machines, and survive the loss of workers.
 
-The backends are joblib's: loky, dask, ray, any that is registered. Added is that results are taken
-as they come, in any order; that what a task raises is told apart from what befalls the workers; and
-that after the latter the tasks without a result are sent again.
+Any joblib backend can be used: loky, dask, ray or another registered one. In addition to joblib,
+results are received in any order as soon as they are finished; an error of a task is distinguished
+from the loss of a worker; and tasks whose worker was lost are sent again.
 """
 
 import pickle
@@ -15,30 +15,32 @@ from typing import NamedTuple
 from joblib import Parallel, delayed, effective_n_jobs
 from joblib.parallel import get_active_backend
 
-from skxmr._core.dask_client import results_of_client
+from skxmr._core.dask_client import iterate_dask_results
 
-# Sendings in a row without a single result, after which the failure is the caller's. Before another
-# there is a pause of a second, of two after the second: a worker takes that long to come back.
-MAX_VAIN = 4
+# Maximum number of consecutive retries without a new result. The pause before them is 1, 2 and 3
+# seconds, because a worker needs about that long to restart.
+MAX_RETRIES = 3
+# Tasks per worker and call, for backends that return the results of a call only at its end.
+TASKS_PER_WORKER = 4
 
 
 def run_remotely(function, tasks, n_jobs, prefer, on_result):
-    """Call ``function(*task)`` for every task in the workers of joblib's active backend.
+    """Call ``function(*task)`` for each task in the workers of joblib's active backend.
 
     Parameters
     ----------
     function : callable
-        Of a module that the workers can import.
+        Function of a module that the workers can import.
     tasks : list of tuple
-        Arguments. Arrays that many tasks share must stand among them by themselves: backends then
-        send them to a worker once.
+        Arguments of each call. An array that several tasks share must be an argument itself, not
+        part of another object: backends then send it to each worker only once.
     n_jobs : int or None
-        As in joblib.
+        Number of workers, as in joblib.
     prefer : {"threads", "processes"}
-        As in joblib.
+        Backend if the user has chosen none.
     on_result : callable
-        Called here with the number and the result of each task, as they come; what it returns
-        takes the result's place.
+        Function of the index and the result of each finished task, called in this process. Its
+        return value replaces the result.
 
     Returns
     -------
@@ -48,87 +50,93 @@ def run_remotely(function, tasks, n_jobs, prefer, on_result):
     Raises
     ------
     Exception
-        What a task raised, with the traceback of its worker as the cause; what `on_result` raised;
-        or what the backend raised, if workers were lost MAX_VAIN times without a result between.
+        Error of a task, with the traceback of the worker as its cause; error of `on_result`; or
+        error of the backend if `MAX_RETRIES` consecutive retries brought no result.
     """
     results = {}
-    vain = 0
+    n_failed_attempts = 0  # consecutive, without a new result
     while len(results) < len(tasks):
-        waiting = [number for number in range(len(tasks)) if number not in results]
-        calls = ((_attempt, function, number, *tasks[number]) for number in waiting)
+        n_results_before = len(results)
+        unfinished = [index for index in range(len(tasks)) if index not in results]
+        calls = ((_attempt, function, index, *tasks[index]) for index in unfinished)
         loss = None
-        for outcome in _outcomes(calls, n_jobs, prefer):
+        for outcome in _iterate_outcomes(calls, n_jobs, prefer):
             if not isinstance(outcome, _Outcome):
                 loss = getattr(outcome, "error", outcome)
                 continue
             if outcome.error is not None:
-                raise outcome.error from _WorkerTraceback(outcome.result)
-            results[outcome.number] = on_result(outcome.number, outcome.result)
+                raise outcome.error from _WorkerTraceback(outcome.traceback)
+            results[outcome.index] = on_result(outcome.index, outcome.result)
         if len(results) == len(tasks):
             break
-        vain = vain + 1 if len(results) == len(tasks) - len(waiting) else 0
+        n_failed_attempts = n_failed_attempts + 1 if len(results) == n_results_before else 0
         if not isinstance(loss, Exception):
-            loss = RuntimeError(f"the backend did not return all results, and said {loss!r}")
-        if vain == MAX_VAIN:
+            loss = RuntimeError(f"the backend did not return all results; it returned {loss!r}")
+        if n_failed_attempts > MAX_RETRIES:
             raise loss
         warnings.warn(
-            f"Workers were lost ({type(loss).__name__}: {loss}); {len(results)} of {len(tasks)} "
-            "tasks are done, the others are sent again.",
+            f"Workers were lost ({type(loss).__name__}: {loss}). {len(results)} of {len(tasks)} "
+            "tasks are finished; the other tasks are sent again. If this repeats, check the memory "
+            "of the workers.",
             stacklevel=3,
         )
-        time.sleep(vain)
-    return [results[number] for number in range(len(tasks))]
+        time.sleep(n_failed_attempts)
+    return [results[index] for index in range(len(tasks))]
 
 
 class _Outcome(NamedTuple):
-    """What comes back of a task: its result, or what it raised and the text of the traceback."""
+    """Result of a task, or its error with the text of the worker's traceback."""
 
-    number: int
-    result: object
+    index: int
+    result: object = None
     error: Exception | None = None
+    traceback: str = ""
 
 
-class _Loss(NamedTuple):
-    """In place of results: what befell the worker that should have made them."""
+class _LostTask(NamedTuple):
+    """Error of the backend, returned in place of the outcome of a task."""
 
     error: Exception
 
 
 class _WorkerTraceback(Exception):
-    """The traceback of another process, to be shown as the cause of what it raised."""
+    """Traceback of another process, shown as the cause of an error."""
 
     def __str__(self):
         return f"in the worker:\n\n{self.args[0]}"
 
 
-def _attempt(function, number, *task):
-    # What a task raises is a result: backends differ in what they do with it.
+def _attempt(function, index, *task):
+    # Errors are returned, not raised, because backends treat raised errors differently.
     try:
-        return _Outcome(number, function(*task))
+        return _Outcome(index, function(*task))
     except Exception as error:
         text = traceback.format_exc()
         try:
             pickle.loads(pickle.dumps(error))
         except Exception:
             error = RuntimeError(f"{type(error).__name__}: {error}")
-        return _Outcome(number, text, error)
+        return _Outcome(index, error=error, traceback=text)
 
 
-def _outcomes(calls, n_jobs, prefer):
-    # Yield outcomes as they come, and a loss in place of those that never will.
+def _iterate_outcomes(calls, n_jobs, prefer):
+    # Yield each outcome as soon as it is known, and a _LostTask if outcomes are missing.
     backend, _ = get_active_backend(prefer=prefer)
     try:
         if hasattr(backend, "client"):
-            yield from results_of_client(backend.client, calls, _Loss, **backend.submit_kwargs)
+            yield from iterate_dask_results(
+                backend.client, calls, _LostTask, **backend.submit_kwargs
+            )
             return
         calls = (delayed(function)(*args) for function, *args in calls)
         if getattr(backend, "supports_return_generator", False):
             yield from Parallel(n_jobs, prefer=prefer, return_as="generator_unordered")(calls)
             return
-        # All results of a call come at its end: a few tasks a call, in one pool of workers.
-        size = 4 * effective_n_jobs(n_jobs)
+        # These backends return all results of a call at its end. With a few tasks per call,
+        # results come early; the pool of workers is used for all calls.
+        size = TASKS_PER_WORKER * effective_n_jobs(n_jobs)
         with Parallel(n_jobs, prefer=prefer) as pool:
             while batch := list(islice(calls, size)):
                 yield from pool(batch)
     except Exception as error:
-        yield _Loss(error)
+        yield _LostTask(error)

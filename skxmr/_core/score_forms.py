@@ -1,80 +1,109 @@
-"""The forms in which scores leave the library, made from scores of (row, label)."""
+"""Conversions of scores: to the log scores of a search, and from them to the forms of results."""
 
 import numpy as np
 
-from skxmr._core.node_scores import join_rows  # noqa: F401
-from skxmr._core.score_rule import LEAST_SCORE
+from skxmr._core.score_rule import MIN_SCORE
 
-# Stands for the log score of labels outside the beam: finite, as scikit-learn's scorers ask, with
-# room for the ten decimal digits that its checks shift by.
-OUTSIDE = np.float32(-1e20)
-# A score of 1 has infinite odds; this is beyond those of any other float32.
-LARGEST_ODDS = 100.0
+# Log score of labels without a score, for example because the beam did not reach them. It is finite
+# because scikit-learn's scorers require finite values, and far above the minimum of float32 because
+# scikit-learn's checks multiply scores by up to 1e10. transforms.pyx has the same value.
+UNSCORED_LOG = np.float32(-1e20)
+# Log-odds of the score 1, which would be infinite; larger than the log-odds of every other float32.
+MAX_LOG_ODDS = 100.0
+
+_ROUNDING_SHIFT = np.float32(4.0)
 
 
-def rank_rows(indptr, ids, scores, k):
-    """Turn rows that stand best first into the two (n_rows, k) arrays of a ranking."""
+def round_log_scores(log_scores):
+    """Round log scores as the kernels do, so that rankings by score and by log score are equal.
+
+    Near 1, float32 scores are coarser than their logarithms near 0, so different log scores could
+    become equal scores. Subtracting and adding 4 rounds them to multiples of 2**-21.
+
+    Parameters
+    ----------
+    log_scores : ndarray
+        Log scores of at most 0.
+
+    Returns
+    -------
+    ndarray of float32
+        Rounded log scores of at least `UNSCORED_LOG`.
+    """
+    log_scores = np.asarray(log_scores, dtype=np.float32)
+    return np.maximum((log_scores - _ROUNDING_SHIFT) + _ROUNDING_SHIFT, UNSCORED_LOG)
+
+
+def to_log_scores(probabilities):
+    """Return rounded logarithms of probabilities, which are first clipped to `MIN_SCORE` and 1."""
+    return round_log_scores(np.log(np.clip(probabilities, float(MIN_SCORE), 1.0)))
+
+
+def pad_ranked_rows(indptr, ids, scores, k):
+    """Convert rows of ranked labels to two arrays with at least k columns, padded as a ranking."""
     counts = np.diff(indptr)
     width = int(counts.max(initial=0))
     if np.all(counts == width):
         return pad_ranking(ids.reshape(-1, width), scores.reshape(-1, width), k)
     ranked_ids = np.full((len(counts), width), -1, dtype=np.int32)
     ranked_scores = np.full((len(counts), width), -np.inf, dtype=np.float32)
-    here = np.arange(width) < counts[:, None]
-    ranked_ids[here] = ids
-    ranked_scores[here] = scores
+    has_label = np.arange(width) < counts[:, None]
+    ranked_ids[has_label] = ids
+    ranked_scores[has_label] = scores
     return pad_ranking(ranked_ids, ranked_scores, k)
 
 
 def pad_ranking(ids, scores, k):
-    """Fill a ranking of fewer than k columns with the index -1 and the score -inf."""
-    missing = k - ids.shape[1]
-    if missing <= 0:
+    """Pad the arrays of a ranking to k columns with the label -1 and the score -inf."""
+    n_missing = k - ids.shape[1]
+    if n_missing <= 0:
         return ids, scores
-    shape = (len(ids), missing)
+    shape = (len(ids), n_missing)
     return (
         np.hstack([ids, np.full(shape, -1, dtype=np.int32)]),
         np.hstack([scores, np.full(shape, -np.inf, dtype=np.float32)]),
     )
 
 
-def dense_rows(indptr, ids, logs, n_columns):
-    """Return CSR arrays as a dense array, OUTSIDE where nothing is stored and as the least."""
-    dense = np.full((len(indptr) - 1, n_columns), OUTSIDE, dtype=np.float32)
-    dense[np.repeat(np.arange(len(indptr) - 1), np.diff(indptr)), ids] = np.maximum(logs, OUTSIDE)
+def to_dense_log_scores(indptr, ids, log_scores, n_columns):
+    """Convert CSR arrays to a dense array; missing and smaller log scores are `UNSCORED_LOG`."""
+    n_rows = len(indptr) - 1
+    dense = np.full((n_rows, n_columns), UNSCORED_LOG, dtype=np.float32)
+    dense[np.repeat(np.arange(n_rows), np.diff(indptr)), ids] = np.maximum(log_scores, UNSCORED_LOG)
     return dense
 
 
-def open_interval(logs):
-    """Return exp(logs), kept strictly between 0 and 1."""
-    return inside_unit_interval(np.exp(logs))
+def to_probabilities(log_scores):
+    """Return exp(log_scores), strictly between 0 and 1."""
+    return clip_to_open_interval(np.exp(log_scores))
 
 
-def inside_unit_interval(scores):
-    """Return scores kept strictly between 0 and 1."""
-    return np.clip(scores, LEAST_SCORE, 1.0 - np.finfo(np.float32).epsneg)
+def clip_to_open_interval(scores):
+    """Clip scores to values strictly between 0 and 1."""
+    return np.clip(scores, MIN_SCORE, 1.0 - np.finfo(np.float32).epsneg)
 
 
-def class_probabilities(logs):
-    """Scale the scores of each row to sum to 1; overwrites `logs`."""
-    logs -= logs.max(axis=1, keepdims=True)
-    proba = np.exp(logs, out=logs)
+def to_class_probabilities(log_scores):
+    """Scale the scores of each row to the sum 1; overwrites `log_scores`."""
+    log_scores -= log_scores.max(axis=1, keepdims=True)
+    proba = np.exp(log_scores, out=log_scores)
     proba /= proba.sum(axis=1, keepdims=True)
     return proba
 
 
-def class_log_scores(logs):
-    """Return log probabilities of classes, or for two classes the log-odds of the second."""
-    if logs.shape[1] == 1:
-        return np.zeros(len(logs), dtype=np.float32)  # the only class is certain
-    if logs.shape[1] == 2:
-        return np.clip(logs[:, 1] - logs[:, 0], OUTSIDE, -OUTSIDE)
-    return np.maximum(logs - np.logaddexp.reduce(logs, axis=1, keepdims=True), OUTSIDE)
+def to_class_decisions(log_scores):
+    """Return log probabilities of classes; for two classes, the log-odds of the second class."""
+    if log_scores.shape[1] == 1:
+        return np.zeros(len(log_scores), dtype=np.float32)  # the only class has probability 1
+    if log_scores.shape[1] == 2:
+        return np.clip(log_scores[:, 1] - log_scores[:, 0], UNSCORED_LOG, -UNSCORED_LOG)
+    log_sums = np.logaddexp.reduce(log_scores, axis=1, keepdims=True)
+    return np.maximum(log_scores - log_sums, UNSCORED_LOG)
 
 
-def log_odds(logs):
-    """Return log(p / (1 - p)) of p = exp(logs), finite."""
-    logs = logs.astype(np.float64)
+def to_log_odds(log_scores):
+    """Return log(p / (1 - p)) with p = exp(log_scores); all values are finite."""
+    log_scores = log_scores.astype(np.float64)
     with np.errstate(divide="ignore"):
-        odds = logs - np.log(-np.expm1(logs))
-    return np.clip(odds, OUTSIDE, LARGEST_ODDS).astype(np.float32)
+        odds = log_scores - np.log(-np.expm1(log_scores))
+    return np.clip(odds, UNSCORED_LOG, MAX_LOG_ODDS).astype(np.float32)

@@ -9,11 +9,11 @@ from typing import NamedTuple
 import numpy as np
 from scipy.special import expit, log_expit
 
-from skxmr._core.levels import by_level
+from skxmr._core.levels import expand_to_levels
 from skxmr._core.transforms import LOG_PROBABILITY, SHAPES, LevelTransform
 
 # Smallest positive score. A score of 0 would vanish from a sparse matrix.
-LEAST_SCORE = np.finfo(np.float32).tiny
+MIN_SCORE = np.finfo(np.float32).tiny
 
 TRANSFORMS = (*SHAPES, *(f"log-{name}" for name in SHAPES if name != "identity"))
 
@@ -34,8 +34,8 @@ class ScoreForm(NamedTuple):
     shows_logs: bool
 
     def probabilities(self, scores):
-        """Return scores as numbers from `LEAST_SCORE` to 1; higher scores never become lower."""
-        return np.maximum(expit(scores) if self.is_margin else np.exp(scores), LEAST_SCORE)
+        """Return scores as numbers from `MIN_SCORE` to 1; higher scores never become lower."""
+        return np.maximum(expit(scores) if self.is_margin else np.exp(scores), MIN_SCORE)
 
     def log_probabilities(self, scores):
         """Return the logarithms of `probabilities(scores)`, with higher precision near 1."""
@@ -134,7 +134,7 @@ def _make_rule(scoring, has_probabilities):
     shapes = [
         LOG_PROBABILITY if is_probability else SHAPES[name.removeprefix("log-")]
         for name, is_probability in zip(
-            by_level(scoring.transforms, n_levels), has_probabilities, strict=True
+            expand_to_levels(scoring.transforms, n_levels), has_probabilities, strict=True
         )
     ]
     weights = [0.0] * (n_levels - 1) + [scoring.propensity_weight]

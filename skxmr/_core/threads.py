@@ -1,4 +1,4 @@
-"""One place that decides how work is spread over threads."""
+"""Distribution of work: blocks of work, and where the tasks run."""
 
 from concurrent.futures import ThreadPoolExecutor
 
@@ -8,92 +8,117 @@ from joblib.parallel import get_active_backend
 
 from skxmr._core.remote_tasks import run_remotely
 
-# Rows of a block are scored sorted by cluster: the more of them visit a cluster while it is in
-# cache, the better (on 50,000 labels 52 microseconds a row at 2,048 rows, 32 at 65,536). Scores
-# take 8 bytes each, so rows that keep many come in smaller blocks.
+# Maximum number of rows and of scores per block in prediction. The rows of a block are scored
+# cluster by cluster: with more rows per block, more of them use a cluster while it is in the cache.
+# With 50,000 labels, the time per row is 52 microseconds in blocks of 2,048 rows, and 32
+# microseconds in blocks of 65,536. A score takes 8 bytes, so BLOCK_SCORES limits the memory.
 BLOCK_ROWS = 2**16
 BLOCK_SCORES = 2**22
+# More than one block per worker, so that a worker that finishes early takes another one.
+BLOCKS_PER_WORKER = 32
 
 
-def run_tasks(function, tasks, n_jobs, shared=False, prefer="threads", on_result=None):
-    """Call ``function(*task)`` for every task and return the results in the order of the tasks.
+def run_tasks(function, tasks, n_jobs, threads_only=False, prefer="threads", on_result=None):
+    """Call ``function(*task)`` for each task, in parallel.
 
-    Kernels release the GIL, so threads are asked for; tasks that call estimators of the user's own
-    prefer "processes". A `joblib.parallel_config` of the user's own wins, see `run_remotely`,
-    unless the tasks are `shared`: too cheap beside the arrays that all of them read to be sent
-    elsewhere. Results must not depend on which task runs where. `on_result` is called with the
-    number and the result of each task that has ended, in this process, from any thread and in any
-    order; what it returns takes the result's place.
+    The default is threads, because kernels release the GIL. A joblib backend that the user has
+    chosen with `joblib.parallel_config` takes precedence; see `run_remotely`. Results must not
+    depend on where a task runs.
+
+    Parameters
+    ----------
+    function : callable
+        Function of a module, so that other processes can import it.
+    tasks : iterable of tuple
+        Arguments of each call.
+    n_jobs : int or None
+        Number of workers, as in joblib.
+    threads_only : bool
+        Whether to use threads of this process under every backend. Set for short tasks that read
+        large common arrays, because sending the arrays would take longer than the tasks.
+    prefer : {"threads", "processes"}
+        Backend if the user has chosen none. Custom estimators hold the GIL and prefer processes.
+    on_result : callable or None
+        Function of the index and the result of each finished task. Its return value replaces the
+        result. It is called in this process, from any thread and in any order.
+
+    Returns
+    -------
+    list
+        Results in the order of the tasks.
     """
     tasks = list(tasks)
     n_workers = min(effective_n_jobs(n_jobs), len(tasks))
-    on_result = on_result or _unchanged
+    on_result = on_result or _return_result
 
-    def run_here(number, *task):
-        return on_result(number, function(*task))
+    def run_here(index, *task):
+        return on_result(index, function(*task))
 
-    numbered = [(number, *task) for number, task in enumerate(tasks)]
+    indexed_tasks = [(index, *task) for index, task in enumerate(tasks)]
     backend, _ = get_active_backend(prefer="threads")
-    local = getattr(backend, "supports_sharedmem", False)
-    # Of a cluster there may be one worker at the moment, and more to come.
-    if n_workers < 2 and (shared or not hasattr(backend, "client")):
-        return [run_here(*task) for task in numbered]
-    if shared or (local and prefer == "threads"):
-        # A cluster may have more workers than this machine has cores.
-        n_threads = n_workers if local else min(n_workers, cpu_count())
-        # joblib looks for results every 10 milliseconds, a tenth of what a batch may take.
+    has_threads = getattr(backend, "supports_sharedmem", False)
+    # A cluster can have a single worker now and more workers later.
+    is_cluster = hasattr(backend, "client")
+    if n_workers < 2 and (threads_only or not is_cluster):
+        return [run_here(*task) for task in indexed_tasks]
+    if threads_only or (has_threads and prefer == "threads"):
+        # A cluster can have more workers than this machine has cores.
+        n_threads = n_workers if has_threads else min(n_workers, cpu_count())
+        # Not joblib: it looks for results every 10 ms, which is up to 10 % of the time of a batch.
         with ThreadPoolExecutor(n_threads) as pool:
-            return list(pool.map(run_here, *zip(*numbered, strict=True)))
+            return list(pool.map(run_here, *zip(*indexed_tasks, strict=True)))
     return run_remotely(function, tasks, n_jobs, prefer, on_result)
 
 
-def _unchanged(number, result):
+def _return_result(index, result):
     return result
 
 
-def balanced_blocks(costs, n_jobs):
-    """Group items into blocks of about equal cost, the dearest items first.
+def split_by_cost(costs, n_jobs):
+    """Split items into blocks of about equal cost, the most expensive items first.
 
     Parameters
     ----------
     costs : ndarray of shape (n_items,)
-        Estimated work of each item.
+        Estimated cost of each item.
     n_jobs : int or None
-        As in joblib. About 32 blocks a worker are made, so that a worker that ends early finds
-        another; items of a large cost stand alone.
+        Number of workers, as in joblib. There are at most `BLOCKS_PER_WORKER` blocks per worker;
+        an expensive item is the only one in its block.
 
     Returns
     -------
-    blocks : list of ndarray
-        Indices of items; every item is in one block.
+    list of ndarray
+        Indices of the items of each block. Each item is in exactly one block.
     """
     order = np.argsort(-np.asarray(costs, dtype=np.float64), kind="stable")
-    n_blocks = min(len(order), 32 * effective_n_jobs(n_jobs))
+    n_blocks = min(len(order), BLOCKS_PER_WORKER * effective_n_jobs(n_jobs))
     if n_blocks <= 1:
         return [order] if len(order) else []
     sorted_costs = np.asarray(costs, dtype=np.float64)[order]
-    spent = np.cumsum(sorted_costs)
-    middle = (spent - 0.5 * sorted_costs) / max(spent[-1], 1e-300)
+    cumulative_costs = np.cumsum(sorted_costs)
+    # The block of an item is given by the position of its middle on the axis of cumulative costs.
+    middle = (cumulative_costs - 0.5 * sorted_costs) / max(cumulative_costs[-1], 1e-300)
     block = np.minimum((middle * n_blocks).astype(int), n_blocks - 1)
     return np.split(order, np.flatnonzero(np.diff(block)) + 1)
 
 
-def row_blocks(n_rows, per_row, n_jobs):
-    """Return (start, stop) of blocks of rows to score, enough for all workers.
+def split_rows(n_rows, scores_per_row, n_jobs):
+    """Split rows into blocks for prediction, at least one block per worker if possible.
 
     Parameters
     ----------
     n_rows : int
         Number of rows.
-    per_row : int
-        Most scores that a row keeps.
+    scores_per_row : int
+        Maximum number of scores per row that are in memory at the same time.
     n_jobs : int or None
-        As in joblib.
+        Number of workers, as in joblib.
 
     Returns
     -------
-    list of tuple
-        In order; every row is in one block.
+    list of (int, int)
+        Start and stop of each block, in order.
     """
-    size = max(1, min(BLOCK_ROWS, BLOCK_SCORES // per_row, -(-n_rows // effective_n_jobs(n_jobs))))
+    rows_per_worker = -(-n_rows // effective_n_jobs(n_jobs))
+    size = max(1, min(BLOCK_ROWS, BLOCK_SCORES // scores_per_row, rows_per_worker))
     return [(start, min(start + size, n_rows)) for start in range(0, n_rows, size)]

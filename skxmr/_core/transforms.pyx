@@ -27,8 +27,8 @@ SHAPES = {
 # Shape of values that are not margins, but logarithms of probabilities from a custom estimator.
 LOG_PROBABILITY = LOG_OF_PROBABILITY
 
-# Lower bound of scores, also used for NaN. Equal to OUTSIDE in score_forms.py, the score of labels
-# that were not scored.
+# Lower bound of scores, also used for NaN. Equal to UNSCORED_LOG in score_forms.py, the score of
+# labels that were not scored.
 cdef float LOWEST = -1e20
 
 

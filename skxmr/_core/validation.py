@@ -1,7 +1,8 @@
-"""What is checked once, at the edge of the estimators, so that kernels can trust their arrays."""
+"""Validation of the arguments of public estimators. Kernels do not check their arrays again."""
 
 import copy
 import warnings
+from typing import NamedTuple
 
 import numpy as np
 import scipy.sparse as sp
@@ -9,47 +10,49 @@ from sklearn.exceptions import DataConversionWarning
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import _check_sample_weight, validate_data
 
-from skxmr._core.arrays import as_public_csr  # noqa: F401
 from skxmr._core.csr import row_is_canonical
-from skxmr._core.rows import as_rows as as_row_arrays  # noqa: F401
 
-# Children are numbered, and counted, inside their parent in 16 bits.
+# Kernels store the index of a child within its parent, and the number of children, in 16 bits.
 MAX_CHILDREN = 2**16 - 1
 MAX_SEED = 2**31 - 1
-# Of costs and weights of errors: their products stay inside float32.
+# Maximum of costs and of sample weights; products of several of them must be finite in float32.
 MAX_COST = 1e9
-# What X may keep; kernels see float32, but a sum of duplicates is still made in float64.
-FLOATS = [np.float64, np.float32]
+# Allowed dtypes of X after validation. Kernels read float32, but duplicate entries of a float64
+# matrix are summed in float64 first.
+FLOAT_DTYPES = [np.float64, np.float32]
+# Attributes of scikit-learn's estimators that describe the columns of X.
+INPUT_ATTRIBUTES = ("n_features_in_", "feature_names_in_")
 
 
-def as_candidates(candidates, shape):
-    """Return a pattern of (row, label) as the arrays of a canonical CSR matrix.
+def check_candidates(candidates, shape):
+    """Return candidate labels per row as the arrays of a canonical CSR matrix.
 
     Parameters
     ----------
     candidates : sparse matrix or array-like
-        Stored entries, or what is not 0 in an array; never modified.
+        Stored entries of a sparse matrix, also zeros, or nonzero values of an array. Never
+        modified.
     shape : tuple
-        What its shape must be.
+        Required shape.
 
     Returns
     -------
     indptr : ndarray of shape (n_rows + 1,), int64
-        Entries of each row.
+        Start of each row in `labels`.
     labels : ndarray of int32
-        Their columns, rising in each row.
+        Candidates, sorted in each row.
 
     Raises
     ------
     ValueError
-        If the shape is another, or an index is out of range.
+        If the shape differs, or an index is out of range.
     """
     if not sp.issparse(candidates):
         candidates = np.asarray(candidates)
     if candidates.shape != shape:
         raise ValueError(
-            f"candidates must have the shape {shape}, a row for each row of X and a column for "
-            f"each label; got {candidates.shape}."
+            f"candidates must have the shape {shape}, one row per row of X and one column per "
+            f"label; got {candidates.shape}."
         )
     if not sp.issparse(candidates):
         candidates = sp.csr_array(candidates != 0)
@@ -62,42 +65,45 @@ def as_candidates(candidates, shape):
 
 
 def validate_fit_data(estimator, *args, **kwargs):
-    """Validate the data of a fit without leaving a trace in the estimator if it is refused.
+    """Validate the data of a fit without changing the estimator, so that a failed fit keeps it.
 
     Parameters
     ----------
     estimator : estimator
-        Left as it is.
+        Estimator to be fitted; not modified.
     *args, **kwargs
-        What `sklearn.utils.validation.validate_data` takes after the estimator.
+        Arguments of `sklearn.utils.validation.validate_data` after the estimator.
 
     Returns
     -------
     data : ndarray, sparse matrix or tuple of them
-        What `validate_data` returns.
-    seen : dict
-        The attributes that say what the data looked like, `n_features_in_` and, if it had names,
-        `feature_names_in_`: for `set_seen`, once the fit is done.
+        Result of `validate_data`.
+    input_attributes : dict
+        `n_features_in_` and, if the columns have names, `feature_names_in_`. Pass them to
+        `set_input_attributes` at the end of the fit.
 
     Raises
     ------
     ValueError
-        If a target is a collection of labels for each row, or `validate_data` refuses the data.
+        If `y` holds a list or set of labels per row, or `validate_data` fails.
     """
     if len(args) > 1:
         refuse_label_collections(args[1])
-    probe = copy.copy(estimator)
-    data = validate_data(probe, *args, **kwargs)
-    return data, {name: vars(probe)[name] for name in _SEEN if name in vars(probe)}
+    copied = copy.copy(estimator)
+    data = validate_data(copied, *args, **kwargs)
+    attributes = vars(copied)
+    return data, {name: attributes[name] for name in INPUT_ATTRIBUTES if name in attributes}
 
 
 def refuse_label_collections(y):
-    """Refuse a list or set of labels for each row, which numpy and scikit-learn do not explain.
+    """Raise a ValueError if `y` is a list or set of labels per row.
+
+    numpy and scikit-learn also fail for such targets, but do not explain how to convert them.
 
     Parameters
     ----------
     y : object
-        Targets as the user gave them.
+        Targets of the user.
 
     Raises
     ------
@@ -115,26 +121,24 @@ def refuse_label_collections(y):
         or (lengths and lengths != {1} and any(isinstance(x, str) for row in rows for x in row))
     ):
         raise ValueError(
-            "y must be an indicator of 0 and 1, or one class a row; got a list or set of labels "
-            "for each row. MultiLabelBinarizer(sparse_output=True).fit_transform(y) makes an "
-            "indicator of it."
+            "y must be an indicator matrix of 0 and 1, or contain one class per row; got a list or "
+            "set of labels per row. Convert it with "
+            "MultiLabelBinarizer(sparse_output=True).fit_transform(y)."
         )
 
 
-def set_seen(estimator, seen):
-    """Set what `validate_fit_data` saw, and forget what an earlier fit had seen."""
-    for name in _SEEN:
+def set_input_attributes(estimator, input_attributes):
+    """Replace the input attributes of an earlier fit by those of `validate_fit_data`."""
+    for name in INPUT_ATTRIBUTES:
         vars(estimator).pop(name, None)
-    vars(estimator).update(seen)
+    vars(estimator).update(input_attributes)
 
 
-_SEEN = ("n_features_in_", "feature_names_in_")
+def is_canonical_row(X, n_columns):
+    """Return whether X is a single float32 CSR row that kernels can read without conversion.
 
-
-def is_plain_row(X, n_columns):
-    """Whether X is one float32 CSR row that kernels can read as it is.
-
-    The full validation of an array takes 200 microseconds, longer than a search; this takes one.
+    This check takes 1 microsecond. scikit-learn's validation takes 200 microseconds, which is
+    longer than the search of the row.
     """
     return (
         isinstance(X, (sp.csr_matrix, sp.csr_array))
@@ -149,19 +153,20 @@ def is_plain_row(X, n_columns):
 
 
 def check_indicator(y, name="y"):
-    """Return a 0/1 indicator as CSR, canonical and without stored zeros.
+    """Return an indicator as a canonical CSR matrix without stored zeros.
 
     Parameters
     ----------
     y : sparse matrix or ndarray of shape (n_samples, n_labels)
-        Bool, integer or floating; never modified. Duplicates count once if they say the same.
+        Values 0 and 1 of dtype bool, integer or float; never modified. Duplicate entries of a
+        sparse matrix count once.
     name : str
-        What to call it in errors.
+        Name of the argument in error messages.
 
     Returns
     -------
     Y : csr_array of shape (n_samples, n_labels)
-        int8 ones, int32 indices.
+        Ones of dtype int8, with int32 indices.
 
     Raises
     ------
@@ -169,15 +174,15 @@ def check_indicator(y, name="y"):
         If a value is neither 0 nor 1, or there are no labels.
     """
     if y.ndim != 2:
-        raise ValueError(f"{name} must be 2-D if it is sparse; got {y.ndim}-D.")
+        raise ValueError(f"{name} must be 2-D if it is sparse; got {y.ndim} dimension(s).")
     if y.shape[1] == 0:
         raise ValueError(f"{name} has 0 labels (shape={y.shape}) while a minimum of 1 is required.")
     if y.shape[1] > np.iinfo(np.int32).max:
-        raise ValueError(f"{name} has {y.shape[1]} labels; at most 2147483647 are supported.")
+        raise ValueError(f"{name} must have at most 2147483647 labels; got {y.shape[1]}.")
     values = y.data if sp.issparse(y) else y
     if values.dtype.kind not in "buif":
         raise ValueError(
-            f"{name} must be an indicator of 0 and 1, bool, integer or floating; "
+            f"{name} must be an indicator of 0 and 1 of a bool, integer or float dtype; "
             f"got dtype {values.dtype}."
         )
     wrong = values[(values != 0) & (values != 1)]
@@ -188,8 +193,8 @@ def check_indicator(y, name="y"):
     if sp.issparse(y):
         y.check_format(full_check=True) if y.format in ("csr", "csc") else None
         Y = y.tocoo()
-        keep = Y.data != 0
-        row, col = Y.coords[0][keep], Y.coords[1][keep]
+        is_one = Y.data != 0
+        row, col = Y.coords[0][is_one], Y.coords[1][is_one]
         Y = sp.csr_array((np.ones(len(row), dtype=np.int8), (row, col)), shape=y.shape)
         Y.sum_duplicates()
         Y.data[:] = 1
@@ -199,86 +204,120 @@ def check_indicator(y, name="y"):
     return Y
 
 
+class Targets(NamedTuple):
+    """Validated targets of a classifier.
+
+    Attributes
+    ----------
+    indicator : csr_array of shape (n_samples, n_classes)
+        Result of `check_indicator`.
+    classes : ndarray of shape (n_classes,)
+        Sorted classes, or the column numbers of an indicator.
+    kind : {"classes", "sparse", "dense"}
+        Format of `y`: one class per row, or a sparse or dense indicator.
+    dtype : dtype
+        Type of `y`, and so of predictions.
+    """
+
+    indicator: sp.csr_array
+    classes: np.ndarray
+    kind: str
+    dtype: np.dtype
+
+
 def check_targets(y):
-    """Tell classes from indicators and return both as an indicator.
+    """Find out whether `y` holds classes or is an indicator, and convert it to an indicator.
 
     Parameters
     ----------
     y : ndarray or sparse matrix
-        One class a row (1-D or one dense column), or a 0/1 indicator of shape (n_samples,
-        n_labels), already free of values that are not finite.
+        One class per row (1-D or one dense column), or an indicator of 0 and 1 of shape
+        (n_samples, n_labels). All values must be finite.
 
     Returns
     -------
-    Y : csr_array of shape (n_samples, n_classes)
-        As `check_indicator` gives it.
-    classes : ndarray of shape (n_classes,)
-        Sorted classes, or the column numbers of an indicator.
-    kind : {"classes", "sparse", "dense"}
-        What `y` was.
-    dtype : dtype
-        Type of `y`, and so of predictions.
+    Targets
 
     Raises
     ------
     ValueError
-        If `y` is neither.
+        If `y` has neither format.
     """
     if sp.issparse(y):
-        return check_indicator(y), np.arange(y.shape[1]), "sparse", y.dtype
+        return Targets(check_indicator(y), np.arange(y.shape[1]), "sparse", y.dtype)
     if y.ndim == 2 and y.shape[1] > 1:
-        return check_indicator(y), np.arange(y.shape[1]), "dense", y.dtype
+        return Targets(check_indicator(y), np.arange(y.shape[1]), "dense", y.dtype)
     if y.ndim == 2:
         warnings.warn(
-            "A column-vector y was passed when a 1d array was expected: it is read as one class "
-            "a row. Pass a sparse matrix for an indicator of a single label.",
+            "A column-vector y was passed when a 1d array was expected. Its values are used as one "
+            "class per row. For an indicator of a single label, pass a sparse matrix.",
             DataConversionWarning,
             stacklevel=3,
         )
         y = y.ravel()
     if y.dtype.kind not in "biuSU":
-        # Integers and strings are classes; of many of them it would say they look like regression.
+        # Not for integers and strings: they are always classes, but scikit-learn would warn that
+        # many different values look like a regression target.
         check_classification_targets(y)
     classes, codes = np.unique(y, return_inverse=True)
     Y = sp.csr_array(
         (np.ones(len(y), dtype=np.int8), codes.astype(np.int32), np.arange(len(y) + 1)),
         shape=(len(y), len(classes)),
     )
-    return Y, classes, "classes", y.dtype
+    return Targets(Y, classes, "classes", y.dtype)
 
 
-def keep_weighted_rows(sample_weight, X, Y, relevance, negatives):
-    """Check the weights of rows, and leave out rows of weight 0 as if they were not there.
+class WeightedData(NamedTuple):
+    """Training data without the rows of weight 0.
+
+    Attributes
+    ----------
+    X, Y : sparse matrix or ndarray
+        Rows and targets.
+    relevance : sparse matrix, ndarray or None
+        Relevance of each label for each row.
+    negatives : object
+        Parameter `negatives` of the classifier.
+    sample_weight : ndarray of float32 or None
+        Weights of the remaining rows.
+    """
+
+    X: object
+    Y: object
+    relevance: object
+    negatives: object
+    sample_weight: np.ndarray | None
+
+
+def drop_zero_weight_rows(sample_weight, X, Y, relevance, negatives):
+    """Validate sample weights and drop rows of weight 0.
 
     Parameters
     ----------
     sample_weight : array-like of shape (n_samples,), float or None
-        At least 0, not all 0.
+        Weights from 0 to `MAX_COST`, not all 0.
     X, Y : sparse matrix or ndarray
-        Rows and their targets.
+        Rows and targets.
     relevance : sparse matrix, array or None
-        A value for each row and label.
+        Relevance of each label for each row.
     negatives : object
-        The parameter of the classifier; matrices in it have a row for each row of X.
+        Parameter `negatives` of the classifier; matrices in it have one row per row of `X`.
 
     Returns
     -------
-    X, Y, relevance, negatives
-        Less those rows.
-    weights : ndarray of float32 or None
-        Of the rows left.
+    WeightedData
 
     Raises
     ------
     ValueError
-        If a weight is negative or not finite, all are 0, or their number is not that of the rows.
+        If a weight is out of range or not finite, all weights are 0, or a shape does not match.
     """
     if sample_weight is None:
-        return X, Y, relevance, negatives, None
+        return WeightedData(X, Y, relevance, negatives, None)
     weights = _check_sample_weight(sample_weight, X, dtype=np.float64)
     if np.any(weights < 0) or np.any(weights > MAX_COST):
         raise ValueError(
-            f"sample_weight must lie between 0 and {MAX_COST:g}; got {weights.min()} to "
+            f"sample_weight must be between 0 and {MAX_COST:g}; got values from {weights.min()} to "
             f"{weights.max()}."
         )
     weights = weights.astype(np.float32)
@@ -286,20 +325,20 @@ def keep_weighted_rows(sample_weight, X, Y, relevance, negatives):
         raise ValueError(
             f"relevance must have the shape of y, {Y.shape}; got {np.shape(relevance)}."
         )
-    kept = np.flatnonzero(weights)
-    if len(kept) == 0:
-        raise ValueError("sample_weight must not be 0 for every row.")
-    if len(kept) < len(weights):
-        X, Y = X[kept], Y[kept]
-        relevance = relevance if relevance is None else _rows_of(relevance, kept)
+    positive = np.flatnonzero(weights)
+    if len(positive) == 0:
+        raise ValueError("sample_weight must be positive for at least one row; got only zeros.")
+    if len(positive) < len(weights):
+        X, Y = X[positive], Y[positive]
+        relevance = relevance if relevance is None else _take_rows(relevance, positive)
         if isinstance(negatives, (list, tuple)):
-            negatives = [_rows_of(entry, kept) for entry in negatives]
+            negatives = [_take_rows(entry, positive) for entry in negatives]
         else:
-            negatives = _rows_of(negatives, kept)
-    return X, Y, relevance, negatives, weights[kept]
+            negatives = _take_rows(negatives, positive)
+    return WeightedData(X, Y, relevance, negatives, weights[positive])
 
 
-def _rows_of(values, kept):
+def _take_rows(values, rows):
     if isinstance(values, str):
         return values
-    return (sp.csr_array(values) if sp.issparse(values) else np.asarray(values))[kept]
+    return (sp.csr_array(values) if sp.issparse(values) else np.asarray(values))[rows]

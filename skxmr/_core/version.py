@@ -1,3 +1,3 @@
-"""The version of the library, as files name it."""
+"""Version of the library; also written to the header of saved models."""
 
 __version__ = "0.1.0"

@@ -163,7 +163,7 @@ def fit_levels(
     work = np.zeros((len(untrained), len(problems)))
     for task, block in enumerate(untrained):
         work[task, block.level] = costs[block.level][block.start : block.stop].sum()
-    report_task = progress.levels(
+    report_task = progress.begin_levels(
         [len(cost) for cost in costs],
         [len(p.child_ids) for p in problems],
         [len(p.rows.rows) for p in problems],

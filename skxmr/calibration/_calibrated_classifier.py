@@ -9,10 +9,10 @@ from sklearn.utils import _safe_indexing, gen_batches, indexable
 from sklearn.utils._param_validation import HasMethods, StrOptions
 from sklearn.utils.validation import _num_samples, check_is_fitted
 
-from skxmr._core.estimators import find_ranker
-from skxmr._core.score_forms import join_rows
-from skxmr._core.score_rule import LEAST_SCORE
-from skxmr._core.validation import as_public_csr
+from skxmr._core.arrays import as_public_csr
+from skxmr._core.estimators import find_topk_estimator
+from skxmr._core.node_scores import join_rows
+from skxmr._core.score_rule import MIN_SCORE
 from skxmr.calibration._held_out import (
     HeldOutScoresClassifier,
     if_estimator_ranks,
@@ -209,9 +209,9 @@ class CalibratedMultilabelClassifierCV(HeldOutScoresClassifier):
     def _calibrate(self, scores):
         scores = np.asarray(scores, dtype=np.float32)
         # Scores of labels outside the beam are not changed.
-        is_in_beam = scores > LEAST_SCORE
-        proba = self.calibrator_(np.where(is_in_beam, scores, LEAST_SCORE)).astype(np.float32)
-        return np.where(is_in_beam, np.clip(proba, LEAST_SCORE, _MAX_PROBA), scores)
+        is_in_beam = scores > MIN_SCORE
+        proba = self.calibrator_(np.where(is_in_beam, scores, MIN_SCORE)).astype(np.float32)
+        return np.where(is_in_beam, np.clip(proba, MIN_SCORE, _MAX_PROBA), scores)
 
 
 def _count_fold_pairs(true, blocks):
@@ -235,7 +235,7 @@ def _predict_proba_at(estimator, X, labels):
 
 def _topk_returns_proba(estimator, X):
     """Return whether predict_topk has the scores of predict_proba, and not their logarithms."""
-    if find_ranker(estimator)[0] is None:
+    if find_topk_estimator(estimator)[0] is None:
         return False
     (X,) = indexable(X)
     X = _safe_indexing(X, next(gen_batches(_num_samples(X), _N_COMPARED_ROWS)))

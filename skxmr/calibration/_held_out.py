@@ -11,10 +11,11 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.validation import _check_method_params, _num_samples, check_is_fitted
 
-from skxmr._core.estimators import find_ranker
-from skxmr._core.score_forms import join_rows
-from skxmr._core.score_rule import LEAST_SCORE
-from skxmr._core.validation import as_public_csr, check_indicator, refuse_label_collections
+from skxmr._core.arrays import as_public_csr
+from skxmr._core.estimators import find_topk_estimator
+from skxmr._core.node_scores import join_rows
+from skxmr._core.score_rule import MIN_SCORE
+from skxmr._core.validation import check_indicator, refuse_label_collections
 from skxmr.metrics import Indicator, mark_true_labels
 
 # Number of rows scored at once. With 1000 scored labels per row, the scores take 65 MB.
@@ -43,7 +44,7 @@ def extract_scored_pairs(P, n_labels):
         rows, labels = np.repeat(np.arange(P.shape[0]), np.diff(P.indptr)), P.indices
         values = P.data
     else:
-        rows, labels = np.nonzero(np.asarray(P) > LEAST_SCORE)
+        rows, labels = np.nonzero(np.asarray(P) > MIN_SCORE)
         values = np.asarray(P)[rows, labels]
     scores = values.astype(np.float32, copy=False)
     is_proba = (values >= 0) & (values <= 1)
@@ -52,8 +53,8 @@ def extract_scored_pairs(P, n_labels):
             "predict_proba of the estimator must return values in [0, 1]; got "
             f"{values[~is_proba][0]}."
         )
-    # LEAST_SCORE marks labels outside the beam.
-    is_in_beam = scores > LEAST_SCORE
+    # MIN_SCORE marks labels outside the beam.
+    is_in_beam = scores > MIN_SCORE
     if not is_in_beam.all():
         rows, labels, scores = rows[is_in_beam], labels[is_in_beam], scores[is_in_beam]
     return ScoredPairs(P.shape[0], rows, labels, scores)
@@ -126,14 +127,14 @@ def if_estimator_ranks(method):
     """Make ``predict_topk`` available only if the estimator or the end of a pipeline has it."""
 
     def has_ranker(self):
-        return find_ranker(getattr(self, "estimator_", self.estimator))[0] is not None
+        return find_topk_estimator(getattr(self, "estimator_", self.estimator))[0] is not None
 
     return available_if(has_ranker)(method)
 
 
 def predict_topk_of(estimator, X, k):
     """Return ``predict_topk`` of the estimator, or of the last step of a pipeline."""
-    ranker, transformers = find_ranker(estimator)
+    ranker, transformers = find_topk_estimator(estimator)
     for transformer in transformers:
         X = transformer.transform(X)
     return ranker.predict_topk(X, k)

@@ -5,7 +5,8 @@ from typing import NamedTuple
 import numpy as np
 import scipy.sparse as sp
 
-from skxmr._core.validation import FLOATS, as_row_arrays, check_targets, validate_fit_data
+from skxmr._core.rows import as_rows
+from skxmr._core.validation import FLOAT_DTYPES, check_targets, validate_fit_data
 from skxmr.cost_estimate._level_costs import measure_costs
 from skxmr.cost_estimate._memory import MemoryEstimate, estimate_memory
 from skxmr.cost_estimate._time import TimeEstimate, estimate_time
@@ -31,11 +32,11 @@ def estimate_costs(classifier, X, y):
     """Return the `CostEstimate` of a fit; see `XRLinearClassifier.estimate_costs`."""
     classifier._validate_params()
     given = X
-    options = {"accept_sparse": "csr", "dtype": FLOATS, "multi_output": True}
+    options = {"accept_sparse": "csr", "dtype": FLOAT_DTYPES, "multi_output": True}
     (X, y), _ = validate_fit_data(classifier, X, y, **options)
     Y = check_targets(y)[0]
     check_indexing_options(classifier, Y.shape[1], X.shape[1])
-    arrays = as_row_arrays(X, drop_zeros=True)
+    arrays = as_rows(X, drop_zeros=True)
     costs = measure_costs(classifier, arrays, Y)
     copied = _copied(given, X, arrays)
     memory = estimate_memory(costs, copied, classifier.n_jobs, classifier.model_dir)

@@ -10,7 +10,7 @@ import scipy
 import sklearn
 from sklearn.utils import Bunch, check_scalar
 
-from skxmr._core.validation import as_public_csr
+from skxmr._core.arrays import as_public_csr
 from skxmr.datasets._docstring_text import (
     has_enough_words,
     list_definitions,

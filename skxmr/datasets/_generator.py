@@ -8,7 +8,7 @@ import scipy.sparse as sp
 from sklearn.preprocessing import normalize
 from sklearn.utils import check_random_state, check_scalar
 
-from skxmr._core.validation import as_public_csr
+from skxmr._core.arrays import as_public_csr
 
 # Number of words drawn at once: large enough for vectorized numpy, small compared with the output.
 _WORDS_PER_BLOCK = 1_000_000

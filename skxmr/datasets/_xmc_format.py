@@ -21,7 +21,8 @@ import numpy as np
 import scipy.sparse as sp
 from sklearn.utils import check_array
 
-from skxmr._core.validation import as_public_csr, check_indicator
+from skxmr._core.arrays import as_public_csr
+from skxmr._core.validation import check_indicator
 
 # All bytes except for separators. "_" is a digit separator in Python and must not be accepted.
 _NON_SEPARATORS = bytes(set(range(256)) - set(b": _"))

@@ -135,7 +135,7 @@ def build_balanced_hierarchy(n_labels, branching, *, bisector, seed, n_jobs):
         ):
             # These cuts are few and read all rows: they run in threads, not in other processes.
             tasks = [(bisector, split, seed) for split in splits]
-            results = run_tasks(_bisect_once, tasks, n_jobs, shared=True)
+            results = run_tasks(_bisect_once, tasks, n_jobs, threads_only=True)
             splits = [part for parts, _ in results for part in parts]
             n_iter = max(n_iter, *(rounds for _, rounds in results))
     tasks = [(SubtreeTask(bisector, split), seed) for split in splits]

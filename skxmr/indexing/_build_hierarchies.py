@@ -46,15 +46,15 @@ def build_hierarchies(X, Y, options, *, seeds, row_weights=None, n_jobs=None, pr
         data = data * np.repeat(row_weights, np.diff(indptr))
     rows = csr_of(indptr, indices, data, (n_samples, n_features))
     if any(map(uses_label_features, label_trees)):
-        with progress.stage() as summary:
+        with progress.stage("label features") as stage:
             Z = compute_label_features(label_features, rows, Y, seed=seeds[0], n_jobs=n_jobs)
-            summary.append(f"label features: {n_labels:,} labels, {Z.shape[1]:,} features")
+            stage.result = f"{n_labels:,} labels, {Z.shape[1]:,} features"
     else:
         Z = sp.csr_array((n_labels, 1), dtype=np.float32)
     frequencies = np.bincount(Y.indices, minlength=n_labels)
     hierarchies = []
     for label_tree, seed in zip(label_trees, seeds, strict=True):
-        with progress.stage() as summary:
+        with progress.stage("tree") as stage:
             hierarchy = build_hierarchy(
                 Z,
                 frequencies,
@@ -64,8 +64,8 @@ def build_hierarchies(X, Y, options, *, seeds, row_weights=None, n_jobs=None, pr
                 max_leaf_size=options.max_leaf_size,
                 n_jobs=n_jobs,
             )
-            sizes = ", ".join(f"{size:,}" for size in hierarchy.level_sizes)
-            summary.append(f"tree: levels of {sizes}")
+            sizes = " -> ".join(f"{size:,}" for size in hierarchy.level_sizes)
+            stage.result = f"{sizes} nodes"
         hierarchies.append(hierarchy)
     return hierarchies
 

@@ -4,7 +4,7 @@ import numpy as np
 import scipy.sparse as sp
 
 from skxmr._core.arrays import csr_of
-from skxmr._core.validation import as_row_arrays
+from skxmr._core.rows import as_rows
 
 
 def as_float32_rows(Z, name="Z"):
@@ -14,7 +14,7 @@ def as_float32_rows(Z, name="Z"):
     matrix `name`.
     """
     if sp.issparse(Z):
-        indptr, indices, data, n_features = as_row_arrays(Z, name, drop_zeros=True)
+        indptr, indices, data, n_features = as_rows(Z, name, drop_zeros=True)
         return csr_of(indptr, indices, data, (Z.shape[0], n_features))
     with np.errstate(over="ignore"):
         dense = np.ascontiguousarray(Z, dtype=np.float32)

@@ -7,8 +7,8 @@ import scipy.sparse as sp
 from joblib import effective_n_jobs
 
 from skxmr._core.arrays import csr_of, offsets_of
+from skxmr._core.rows import as_rows
 from skxmr._core.threads import run_tasks
-from skxmr._core.validation import as_row_arrays
 from skxmr.indexing._aggregate import aggregate
 
 # Blocks of labels per worker. With several blocks, a worker that finishes early finds more work.
@@ -59,7 +59,7 @@ def positive_instance_features(X, Y, *, max_entries=None, n_jobs=None):
     array([[1. , 0. ],
            [0.6, 0.8]], dtype=float32)
     """
-    indptr, indices, data, n_features = as_row_arrays(X)
+    indptr, indices, data, n_features = as_rows(X)
     n_labels = Y.shape[1]
     labels_per_row = np.diff(sp.csr_array(Y).indptr)
     row_weights = (1.0 / np.sqrt(np.maximum(labels_per_row, 1))).astype(np.float32)
@@ -92,7 +92,7 @@ def positive_instance_features(X, Y, *, max_entries=None, n_jobs=None):
         for first, stop in itertools.pairwise(edges)
         if first < stop
     ]
-    blocks = run_tasks(aggregate, tasks, n_jobs, shared=True)
+    blocks = run_tasks(aggregate, tasks, n_jobs, threads_only=True)
     if len(blocks) == 1:
         counts, columns, values = blocks[0]
     else:

@@ -11,7 +11,7 @@ import scipy.sparse as sp
 from sklearn.base import clone
 
 from skxmr._core.arrays import csr_of
-from skxmr._core.validation import as_row_arrays
+from skxmr._core.rows import as_rows
 from skxmr.indexing._balanced_kmeans import bisect
 from skxmr.indexing._kmeans import compute_centers, kmeans, sum_rows_by_cluster
 
@@ -36,13 +36,13 @@ class KMeansBisector(NamedTuple):
     @classmethod
     def of(cls, Z, spherical, max_iter):
         """Create a bisector of a matrix. Dense and sparse rows give the same tree."""
-        return cls(as_row_arrays(Z, "Z", drop_zeros=True), spherical, max_iter)
+        return cls(as_rows(Z, "Z", drop_zeros=True), spherical, max_iter)
 
     def select_rows(self, rows):
         """Return a bisector of these rows only, numbered from 0."""
         indptr, indices, data, n_features = self.arrays
         Z = csr_of(indptr, indices, data, (len(indptr) - 1, n_features))[rows]
-        return self._replace(arrays=as_row_arrays(Z, "Z"))
+        return self._replace(arrays=as_rows(Z, "Z"))
 
     def scratch(self):
         """Return a work array for `cut`. One array serves all cuts of a thread."""

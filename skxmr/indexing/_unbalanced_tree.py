@@ -61,7 +61,7 @@ def build_unbalanced_hierarchy(
             tasks.append(
                 (splitter if has_spare_level else None, bisector, rows, n_parts, split_seed)
             )
-        results = run_tasks(_split_cluster, tasks, n_jobs, shared=True)
+        results = run_tasks(_split_cluster, tasks, n_jobs, threads_only=True)
         n_iter = max(n_iter, *(rounds for _, rounds in results))
         children = [[rows] for rows in clusters]
         for i, (parts, _) in zip(too_large, results, strict=True):

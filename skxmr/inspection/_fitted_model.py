@@ -6,7 +6,7 @@ import numpy as np
 from sklearn.pipeline import make_pipeline
 from sklearn.utils.validation import check_is_fitted
 
-from skxmr._core.estimators import find_ranker
+from skxmr._core.estimators import find_topk_estimator
 from skxmr._linear.level_weights import UNTRAINED_INTERCEPT
 from skxmr.xr_linear import TreeEnsemble, TreeModel
 
@@ -44,7 +44,7 @@ def find_classifier(estimator):
         If there is no such classifier.
     """
     check_is_fitted(estimator)
-    classifier, steps = find_ranker(estimator)
+    classifier, steps = find_topk_estimator(estimator)
     if classifier is not None:
         check_is_fitted(classifier)
     if not isinstance(getattr(classifier, "_model", None), (TreeModel, TreeEnsemble)):

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from skxmr._core.score_forms import OUTSIDE
+from skxmr._core.score_forms import UNSCORED_LOG
 from skxmr._core.transforms import LOG_PROBABILITY, SHAPES, LevelTransform, join_scores
 from skxmr._linear.level_weights import LevelWeights
 
@@ -119,9 +119,9 @@ class Candidates(NamedTuple):
         return cls(np.array([node], dtype=np.int32), np.array([score], dtype=np.float32))
 
     def score_of(self, node):
-        """Return the score of a node; OUTSIDE if it was not scored."""
+        """Return the score of a node; UNSCORED_LOG if it was not scored."""
         matches = np.flatnonzero(self.ids == node)
-        return self.scores[matches[0]] if len(matches) else OUTSIDE
+        return self.scores[matches[0]] if len(matches) else UNSCORED_LOG
 
     def rank_of(self, node):
         """Return the rank of a node, starting at 1; None if it was not scored."""

@@ -6,11 +6,11 @@ import numpy as np
 import scipy.sparse as sp
 
 from skxmr._core.arrays import as_public_csr, offsets_of
-from skxmr._core.estimators import fit_weighted, seeded_clone
-from skxmr._core.log_scores import log_probabilities
+from skxmr._core.estimators import clone_with_seed, fit_weighted
 from skxmr._core.node_scores import NodeScores, join_rows
 from skxmr._core.rows import Rows
-from skxmr._core.score_rule import LEAST_SCORE
+from skxmr._core.score_forms import to_log_scores
+from skxmr._core.score_rule import MIN_SCORE
 from skxmr._core.threads import BLOCK_SCORES
 from skxmr._core.topk import best_of_rows
 from skxmr._core.transforms import LOG_PROBABILITY, LevelTransform, join_scores
@@ -108,7 +108,7 @@ class EstimatorMatcher:
         if len(always_positive):
             P = sp.hstack([P, np.ones((n_rows, len(always_positive)))], format="csr")
         clusters = np.concatenate([self.predicted_clusters, always_positive])[P.indices]
-        scores = log_probabilities(P.data)
+        scores = to_log_scores(P.data)
         best = best_of_rows(P.indptr.astype(np.int64), clusters, scores, beam_width or 0, False)
         return self._fill_empty_rows(NodeScores(*best), beam_width)
 
@@ -122,7 +122,7 @@ class EstimatorMatcher:
         _, frequent_clusters, frequent_scores = best_of_rows(
             np.array([0, n_clusters]),
             np.arange(n_clusters, dtype=np.int32),
-            log_probabilities(self.cluster_frequencies),
+            to_log_scores(self.cluster_frequencies),
             beam_width or 0,
             False,
         )
@@ -238,7 +238,7 @@ def fit_matcher(estimator, X, M, *, seed, sample_weight=None):
     targets = as_public_csr(targets.indptr, targets.indices, ones, targets.shape)
     if n_samples * len(clusters) <= MAX_DENSE_TARGETS:
         targets = targets.toarray() if len(clusters) > 1 else targets.toarray().ravel()
-    model = seeded_clone(estimator, seed)
+    model = clone_with_seed(estimator, seed)
     try:
         fit_weighted(model, rows, targets, sample_weight)
     except (TypeError, ValueError) as error:
@@ -282,9 +282,9 @@ def _as_csr(proba, n_rows, n_clusters):
         raise ValueError(
             f"matcher.predict_proba must return probabilities between 0 and 1; got {invalid[0]}."
         )
-    # Dense probabilities of this library are at least LEAST_SCORE, which means 0 here.
-    if np.any(P.data <= LEAST_SCORE):
+    # Dense probabilities of this library are at least MIN_SCORE, which means 0 here.
+    if np.any(P.data <= MIN_SCORE):
         P = P.copy()
-        P.data[P.data <= LEAST_SCORE] = 0
+        P.data[P.data <= MIN_SCORE] = 0
         P.eliminate_zeros()
     return P

@@ -11,15 +11,14 @@ from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from skxmr._core.arrays import csr_of
-from skxmr._core.score_forms import inside_unit_interval
+from skxmr._core.arrays import as_public_csr, csr_of
+from skxmr._core.rows import as_rows
+from skxmr._core.score_forms import clip_to_open_interval
 from skxmr._core.validation import (
-    FLOATS,
+    FLOAT_DTYPES,
     MAX_SEED,
-    as_public_csr,
-    as_row_arrays,
     check_targets,
-    set_seen,
+    set_input_attributes,
     validate_fit_data,
 )
 from skxmr.matching._similarity_index import ExactIndex, GraphIndex, import_hnswlib
@@ -83,7 +82,7 @@ class _SimilarityClassifier(ClassifierMixin, BaseEstimator):
         if self.index == "hnswlib":
             import_hnswlib()
         (X, y), seen = validate_fit_data(
-            self, X, y, accept_sparse="csr", dtype=FLOATS, multi_output=True
+            self, X, y, accept_sparse="csr", dtype=FLOAT_DTYPES, multi_output=True
         )
         Y, classes, kind, dtype = check_targets(y)
         rows = _as_csr(X)
@@ -92,7 +91,7 @@ class _SimilarityClassifier(ClassifierMixin, BaseEstimator):
         projection = self._fit_projection(rows, seed)
         points = _project(projection, points)
         index = ExactIndex(points) if self.index == "exact" else GraphIndex(points, seed)
-        set_seen(self, seen)
+        set_input_attributes(self, seen)
         self.classes_ = classes
         self._target_kind = kind
         self._target_dtype = dtype
@@ -126,7 +125,7 @@ class _SimilarityClassifier(ClassifierMixin, BaseEstimator):
             return as_public_csr(scores.indptr, scores.indices, scores.data, scores.shape)
         scores = scores.toarray()
         if self._target_kind == "dense":
-            return inside_unit_interval(scores)
+            return clip_to_open_interval(scores)
         scores[~scores.any(axis=1)] = self._label_frequencies
         return scores / scores.sum(axis=1, keepdims=True)
 
@@ -176,7 +175,7 @@ class _SimilarityClassifier(ClassifierMixin, BaseEstimator):
         # Return the scores greater than 0, as CSR.
         check_is_fitted(self, "classes_")
         self._validate_params()
-        X = validate_data(self, X, accept_sparse="csr", dtype=FLOATS, reset=False)
+        X = validate_data(self, X, accept_sparse="csr", dtype=FLOAT_DTYPES, reset=False)
         queries = _project(self._projection, _as_csr(X))
         similarities = self._index.query(queries, self.n_neighbors, self.n_jobs)
         if self._labels_of_points is None:
@@ -345,5 +344,5 @@ def _project(projection, rows):
 
 
 def _as_csr(X):
-    indptr, indices, data, n_features = as_row_arrays(X, drop_zeros=True)
+    indptr, indices, data, n_features = as_rows(X, drop_zeros=True)
     return csr_of(indptr, indices, data, (X.shape[0], n_features))

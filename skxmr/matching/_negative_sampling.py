@@ -10,7 +10,7 @@ import numpy as np
 import scipy.sparse as sp
 
 from skxmr._core.node_rows import NodeRows
-from skxmr._core.threads import row_blocks, run_tasks
+from skxmr._core.threads import run_tasks, split_rows
 
 NEGATIVES = ("tfn", "man", "tfn+man")
 
@@ -136,5 +136,5 @@ def beam_rows(matcher, X, n_clusters, beam_width, transforms, n_jobs):
         ones = np.ones(len(beam.ids), dtype=bool)
         return sp.csr_array((ones, beam.ids, beam.indptr), shape=(stop - start, n_clusters))
 
-    blocks = row_blocks(X.n_rows, min(beam_width or n_clusters, n_clusters), n_jobs)
-    return sp.vstack(run_tasks(match, blocks, n_jobs, shared=True), format="csc")
+    blocks = split_rows(X.n_rows, min(beam_width or n_clusters, n_clusters), n_jobs)
+    return sp.vstack(run_tasks(match, blocks, n_jobs, threads_only=True), format="csc")

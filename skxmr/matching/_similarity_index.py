@@ -6,7 +6,7 @@ from joblib import effective_n_jobs
 from sklearn.preprocessing import normalize
 
 from skxmr._core.arrays import csr_of, offsets_of
-from skxmr._core.score_forms import join_rows
+from skxmr._core.node_scores import join_rows
 from skxmr._core.threads import BLOCK_SCORES, run_tasks
 from skxmr._core.topk import best_of_rows
 
@@ -57,7 +57,7 @@ class ExactIndex:
             return best_of_rows(S.indptr.astype(np.int64), ids, S.data, k, False)
 
         starts = [(start,) for start in range(0, X.shape[0], block_size)]
-        nearest = join_rows(run_tasks(query_block, starts, n_jobs, shared=True))
+        nearest = join_rows(run_tasks(query_block, starts, n_jobs, threads_only=True))
         return _positive_similarities(*nearest, (X.shape[0], n_rows))
 
 

@@ -8,7 +8,7 @@ that check.
 import numpy as np
 import scipy.sparse as sp
 
-from skxmr._core.estimators import find_ranker
+from skxmr._core.estimators import find_topk_estimator
 from skxmr.metrics._propensity import check_propensities, psndcg_at_k, psprecision_at_k
 from skxmr.metrics._ranking import check_k, ndcg_at_k, precision_at_k, recall_at_k
 
@@ -139,7 +139,7 @@ def score_labels(estimator, X, k):
 
     The method is predict_topk, predict_proba or decision_function, whichever comes first.
     """
-    ranker, transformers = find_ranker(estimator)
+    ranker, transformers = find_topk_estimator(estimator)
     if ranker is not None:
         for transformer in transformers:
             X = transformer.transform(X)

@@ -12,7 +12,7 @@ from sklearn.utils import Bunch, _safe_indexing, indexable
 from sklearn.utils._param_validation import Interval, validate_params
 from sklearn.utils.validation import _check_method_params, _num_samples, check_is_fitted
 
-from skxmr._core.estimators import find_ranker
+from skxmr._core.estimators import find_topk_estimator
 from skxmr.metrics import topk_scorer
 from skxmr.model_selection._validation import resolve_cv
 
@@ -160,7 +160,7 @@ def _evaluate_beams(estimator, X, y, beams, scorer, k):
 
 def _find_beam_search(estimator):
     """Return the classifier with a beam width, and the transformers in front of it."""
-    ranker, transformers = find_ranker(estimator)
+    ranker, transformers = find_topk_estimator(estimator)
     if ranker is None or "beam_width" not in ranker.get_params(deep=False):
         raise ValueError(
             "estimator must be a classifier with predict_topk and beam_width, or a pipeline that "

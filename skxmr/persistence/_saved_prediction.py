@@ -8,7 +8,7 @@ import scipy.sparse as sp
 from sklearn.utils import _safe_indexing
 
 from skxmr._core.model_folder import model_checksum
-from skxmr._core.threads import row_blocks, run_tasks
+from skxmr._core.threads import run_tasks, split_rows
 from skxmr.persistence._model_files import load_model
 
 METHODS = ("predict_topk", "predict_proba", "decision_function", "predict")
@@ -78,7 +78,7 @@ def predict_saved(path, X, method="predict_topk", *, n_jobs=None, **params):
     # The rows are inside a tuple, because a backend may send an array argument to all workers.
     tasks = (
         (path, checksum, method, params, (_safe_indexing(X, slice(start, stop)),))
-        for start, stop in row_blocks(n_rows, 1, n_jobs) or [(0, 0)]
+        for start, stop in split_rows(n_rows, 1, n_jobs) or [(0, 0)]
     )
     try:
         return _concatenate(run_tasks(_predict_block, tasks, n_jobs))

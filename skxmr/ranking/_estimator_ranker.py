@@ -5,12 +5,11 @@ from typing import NamedTuple
 import numpy as np
 
 from skxmr._core.arrays import offsets_of
-from skxmr._core.estimators import fit_weighted, seeded_clone
-from skxmr._core.log_scores import log_probabilities
+from skxmr._core.estimators import clone_with_seed, fit_weighted
 from skxmr._core.node_scores import NodeScores, join_rows
 from skxmr._core.rows import Rows
-from skxmr._core.score_forms import OUTSIDE
-from skxmr._core.threads import BLOCK_SCORES, balanced_blocks, run_tasks
+from skxmr._core.score_forms import UNSCORED_LOG, to_log_scores
+from skxmr._core.threads import BLOCK_SCORES, run_tasks, split_by_cost
 from skxmr._core.topk import best_of_rows
 from skxmr._core.transforms import LOG_PROBABILITY, LevelTransform, join_scores
 
@@ -140,7 +139,7 @@ def fit_ranker(estimator, X, problem, offsets, *, n_jobs, sample_weight=None):
     EstimatorRanker
     """
     child_indptr = problem.child_indptr
-    blocks = balanced_blocks(np.diff(problem.rows.indptr) * np.diff(child_indptr), n_jobs)
+    blocks = split_by_cost(np.diff(problem.rows.indptr) * np.diff(child_indptr), n_jobs)
     # The arrays of X are separate arguments: see `run_remotely`.
     tasks = [
         (estimator, *X, tuple(_cluster_data(problem, cluster) for cluster in block), sample_weight)
@@ -185,7 +184,7 @@ def _fit_cluster(estimator, X, cluster, sample_weight):
         if not targets.any() or targets.all():
             models.append(bool(targets.any()))
             continue
-        model = seeded_clone(estimator, cluster.seed + child)
+        model = clone_with_seed(estimator, cluster.seed + child)
         models.append(_sparsify(fit_weighted(model, cluster_rows, targets, weights)))
     return models
 
@@ -208,7 +207,9 @@ class _Output(NamedTuple):
 
 def _evaluate(model, rows):
     if isinstance(model, bool):
-        return _Output(np.full(rows.shape[0], 0.0 if model else OUTSIDE, dtype=np.float32), True)
+        return _Output(
+            np.full(rows.shape[0], 0.0 if model else UNSCORED_LOG, dtype=np.float32), True
+        )
     if hasattr(model, "predict_proba"):
-        return _Output(log_probabilities(model.predict_proba(rows)[:, 1]), True)
+        return _Output(to_log_scores(model.predict_proba(rows)[:, 1]), True)
     return _Output(np.asarray(model.decision_function(rows), dtype=np.float32), False)

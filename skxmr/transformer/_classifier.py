@@ -11,12 +11,12 @@ from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils.validation import _check_y, check_consistent_length, check_is_fitted
 
-from skxmr._core.estimators import seeded_clone
+from skxmr._core.estimators import clone_with_seed
 from skxmr._core.validation import (
     MAX_CHILDREN,
     MAX_SEED,
     check_targets,
-    keep_weighted_rows,
+    drop_zero_weight_rows,
     refuse_label_collections,
 )
 from skxmr._linear.relevance import check_relevance
@@ -231,12 +231,12 @@ default="fine-tuned"
         self._check_options(classifier, encoders, Y, kind, sample_weight, relevance)
         rows = np.arange(len(texts))
         if sample_weight is not None:
-            rows, Y, *_ = keep_weighted_rows(sample_weight, rows, Y, None, "tfn")
+            rows, Y, *_ = drop_zero_weight_rows(sample_weight, rows, Y, None, "tfn")
             texts = [texts[row] for row in rows]
         vectorizer = self.vectorizer
         if vectorizer is None:
             vectorizer = TfidfVectorizer(sublinear_tf=True, dtype=np.float32)
-        vectorizer = seeded_clone(vectorizer, random_state.randint(MAX_SEED))
+        vectorizer = clone_with_seed(vectorizer, random_state.randint(MAX_SEED))
         X = vectorizer.fit_transform(texts)
         clusters = targets = None
         if _are_fine_tuned(encoders):
@@ -392,7 +392,7 @@ default="fine-tuned"
         classifier = XRLinearClassifier() if self.classifier is None else clone(self.classifier)
         seed = random_state.randint(MAX_SEED)
         if classifier.random_state is None:
-            # Not `seeded_clone`: the classifier itself draws different seeds for its trees.
+            # Not `clone_with_seed`: the classifier itself draws different seeds for its trees.
             classifier.set_params(random_state=seed)
         overrides = {name: getattr(self, name) for name in TREE_PARAMETERS}
         return classifier.set_params(**{k: v for k, v in overrides.items() if v is not None})
@@ -411,7 +411,7 @@ default="fine-tuned"
         checkpoint_dir = getattr(template, "checkpoint_dir", None)
         encoders = []
         for i, model in enumerate(models):
-            encoder = seeded_clone(template, random_state.randint(MAX_SEED))
+            encoder = clone_with_seed(template, random_state.randint(MAX_SEED))
             if self.random_state is None:
                 # A random seed would make checkpoints useless: let the encoder refuse None itself.
                 encoder = clone(template)

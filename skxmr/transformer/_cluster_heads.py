@@ -9,14 +9,13 @@ import numpy as np
 import scipy.sparse as sp
 from sklearn.exceptions import ConvergenceWarning
 
-from skxmr._core.arrays import offsets_of
+from skxmr._core.arrays import as_public_csr, offsets_of
 from skxmr._core.node_scores import join_rows
 from skxmr._core.rows import Rows
-from skxmr._core.score_rule import LEAST_SCORE
+from skxmr._core.score_rule import MIN_SCORE
 from skxmr._core.threads import BLOCK_SCORES
 from skxmr._core.topk import best_of_rows
 from skxmr._core.transforms import SHAPES, LevelTransform, join_scores
-from skxmr._core.validation import as_public_csr
 from skxmr.indexing import LabelHierarchy
 from skxmr.xr_linear import XRLinearClassifier
 
@@ -78,7 +77,7 @@ class ClusterHeads:
             Scores in (0, 1] as CSR with sorted indices.
         """
         indptr, ids, log_scores = self.search(E, beam_width)
-        scores = np.maximum(np.exp(log_scores), LEAST_SCORE)
+        scores = np.maximum(np.exp(log_scores), MIN_SCORE)
         return as_public_csr(indptr, ids, scores, (len(E), self.hierarchy.n_labels))
 
     def search(self, E, beam_width, n_levels=None):

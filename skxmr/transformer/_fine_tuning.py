@@ -17,7 +17,7 @@ import numpy as np
 import scipy.sparse as sp
 import torch
 
-from skxmr._core.levels import by_level
+from skxmr._core.levels import expand_to_levels
 from skxmr.indexing import LabelHierarchy
 from skxmr.transformer._candidates import LevelCandidates, NodesPerRow, add_positive_nodes
 from skxmr.transformer._cluster_heads import fit_cluster_heads, upper_levels
@@ -80,7 +80,9 @@ def make_schedule(n_epochs, max_steps, n_levels):
                     f"{name} must be an integer or a non-empty sequence of integers, each at least "
                     f"{minimum}; got {values!r}."
                 )
-        per_level.append([None if v is None else int(v) for v in by_level(values, n_levels)])
+        per_level.append(
+            [None if v is None else int(v) for v in expand_to_levels(values, n_levels)]
+        )
     return [LevelBudget(*budget) for budget in zip(*per_level, strict=True)]
 
 

@@ -20,7 +20,7 @@ from skxmr._core.files import (
     resumable_error,
 )
 from skxmr._core.model_folder import read_model, write_model
-from skxmr._core.validation import MAX_SEED, set_seen
+from skxmr._core.validation import MAX_SEED, set_input_attributes
 from skxmr._core.version import __version__
 from skxmr._linear import FolderStore
 from skxmr.indexing import LabelHierarchy
@@ -160,7 +160,7 @@ class FitCheckpoint:
         has_instance = isinstance(classifier.random_state, np.random.RandomState)
         if has_instance:
             fitted.random_state = self._random_state
-        set_seen(fitted, {})  # remove attributes of an earlier fit
+        set_input_attributes(fitted, {})  # remove attributes of an earlier fit
         vars(fitted).update(attributes)
         try:
             write_model(fitted, self.model_dir, self.registry, owned_folder=self.path)

@@ -13,12 +13,12 @@ from skxmr._core.model_folder import CodecRegistry, estimator_codec
 from skxmr._core.rows import as_rows
 from skxmr._core.score_rule import TRANSFORMS
 from skxmr._core.validation import (
-    FLOATS,
+    FLOAT_DTYPES,
     MAX_CHILDREN,
     MAX_COST,
     check_targets,
-    keep_weighted_rows,
-    set_seen,
+    drop_zero_weight_rows,
+    set_input_attributes,
     validate_fit_data,
 )
 from skxmr._linear import LOSSES, WEIGHT_TYPES, count_sweeps
@@ -355,13 +355,13 @@ class XRLinearClassifier(
         """
         scoring = self._scoring()
         (X, y), seen = validate_fit_data(
-            self, X, y, accept_sparse="csr", dtype=FLOATS, multi_output=True
+            self, X, y, accept_sparse="csr", dtype=FLOAT_DTYPES, multi_output=True
         )
         Y, classes, kind, dtype = check_targets(y)
         indexing = check_indexing_options(self, Y.shape[1], X.shape[1])
         self._check_combination(kind, sample_weight, relevance)
         negatives = check_negatives(self.negatives, Y.shape)
-        X, Y, relevance, negatives, weights = keep_weighted_rows(
+        X, Y, relevance, negatives, weights = drop_zero_weight_rows(
             sample_weight, X, Y, relevance, negatives
         )
         if relevance is not None or self.relevance_norm is not None:
@@ -395,7 +395,7 @@ class XRLinearClassifier(
             if checkpoint is not None:
                 del trees, model
                 fitted = checkpoint.finish(self, fitted)
-            set_seen(self, seen)
+            set_input_attributes(self, seen)
             vars(self).update(fitted)
         return self
 

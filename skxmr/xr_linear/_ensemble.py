@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from skxmr._core.log_scores import on_grid
 from skxmr._core.node_scores import NodeScores
+from skxmr._core.score_forms import round_log_scores
 from skxmr._core.score_rule import ScoreForm
 from skxmr._core.votes import add_votes
 
@@ -88,4 +88,6 @@ class TreeEnsemble:
     def _average(self, votes, k, best_first):
         n_labels = self.models[0].hierarchy.n_labels
         indptr, labels, sums = add_votes(votes, n_labels, k, best_first)
-        return NodeScores(indptr, labels, on_grid(np.log(sums / np.float32(len(self.models)))))
+        return NodeScores(
+            indptr, labels, round_log_scores(np.log(sums / np.float32(len(self.models))))
+        )

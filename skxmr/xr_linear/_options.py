@@ -1,6 +1,6 @@
 """Checks of parameters of the classifier that depend on each other."""
 
-from skxmr._core.estimators import check_takes_weights
+from skxmr._core.estimators import check_sample_weight_support
 from skxmr._core.model_folder import check_params
 from skxmr.indexing import LabelHierarchy, expand_label_trees
 
@@ -42,7 +42,7 @@ def check_combination(classifier, kind, sample_weight, relevance):
         estimator = getattr(classifier, name)
         if estimator is None:
             continue
-        check_takes_weights(name, estimator, sample_weight)
+        check_sample_weight_support(name, estimator, sample_weight)
         if relevance is not None:
             raise ValueError(
                 f"relevance must be None if {name} is set, because only linear models use it; got "

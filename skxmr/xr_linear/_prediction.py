@@ -10,8 +10,8 @@ from skxmr._core.arrays import as_public_csr
 from skxmr._core.node_scores import join_rows
 from skxmr._core.rows import as_rows
 from skxmr._core.score_rule import check_scoring
-from skxmr._core.threads import row_blocks, run_tasks
-from skxmr._core.validation import FLOATS, as_candidates, is_plain_row
+from skxmr._core.threads import run_tasks, split_rows
+from skxmr._core.validation import FLOAT_DTYPES, check_candidates, is_canonical_row
 
 # Smallest probability of a label that `predict` returns.
 DECISION_THRESHOLD = 0.5
@@ -23,7 +23,7 @@ class RankingPredictionMixin:
     def _check_rows(self, X):
         check_is_fitted(self, "hierarchy_")
         self._validate_params()
-        return as_rows(validate_data(self, X, accept_sparse="csr", dtype=FLOATS, reset=False))
+        return as_rows(validate_data(self, X, accept_sparse="csr", dtype=FLOAT_DTYPES, reset=False))
 
     def _scoring(self):
         return check_scoring(self.score_transform, self.propensity_weight)
@@ -42,8 +42,8 @@ class RankingPredictionMixin:
             return finish(ranking, form)
 
         per_row = max(model.max_scores(beam_width, k), model.max_clusters(beam_width))
-        blocks = row_blocks(rows.n_rows, per_row, self.n_jobs)
-        return run_tasks(rank_block, blocks, self.n_jobs, shared=True)
+        blocks = split_rows(rows.n_rows, per_row, self.n_jobs)
+        return run_tasks(rank_block, blocks, self.n_jobs, threads_only=True)
 
     def predict_topk(self, X, k=10):
         """Return the best labels of each row, best first.
@@ -99,7 +99,7 @@ class RankingPredictionMixin:
 
         def finish(ranking, form):
             shown = form.shown(ranking.scores)
-            return score_forms.rank_rows(ranking.indptr, ranking.ids, shown, k)
+            return score_forms.pad_ranked_rows(ranking.indptr, ranking.ids, shown, k)
 
         labels, scores = zip(*self._rank(self._check_rows(X), finish, k, True), strict=True)
         return np.concatenate(labels), np.concatenate(scores)
@@ -115,7 +115,7 @@ class RankingPredictionMixin:
             and type(self.score_transform) in (str, tuple)
             and type(self.propensity_weight) in (int, float)
             and 0 <= self.propensity_weight < np.inf
-            and is_plain_row(X, self.n_features_in_)
+            and is_canonical_row(X, self.n_features_in_)
         )
 
     def predict_proba(self, X):
@@ -149,8 +149,8 @@ class RankingPredictionMixin:
             return self._sparse_probabilities(X)
         logs = self._dense_logs(X)
         if self._target_kind == "classes":
-            return score_forms.class_probabilities(logs)
-        return score_forms.open_interval(logs)
+            return score_forms.to_class_probabilities(logs)
+        return score_forms.to_probabilities(logs)
 
     def decision_function(self, X):
         """Return a score for the labels of each row; a higher score is more likely.
@@ -172,8 +172,8 @@ class RankingPredictionMixin:
             return self._sparse_probabilities(X)
         logs = self._dense_logs(X)
         if self._target_kind == "classes":
-            return score_forms.class_log_scores(logs)
-        return score_forms.log_odds(logs)
+            return score_forms.to_class_decisions(logs)
+        return score_forms.to_log_odds(logs)
 
     def predict(self, X):
         """Return the labels with a score of at least 0.5, or the best class.
@@ -247,7 +247,7 @@ class RankingPredictionMixin:
         """
         rows, scoring = self._check_rows(X), self._scoring()
         shape = (rows.n_rows, len(self.classes_))
-        indptr, labels = as_candidates(candidates, shape)
+        indptr, labels = check_candidates(candidates, shape)
         score = self._model.candidate_scorer(scoring)
         form = self._model.score_form(scoring)
 
@@ -258,8 +258,8 @@ class RankingPredictionMixin:
             return form.probabilities(scores)
 
         per_row = max(1, int(np.diff(indptr).max(initial=0)))
-        blocks = row_blocks(rows.n_rows, per_row, self.n_jobs)
-        scores = np.concatenate(run_tasks(score_block, blocks, self.n_jobs, shared=True))
+        blocks = split_rows(rows.n_rows, per_row, self.n_jobs)
+        scores = np.concatenate(run_tasks(score_block, blocks, self.n_jobs, threads_only=True))
         return as_public_csr(indptr, labels, scores, shape)
 
     def _returns_sparse(self):
@@ -283,4 +283,4 @@ class RankingPredictionMixin:
             return ranking._replace(scores=form.log_probabilities(ranking.scores))
 
         indptr, labels, logs = join_rows(self._rank(self._check_rows(X), finish))
-        return score_forms.dense_rows(indptr, labels, logs, len(self.classes_))
+        return score_forms.to_dense_log_scores(indptr, labels, logs, len(self.classes_))

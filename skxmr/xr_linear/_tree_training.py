@@ -4,7 +4,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from skxmr._core.levels import by_level
+from skxmr._core.levels import expand_to_levels
 from skxmr._core.node_rows import NodeRows
 from skxmr._core.progress import NO_PROGRESS
 from skxmr._core.score_rule import Scoring
@@ -123,7 +123,7 @@ class _TreeTraining:
         n_levels = hierarchy.n_levels
         self.seeds = [int(seed) for seed in random_state.randint(MAX_SEED, size=n_levels)]
         self.targets = hierarchy.node_targets(Y, options.relevance)
-        self.negatives = by_level(options.negatives, n_levels)
+        self.negatives = expand_to_levels(options.negatives, n_levels)
         # Custom pairs of each level, as (row, node); each matrix is converted once.
         matrices = {id(each): each for each in self.negatives if not isinstance(each, str)}
         pairs = {key: hierarchy.node_targets(matrix) for key, matrix in matrices.items()}
@@ -187,7 +187,7 @@ class _TreeTraining:
         rule = self.options.scoring.rule(
             (True,) * self.n_matched + (False,) * (n_levels - self.n_matched)
         )
-        with self.progress.stage() as said:
+        with self.progress.stage("beam search of the training rows") as stage:
             beam = beam_rows(
                 self.matcher.with_levels(self.levels),
                 self.X,
@@ -196,7 +196,7 @@ class _TreeTraining:
                 rule.transforms[:level],
                 self.options.n_jobs,
             )
-            said.append(f"beam search of the training rows: {self.X.n_rows:,} rows")
+            stage.result = f"{self.X.n_rows:,} rows"
         return beam
 
     def _train_pending(self):
@@ -215,7 +215,7 @@ class _TreeTraining:
     def _fit_matcher(self):
         level = self.n_matched - 1
         positives, options = self.targets[level], self.options
-        with self.progress.stage() as said:
+        with self.progress.stage("matcher") as stage:
             self.matcher = fit_matcher(
                 options.matcher,
                 self.X,
@@ -223,12 +223,12 @@ class _TreeTraining:
                 seed=self.seeds[level],
                 sample_weight=options.row_costs,
             )
-            said.append(f"matcher: {positives.shape[1]:,} clusters")
+            stage.result = f"{positives.shape[1]:,} clusters"
         self.progress.skip_levels(self.n_matched)
 
     def _fit_ranker(self, problem, offsets):
         options = self.options
-        with self.progress.stage() as said:
+        with self.progress.stage("ranker") as stage:
             ranker = fit_ranker(
                 options.ranker,
                 self.X,
@@ -237,5 +237,5 @@ class _TreeTraining:
                 n_jobs=options.n_jobs,
                 sample_weight=options.row_costs,
             )
-            said.append(f"ranker: {self.Y.shape[1]:,} labels")
+            stage.result = f"{self.Y.shape[1]:,} labels"
         return ranker

@@ -1,4 +1,4 @@
-"""What a fit says while it runs."""
+"""Progress of a fit: printed lines, the progress bar and scikit-learn's callbacks."""
 
 import pickle
 import re
@@ -16,79 +16,88 @@ from skxmr import LabelHierarchy, XRLinearClassifier, load_model, save_model
 from skxmr._core.progress import Listener, Progress
 from skxmr.metrics import topk_scorer
 
-LEVEL = re.compile(
-    r"(?:tree (\d) of \d, )?level (\d) of (\d): ([\d,]+) (clusters|labels) below (.+), "
-    r"([\d,]+) rows, (\d+\.\d) s(?:, about (\d+\.\d) s left)?$"
+LEVEL_LINE = re.compile(
+    r"(?:tree (?P<tree>\d) of \d, )?level (?P<number>\d) of (?P<n_levels>\d): "
+    r"(?P<n_children>[\d,]+) (?P<kind>clusters|labels) below (?P<parents>.+), "
+    r"(?P<n_rows>[\d,]+) rows, finished after \d+\.\d s(?:, about \d+\.\d s left)?$"
 )
 
 
-def lines_of(capsys, prefix="[XRLinearClassifier] "):
+def read_lines(capsys, prefix="[XRLinearClassifier] "):
     lines = capsys.readouterr().out.splitlines()
     assert all(line.startswith(prefix) for line in lines)
     return [line.removeprefix(prefix) for line in lines]
 
 
-def levels_in(lines):
-    return sorted(match.groups() for match in map(LEVEL.match, lines) if match)
+def parse_level_lines(lines):
+    """Return the fields of all lines about levels, sorted by tree and level."""
+    matches = [match for match in map(LEVEL_LINE.match, lines) if match]
+    return [match.groupdict() for match in sorted(matches, key=lambda match: match.groups())]
 
 
 @pytest.mark.parametrize(("backend", "n_jobs"), [("threading", 1), ("threading", 2), ("loky", 2)])
-def test_a_line_for_each_stage_and_level(xmc_data, capsys, backend, n_jobs):
+def test_verbose_1_prints_a_line_per_stage_and_level(xmc_data, capsys, backend, n_jobs):
     X, Y = xmc_data
     model = XRLinearClassifier(4, 10, verbose=1, n_jobs=n_jobs, random_state=0)
     with joblib.parallel_config(backend=backend):
         model.fit(X, Y)
-    lines = lines_of(capsys)
+    lines = read_lines(capsys)
     sizes = model.hierarchy_.level_sizes
     assert re.fullmatch(r"label features: 150 labels, 400 features, \d+\.\d s", lines[0])
-    shown = ", ".join(map(str, sizes))
-    assert re.fullmatch(rf"tree: levels of {shown}, \d+\.\d s", lines[1])
+    printed_sizes = " -> ".join(map(str, sizes))
+    assert re.fullmatch(rf"tree: {printed_sizes} nodes, \d+\.\d s", lines[1])
     assert len(lines) == 2 + len(sizes)
-    for number, level in enumerate(levels_in(lines), start=1):
-        tree, at, n_levels, children, kind, parents, rows, *_ = level
-        assert (tree, int(at), int(n_levels)) == (None, number, len(sizes))
-        assert int(children) == sizes[number - 1]
-        assert kind == ("labels" if number == len(sizes) else "clusters")
-        assert parents == ("the root" if number == 1 else f"{sizes[number - 2]} clusters")
-        assert int(rows.replace(",", "")) >= np.count_nonzero(np.diff(Y.indptr))
-    assert levels_in(lines)[0][6] == "600"
+    levels = parse_level_lines(lines)
+    assert len(levels) == len(sizes)
+    for number, level in enumerate(levels, start=1):
+        assert level["tree"] is None
+        assert int(level["number"]) == number
+        assert int(level["n_levels"]) == len(sizes)
+        assert int(level["n_children"]) == sizes[number - 1]
+        assert level["kind"] == ("labels" if number == len(sizes) else "clusters")
+        parents = "the root" if number == 1 else f"{sizes[number - 2]} clusters"
+        assert level["parents"] == parents
+        n_labeled_rows = np.count_nonzero(np.diff(Y.indptr))
+        assert int(level["n_rows"].replace(",", "")) >= n_labeled_rows
+    assert levels[0]["n_rows"] == "600"
 
 
-def test_silence_by_default_and_the_same_model(xmc_data, capsys):
+def test_verbose_default_prints_nothing_and_verbose_does_not_change_the_model(xmc_data, capsys):
     X, Y = xmc_data
     quiet = XRLinearClassifier(4, 10, random_state=0).fit(X, Y)
     assert capsys.readouterr() == ("", "")
-    loud = clone(quiet).set_params(verbose=2, n_jobs=2).fit(X, Y)
-    assert (quiet.predict_proba(X) != loud.predict_proba(X)).nnz == 0
+    verbose = clone(quiet).set_params(verbose=2, n_jobs=2).fit(X, Y)
+    assert (quiet.predict_proba(X) != verbose.predict_proba(X)).nnz == 0
 
 
-def test_the_levels_of_several_trees_are_told_apart(xmc_data, capsys):
+def test_verbose_lines_of_several_trees_have_the_tree_number(xmc_data, capsys):
     model = XRLinearClassifier(4, 10, n_trees=2, verbose=True, random_state=0).fit(*xmc_data)
     n_levels = model.hierarchy_.n_levels
-    told = [(int(level[0]), int(level[1])) for level in levels_in(lines_of(capsys))]
-    assert told == [(tree, level) for tree in (1, 2) for level in range(1, n_levels + 1)]
+    levels = parse_level_lines(read_lines(capsys))
+    printed = [(int(level["tree"]), int(level["number"])) for level in levels]
+    assert printed == [(tree, level) for tree in (1, 2) for level in range(1, n_levels + 1)]
 
 
-def test_a_bar_in_lines_where_it_cannot_be_rewritten(xmc_data, capsys):
+def test_progress_bar_is_printed_as_ten_lines_without_a_terminal(xmc_data, capsys):
     XRLinearClassifier(4, 10, verbose=2, random_state=0).fit(*xmc_data)
-    bars = [line for line in lines_of(capsys) if line.startswith("[")]
-    filled = [line[:12].count("#") for line in bars]
-    assert filled == sorted(set(filled))
-    assert filled[-1] == 10
+    bars = [line for line in read_lines(capsys) if line.startswith("[")]
+    n_filled = [line[:12].count("#") for line in bars]
+    assert n_filled == sorted(set(n_filled))
+    assert n_filled[-1] == 10
     assert "100%" in bars[-1]
 
 
-def test_a_bar_on_a_terminal_is_rewritten(xmc_data, capsys, monkeypatch):
+def test_progress_bar_is_overwritten_on_a_terminal(xmc_data, capsys, monkeypatch):
     monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
     XRLinearClassifier(4, 10, verbose=2, random_state=0).fit(*xmc_data)
     out = capsys.readouterr().out
-    on_screen = [line.rpartition("\x1b[K")[2] for line in out.splitlines()]
-    assert len(levels_in(line.partition("] ")[2] for line in on_screen)) == 3
+    visible_lines = [line.rpartition("\x1b[K")[2] for line in out.splitlines()]
+    assert len(parse_level_lines(line.partition("] ")[2] for line in visible_lines)) == 3
     assert out.count("\r") > 10
 
 
 @pytest.mark.parametrize(
-    ("options", "told"),
+    ("options", "expected"),
     [
         (
             {"matcher": OneVsRestClassifier(MultinomialNB())},
@@ -99,7 +108,7 @@ def test_a_bar_on_a_terminal_is_rewritten(xmc_data, capsys, monkeypatch):
     ],
     ids=["matcher", "ranker", "beam"],
 )
-def test_stages_of_ones_own_and_the_beam(xmc_data, capsys, options, told):
+def test_verbose_prints_custom_stages_and_beam_searches(xmc_data, capsys, options, expected):
     options = {
         **options,
         "label_tree": LabelHierarchy.from_parents(
@@ -107,38 +116,39 @@ def test_stages_of_ones_own_and_the_beam(xmc_data, capsys, options, told):
         ),
     }
     XRLinearClassifier(verbose=1, **options).fit(*xmc_data)
-    lines = lines_of(capsys)
-    places = [next(i for i, line in enumerate(lines) if line.startswith(t)) for t in told]
-    assert places == sorted(places)
-    assert not any("tree:" in line for line in lines)  # it was finished
+    lines = read_lines(capsys)
+    positions = [next(i for i, line in enumerate(lines) if line.startswith(e)) for e in expected]
+    assert positions == sorted(positions)
+    assert not any("tree:" in line for line in lines)  # the tree is a parameter
 
 
-def test_estimates_follow_the_work():
-    class Heard(Listener):
+def test_progress_estimates_the_remaining_time_from_task_costs():
+    class Recorder(Listener):
         def __init__(self):
-            self.shares, self.levels = [], []
+            self.fractions, self.levels = [], []
 
-        def on_part(self, size, share, seconds, rest):
-            assert rest == pytest.approx(seconds * (1 / share - 1), rel=1e-6)
-            self.shares.append(share)
+        def on_task_end(self, level, timing):
+            expected = timing.elapsed * (1 / timing.fraction - 1)
+            assert timing.remaining == pytest.approx(expected, rel=1e-6)
+            self.fractions.append(timing.fraction)
 
-        def on_level(self, size, seconds, rest):
-            self.levels.append(size.number)
+        def on_level_end(self, level, timing):
+            self.levels.append(level.number)
 
-    heard = Heard()
-    progress = Progress([heard])
+    recorder = Recorder()
+    progress = Progress([recorder])
     with progress.tree(1, 1, 3):
         progress.skip_levels(1)
-        work = np.array([[3.0, 0.0], [1.0, 4.0], [0.0, 2.0]])
-        done = progress.levels([1, 2], [2, 4], [10, 10], work)
+        task_costs = np.array([[3.0, 0.0], [1.0, 4.0], [0.0, 2.0]])
+        end_task = progress.begin_levels([1, 2], [2, 4], [10, 10], task_costs)
         for task in (2, 0, 1):
-            done(task)
-    assert heard.shares == [0.2, 0.5, 1.0, 1.0]
-    assert heard.levels == [2, 3]
+            end_task(task)
+    assert recorder.fractions == [0.2, 0.5, 1.0, 1.0]
+    assert recorder.levels == [2, 3]
 
 
-class Recorder:
-    """A callback that keeps what it is told."""
+class CallbackRecorder:
+    """Callback of scikit-learn that records all events."""
 
     def __init__(self):
         self.events = []
@@ -153,14 +163,14 @@ class Recorder:
         self.events.append(("begin", context.task_name, context.max_subtasks, X is not None))
 
     def on_fit_task_end(self, estimator, context, *, fitted_estimator=None):
-        fitted = fitted_estimator is not None and fitted_estimator.hierarchy_.n_labels
-        self.events.append(("end", context.task_name, len(context._children_map), fitted))
+        n_labels = fitted_estimator is not None and fitted_estimator.hierarchy_.n_labels
+        self.events.append(("end", context.task_name, len(context._children_map), n_labels))
 
 
-def test_callbacks_of_scikit_learn_see_stages_levels_and_tasks(xmc_data, tmp_path):
-    pytest.importorskip("sklearn.callback", reason="scikit-learn 1.9 has callbacks")
+def test_callbacks_receive_stages_levels_and_tasks(xmc_data, tmp_path):
+    pytest.importorskip("sklearn.callback", reason="callbacks need scikit-learn >= 1.9")
     X, Y = xmc_data
-    recorder = Recorder()
+    recorder = CallbackRecorder()
     model = XRLinearClassifier(4, 10, n_trees=2, n_jobs=2, random_state=0)
     model.set_callbacks(recorder).fit(X, Y)
     events = recorder.events
@@ -173,20 +183,20 @@ def test_callbacks_of_scikit_learn_see_stages_levels_and_tasks(xmc_data, tmp_pat
     assert begun.count("label features") == 1
     assert begun.count("tree") == begun.count("training") == 2
     assert begun.count("level") == 2 * model.hierarchy_.n_levels
-    begun_tasks = [e[2] for e in events if e[:2] == ("begin", "level")]
-    assert sum(begun_tasks) == begun.count("clusters")
-    ended_tasks = [e[2] for e in events if e[:2] == ("end", "level")]
-    assert sorted(begun_tasks) == sorted(ended_tasks)
+    n_begun_tasks = [e[2] for e in events if e[:2] == ("begin", "level")]
+    assert sum(n_begun_tasks) == begun.count("clusters")
+    n_ended_tasks = [e[2] for e in events if e[:2] == ("end", "level")]
+    assert sorted(n_begun_tasks) == sorted(n_ended_tasks)
     assert not [name for name in vars(model) if "callback_ctx" in name]
-    # They belong to fits, not to what a fit leaves.
+    # Callbacks are not saved with the model.
     save_model(model, tmp_path / "model")
     assert not hasattr(load_model(tmp_path / "model"), "_skl_callbacks")
     assert len(pickle.dumps(clone(model).set_callbacks())) < 10_000
 
 
-def test_a_search_passes_callbacks_on(xmc_data):
-    pytest.importorskip("sklearn.callback", reason="scikit-learn 1.9 has callbacks")
-    recorder = Recorder()
+def test_callbacks_are_passed_on_by_a_grid_search(xmc_data):
+    pytest.importorskip("sklearn.callback", reason="callbacks need scikit-learn >= 1.9")
+    recorder = CallbackRecorder()
     recorder.max_propagation_depth = None
     search = GridSearchCV(
         XRLinearClassifier(4, 10, random_state=0),
@@ -195,4 +205,5 @@ def test_a_search_passes_callbacks_on(xmc_data):
         cv=KFold(2),
     )
     search.set_callbacks(recorder).fit(*xmc_data)
+    # Two values of C in two folds, and the final fit.
     assert sum(event[:2] == ("begin", "training") for event in recorder.events) == 5

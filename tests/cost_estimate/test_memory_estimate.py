@@ -5,7 +5,7 @@ import pytest
 
 from helpers import quick
 from skxmr import HierarchicalLabelTree, LabelHierarchy, XRLinearClassifier
-from skxmr._core.validation import as_row_arrays
+from skxmr._core.rows import as_rows
 from skxmr.cost_estimate import _limits
 
 
@@ -180,7 +180,7 @@ def test_the_bound_that_spares_an_estimate_is_above_it(data):
     for threshold in (0.0, 0.05, 0.1, 0.4):
         for n_jobs in (1, 4):
             model = XRLinearClassifier(weight_threshold=threshold, n_jobs=n_jobs)
-            rows = as_row_arrays(X)
+            rows = as_rows(X)
             assert _limits._most(model, rows, Y) > model.estimate_memory(X, Y).peak
 
 

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from skxmr import LabelHierarchy
-from skxmr._core.validation import as_row_arrays, check_targets
+from skxmr._core.rows import as_rows
+from skxmr._core.validation import check_targets
 from skxmr.cost_estimate import _sampled_tree
 from skxmr.cost_estimate._cut_times import CutTimes
 from skxmr.cost_estimate._label_rows import LabelRows
@@ -15,7 +16,7 @@ from skxmr.indexing._build_hierarchies import build_hierarchy
 @pytest.fixture
 def rows(data):
     X, Y = data
-    return LabelRows(as_row_arrays(X), check_targets(Y)[0])
+    return LabelRows(as_rows(X), check_targets(Y)[0])
 
 
 @pytest.fixture

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from skxmr import LabelHierarchy, XRLinearClassifier
-from skxmr._core.validation import as_row_arrays, check_targets
+from skxmr._core.rows import as_rows
+from skxmr._core.validation import check_targets
 from skxmr._linear import Solver
 from skxmr.cost_estimate import _trial_training
 from skxmr.cost_estimate._label_rows import LabelRows
@@ -21,7 +22,7 @@ def hierarchy():
 @pytest.fixture
 def trainer(data):
     X, Y = data
-    rows = LabelRows(as_row_arrays(X), check_targets(Y)[0])
+    rows = LabelRows(as_rows(X), check_targets(Y)[0])
     return TrialTrainer(rows, Solver(positive_weight=2.0), "l2")
 
 

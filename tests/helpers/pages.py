@@ -1,4 +1,4 @@
-"""Run the Python of a Markdown page, and hold what it prints to what its comments promise."""
+"""Run the Python code of a Markdown page and compare its output with the comments."""
 
 import re
 from pathlib import Path
@@ -7,13 +7,13 @@ ROOT = Path(__file__).parents[2]
 
 
 def run_code(page, capsys):
-    """Run the blocks in order, as one program; each `print(...)  # text` must print that text.
+    """Run all Python blocks of a page as one program and return its global variables.
 
-    Returns the names that they leave behind.
+    Each line ``print(...)  # text`` must print the text of its comment.
     """
     code = "\n".join(re.findall(r"```python\n(.*?)```", page.read_text(), re.DOTALL))
-    names = {}
-    exec(compile(code, page.name, "exec"), names)
-    promised = re.findall(r"^print\(.*\)  # (.*)$", code, re.MULTILINE)
-    assert capsys.readouterr().out.splitlines() == promised
-    return names
+    variables = {}
+    exec(compile(code, page.name, "exec"), variables)
+    expected_lines = re.findall(r"^print\(.*\)  # (.*)$", code, re.MULTILINE)
+    assert capsys.readouterr().out.splitlines() == expected_lines
+    return variables

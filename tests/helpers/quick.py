@@ -1,22 +1,22 @@
-"""Parameters of a test that the quick run leaves out."""
+"""Selection of the parameters that the quick test run includes."""
 
 import pytest
 
 
 def first(n, parameters):
-    """Mark all but the first parameters of a test as slow.
+    """Mark all parameters of a test except for the first n as slow.
 
     Parameters
     ----------
     n : int
-        Number of parameters that the quick run tests.
+        Number of parameters in the quick run.
     parameters : sequence
-        Parameters of one argument, the most different ones first.
+        Values of one argument of a test. Put the values that differ most first.
 
     Returns
     -------
     list
-        For `pytest.mark.parametrize`.
+        Argument of `pytest.mark.parametrize`.
     """
     slow = pytest.mark.slow(reason="more parameters of the same test")
-    return [*parameters[:n], *(pytest.param(one, marks=slow) for one in parameters[n:])]
+    return [*parameters[:n], *(pytest.param(value, marks=slow) for value in parameters[n:])]

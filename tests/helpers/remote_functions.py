@@ -1,4 +1,4 @@
-"""Tasks for workers of other processes, which import this file."""
+"""Tasks for other processes, which import this module."""
 
 import os
 import signal
@@ -7,14 +7,14 @@ from pathlib import Path
 
 
 class TwoPartError(Exception):
-    """Cannot be made of its text alone, so not be unpickled."""
+    """Exception that cannot be unpickled, because its constructor needs two arguments."""
 
     def __init__(self, first, second):
         super().__init__(f"{first} {second}")
 
 
-def multiply_once_without_worker(values, factor, folder):
-    """Kill the worker of the task with factor 5 the first time."""
+def multiply_and_kill_first_worker(values, factor, folder):
+    """Return the product, but kill the worker at the first call with factor 5."""
     died = Path(folder) / "died"
     if factor == 5 and not died.exists():
         died.touch()
@@ -23,24 +23,25 @@ def multiply_once_without_worker(values, factor, folder):
     return values * factor
 
 
-def multiply_unless_five(values, factor):
-    """Kill every worker that tries factor 5."""
+def multiply_or_kill_worker(values, factor):
+    """Return the product, but kill the worker at each call with factor 5."""
     if factor == 5:
         os.kill(os.getpid(), signal.SIGKILL)
     return values * factor
 
 
-def refuse_five(values, factor, error):
+def raise_for_five(values, factor, error):
+    """Return the product, but raise an error for factor 5."""
     if factor == 5:
         raise error(f"factor {factor}")
     return values * factor
 
 
-def refuse_in_two_parts(factor):
+def raise_two_part_error(factor):
     raise TwoPartError("factor", factor)
 
 
-def size_of(values, number):
+def count_bytes(values, number):
     return values.nbytes
 
 

@@ -5,14 +5,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from skxmr._core.validation import as_row_arrays
+from skxmr._core.rows import as_rows
 from skxmr.indexing._balanced_kmeans import bisect
 
 
 def split(Z, n_left, spherical=True, max_iter=20, seed=0, rows=None):
     """Bisect the rows of Z; return the left and the right rows."""
     rows = np.arange(Z.shape[0], dtype=np.int32) if rows is None else rows.astype(np.int32)
-    indptr, indices, data, n_features = as_row_arrays(Z)
+    indptr, indices, data, n_features = as_rows(Z)
     scratch = np.zeros(n_features, dtype=np.float32)
     bisect(indptr, indices, data, rows, n_left, spherical, max_iter, seed, scratch)
     assert not scratch.any(), "the work array must be zero again"

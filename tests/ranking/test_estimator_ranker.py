@@ -17,7 +17,7 @@ from sklearn.svm import LinearSVC
 from helpers import quick
 from helpers.reference import expand
 from skxmr import LabelHierarchy, XRLinearClassifier
-from skxmr._core.estimators import check_takes_weights
+from skxmr._core.estimators import check_sample_weight_support
 from skxmr._core.node_rows import NodeRows
 from skxmr._core.node_scores import NodeScores
 from skxmr._core.rows import as_rows
@@ -207,11 +207,11 @@ def test_rank_scores_labels_without_a_classifier():
 
 def test_sample_weight_is_rejected_if_the_ranker_does_not_support_it():
     weights = np.ones(4)
-    check_takes_weights("ranker", LogisticRegression(), weights)
-    check_takes_weights("ranker", KNeighborsClassifier(), None)
-    check_takes_weights("ranker", None, weights)
-    with pytest.raises(ValueError, match="ranker=KNeighborsClassifier.* does not take it in fit"):
-        check_takes_weights("ranker", KNeighborsClassifier(), weights)
+    check_sample_weight_support("ranker", LogisticRegression(), weights)
+    check_sample_weight_support("ranker", KNeighborsClassifier(), None)
+    check_sample_weight_support("ranker", None, weights)
+    with pytest.raises(ValueError, match="sample_weight .*got ranker=KNeighborsClassifier"):
+        check_sample_weight_support("ranker", KNeighborsClassifier(), weights)
 
 
 @pytest.mark.slow(reason="nine fits with a classifier object per label")

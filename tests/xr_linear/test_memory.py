@@ -1,4 +1,4 @@
-"""`memory`: fits on what was seen before are loaded, and nothing else is."""
+"""`memory`: a fit with equal data and training parameters is loaded from the cache."""
 
 import joblib
 import numpy as np
@@ -12,34 +12,34 @@ from skxmr import HierarchicalLabelTree, LabelHierarchy, XRLinearClassifier
 from skxmr.metrics import topk_scorer
 from skxmr.xr_linear import _training
 
-LEAVES = np.arange(150) // 20
-
 
 @pytest.fixture
-def fits(monkeypatch):
-    """The trees that were trained, and not loaded."""
-    trained = []
+def trained_trees(monkeypatch):
+    """List with one entry per trained tree; loaded trees are not in it."""
+    calls = []
     train_tree = _training.train_tree
 
-    def counting(*args):
-        trained.append(args)
+    def count_call(*args):
+        calls.append(args)
         return train_tree(*args)
 
-    monkeypatch.setattr(_training, "train_tree", counting)
-    return trained
+    monkeypatch.setattr(_training, "train_tree", count_call)
+    return calls
 
 
-def classifier(memory, **params):
+def make_classifier(memory, **params):
     params = {"max_leaf_size": 20, "random_state": 0, **params}
     return XRLinearClassifier(memory=None if memory is None else str(memory), **params)
 
 
-def assert_same_answers(model, other, X):
-    for got, want in zip(model.predict_topk(X), other.predict_topk(X), strict=True):
-        np.testing.assert_array_equal(got, want)
+def assert_same_rankings(model, other, X):
+    for got, expected in zip(model.predict_topk(X), other.predict_topk(X), strict=True):
+        np.testing.assert_array_equal(got, expected)
 
 
-def test_a_grid_over_what_acts_at_prediction_fits_once_for_each_fold(xmc_data, tmp_path, fits):
+def test_memory_fits_once_per_fold_in_a_grid_over_prediction_parameters(
+    xmc_data, tmp_path, trained_trees
+):
     X, Y = xmc_data
     grid = {
         "beam_width": [1, 5, None],
@@ -47,10 +47,10 @@ def test_a_grid_over_what_acts_at_prediction_fits_once_for_each_fold(xmc_data, t
         "propensity_weight": [0.0, 0.5],
     }
     settings = {"scoring": topk_scorer("precision", k=3), "cv": KFold(3), "refit": False}
-    cached = GridSearchCV(classifier(tmp_path), grid, **settings).fit(X, Y)
-    assert len(fits) == 3
-    plain = GridSearchCV(classifier(None), grid, **settings).fit(X, Y)
-    assert len(fits) == 3 + 3 * 18
+    cached = GridSearchCV(make_classifier(tmp_path), grid, **settings).fit(X, Y)
+    assert len(trained_trees) == 3
+    plain = GridSearchCV(make_classifier(None), grid, **settings).fit(X, Y)
+    assert len(trained_trees) == 3 + 3 * 18
     scores = cached.cv_results_["mean_test_score"]
     np.testing.assert_array_equal(scores, plain.cv_results_["mean_test_score"])
     assert len(np.unique(scores)) > 3
@@ -67,12 +67,14 @@ def test_a_grid_over_what_acts_at_prediction_fits_once_for_each_fold(xmc_data, t
     ],
     ids=str,
 )
-def test_loaded_for_parameters_that_training_does_not_see(params, xmc_data, tmp_path, fits):
+def test_memory_loads_if_only_prediction_parameters_differ(
+    params, xmc_data, tmp_path, trained_trees
+):
     X, Y = xmc_data
-    classifier(tmp_path).fit(X, Y)
-    loaded = classifier(tmp_path, **params).fit(X, Y)
-    assert len(fits) == 1
-    assert_same_answers(loaded, classifier(None, **params).fit(X, Y), X)
+    make_classifier(tmp_path).fit(X, Y)
+    loaded = make_classifier(tmp_path, **params).fit(X, Y)
+    assert len(trained_trees) == 1
+    assert_same_rankings(loaded, make_classifier(None, **params).fit(X, Y), X)
 
 
 @pytest.mark.parametrize(
@@ -104,80 +106,84 @@ def test_loaded_for_parameters_that_training_does_not_see(params, xmc_data, tmp_
     ),
     ids=str,
 )
-def test_trained_anew_for_parameters_that_training_sees(params, xmc_data, tmp_path, fits):
+def test_memory_trains_again_if_training_parameters_differ(
+    params, xmc_data, tmp_path, trained_trees
+):
     X, Y = xmc_data
-    classifier(tmp_path).fit(X, Y)
-    model = classifier(tmp_path, **params).fit(X, Y)
-    assert len(fits) == 1 + params.get("n_trees", 1)
-    again = classifier(tmp_path, **params).fit(X, Y)
-    assert len(fits) == 1 + params.get("n_trees", 1)
-    assert_same_answers(again, model, X)
-    assert again.hierarchy_ == model.hierarchy_
+    make_classifier(tmp_path).fit(X, Y)
+    model = make_classifier(tmp_path, **params).fit(X, Y)
+    assert len(trained_trees) == 1 + params.get("n_trees", 1)
+    reloaded = make_classifier(tmp_path, **params).fit(X, Y)
+    assert len(trained_trees) == 1 + params.get("n_trees", 1)
+    assert_same_rankings(reloaded, model, X)
+    assert reloaded.hierarchy_ == model.hierarchy_
 
 
-def test_trained_anew_for_other_data_and_costs(xmc_data, tmp_path, fits):
+def test_memory_trains_again_if_data_or_costs_differ(xmc_data, tmp_path, trained_trees):
     X, Y = xmc_data
     weights = np.ones(X.shape[0])
     weights[:100] = 2
-    model = classifier(tmp_path)
+    model = make_classifier(tmp_path)
     model.fit(X, Y)
-    model.fit(X.astype(np.float64), Y.tocsc().astype(bool))  # the same in another form
-    assert len(fits) == 1
+    model.fit(X.astype(np.float64), Y.tocsc().astype(bool))  # equal data in another format
+    assert len(trained_trees) == 1
     model.fit(X, Y, sample_weight=weights)
     model.fit(X, Y, relevance=Y * 2.5)
     model.fit(X * 0.5, Y)
     model.fit(X, Y[::-1])
-    assert len(fits) == 5
+    assert len(trained_trees) == 5
 
 
 @pytest.mark.parametrize("name", ["beam_width", "score_transform"])
-def test_the_beam_counts_where_it_finds_the_negatives(name, xmc_data, tmp_path, fits):
+def test_memory_depends_on_beam_parameters_if_the_beam_finds_negatives(
+    name, xmc_data, tmp_path, trained_trees
+):
     values = {"beam_width": [1, 4], "score_transform": ["l3-hinge", "sigmoid"]}[name]
     for negatives in ("man", ["tfn", "tfn+man"]):
         for value in values:
             params = {"negatives": negatives, "max_leaf_size": 5, name: value}
-            model = classifier(tmp_path, **params).fit(*xmc_data)
-            assert_same_answers(model, classifier(None, **params).fit(*xmc_data), xmc_data[0])
-    assert len(fits) == 8  # every fit was another, four of them without a memory
+            model = make_classifier(tmp_path, **params).fit(*xmc_data)
+            assert_same_rankings(model, make_classifier(None, **params).fit(*xmc_data), xmc_data[0])
+    assert len(trained_trees) == 8  # eight different fits, four of them without memory
 
 
-def test_seeds(xmc_data, tmp_path, fits):
+def test_memory_loads_only_if_random_state_is_an_integer(xmc_data, tmp_path, trained_trees):
     X, Y = xmc_data
     for _ in range(2):
-        classifier(tmp_path, random_state=np.int64(3)).fit(X, Y)
-    assert len(fits) == 1
+        make_classifier(tmp_path, random_state=np.int64(3)).fit(X, Y)
+    assert len(trained_trees) == 1
     for _ in range(2):
-        classifier(tmp_path, random_state=None).fit(X, Y)
-    assert len(fits) == 2
-    # An instance moves on with each fit, which loading would not do.
+        make_classifier(tmp_path, random_state=None).fit(X, Y)
+    assert len(trained_trees) == 2
+    # A RandomState instance changes in each fit. Loading would not change it.
     instance = np.random.RandomState(0)
-    first = classifier(tmp_path, random_state=instance).fit(X, Y)
-    second = classifier(tmp_path, random_state=instance).fit(X, Y)
-    assert len(fits) == 4
+    first = make_classifier(tmp_path, random_state=instance).fit(X, Y)
+    second = make_classifier(tmp_path, random_state=instance).fit(X, Y)
+    assert len(trained_trees) == 4
     assert first.hierarchy_ != second.hierarchy_
 
 
-def test_a_memory_of_joblib_may_map_its_arrays(xmc_data, tmp_path, fits):
+def test_memory_object_with_memory_maps_is_not_changed_by_prune(xmc_data, tmp_path, trained_trees):
     X, Y = xmc_data
     memory = joblib.Memory(tmp_path, mmap_mode="r", verbose=0)
-    model = classifier(None).fit(X, Y)
+    model = make_classifier(None).fit(X, Y)
     for _ in range(2):
-        mapped = classifier(None).set_params(memory=memory).fit(X, Y)
-    assert len(fits) == 2
-    assert_same_answers(mapped, model, X)
-    # What is changed in one fitted model is not changed in what is kept.
+        mapped = make_classifier(None).set_params(memory=memory).fit(X, Y)
+    assert len(trained_trees) == 2
+    assert_same_rankings(mapped, model, X)
+    # Changes of a loaded model do not change the cache.
     mapped.prune(max_weights_per_label=20)
-    assert_same_answers(mapped, model.prune(max_weights_per_label=20), X)
-    again = clone(mapped).fit(X, Y)
-    assert_same_answers(again, classifier(None).fit(X, Y), X)
-    assert len(fits) == 3
+    assert_same_rankings(mapped, model.prune(max_weights_per_label=20), X)
+    reloaded = clone(mapped).fit(X, Y)
+    assert_same_rankings(reloaded, make_classifier(None).fit(X, Y), X)
+    assert len(trained_trees) == 3
 
 
-def test_what_cannot_be_part_of_a_key_is_refused(xmc_data, tmp_path, fits):
-    model = classifier(tmp_path, label_features=lambda X, Y: Y.T @ X)
+def test_memory_rejects_parameters_that_cannot_be_pickled(xmc_data, tmp_path, trained_trees):
+    model = make_classifier(tmp_path, label_features=lambda X, Y: Y.T @ X)
     with pytest.raises(ValueError, match="label_features must be picklable"):
         model.fit(*xmc_data)
-    assert not fits
+    assert not trained_trees
     model.set_params(memory=None).fit(*xmc_data)
     with pytest.raises(ValueError, match="'memory' parameter"):
         model.set_params(memory=3).fit(*xmc_data)

@@ -1,4 +1,4 @@
-"""The HTML of scikit-learn tells the size of a fitted tree, and is whole."""
+"""HTML representation in notebooks."""
 
 from html.parser import HTMLParser
 
@@ -11,12 +11,12 @@ from sklearn.utils import estimator_html_repr
 
 from skxmr import HierarchicalLabelTree, XRLinearClassifier
 
-# scikit-learn 1.8 closes a tag that it did not open in the HTML of a pipeline.
+# The HTML that scikit-learn 1.8 writes for a pipeline has one closing tag too many.
 IS_BALANCED = not sklearn.__version__.startswith("1.8.")
 
 
-class Balance(HTMLParser):
-    """Checks that what is opened is closed."""
+class TagBalanceParser(HTMLParser):
+    """Parser that fails if a tag is not closed, and collects the texts."""
 
     def __init__(self):
         super().__init__()
@@ -36,37 +36,37 @@ class Balance(HTMLParser):
         self.texts.append(data)
 
 
-def texts_of(estimator):
-    parser = Balance()
+def read_texts(estimator):
+    parser = TagBalanceParser()
     parser.feed(estimator_html_repr(estimator))
     assert not (IS_BALANCED and parser.open)
     return parser.texts
 
 
-def weights_in(model):
+def count_weights(model):
     return sum(int(level.arrays["entry_counts"].sum()) for level in model._model.levels)
 
 
-def test_a_fitted_classifier_has_a_caption(xmc_data):
+def test_html_of_a_fitted_classifier_has_a_caption_with_sizes(xmc_data):
     model = XRLinearClassifier(4, 10, random_state=0)
-    assert not any("weights" in text and "labels" in text for text in texts_of(model))
+    assert not any("weights" in text and "labels" in text for text in read_texts(model))
     model.fit(*xmc_data)
     sizes = " -> ".join(map(str, model.hierarchy_.level_sizes[:-1]))
-    assert f"150 labels in clusters: {sizes}; {weights_in(model):,} weights" in texts_of(model)
-    assert "XRLinearClassifier" in texts_of(model)
+    assert f"150 labels in clusters: {sizes}; {count_weights(model):,} weights" in read_texts(model)
+    assert "XRLinearClassifier" in read_texts(model)
 
 
-@pytest.mark.parametrize("tree", [None, HierarchicalLabelTree(4, 10)], ids=["default", "own"])
-def test_in_a_pipeline_and_with_an_own_tree(tree, xmc_data):
+@pytest.mark.parametrize("tree", [None, HierarchicalLabelTree(4, 10)], ids=["default", "custom"])
+def test_html_in_a_pipeline_has_a_caption_with_sizes(tree, xmc_data):
     classifier = XRLinearClassifier(label_tree=tree, n_trees=2)
     model = make_pipeline(MaxAbsScaler(), classifier).fit(*xmc_data)
-    texts = texts_of(model)
+    texts = read_texts(model)
     (caption,) = [text for text in texts if text.startswith("2 trees, 150 labels in clusters: ")]
-    assert caption.endswith(f"; {weights_in(model[-1]):,} weights")
+    assert caption.endswith(f"; {count_weights(model[-1]):,} weights")
     assert "MaxAbsScaler" in texts
 
 
-def test_what_a_notebook_asks_for(xmc_data):
+def test_repr_mimebundle_follows_the_display_configuration(xmc_data):
     model = XRLinearClassifier(max_leaf_size=150).fit(*xmc_data)
     bundle = model._repr_mimebundle_()
     assert "150 labels in one leaf" in bundle["text/html"]
@@ -76,10 +76,10 @@ def test_what_a_notebook_asks_for(xmc_data):
         assert "text/html" not in model._repr_mimebundle_()
 
 
-def test_without_scikit_learns_block_the_diagram_is_as_always(xmc_data, monkeypatch):
+def test_html_has_no_caption_if_scikit_learn_internals_are_missing(xmc_data, monkeypatch):
     model = XRLinearClassifier().fit(*xmc_data)
     for name in ("_repr_html.estimator", "_estimator_html_repr"):
         monkeypatch.setitem(__import__("sys").modules, f"{sklearn.utils.__name__}.{name}", None)
-    texts = texts_of(model)
+    texts = read_texts(model)
     assert "XRLinearClassifier" in texts
     assert not any("150 labels" in text for text in texts)

@@ -1,4 +1,4 @@
-"""Many threads of the caller: same results as one thread, with and without the GIL."""
+"""Calls from many threads give the results of one thread, with and without the GIL."""
 
 import subprocess
 import sys
@@ -25,24 +25,24 @@ def fit(number):
     parameters = {"max_leaf_size": 8, "branching_factor": 4, "random_state": 0}
     return XRLinearClassifier(**parameters, **SETTINGS[number % 4]).fit(X, Y)
 
-def answers(model):
+def read_results(model):
     parts = [*model.predict_topk(X, k=5), *model.predict_topk(X[:1], k=5)]
     scores = model.predict_proba(X)
     parts += [scores.indptr, scores.indices, scores.data]
     return b"".join(part.tobytes() for part in parts)
 
 shared = [fit(number) for number in range(4)]
-wanted = [answers(model) for model in shared]
+expected = [read_results(model) for model in shared]
 results = {}
 barrier = threading.Barrier(N_THREADS)
 
-def work(number):
+def run(number):
     barrier.wait()
     for round in range(N_ROUNDS):
         model = fit(number) if round % 2 == 0 else shared[number % 4]
-        results[number, round] = answers(model) == wanted[number % 4]
+        results[number, round] = read_results(model) == expected[number % 4]
 
-threads = [threading.Thread(target=work, args=(number,)) for number in range(N_THREADS)]
+threads = [threading.Thread(target=run, args=(number,)) for number in range(N_THREADS)]
 for thread in threads:
     thread.start()
 for thread in threads:
@@ -54,7 +54,7 @@ print(getattr(sys, "_is_gil_enabled", lambda: True)())
 IS_FREE_THREADED = "t" in getattr(sys, "abiflags", "")
 
 
-def test_many_threads_give_identical_bytes_and_the_gil_stays_off():
+def test_calls_from_many_threads_give_identical_bytes_and_keep_the_gil_off():
     program = PROGRAM.replace("N_THREADS", "8").replace("N_ROUNDS", "3")
     done = subprocess.run(
         [sys.executable, "-W", "error", "-c", program], capture_output=True, text=True, timeout=300

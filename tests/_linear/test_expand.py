@@ -1,0 +1,101 @@
+"""`LevelModel.expand`: scores of the children of given clusters."""
+
+import numpy as np
+import scipy.sparse as sp
+from hypothesis import given
+from hypothesis import strategies as st
+
+from helpers.reference import dense_weights
+from skxmr._core.rows import as_rows
+from skxmr._core.score_rule import Scoring
+from skxmr._linear import LevelModel
+from skxmr._linear.chunk import pack_features
+
+L3_HINGE = Scoring().rule((False,)).transforms[0]
+DENSITY = st.sampled_from([0.0, 0.02, 0.3, 0.9])
+
+
+@st.composite
+def random_level(draw):
+    """Draw a LevelModel with random chunks, some of them empty, and random rows and parents."""
+    rng = np.random.default_rng(draw(st.integers(0, 10**6)))
+    n_parents = draw(st.integers(1, 6))
+    # Feature bitmaps of one or several 64-bit words; 5000 features need two summary entries.
+    n_features = draw(st.sampled_from([1, 7, 40, 64, 65, 300, 5000]))
+    # Clusters of up to 16 children can have dense weights.
+    max_children = draw(st.sampled_from([3, 16, 17, 40]))
+    child_dtype = draw(st.sampled_from([np.uint8, np.uint16]))
+    child_indptr = np.concatenate(([0], np.cumsum(rng.integers(1, max_children + 1, n_parents))))
+    features, counts, children, weights = [], [], [], []
+    for parent in range(n_parents):
+        width = child_indptr[parent + 1] - child_indptr[parent]
+        W = rng.normal(size=(n_features, width)) * (rng.random((n_features, width)) < draw(DENSITY))
+        used = np.flatnonzero(W.any(axis=1))
+        features.append(used)
+        for feature in used:
+            nonzero = np.flatnonzero(W[feature])
+            counts.append(len(nonzero))
+            children.append(nonzero)
+            weights.append(W[feature, nonzero])
+    bitmaps = [pack_features(used.astype(np.int32), n_features) for used in features]
+    summaries, words = zip(*bitmaps, strict=True)
+    n_children = child_indptr[-1]
+    level = LevelModel(
+        {
+            "child_indptr": child_indptr.astype(np.int64),
+            "child_ids": rng.permutation(n_children).astype(np.int32),
+            "intercepts": rng.normal(size=n_children).astype(np.float32),
+            "summaries": np.stack(summaries),
+            "words": np.concatenate([*words, np.zeros(1, dtype=np.uint64)]),
+            "entry_counts": np.array(counts, dtype=child_dtype),
+            "entry_children": np.concatenate([*children, []]).astype(child_dtype),
+            "entry_weights": np.concatenate([*weights, []]).astype(np.float32),
+        },
+        n_features,
+        1,
+        0,
+    )
+    n_rows = draw(st.integers(0, 5))
+    X = rng.normal(size=(n_rows, n_features)) * (rng.random((n_rows, n_features)) < draw(DENSITY))
+    chosen = rng.random((n_rows, n_parents)) < 0.5
+    return level, X.astype(np.float32), chosen, rng.normal(size=chosen.shape) - 2
+
+
+@given(case=random_level(), keep=st.integers(0, 12), best_first=st.booleans())
+def test_expand_scores_the_children_of_given_parents(case, keep, best_first):
+    level, X, chosen, parent_scores = case
+    parents = sp.csr_array(chosen)
+    parents.sort_indices()
+    scores = np.concatenate(
+        [parent_scores[row, here] for row, here in enumerate(chosen)] or [[]]
+    ).astype(np.float32)
+    beam = (parents.indptr.astype(np.int64), parents.indices.astype(np.int32), scores)
+    indptr, ids, values = level.expand(as_rows(X), beam, keep, L3_HINGE, best_first)
+    W, intercepts = dense_weights(level)
+    child_indptr, names = level.arrays["child_indptr"], level.arrays["child_ids"]
+    assert indptr[0] == 0
+    for row in range(len(X)):
+        expected = {}
+        for at in range(parents.indptr[row], parents.indptr[row + 1]):
+            parent = parents.indices[at]
+            for child in range(child_indptr[parent], child_indptr[parent + 1]):
+                margin = X[row] @ W[:, child] + intercepts[child]
+                expected[int(names[child])] = scores[at] - max(0.0, 1.0 - margin) ** 3
+        here = slice(indptr[row], indptr[row + 1])
+        best = sorted(expected.values(), reverse=True)
+        best = best[:keep] if keep else best
+        np.testing.assert_allclose(np.sort(values[here])[::-1], best, rtol=1e-4, atol=1e-4)
+        assert len(set(ids[here])) == len(best)
+        got = [expected[name] for name in ids[here]]
+        np.testing.assert_allclose(values[here], got, rtol=1e-4, atol=1e-4)
+        order = np.lexsort((ids[here], -values[here])) if best_first else np.argsort(ids[here])
+        np.testing.assert_array_equal(order, np.arange(len(best)))
+        one = level.expand_row(
+            as_rows(X[[row]])[1:3],
+            tuple(part[beam[0][row] : beam[0][row + 1]] for part in beam[1:]),
+            keep,
+            L3_HINGE,
+            best_first,
+        )
+        np.testing.assert_array_equal(one[0], ids[here])
+        np.testing.assert_array_equal(one[1], values[here])

@@ -1,0 +1,218 @@
+"""Errors for invalid data; a failed fit keeps the fitted model."""
+
+import warnings
+
+import numpy as np
+import pytest
+import scipy.sparse as sp
+from sklearn.exceptions import ConvergenceWarning, NotFittedError
+
+from skxmr import HierarchicalLabelTree, LabelHierarchy, XRLinearClassifier
+from skxmr.calibration import CalibratedMultilabelClassifierCV
+
+
+@pytest.fixture
+def fitted(xmc_data):
+    return XRLinearClassifier(4, 10, random_state=0).fit(*xmc_data)
+
+
+def replace_value(M, value):
+    """Return a copy of a sparse matrix with one changed value."""
+    M = M.astype(np.float64)
+    M.data[5] = value
+    return M
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+def test_x_rejects_nan_and_infinity(xmc_data, fitted, value):
+    X, Y = xmc_data
+    bad = replace_value(X, value)
+    for rows in (bad, bad.toarray(), bad.astype(np.float32)):
+        with pytest.raises(ValueError, match="X contains (NaN|infinity)"):
+            XRLinearClassifier().fit(rows, Y)
+        with pytest.raises(ValueError, match="X contains (NaN|infinity)"):
+            fitted.predict_topk(rows)
+    one = bad[[0]].astype(np.float32)
+    assert not np.isfinite(one.data).all()
+    with pytest.raises(ValueError, match="X contains (NaN|infinity)"):
+        fitted.predict_topk(one)
+
+
+def test_x_rejects_values_beyond_float32(xmc_data):
+    with pytest.raises(ValueError, match="X must contain only values that are finite in float32"):
+        XRLinearClassifier().fit(replace_value(xmc_data[0], 1e300), xmc_data[1])
+
+
+def test_x_rejects_a_different_number_of_features(xmc_data, fitted):
+    X = xmc_data[0]
+    for rows in (X[:, :-1], X[[0], :-1], sp.hstack([X, X], format="csr"), X[:3, :5].toarray()):
+        with pytest.raises(ValueError, match=rf"X has {rows.shape[1]} features, but .* 400"):
+            fitted.predict_topk(rows)
+
+
+def test_x_rejects_wrong_shapes_and_types(xmc_data, fitted):
+    X, Y = xmc_data
+    with pytest.raises(ValueError, match="Expected 2D array, got 1D"):
+        fitted.predict(X.toarray()[0])
+    with pytest.raises(ValueError, match="could not convert string to float"):
+        fitted.predict_topk([["a"] * 400])
+    with pytest.raises(ValueError, match="0 sample"):
+        fitted.predict_topk(X[:0])
+    with pytest.raises(ValueError, match="0 sample"):
+        XRLinearClassifier().fit(X[:0], Y[:0])
+    with pytest.raises(ValueError, match="0 feature"):
+        XRLinearClassifier().fit(X[:, :0], Y)
+
+
+def test_x_rejects_csr_indices_out_of_range(xmc_data, fitted):
+    X = xmc_data[0].copy()
+    X.indices[3] = 10**6
+    with pytest.raises(ValueError, match="ind"):
+        fitted.predict_topk(X)
+    one = xmc_data[0][[0]].copy()
+    one.indices[-1] = 10**6
+    with pytest.raises(ValueError, match="ind"):
+        fitted.predict_topk(one)
+
+
+def test_x_and_label_order_reject_indices_beyond_32_bits(xmc_data, fitted):
+    X = xmc_data[0].copy()
+    X.indices = X.indices.astype(np.int64) + 2**32
+    with pytest.raises(ValueError, match="indices"):
+        fitted.predict_topk(X)
+    with pytest.raises(ValueError, match="label_order must be at most"):
+        LabelHierarchy([[0, 2]], [2**32, 1])
+
+
+@pytest.mark.parametrize(
+    "row",
+    [{"a", "b"}, frozenset("ab"), ("a", "b"), ["a", "b"]],
+    ids=["set", "frozenset", "tuple", "list"],
+)
+def test_y_of_label_collections_names_multilabel_binarizer_in_the_error(fitted, xmc_data, row):
+    X, _ = xmc_data
+    as_objects = np.empty(X.shape[0], dtype=object)
+    as_objects[:] = [row] * len(as_objects)
+    ragged = [[1, 2], [3]] * (len(as_objects) // 2)
+    for y in (as_objects, list(as_objects), ragged):
+        for model in (fitted, CalibratedMultilabelClassifierCV(fitted)):
+            with pytest.raises(ValueError, match=r"MultiLabelBinarizer\(sparse_output=True\)"):
+                model.fit(X, y)
+    assert fitted.n_features_in_ == X.shape[1]
+
+
+def test_y_accepts_lists_of_indicator_rows_and_of_classes(xmc_data):
+    X, Y = xmc_data
+    dense = Y.toarray()[:, :3]
+    model = XRLinearClassifier(random_state=0)
+    expected = model.fit(X, dense).predict_proba(X)
+    np.testing.assert_array_equal(model.fit(X, dense.tolist()).predict_proba(X), expected)
+    names = ["ab"[int(value)] for value in dense[:, 0]]
+    assert model.fit(X, names).classes_.tolist() == ["a", "b"]
+
+
+@pytest.mark.parametrize("value", [2, -1, 0.5, 255])
+def test_y_rejects_values_other_than_0_and_1(xmc_data, value):
+    X, Y = xmc_data
+    for bad in (
+        replace_value(Y, value),
+        replace_value(Y, value).toarray(),
+        replace_value(Y, value).tocsc(),
+    ):
+        with pytest.raises(ValueError, match=f"y must be an indicator of 0 and 1; .*{value}"):
+            XRLinearClassifier().fit(X, bad)
+    # A constant wrong value: scikit-learn would accept it as an indicator.
+    with pytest.raises(ValueError, match="y must be an indicator of 0 and 1"):
+        XRLinearClassifier().fit(X, Y * value)
+
+
+def test_y_rejects_nan_complex_and_string_indicators(xmc_data):
+    X, Y = xmc_data
+    with pytest.raises(ValueError, match="y contains NaN"):
+        XRLinearClassifier().fit(X, replace_value(Y, np.nan))
+    with pytest.raises(ValueError, match="Complex data not supported"):
+        XRLinearClassifier().fit(X, Y.astype(complex))
+    with pytest.raises(ValueError, match="y must be an indicator .* got dtype"):
+        XRLinearClassifier().fit(X, np.full((600, 2), "a"))
+
+
+def test_y_rejects_wrong_shapes_and_continuous_targets(xmc_data):
+    X, Y = xmc_data
+    with pytest.raises(ValueError, match=r"inconsistent numbers of samples: \[600, 599\]"):
+        XRLinearClassifier().fit(X, Y[:-1])
+    with pytest.raises(ValueError, match=r"0 feature.*shape=\(600, 0\).* minimum of 1"):
+        XRLinearClassifier().fit(X, Y[:, :0])
+    with pytest.raises(ValueError, match="y"):
+        XRLinearClassifier().fit(X, None)
+    with pytest.raises(ValueError, match="Unknown label type: continuous"):
+        XRLinearClassifier().fit(X, np.linspace(0, 1, 600))
+
+
+def test_y_rejects_sparse_vectors(xmc_data):
+    with pytest.raises(ValueError, match="y must be 2-D if it is sparse|Expected 2D|1D"):
+        XRLinearClassifier().fit(xmc_data[0], sp.coo_array(np.arange(600) % 2))
+
+
+def test_score_candidates_rejects_wrong_shapes_and_indices(fitted, xmc_data):
+    X, Y = xmc_data
+    for wrong in (Y[:-1], Y[:, :-1], Y.toarray()[0]):
+        with pytest.raises(ValueError, match=r"candidates must have the shape \(600, 150\)"):
+            fitted.score_candidates(X, wrong)
+    broken = Y.copy()
+    broken.indices[3] = 150
+    with pytest.raises(ValueError, match="ind"):
+        fitted.score_candidates(X, broken)
+
+
+@pytest.mark.parametrize("clustering", ["kmeans"])
+def test_label_tree_rejects_values_beyond_float32(clustering):
+    Z = np.random.default_rng(0).random((30, 3)) * 1e300
+    for rows in (Z, sp.csr_array(Z)):
+        with pytest.raises(ValueError, match="Z .*finite"):
+            HierarchicalLabelTree(2, 5, clustering=clustering).fit(rows)
+
+
+def test_fit_warns_if_max_iter_is_too_small(xmc_data):
+    with pytest.warns(ConvergenceWarning, match="did not converge within max_iter=1 sweeps"):
+        XRLinearClassifier(4, 10, max_iter=1).fit(*xmc_data)
+
+
+def test_predict_before_fit_raises_not_fitted_error(xmc_data):
+    model = XRLinearClassifier()
+    for method in ("predict", "predict_proba", "decision_function", "predict_topk"):
+        for X in (xmc_data[0], xmc_data[0][[0]]):
+            with pytest.raises(NotFittedError, match="not fitted yet"):
+                getattr(model, method)(X)
+
+
+def test_fit_that_fails_keeps_the_fitted_model(xmc_data, fitted):
+    X, Y = xmc_data
+    before = fitted.predict_topk(X)
+    with pytest.raises(ValueError, match="infinite"):
+        fitted.fit(replace_value(X, 1e300), Y)
+    with pytest.raises(ValueError, match="indicator"):
+        fitted.fit(X, Y * 2)
+    with pytest.raises(ValueError, match="samples"):
+        fitted.fit(X[:, :7], Y[:-1])
+    with pytest.raises(ValueError, match="indicator"):
+        fitted.fit(X[:, :7], Y * 2)
+    fitted.set_params(C=-1.0)
+    with pytest.raises(ValueError, match="'C'"):
+        fitted.fit(X[:, :7], Y)
+    fitted.set_params(C=1.0)
+    assert fitted.n_features_in_ == 400
+    for got, expected in zip(fitted.predict_topk(X), before, strict=True):
+        np.testing.assert_array_equal(got, expected)
+
+
+def test_fit_that_fails_during_training_keeps_the_fitted_model(xmc_data):
+    X, Y = xmc_data
+    model = XRLinearClassifier(4, 10, random_state=0).fit(X, Y)
+    before = model.predict_topk(X[:5], k=3)
+    model.set_params(max_iter=1, tol=1e-9)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        with pytest.raises(ConvergenceWarning):
+            model.fit(X[:, :100], Y[:, :20])
+    np.testing.assert_array_equal(model.predict_topk(X[:5], k=3)[0], before[0])
+    assert len(model.classes_) == 150
