@@ -6,8 +6,11 @@ import numpy as np
 from sklearn.base import clone
 
 from skxmr._core.arrays import csr_of, offsets_of
-from skxmr.indexing import CLUSTERED_ENTRIES as MAX_PIFA_ENTRIES
-from skxmr.indexing import HierarchicalLabelTree, positive_instance_features
+from skxmr.indexing import (
+    MAX_PIFA_ENTRIES,
+    HierarchicalLabelTree,
+    positive_instance_features,
+)
 
 # Up to this many labels, the tree is made from complete label features. For more labels, the
 # features of a label have at most SHORT_ENTRIES entries. On 50,000 generated labels and on
