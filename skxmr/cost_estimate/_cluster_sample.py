@@ -13,7 +13,7 @@ CLUSTERS = 24
 # Maximum number of children that are trained per cluster, and of matrix entries that one sweep over
 # the rows visits. A larger cluster is trained on a part of its children and rows.
 CHILDREN = 96
-VISITS = 3e6
+VISITS = 1e6
 # The solver trains this many children together.
 LANES = 16
 
