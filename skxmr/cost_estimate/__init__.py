@@ -1,8 +1,8 @@
-"""What a fit takes, before it is begun: memory and time.
+"""Estimate the memory and the time of a fit before the fit.
 
-The number of weights decides, and nothing but training tells it. So clusters of the tree are drawn
-(`sampled_tree`), trained as a fit does (`trial_training`), and scaled to their levels
-(`level_costs`); bytes and seconds of all arrays and stages follow (`memory`, `time`).
+Only training shows how many weights a model has. So a label tree is made from short label features
+(`_tree_sample`), and a few of its clusters are trained as in a fit (`_cluster_sample`). Their costs
+are scaled to the whole tree (`_fit_costs`), and expressed as memory (`_memory`) and time (`_time`).
 """
 
 from skxmr.cost_estimate._estimation import CostEstimate, estimate_costs
@@ -10,7 +10,6 @@ from skxmr.cost_estimate._limits import refuse_if_too_large
 from skxmr.cost_estimate._memory import MemoryEstimate
 from skxmr.cost_estimate._time import TimeEstimate
 
-# Other packages of skxmr use the rest.
 __all__ = [
     "CostEstimate",
     "MemoryEstimate",

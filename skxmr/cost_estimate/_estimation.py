@@ -1,4 +1,4 @@
-"""The methods of the classifier that say what a fit takes, before it is begun."""
+"""Estimate the costs of a fit from the arguments of `fit`."""
 
 from typing import NamedTuple
 
@@ -7,14 +7,14 @@ import scipy.sparse as sp
 
 from skxmr._core.rows import as_rows
 from skxmr._core.validation import FLOAT_DTYPES, check_targets, validate_fit_data
-from skxmr.cost_estimate._level_costs import measure_costs
-from skxmr.cost_estimate._memory import MemoryEstimate, estimate_memory
-from skxmr.cost_estimate._time import TimeEstimate, estimate_time
+from skxmr.cost_estimate._fit_costs import measure_fit
+from skxmr.cost_estimate._memory import MemoryEstimate, memory_of
+from skxmr.cost_estimate._time import TimeEstimate, time_of
 from skxmr.indexing import check_indexing_options
 
 
 class CostEstimate(NamedTuple):
-    """What a fit takes.
+    """Memory and time of a fit.
 
     Attributes
     ----------
@@ -29,30 +29,24 @@ class CostEstimate(NamedTuple):
 
 
 def estimate_costs(classifier, X, y):
-    """Return the `CostEstimate` of a fit; see `XRLinearClassifier.estimate_costs`."""
+    """Return the `CostEstimate` of ``classifier.fit(X, y)``; validate arguments as `fit` does."""
     classifier._validate_params()
-    given = X
     options = {"accept_sparse": "csr", "dtype": FLOAT_DTYPES, "multi_output": True}
-    (X, y), _ = validate_fit_data(classifier, X, y, **options)
-    Y = check_targets(y)[0]
-    check_indexing_options(classifier, Y.shape[1], X.shape[1])
-    arrays = as_rows(X, drop_zeros=True)
-    costs = measure_costs(classifier, arrays, Y)
-    copied = _copied(given, X, arrays)
-    memory = estimate_memory(costs, copied, classifier.n_jobs, classifier.model_dir)
-    return CostEstimate(memory, estimate_time(costs, classifier.n_jobs))
+    (validated, y), _ = validate_fit_data(classifier, X, y, **options)
+    Y = check_targets(y).indicator
+    check_indexing_options(classifier, Y.shape[1], validated.shape[1])
+    rows = as_rows(validated, drop_zeros=True)
+    # Bytes of the arrays that a fit makes of X.
+    copied, known = 0, _buffers(X)
+    for array in [*_buffers(validated), *rows[:3]]:
+        if not any(np.shares_memory(array, other) for other in known):
+            copied += array.nbytes
+            known.append(array)
+    costs = measure_fit(classifier, rows, Y)
+    return CostEstimate(memory_of(costs, classifier, copied), time_of(costs, classifier.n_jobs))
 
 
-def _copied(given, X, arrays):
-    # Bytes of what a fit makes of X: what validation returned, if that is new, and its arrays.
-    parts = [X] if not sp.issparse(X) else [X.indptr, X.indices, X.data]
-    if sp.issparse(given) and given.format == "csr":
-        before = [given.indptr, given.indices, given.data]
-    else:
-        before = [given] if isinstance(given, np.ndarray) else []
-    total, seen = 0, before
-    for array in [*parts, *arrays[:3]]:
-        if not any(np.shares_memory(array, other) for other in seen):
-            total += array.nbytes
-            seen = [*seen, array]
-    return total
+def _buffers(X):
+    if sp.issparse(X) and X.format == "csr":
+        return [X.indptr, X.indices, X.data]
+    return [X] if isinstance(X, np.ndarray) else []

@@ -1,4 +1,4 @@
-"""Refuse a fit that this machine has not the memory for."""
+"""Refuse a fit that needs more memory than the machine has."""
 
 import os
 from contextlib import suppress
@@ -7,41 +7,25 @@ from pathlib import Path
 import numpy as np
 from joblib import effective_n_jobs
 
-from skxmr.cost_estimate._level_costs import measure_costs
-from skxmr.cost_estimate._memory import estimate_memory, target_bytes
-from skxmr.indexing import CLUSTERED_ENTRIES
+from skxmr.cost_estimate._fit_costs import measure_fit
+from skxmr.cost_estimate._memory import memory_of
 
-# What an estimate may be wrong by: a fit is refused only beyond this many times the memory.
+# A fit is refused if its estimate is more than this many times the memory.
 UNCERTAINTY = 1.5
-# More bytes than were ever seen for each entry of the rows of labels, with all weights kept and
-# with a threshold. They spare most fits the estimate.
-MOST_BYTES = 400
-MOST_BYTES_ABOVE = {0.05: 40}
+# Bytes per entry of the rows of each label, more than any measured fit took: label features, and
+# the model with all weights or with `weight_threshold` of at least 0.05.
+MAX_FEATURE_BYTES, MAX_MODEL_BYTES, MAX_CUT_MODEL_BYTES = 14, 400, 40
 
 
-def refuse_if_too_large(classifier, X, Y):
-    """Raise if a fit cannot end: long before the system runs out of memory, and kills it.
+def refuse_if_too_large(classifier, rows, Y):
+    """Raise MemoryError if the estimate is more than 1.5 times the memory of the machine.
 
-    Parameters
-    ----------
-    classifier : XRLinearClassifier
-        Its parameters.
-    X : tuple
-        (indptr, indices, data, n_features) of the rows.
-    Y : csr_array
-        Indicator.
-
-    Raises
-    ------
-    MemoryError
-        If the estimate is more than half as much again as the memory of the machine or its
-        container.
+    `rows` are the `Rows` of X, and `Y` is the indicator.
     """
     limit = memory_limit()
-    if limit is None or _most(classifier, X, Y) < UNCERTAINTY * limit:
+    if limit is None or memory_bound(classifier, rows, Y) < UNCERTAINTY * limit:
         return
-    costs = measure_costs(classifier, X, Y)
-    estimate = estimate_memory(costs, 0, classifier.n_jobs, classifier.model_dir)
+    estimate = memory_of(measure_fit(classifier, rows, Y), classifier, copied=0)
     if estimate.peak < UNCERTAINTY * limit:
         return
     changes = []
@@ -62,33 +46,28 @@ def refuse_if_too_large(classifier, X, Y):
 
 
 def memory_limit():
-    """Return the bytes of memory that this process can have, or None where that is not known."""
+    """Return the bytes of memory that this process can have, or None if they are unknown."""
     limits = []
     with suppress(AttributeError, ValueError, OSError):  # Windows
         limits.append(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))
     root = Path("/sys/fs/cgroup")
-    candidates = [root / "memory.max", root / "memory" / "memory.limit_in_bytes"]
+    files = [root / "memory.max", root / "memory" / "memory.limit_in_bytes"]
     with suppress(OSError):
         for line in Path("/proc/self/cgroup").read_text().splitlines():
-            candidates.append(root / line.rpartition(":")[2].lstrip("/") / "memory.max")
-    for file in candidates:
-        try:
+            files.append(root / line.rpartition(":")[2].lstrip("/") / "memory.max")
+    for file in files:
+        with suppress(OSError, ValueError):  # no such file, or "max"
             limits.append(int(file.read_text()))
-        except (OSError, ValueError):  # not there, or "max"
-            continue
     return min(limits, default=None)
 
 
-def _most(classifier, X, Y):
-    # A bound of the peak that takes no time.
-    n_workers = effective_n_jobs(classifier.n_jobs)
-    row_sizes = np.diff(X[0])
-    entries = float(row_sizes @ np.diff(Y.indptr))
-    n_rows, n_labels = Y.shape
-    most = target_bytes(n_rows, n_labels, Y.nnz) + 200 * Y.nnz
-    most += 12 * min(entries, n_labels * CLUSTERED_ENTRIES) + 24 * n_workers * X[2].size
+def memory_bound(classifier, rows, Y):
+    """Return more bytes than a fit takes, in no time: most fits need no estimate then."""
+    row_sizes = np.diff(rows.indptr)
+    per_entry = MAX_FEATURE_BYTES
     if classifier.model_dir is None:
-        threshold = classifier.weight_threshold
-        each = [size for least, size in MOST_BYTES_ABOVE.items() if threshold >= least]
-        most += classifier.n_trees * entries * min(each, default=MOST_BYTES)
-    return most
+        is_cut = classifier.weight_threshold >= 0.05
+        per_entry += classifier.n_trees * (MAX_CUT_MODEL_BYTES if is_cut else MAX_MODEL_BYTES)
+    per_thread = 24 * row_sizes.sum() + 16 * rows.n_features
+    others = 230 * Y.nnz + 100 * sum(Y.shape) + effective_n_jobs(classifier.n_jobs) * per_thread
+    return float(row_sizes @ np.diff(Y.indptr)) * per_entry + others

@@ -1,35 +1,30 @@
-"""Bytes of a fit, part by part, from what its arrays hold."""
+"""Memory of a fit: bytes of the arrays that exist at the same time."""
 
 from typing import NamedTuple
 
+import numpy as np
 from joblib import effective_n_jobs
 
 from skxmr._linear import FolderStore
-from skxmr._linear.level_model import DENSE_CHILDREN, has_dense_vectors
-
-# Bits of a summary stand for so many features; see `feature_sets`.
-SUMMARY_FEATURES = 64 * 64
 
 
 class MemoryEstimate(NamedTuple):
-    """Bytes that a fit is expected to add to what the process holds, X and y among it.
+    """Bytes that a fit is expected to add to the memory of the process, which holds X and y.
 
     Attributes
     ----------
     rows : int
-        A copy of X, where it is not CSR in float32.
+        Copy of X, if X is not CSR in float32.
     targets : int
-        The indicator, and what its entries count.
+        Indicator, and costs of its entries.
     label_features : int
-        Representations of the labels and the work of clustering; freed before training.
+        Label features and the memory of clustering; freed before training.
     training : int
-        Which rows train which cluster, working space, and weights as they come from the solver.
-    weights : int
-        The weights of the model; 0 with `model_dir`.
-    tables : int
-        What scoring needs beside them; 0 with `model_dir`.
+        Training rows of each cluster, memory of the solver, and weights before they are joined.
+    weights, tables : int
+        Weights of the model, and tables for scoring; 0 with `model_dir`.
     files : int
-        What `model_dir` will hold; 0 without one.
+        Size of the files in `model_dir`; 0 without it.
     """
 
     rows: int
@@ -42,7 +37,7 @@ class MemoryEstimate(NamedTuple):
 
     @property
     def peak(self):
-        """Most bytes of memory at any time."""
+        """Maximum number of bytes at any time."""
         models = self.training + self.weights + self.tables
         return self.rows + self.targets + max(self.label_features, models)
 
@@ -56,122 +51,41 @@ class MemoryEstimate(NamedTuple):
         return f"peak {self.peak / 1e6:,.0f} MB ({parts})"
 
 
-def estimate_memory(costs, rows, n_jobs, model_dir):
-    """Add up the bytes of a fit.
-
-    Parameters
-    ----------
-    costs : FitCosts
-        What was measured.
-    rows : int
-        Bytes of the copy of X.
-    n_jobs : int or None
-        As in joblib.
-    model_dir : path-like or None
-        As in the classifier.
-
-    Returns
-    -------
-    MemoryEstimate
-    """
-    n_workers = effective_n_jobs(n_jobs)
-    targets = target_bytes(costs.n_rows, costs.n_labels, costs.n_pairs)
-    features = feature_bytes(costs, n_workers) if costs.feature_entries else 0
-    of_trees = [_of_tree(tree, costs, n_workers, model_dir is not None) for tree in costs.trees]
-    training, weights, tables = zip(*of_trees, strict=True)
-    sizes = {"weights": int(sum(weights)), "tables": int(sum(tables)), "files": 0}
-    if model_dir is not None:
-        sizes = {"weights": 0, "tables": 0, "files": int(sum(weights) + sum(tables))}
+def memory_of(costs, classifier, copied):
+    """Return the `MemoryEstimate` of `FitCosts`; `copied` are the bytes of the copy of X."""
+    n_workers = effective_n_jobs(classifier.n_jobs)
+    to_files = classifier.model_dir is not None
+    weights = int(sum(level.weights for tree in costs.trees for level in tree))
+    tables = int(sum(level.tables for tree in costs.trees for level in tree))
+    training = max(_training_bytes(tree, costs, n_workers, to_files) for tree in costs.trees)
+    # An entry has an index and a value. Several threads make parts, which exist twice in part.
+    per_entry = 8 if n_workers == 1 else 14
+    features = per_entry * costs.feature_entries + 16 * costs.n_features * n_workers
+    features += 13 * costs.n_positives + 45 * costs.n_labels
     return MemoryEstimate(
-        rows=int(rows),
-        targets=int(targets),
-        label_features=int(features),
-        training=int(max(training)),
-        **sizes,
+        rows=copied,
+        targets=9 * costs.n_positives + 12 * costs.n_rows + 40 * costs.n_labels,
+        label_features=int(features) if costs.feature_entries else 0,
+        training=int(training),
+        weights=0 if to_files else weights,
+        tables=0 if to_files else tables,
+        files=weights + tables if to_files else 0,
     )
 
 
-def target_bytes(n_rows, n_labels, n_pairs):
-    """Return the bytes of the indicator, of its costs, and of a few numbers a label and a row."""
-    return 9 * n_pairs + 12 * n_rows + 40 * n_labels
-
-
-def feature_bytes(costs, n_workers):
-    """Return the bytes of label features, and of the work of making them and of clustering."""
-    # Parts of several threads are joined: they are there once and a half, and not all of their
-    # memory is given back.
-    each = 8 if n_workers == 1 else 14
-    dense = 16 * costs.n_features * n_workers
-    return each * costs.feature_entries + dense + 13 * costs.n_pairs + 45 * costs.n_labels
-
-
-def pair_bytes(targets, n_pairs):
-    """Return the bytes of the rows of clusters: ids, values and costs, and what sorting leaves."""
-    return 12 * targets + 12 * n_pairs
-
-
-def has_vectors(level, kept):
-    """Return whether a level of these costs is scored from dense vectors."""
-    return has_dense_vectors(level.width, level.kept_features if kept else level.features)
-
-
-def _of_tree(tree, costs, n_workers, to_files):
-    # Bytes: what training needs beside the model, its weights, its tables.
-    pairs = pair_bytes(sum(level.targets for level in tree.levels), costs.n_pairs)
-    spaces = _workspaces(tree, n_workers)
-    kept = [_weight_bytes(level, costs, kept=True) for level in tree.levels]
-    tables = [_table_bytes(level, costs, kept=True) for level in tree.levels]
+def _training_bytes(levels, costs, n_workers, to_files):
+    # Bytes of training a tree, without those of the model.
+    models = np.array([level.weights + level.tables for level in levels])
+    # Rows, values and costs of the positives of all nodes, and memory of sorting them.
+    pairs = 12 * (costs.n_positives + sum(level.total.positives for level in levels))
+    # The largest clusters, one for each thread.
+    n_parents = np.array([level.n_parents for level in levels])
+    spaces = [level.largest.workspace for level in levels]
+    spaces = np.sort(np.repeat(spaces, np.minimum(n_parents, n_workers)))[-n_workers:].sum()
     if to_files:
-        # A block of weights a worker, in chunks and joined; or a block and its tables.
-        share = 1 / FolderStore.n_blocks
-        most = FolderStore.max_children
-        blocks = [
-            min(1.0, max(share, 1 / level.n_parents), most / level.n_children) * (size + table)
-            for level, size, table in zip(tree.levels, kept, tables, strict=True)
-        ]
-        training = pairs + max(spaces + n_workers * max(blocks), 2 * max(blocks))
-        return training, sum(kept), sum(tables)
-    # Memory of blocks is not given back as they are joined; to fill a dense table takes two
-    # numbers of 64 bits for each weight.
-    solved, before, most = 0.0, 0.0, spaces
-    for level in tree.levels:
-        size = _weight_bytes(level, costs, kept=False)
-        table = _table_bytes(level, costs, kept=False)
-        filling = 16 * level.weights if has_vectors(level, kept=False) else 0
-        solved += size + 8 * level.words
-        before += size + table
-        most = max(most, before + filling)
-    last = tree.levels[-1]
-    if last.kept_weights < last.weights:
-        most = max(most, before + kept[-1] + tables[-1])
-    return max(0.0, pairs + solved + most - sum(kept) - sum(tables)), sum(kept), sum(tables)
-
-
-def _workspaces(tree, n_workers):
-    # Of the largest clusters, one a worker.
-    total, left = 0.0, float(n_workers)
-    for space, number in sorted(w for level in tree.levels for w in level.workspaces)[::-1]:
-        count = min(left, max(1.0, number))
-        total += count * space
-        left -= count
-        if left <= 0:
-            break
-    return total
-
-
-def _weight_bytes(level, costs, kept):
-    # Words of the bitmaps are in the tables, beside their ranks.
-    weights = level.kept_weights if kept else level.weights
-    features = level.kept_features if kept else level.features
-    narrow = 1 if level.width < 2**8 else 2
-    summaries = 8 * level.n_parents * -(-costs.n_features // SUMMARY_FEATURES)
-    each = costs.weight_bytes + narrow
-    return each * weights + narrow * features + summaries + 16 * level.n_children
-
-
-def _table_bytes(level, costs, kept):
-    features = level.kept_features if kept else level.features
-    words = level.kept_words if kept else level.words
-    summaries = 4 * level.n_parents * -(-costs.n_features // SUMMARY_FEATURES)
-    dense = DENSE_CHILDREN * costs.weight_bytes * features if has_vectors(level, kept) else 0
-    return dense + 16 * words + summaries + 24 * level.n_parents
+        # Each thread holds a block of weights and its tables.
+        n_blocks = np.minimum(n_parents, FolderStore.n_blocks)
+        return pairs + spaces + n_workers * (models / n_blocks).max()
+    # The system does not get back the memory of weights and words when they are joined.
+    solved = sum(level.weights + level.total.words for level in levels)
+    return pairs + solved + max(0.0, spaces - models.sum())

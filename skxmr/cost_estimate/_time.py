@@ -1,21 +1,8 @@
-"""Seconds of a fit, stage by stage."""
+"""Time of a fit: processor seconds of each stage."""
 
-import time
 from typing import NamedTuple
 
-import joblib
-import numpy as np
-from joblib import effective_n_jobs
-
-from skxmr._linear.level_model import DENSE_CHILDREN
-from skxmr.cost_estimate._memory import has_vectors
-
-# Bytes that are written to learn what new memory takes.
-TOUCHED = 2**25
-# Sorting positives by label, once for each level: two sorts, and weighing them.
-SORTS = 4
-# A trial finds more in caches than a fit does: by this much, on 50,000 to 670,000 labels.
-COLD = 1.1
+from joblib import cpu_count, effective_n_jobs
 
 
 class TimeEstimate(NamedTuple):
@@ -23,16 +10,12 @@ class TimeEstimate(NamedTuple):
 
     Attributes
     ----------
-    label_features : float
-        Representing the labels.
-    tree : float
-        Grouping them.
-    training : float
-        Training the models.
+    label_features, tree, training : float
+        Seconds of representing labels, of grouping them, and of training the models.
     n_workers : int
-        Threads that share the work: those of `n_jobs`, no more than the machine has processors.
+        Number of threads: those of `n_jobs`, at most the number of processors.
     longest : float
-        Processor seconds of the largest cluster, which one thread trains.
+        Seconds of the largest cluster, which one thread trains.
     """
 
     label_features: float
@@ -43,7 +26,7 @@ class TimeEstimate(NamedTuple):
 
     @property
     def cpu(self):
-        """Processor seconds in all."""
+        """Processor seconds of all stages."""
         return self.label_features + self.tree + self.training
 
     @property
@@ -59,41 +42,13 @@ class TimeEstimate(NamedTuple):
         return f"{self.total:,.1f} s (of the processor: {parts}, {shared})"
 
 
-def estimate_time(costs, n_jobs):
-    """Add up the seconds of a fit.
-
-    Parameters
-    ----------
-    costs : FitCosts
-        What was measured.
-    n_jobs : int or None
-        As in joblib.
-
-    Returns
-    -------
-    TimeEstimate
-    """
-    each = _seconds_of_new_memory()
-    trees = longest = training = 0.0
-    for tree in costs.trees:
-        trees += tree.seconds
-        training += SORTS * costs.sort_seconds * len(tree.levels)
-        for level in tree.levels:
-            written = 8 * level.weights + 2 * level.features + 40 * level.words
-            if has_vectors(level, kept=True):
-                written += 16 * level.weights + DENSE_CHILDREN * costs.weight_bytes * level.features
-            training += COLD * level.seconds + level.join_seconds + each * written
-            longest = max(longest, COLD * level.longest)
+def time_of(costs, n_jobs):
+    """Return the `TimeEstimate` of `FitCosts`; `n_jobs` is as in joblib."""
+    levels = [level for tree in costs.trees for level in tree]
     return TimeEstimate(
-        label_features=float(costs.feature_seconds),
-        tree=float(trees),
-        training=float(training),
-        n_workers=min(effective_n_jobs(n_jobs), joblib.cpu_count()),
-        longest=float(longest),
+        label_features=costs.feature_seconds,
+        tree=costs.tree_seconds,
+        training=float(sum(level.total.seconds for level in levels)),
+        n_workers=min(effective_n_jobs(n_jobs), cpu_count()),
+        longest=float(max(level.largest.seconds for level in levels)),
     )
-
-
-def _seconds_of_new_memory():
-    begun = time.process_time()
-    np.ones(TOUCHED, dtype=np.uint8)
-    return (time.process_time() - begun) / TOUCHED

@@ -12,12 +12,6 @@ The modules, in the order of the computation:
   `_build_hierarchies` are what the classifier calls.
 """
 
-from skxmr.indexing._aggregate import aggregate
-from skxmr.indexing._balanced_tree import build_balanced_hierarchy as hierarchy_of_counts
-from skxmr.indexing._balanced_tree import build_random_hierarchy as random_hierarchy
-from skxmr.indexing._balanced_tree import cut_evenly
-from skxmr.indexing._balanced_tree import divide_evenly as part_sizes
-from skxmr.indexing._balanced_tree import plan_branching as split_counts
 from skxmr.indexing._build_hierarchies import build_hierarchies
 from skxmr.indexing._indexing_options import (
     IndexingOptions,
@@ -26,8 +20,11 @@ from skxmr.indexing._indexing_options import (
     expand_label_trees,
 )
 from skxmr.indexing._label_feature_union import LabelFeatureUnion
-from skxmr.indexing._label_features import LABEL_FEATURES, check_label_features
-from skxmr.indexing._label_features import MAX_PIFA_ENTRIES as CLUSTERED_ENTRIES
+from skxmr.indexing._label_features import (
+    LABEL_FEATURES,
+    MAX_PIFA_ENTRIES,
+    check_label_features,
+)
 from skxmr.indexing._label_hierarchy import LabelHierarchy
 from skxmr.indexing._label_spectrum import label_spectrum
 from skxmr.indexing._label_tree import HierarchicalLabelTree
@@ -37,8 +34,7 @@ from skxmr.indexing._positive_instances import (
 )
 from skxmr.indexing._splitters import KMeansBisector
 
-# Names that are imported above but not listed here are for other packages of skxmr. Names imported
-# with `as` are aliases that only skxmr.cost_estimate uses.
+# Names that are imported above but not listed here are for other packages of skxmr.
 __all__ = [
     "HierarchicalLabelTree",
     "LabelFeatureUnion",

@@ -1,7 +1,8 @@
-"""The memory that a fit will take is known before it is begun."""
+"""Estimates of the memory of a fit, and the refusal of fits that are too large."""
 
 import numpy as np
 import pytest
+from sklearn.cluster import KMeans
 
 from helpers import quick
 from skxmr import HierarchicalLabelTree, LabelHierarchy, XRLinearClassifier
@@ -26,12 +27,13 @@ from skxmr.cost_estimate import _limits
             {"max_leaf_size": 2000},
             {"C": 4.0, "relevance_norm": "l1"},
             {"loss": "log_loss", "relevance_norm": "max"},
-            {"max_weights_per_label": 20, "relevance_norm": None},
+            {"relevance_norm": None},
+            {"label_tree": HierarchicalLabelTree(20, 40, balanced=False)},
         ],
     ),
     ids=str,
 )
-def test_the_model_is_of_the_size_that_was_estimated(data, options):
+def test_estimate_memory_predicts_the_size_of_the_model(data, options):
     model = XRLinearClassifier(random_state=0, **options)
     estimate = model.estimate_memory(*data)
     model.fit(*data)
@@ -44,7 +46,7 @@ def test_the_model_is_of_the_size_that_was_estimated(data, options):
     assert tables / 1.3 < estimate.tables < 1.3 * tables
 
 
-def test_the_files_of_a_model_are_of_the_size_that_was_estimated(data, tmp_path):
+def test_estimate_memory_predicts_the_size_of_files(data, tmp_path):
     model = XRLinearClassifier(model_dir=tmp_path / "model", random_state=0)
     estimate = model.estimate_memory(*data)
     assert not list(tmp_path.iterdir())
@@ -54,7 +56,7 @@ def test_the_files_of_a_model_are_of_the_size_that_was_estimated(data, tmp_path)
     assert estimate.weights == estimate.tables == 0
 
 
-def test_parts_follow_the_parameters(data):
+def test_estimate_memory_follows_parameters(data):
     X, Y = data
     default = XRLinearClassifier().estimate_memory(X, Y)
     assert default.rows <= 8 * (X.shape[0] + 1)
@@ -72,9 +74,6 @@ def test_parts_follow_the_parameters(data):
     assert threads.training > default.training
     narrow = XRLinearClassifier(weight_dtype="float16").estimate_memory(X, Y)
     assert narrow.weights < 0.7 * default.weights
-    few = XRLinearClassifier(max_weights_per_label=5).estimate_memory(X, Y)
-    assert few.weights < default.weights
-    assert few.peak >= default.peak  # bounded once it is there
     files = XRLinearClassifier(model_dir="model").estimate_memory(X, Y)
     assert files.peak < default.peak
     assert files.files == default.weights + default.tables
@@ -83,19 +82,24 @@ def test_parts_follow_the_parameters(data):
 
 
 @pytest.mark.slow(reason="estimates many settings")
-def test_kinds_of_trees(data):
+def test_estimate_memory_accepts_all_kinds_of_trees(data):
     X, Y = data
     model = XRLinearClassifier(random_state=0).fit(X, Y)
     known = XRLinearClassifier(label_tree=model.hierarchy_).estimate_memory(X, Y)
     found = XRLinearClassifier().estimate_memory(X, Y)
     assert known.label_features == 0
     assert known.weights / 1.2 < found.weights < 1.2 * known.weights
-    for clustering in ("random", "kmeans"):
-        tree = HierarchicalLabelTree(clustering=clustering, max_leaf_size=50)
+    for clustering, balanced in [
+        ("random", True),
+        ("kmeans", True),
+        ("huffman", False),
+        (KMeans(), True),
+    ]:
+        tree = HierarchicalLabelTree(clustering=clustering, balanced=balanced, max_leaf_size=50)
         assert XRLinearClassifier(label_tree=tree).estimate_memory(X, Y).weights > 0
 
 
-def test_it_takes_and_refuses_what_fit_does(data):
+def test_estimate_memory_accepts_and_refuses_what_fit_does(data):
     X, Y = (M[:100] for M in data)
     model = XRLinearClassifier(random_state=0)
     lists = model.estimate_memory(X.toarray().tolist(), Y.toarray().tolist())
@@ -113,7 +117,7 @@ def test_it_takes_and_refuses_what_fit_does(data):
 
 
 @pytest.mark.parametrize("case", ["no positives", "no features", "one label", "one row"])
-def test_data_of_which_little_can_be_learnt(data, case):
+def test_estimate_costs_accepts_degenerate_data(data, case):
     X, Y = (M[:50] for M in data)
     if case == "no positives":
         Y = 0 * Y
@@ -124,11 +128,12 @@ def test_data_of_which_little_can_be_learnt(data, case):
     else:
         X, Y = X[:1], Y[:1]
     model = XRLinearClassifier(max_leaf_size=20)
-    assert model.estimate_memory(X, Y).peak > 0
-    assert model.estimate_time(X, Y).cpu >= 0
+    memory, time = model.estimate_costs(X, Y)
+    assert memory.peak > 0
+    assert time.cpu >= 0
 
 
-def test_nothing_is_changed(data):
+def test_estimate_memory_is_deterministic_and_changes_nothing(data):
     X, Y = data
     kept = X.copy(), Y.copy()
     model = XRLinearClassifier(random_state=np.random.RandomState(3))
@@ -141,7 +146,7 @@ def test_nothing_is_changed(data):
     assert all((a != b).nnz == 0 for a, b in zip(kept, data, strict=True))
 
 
-def test_a_fit_that_cannot_end_is_refused_with_what_to_change(data, monkeypatch):
+def test_fit_raises_memory_error_that_says_what_to_change(data, monkeypatch):
     X, Y = data
     model = XRLinearClassifier(n_trees=3, random_state=0)
     peak = model.estimate_memory(X, Y).peak
@@ -150,7 +155,7 @@ def test_a_fit_that_cannot_end_is_refused_with_what_to_change(data, monkeypatch)
     with pytest.raises(MemoryError, match=changes):
         model.fit(X, Y)
     assert not hasattr(model, "hierarchy_")
-    # An estimate is not a measurement: what may fit is tried.
+    # Estimates are not exact: a fit that may succeed is not refused.
     monkeypatch.setattr(_limits, "memory_limit", lambda: peak // 1.4)
     model.fit(X, Y)
     monkeypatch.setattr(_limits, "memory_limit", lambda: None)
@@ -158,7 +163,7 @@ def test_a_fit_that_cannot_end_is_refused_with_what_to_change(data, monkeypatch)
 
 
 @pytest.mark.slow(reason="estimates many settings")
-def test_a_fit_into_files_is_refused_for_its_own_reasons(data, monkeypatch, tmp_path):
+def test_fit_with_model_dir_raises_memory_error_for_its_own_limit(data, monkeypatch, tmp_path):
     X, Y = data
     memory = XRLinearClassifier(n_trees=8, weight_threshold=0.0, random_state=0)
     files = XRLinearClassifier(**memory.get_params()).set_params(model_dir=tmp_path / "model")
@@ -175,15 +180,15 @@ def test_a_fit_into_files_is_refused_for_its_own_reasons(data, monkeypatch, tmp_
 
 
 @pytest.mark.slow(reason="estimates many settings")
-def test_the_bound_that_spares_an_estimate_is_above_it(data):
+def test_memory_bound_is_above_the_estimate(data):
     X, Y = data
     for threshold in (0.0, 0.05, 0.1, 0.4):
         for n_jobs in (1, 4):
             model = XRLinearClassifier(weight_threshold=threshold, n_jobs=n_jobs)
-            rows = as_rows(X)
-            assert _limits._most(model, rows, Y) > model.estimate_memory(X, Y).peak
+            bound = _limits.memory_bound(model, as_rows(X), Y)
+            assert bound > model.estimate_memory(X, Y).peak
 
 
-def test_the_limit_is_that_of_the_machine_or_less():
+def test_memory_limit_is_plausible():
     limit = _limits.memory_limit()
     assert limit is None or 2**20 < limit < 2**60

@@ -1,4 +1,4 @@
-"""What a fit takes in time, as far as a test can tell without a clock."""
+"""Estimates of the time of a fit. Tests measure no time, because machines are busy."""
 
 import joblib
 
@@ -6,7 +6,7 @@ from skxmr import XRLinearClassifier
 from skxmr.cost_estimate import TimeEstimate
 
 
-def test_every_stage_takes_time(data):
+def test_estimate_time_has_all_stages(data):
     wanted = XRLinearClassifier(n_jobs=1).estimate_time(*data)
     assert min(wanted.label_features, wanted.tree, wanted.training) > 0
     assert wanted.n_workers == 1
@@ -16,13 +16,13 @@ def test_every_stage_takes_time(data):
     assert many.n_workers == joblib.cpu_count()
 
 
-def test_a_tree_that_is_there_takes_none(data):
+def test_estimate_time_of_a_given_hierarchy_has_no_tree(data):
     model = XRLinearClassifier(random_state=0).fit(*data)
     wanted = XRLinearClassifier(label_tree=model.hierarchy_).estimate_time(*data)
     assert wanted.label_features == wanted.tree == 0 < wanted.training
 
 
-def test_threads_share_all_but_the_largest_cluster():
+def test_total_is_at_least_the_longest_cluster():
     one = TimeEstimate(2.0, 4.0, 10.0, n_workers=1, longest=3.0)
     assert one.cpu == one.total == 16.0
     assert one._replace(n_workers=2).total == 8.0
