@@ -23,8 +23,8 @@ def atomic_path(path):
     Parameters
     ----------
     path : Path
-        Destination. An existing file or folder is replaced. A folder is first renamed, and removed
-        once the new one is in place.
+        Destination. An existing file is replaced and keeps its permissions. An existing folder is
+        first renamed, and removed once the new one is in place.
 
     Yields
     ------
@@ -44,6 +44,8 @@ def atomic_path(path):
         yield part
         if path.is_dir():
             _move_away(path, old)
+        elif path.exists():
+            shutil.copymode(path, part)
         try:
             os.replace(part, path) if part.is_file() else os.rename(part, path)
         except BaseException:

@@ -11,10 +11,9 @@ import bz2
 import gzip
 import io
 import os
-import secrets
-import shutil
 from array import array
 from contextlib import contextmanager
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -22,6 +21,7 @@ import scipy.sparse as sp
 from sklearn.utils import check_array
 
 from skxmr._core.arrays import as_public_csr
+from skxmr._core.files import atomic_file
 from skxmr._core.validation import check_indicator
 
 # All bytes except for separators. "_" is a digit separator in Python and must not be accepted.
@@ -382,14 +382,5 @@ def _open_atomically(path):
         with open(path, "wb") as file:
             yield file
         return
-    temporary_path = f"{path}.{secrets.token_hex(4)}.tmp"
-    try:
-        with open(temporary_path, "xb") as file:
-            yield file
-        if os.path.exists(path):
-            shutil.copymode(path, temporary_path)
-        os.replace(temporary_path, path)
-    except BaseException:
-        if os.path.exists(temporary_path):
-            os.remove(temporary_path)
-        raise
+    with atomic_file(Path(path)) as file:
+        yield file

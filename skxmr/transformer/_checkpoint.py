@@ -2,10 +2,11 @@
 
 import hashlib
 import json
-import os
 from pathlib import Path
 
 import torch
+
+from skxmr._core.files import atomic_file
 
 FILE_NAME = "matcher.pt"
 
@@ -69,12 +70,8 @@ class Checkpoint:
         """Write the result of `make_state()`, which consists of tensors and plain values."""
         if self.path is None:
             return
-        temporary = self.path.with_name(f"{FILE_NAME}.{os.getpid()}.part")
-        try:
-            torch.save({"fingerprint": self.fingerprint, "state": make_state()}, temporary)
-            os.replace(temporary, self.path)
-        finally:
-            temporary.unlink(missing_ok=True)
+        with atomic_file(self.path) as file:
+            torch.save({"fingerprint": self.fingerprint, "state": make_state()}, file)
 
 
 def compute_fingerprint(settings, tokens, M, hierarchy, model):
