@@ -1,6 +1,7 @@
-"""Reject wording that is hard to read: in code, tests, examples, benchmarks and the README.
+"""Reject wording that is hard to read: in code, tests, examples, benchmarks, CI and the README.
 
-Pages under doc/ are not checked yet, except for the changelog. Usage: .ci/check_words.py [FILE ...]
+Pages under doc/ are not checked yet, except for the changelog. The check finds single words and
+phrases; it does not replace reading. Usage: .ci/check_words.py [FILE ...]
 """
 
 import re
@@ -13,7 +14,8 @@ COUNTED = "bytes|children|clusters|entries|features|labels|microseconds|millisec
 COUNTED += "|scores|seconds|tasks|weights|µs|us"
 UNITS = "child|cluster|column|core|entry|feature|fit|label|level|machine|node|query|row|second"
 UNITS += "|task|text|thread|tree|weight|worker"
-# Pattern (a space stands for any white space, also across lines): what to write instead.
+# Pattern: what to write instead. A space in a pattern matches any white space, and the beginning
+# of a comment on the next line.
 PHRASES = {
     r"\bbeside\b": "next to, compared with, in addition to, or together with",
     r"\bbut for\b": "except for",
@@ -39,7 +41,7 @@ PHRASES = {
     r"|grey|honour|travell)\w*": "American spelling",
 }
 # First words of a comment, of a docstring or of the description of a parameter.
-FRAGMENT = re.compile(r'(^\s*# |"""|^ +[\w, *`]+ : .*\n +)(What|Of|Times|Most|Beside)\b', re.M)
+FRAGMENT = re.compile(r'(# |/\* |"""|^ +[\w, *`]+ : .*\n +)(What|Of|Times|Most|Beside)\b', re.M)
 
 
 def find_phrases(text):

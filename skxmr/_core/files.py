@@ -1,4 +1,4 @@
-"""Files and folders that are either complete or absent, even if the process is killed."""
+"""Files and folders that are never seen half-written, even if the process is killed."""
 
 import os
 import secrets
@@ -29,7 +29,9 @@ def atomic_path(path):
     Yields
     ------
     Path
-        Temporary path. A killed process leaves it behind; see `remove_leftovers`.
+        Temporary path. A killed process leaves it behind; see `remove_leftovers`. A process that is
+        killed between the two renames of folders leaves the old folder as
+        ``.NAME.TOKEN.old``; rename it to restore it.
 
     Raises
     ------
@@ -98,7 +100,10 @@ def remove_leftovers(folder, pattern="*"):
 
 
 def remove_folder(folder):
-    """Remove a folder; an interrupted removal leaves no folder that looks complete."""
+    """Remove a folder; an interrupted removal leaves no folder that looks complete.
+
+    If the folder is in use and cannot be renamed, as on Windows, it stays.
+    """
     part = folder.with_name(f".{folder.name}.{secrets.token_hex(6)}.part")
     with suppress(OSError):  # Windows does not remove a file that is memory-mapped
         os.rename(folder, part)
@@ -112,9 +117,8 @@ def _move_away(path, old):
         # Windows does not rename a folder while a file in it is open or memory-mapped.
         raise PermissionError(
             error.errno,
-            "the model cannot be replaced: its folder cannot be renamed, for example because a "
-            "process has loaded it with mmap_mode. The old model was kept. Delete the loaded model "
-            "first, or save to another path",
+            "the folder cannot be replaced, because a process has opened or memory-mapped a file "
+            "in it. The old folder was kept. Close that process, or write to another path",
             str(path),
         ) from error
 
@@ -166,10 +170,10 @@ def check_archive(file, consequence):
 
 @contextmanager
 def exclusive_lock(path, message):
-    """Lock a file during the block, so that only one process or thread at a time is inside.
+    """Lock a file during the block, or raise at once if another process or thread has locked it.
 
-    The file exists as long as it is locked. The lock of a killed process is released. If the file
-    system has no locks, nothing is locked.
+    The file is removed at the end of the block. A killed process leaves an unlocked file. If the
+    file system has no locks, nothing is locked.
 
     Parameters
     ----------

@@ -9,7 +9,7 @@ def expand_to_levels(values, n_levels):
     values : object or sequence
         One value for all levels, or a list or tuple. Its last entry is for the labels, the one
         before for the leaf clusters, and so on; the first also applies to all levels above.
-        Entries without a level are ignored.
+        If the sequence is longer than the tree has levels, its first entries are ignored.
     n_levels : int
         Number of levels of the tree.
 

@@ -104,7 +104,7 @@ def check_scoring(score_transform, propensity_weight):
     score_transform : str or sequence of str
         One of `TRANSFORMS` for all levels, or a sequence. The last entry of a sequence is for the
         labels, the one before for the leaf clusters, and so on; the first also applies to all
-        levels above. Entries without a level are not used.
+        levels above. If it is longer than the tree has levels, its first entries are ignored.
     propensity_weight : float
         Weight of the offsets of the labels.
 

@@ -2,7 +2,7 @@
 
 from skxmr._linear.level_model import LevelModel
 from skxmr._linear.pruning import prune_level
-from skxmr._linear.training import LOSSES, LevelProblem, Solver, count_sweeps, fit_levels
+from skxmr._linear.training import LOSSES, LevelProblem, Solver, check_convergence, fit_levels
 from skxmr._linear.weight_precision import WEIGHT_TYPES
 from skxmr._linear.weight_stores import FolderStore
 
@@ -13,7 +13,7 @@ __all__ = [
     "LevelModel",
     "LevelProblem",
     "Solver",
-    "count_sweeps",
+    "check_convergence",
     "fit_levels",
     "prune_level",
 ]

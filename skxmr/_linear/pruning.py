@@ -15,13 +15,14 @@ def prune_level(level, weight_threshold=0.0, max_weights=None):
     Parameters
     ----------
     level : LevelModel
-        Not modified.
+        Level to prune; it is not modified.
     weight_threshold : float
-        Weights with a smaller absolute value are removed. The result is bit-identical to training
-        with this threshold. Rounded weights are compared as they are stored.
+        Weights with a smaller absolute value are removed. For float32 weights, the result is
+        bit-identical to training with this threshold. Float16 and int8 weights are compared after
+        rounding, so weights near the threshold can differ.
     max_weights : int or None
-        Maximum number of weights per child. The largest are kept; of equal ones, those of lower
-        features.
+        Maximum number of weights per child. The largest are kept; of equal weights, those with the
+        lower column number.
 
     Returns
     -------
@@ -29,14 +30,14 @@ def prune_level(level, weight_threshold=0.0, max_weights=None):
     """
     chunks = [
         _prune_chunk(chunk, level.n_features, weight_threshold, max_weights)
-        for chunk in _chunks_of(level)
+        for chunk in _split_chunks(level)
     ]
     a = level.arrays
     blocks = [join_chunks(chunks)]
     return LevelModel.from_blocks(blocks, a["child_indptr"], a["child_ids"], level.n_features)
 
 
-def _chunks_of(level):
+def _split_chunks(level):
     a = level.arrays
     n_parents = len(a["summaries"])
     scales = a.get("weight_scales", np.ones(n_parents, dtype=np.float32))
@@ -54,6 +55,7 @@ def _chunks_of(level):
             scales[parent],
             a["intercepts"][slice(*a["child_indptr"][parent : parent + 2])],
             level.n_iter,
+            # join_chunks adds these up, so only the first chunk has the number of the level.
             level.n_unsolved if parent == 0 else 0,
         )
 

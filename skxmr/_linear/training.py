@@ -36,7 +36,7 @@ class LevelProblem(NamedTuple):
     child_indptr : ndarray of shape (n_parents + 1,)
         Start of the children of each parent.
     child_ids : ndarray of shape (n_children,)
-        Number of each child in scores.
+        Id of each child in results: the label on the last level, else the number of the node.
     seed : int
         Seed of the order in which rows are visited. Each cluster has its own random stream, so the
         result does not depend on the worker that trains it.
@@ -53,7 +53,7 @@ class LevelProblem(NamedTuple):
 
 
 class Solver(NamedTuple):
-    """Objective of the linear models, and how precisely it is minimized; see `dual_solver`.
+    """Options of the solver of the linear models; see `dual_solver` for the objective.
 
     Attributes
     ----------
@@ -112,7 +112,7 @@ def fit_levels(
     *,
     first_level=0,
     store=None,
-    row_costs=None,
+    row_weights=None,
     n_jobs=None,
     progress=NO_PROGRESS,
 ):
@@ -129,17 +129,17 @@ def fit_levels(
     problems : list of LevelProblem
         Consecutive levels.
     solver : Solver
-        Objective of each linear model.
+        Options of the solver.
     first_level : int
         Number of the first of these levels in the tree, used as its name in the store.
     store : MemoryStore, FolderStore or None
         Storage of finished weights; None keeps them in memory.
-    row_costs : ndarray of shape (n_samples,), float32, or None
+    row_weights : ndarray of shape (n_samples,), float32, or None
         Multiplier of the cost of errors on each row.
     n_jobs : int or None
         Number of workers, as in joblib; the result does not depend on it.
     progress : Progress
-        Is notified of each finished task.
+        Receiver of finished tasks.
 
     Returns
     -------
@@ -154,10 +154,10 @@ def fit_levels(
     )
     blocks = [block for block in blocks if levels[block.level] is None]
 
-    def in_store(block):  # its name there
+    def with_tree_level(block):  # the store counts levels from the root
         return block._replace(level=first_level + block.level)
 
-    results = {block: store.load_block(in_store(block)) for block in blocks}
+    results = {block: store.load_block(with_tree_level(block)) for block in blocks}
     untrained = [block for block in blocks if results[block] is None]
     # Work of each task, by level.
     work = np.zeros((len(untrained), len(problems)))
@@ -171,28 +171,28 @@ def fit_levels(
     )
 
     def on_result(task, arrays):
-        stored = store.keep(in_store(untrained[task]), arrays)
+        stored = store.keep(with_tree_level(untrained[task]), arrays)
         if report_task is not None:
             report_task(task)
         return stored
 
     # The arrays of X are separate arguments: backends with several processes then send each of them
     # only once.
-    tasks = [(*X, row_costs, cut_block(problems[b.level], b), solver) for b in untrained]
+    tasks = [(*X, row_weights, cut_block(problems[b.level], b), solver) for b in untrained]
     trained = run_tasks(_solve_block, tasks, n_jobs, on_result=on_result)
     results.update(zip(untrained, trained, strict=True))
     for i, problem in enumerate(problems):
         if levels[i] is None:
             # The blocks of a level are joined and freed before those of the next level.
-            own = [results.pop(block) for block in sorted(results) if block.level == i]
+            finished = [results.pop(block) for block in sorted(results) if block.level == i]
             levels[i] = store.join(
-                first_level + i, own, problem.child_indptr, problem.child_ids, X.n_features
+                first_level + i, finished, problem.child_indptr, problem.child_ids, X.n_features
             )
     return levels
 
 
-def count_sweeps(levels, max_iter):
-    """Return the maximum number of sweeps of all levels; warn if `max_iter` stopped a model."""
+def check_convergence(levels, max_iter):
+    """Return the largest number of sweeps of all levels; warn if `max_iter` stopped a model."""
     n_unsolved = sum(level.n_unsolved for level in levels)
     if n_unsolved:
         warnings.warn(
@@ -204,19 +204,21 @@ def count_sweeps(levels, max_iter):
     return max((level.n_iter for level in levels), default=0)
 
 
-def _solve_block(indptr, indices, data, n_features, row_costs, block, solver):
-    # One task. Its arguments are arrays, so that every joblib backend can run it.
+def _solve_block(indptr, indices, data, n_features, row_weights, block, solver):
+    # One task. Its arguments can be pickled, so that every joblib backend can run it.
     scratch = np.zeros(n_features, dtype=np.int32)
     chunks = []
     for parent in range(len(block.child_indptr) - 1):
         children = slice(block.child_indptr[parent], block.child_indptr[parent + 1] + 1)
         chunk = solver.solve(
-            *(indptr, indices, data),
+            indptr,
+            indices,
+            data,
             block.rows.of(parent),
             block.targets.indptr[children],
             block.targets.rows,
             block.target_costs,
-            row_costs,
+            row_weights,
             seed=block.seed + parent,
             scratch=scratch,
         )

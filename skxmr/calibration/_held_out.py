@@ -93,7 +93,7 @@ class HeldOutScoresClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator
         fitted = {
             "estimator_": estimator,
             "classes_": np.arange(Y.shape[1]),
-            "_sparse_target": sp.issparse(y),
+            "_is_target_sparse": sp.issparse(y),
             "_target_dtype": y.dtype if hasattr(y, "dtype") else np.asarray(y).dtype,
         }
         for name in ("n_features_in_", "feature_names_in_"):
@@ -106,14 +106,19 @@ class HeldOutScoresClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator
         vars(self).update(fitted)
         return self
 
-    def _predict_labels(self, X, is_predicted):
-        """Return the indicator of the pairs that ``is_predicted(pairs)`` selects."""
+    def _predict_labels(self, X, select_pairs):
+        """Return the predicted labels.
+
+        ``select_pairs(pairs)`` returns a boolean array for a `ScoredPairs`. The result is an
+        indicator with the dtype of the `y` given to `fit`: CSR if that `y` or the result of
+        predict_proba is sparse, else a dense array.
+        """
         check_is_fitted(self)
-        blocks, is_sparse = [], self._sparse_target
+        blocks, is_sparse = [], self._is_target_sparse
         for P in predict_proba_blocks(self.estimator_, X):
             pairs = extract_scored_pairs(P, len(self.classes_))
             is_sparse = is_sparse or sp.issparse(P)
-            selected = is_predicted(pairs)
+            selected = select_pairs(pairs)
             counts = np.bincount(pairs.rows[selected], minlength=pairs.n_rows)
             indptr = np.concatenate(([0], np.cumsum(counts)))
             ones = np.ones(indptr[-1], dtype=self._target_dtype)
@@ -153,6 +158,7 @@ def predict_proba_blocks(estimator, X):
 def _check_multilabel(y):
     """Return the indicator `y` as CSR; raise ValueError for single-label classes."""
     if y is None:
+        # scikit-learn's estimator checks require this text.
         raise ValueError("requires y to be passed, but the target y is None.")
     refuse_label_collections(y)
     if sp.issparse(y):

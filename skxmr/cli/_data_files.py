@@ -78,7 +78,7 @@ class DataFormat(NamedTuple):
         path : str
             File to read. For texts, "-" is standard input.
         require_labels : bool, default=False
-            Whether a line of text without labels is an error.
+            Whether a line of text without a tab is an error.
 
         Returns
         -------
@@ -106,6 +106,8 @@ def is_text_file(path):
 def read_texts(path, require_labels):
     """Read a text file in UTF-8; the path "-" is standard input.
 
+    The last tab of a line separates the text and the labels.
+
     Parameters
     ----------
     path : str
@@ -120,7 +122,8 @@ def read_texts(path, require_labels):
     Raises
     ------
     ValueError
-        If the file is empty, if a line is not UTF-8, or if a line has no tab but needs one.
+        If the file is empty, if a line is not UTF-8, or if `require_labels` is true and a line has
+        no tab.
     """
     texts, labels = [], []
     with nullcontext(sys.stdin.buffer) if path == "-" else open(path, "rb") as file:

@@ -26,7 +26,8 @@ from skxmr.datasets._public_objects import PublicObjects
 _MAX_OBJECTS_PER_TEXT = 3
 # With at least two rows, a random split can leave one row of the label for training.
 _MIN_ROWS_PER_LABEL = 2
-# A See Also entry such as "for sparse input" states a relation. A description has more words.
+# Minimum number of words of a description, without stop words. "for sparse input" has two: it
+# states a relation and does not describe the object.
 _MIN_SEE_ALSO_WORDS = 3
 
 _DESCR = """\

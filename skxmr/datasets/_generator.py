@@ -70,7 +70,7 @@ def make_extreme_multilabel(
 
     n_labels_per_sample : float, default=4
         Mean number of labels per row. Each row has at least one label. The actual mean is lower
-        unless this is small compared with the number of labels per topic.
+        unless `n_labels_per_sample` is small compared with the number of labels per topic.
 
     labels_per_topic : float, default=50
         Mean number of labels per topic. The number of topics per super-topic is about equal to the
@@ -156,8 +156,8 @@ def make_extreme_multilabel(
     Y = as_public_csr(indptr, labels, np.ones(len(labels), np.int32), (n_samples, n_labels))
     if not return_parents:
         return X, Y
-    root = np.zeros(tree.n_super_topics, dtype=np.int32)
-    return X, Y, [root, tree.super_topic_of_topic, tree.topic_of_label]
+    parents_of_super_topics = np.zeros(tree.n_super_topics, dtype=np.int32)
+    return X, Y, [parents_of_super_topics, tree.super_topic_of_topic, tree.topic_of_label]
 
 
 def _draw(cumulative, size, rng):

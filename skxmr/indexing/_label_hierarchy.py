@@ -431,7 +431,8 @@ class LabelHierarchy:
             # Duplicates of a row are adjacent in its column, so this does not sort.
             target.sum_duplicates()
             if weights is None:
-                target.data[:] = 1  # int8 sums overflow: 256 duplicates give a stored zero
+                # sum_duplicates adds in int8. The sum can overflow, even to 0, but the entry stays.
+                target.data[:] = 1
             targets.append(target)
             nodes = _parents_of_level(self.child_indptrs[level])[nodes]
         return targets[::-1]

@@ -150,7 +150,7 @@ def psprecision_at_k(y_true, y_score, k=5, *, propensities):
     0.3333333333333333
     """
     weighted = _weight_hits(y_true, y_score, k, propensities)
-    return _bounded_ratio(weighted.hits.sum(), weighted.best_hits.sum())
+    return _bounded_ratio(weighted.hit_weights.sum(), weighted.best_weights.sum())
 
 
 def psndcg_at_k(y_true, y_score, k=5, *, propensities):
@@ -202,9 +202,10 @@ def psndcg_at_k(y_true, y_score, k=5, *, propensities):
     0.8597
     """
     weighted = _weight_hits(y_true, y_score, k, propensities)
-    discounts, ideal = rank_discounts(weighted.hits.shape[1]), ideal_gains(weighted.ranking)
+    discounts, ideal = rank_discounts(weighted.hit_weights.shape[1]), ideal_gains(weighted.ranking)
     return _bounded_ratio(
-        (weighted.hits @ discounts / ideal).sum(), (weighted.best_hits @ discounts / ideal).sum()
+        (weighted.hit_weights @ discounts / ideal).sum(),
+        (weighted.best_weights @ discounts / ideal).sum(),
     )
 
 
@@ -228,28 +229,30 @@ class _WeightedHits(NamedTuple):
     """A ranking with the inverse propensity of each hit; arrays of shape (n_samples, k)."""
 
     ranking: Ranking
-    hits: np.ndarray  # 0 for labels that are not true
-    best_hits: np.ndarray  # for the best possible ranking: true labels by falling weight
+    hit_weights: np.ndarray  # 0 for labels that are not true
+    best_weights: np.ndarray  # of the best possible ranking: true labels, rarest first
 
 
 def _weight_hits(y_true, y_score, k, propensities):
+    # Weights of the ranking by `y_score`, and of the best possible ranking.
     propensities = check_propensities(propensities)
-    true = as_indicator(y_true, "y_true")
-    if len(propensities) != true.n_labels:
+    true_labels = as_indicator(y_true, "y_true")
+    if len(propensities) != true_labels.n_labels:
         raise ValueError(
-            f"propensities must have one value for each of the {true.n_labels} labels of y_true; "
-            f"got {len(propensities)} values."
+            f"propensities must have one value for each of the {true_labels.n_labels} labels of "
+            f"y_true; got {len(propensities)} values."
         )
-    ranking = rank_labels(true, y_score, k)
+    ranking = rank_labels(true_labels, y_score, k)
     weights = 1 / propensities
-    hits = np.where(ranking.is_hit, weights[ranking.top_labels], 0)
-    best_hits = np.zeros_like(hits)
-    for row_slice in slice_csr_rows(true.indptr):
-        indptr = true.indptr[row_slice.start : row_slice.stop + 1]
-        labels = true.labels[indptr[0] : indptr[-1]]
-        top = select_top_labels(indptr - indptr[0], labels, weights[labels], hits.shape[1])
-        best_hits[row_slice] = np.where(top >= 0, weights[top], 0)
-    return _WeightedHits(ranking, hits, best_hits)
+    hit_weights = np.where(ranking.is_hit, weights[ranking.top_labels], 0)
+    best_weights = np.zeros_like(hit_weights)
+    for row_slice in slice_csr_rows(true_labels.indptr):
+        indptr = true_labels.indptr[row_slice.start : row_slice.stop + 1]
+        labels = true_labels.labels[indptr[0] : indptr[-1]]
+        top = select_top_labels(indptr - indptr[0], labels, weights[labels], hit_weights.shape[1])
+        # top is -1 if the row has fewer than k true labels.
+        best_weights[row_slice] = np.where(top >= 0, weights[top], 0)
+    return _WeightedHits(ranking, hit_weights, best_weights)
 
 
 def _bounded_ratio(value, best):

@@ -1,4 +1,7 @@
-"""Codecs of the estimators of scikit-learn around a text model: vectorizers, labels, pipelines."""
+"""Codecs of scikit-learn's estimators around a text model: vectorizers, labels, pipelines.
+
+A codec converts an object to a dict of plain values, its fields, and back; see `ClassCodec`.
+"""
 
 from typing import NamedTuple
 
@@ -40,7 +43,7 @@ class Vocabulary(NamedTuple):
         return cls(terms, np.array(list(vocabulary.values())))
 
 
-def vectorizer_codec(cls):
+def make_vectorizer_codec(cls):
     """Return the codec of a vectorizer with a vocabulary."""
     codec = estimator_codec(cls)
 
@@ -48,14 +51,15 @@ def vectorizer_codec(cls):
         fields = codec.to_fields(vectorizer)
         params, fitted = fields["params"], fields["fitted"]
         params = {**params, "vocabulary": Vocabulary.from_dict(params["vocabulary"])}
+        fitted = {name: Vocabulary.from_dict(value) for name, value in fitted.items()}
         # The id of the stop words is an address, which is meaningless in another process.
-        fitted = {k: Vocabulary.from_dict(v) for k, v in fitted.items() if k != "_stop_words_id"}
+        fitted.pop("_stop_words_id", None)
         return {**fields, "params": params, "fitted": fitted}
 
     return ClassCodec(cls, to_fields, codec.from_fields)
 
 
-def binarizer_codec(cls):
+def make_binarizer_codec(cls):
     """Return the codec of a label binarizer, without its cached index of the classes."""
     codec = estimator_codec(cls)
 
@@ -73,12 +77,12 @@ SKLEARN_CODECS = {
         Vocabulary._asdict,
         lambda fields: dict(zip(fields["terms"].tolist(), fields["columns"].tolist(), strict=True)),
     ),
-    "CountVectorizer": vectorizer_codec(CountVectorizer),
-    "TfidfVectorizer": vectorizer_codec(TfidfVectorizer),
+    "CountVectorizer": make_vectorizer_codec(CountVectorizer),
+    "TfidfVectorizer": make_vectorizer_codec(TfidfVectorizer),
     "TfidfTransformer": estimator_codec(TfidfTransformer),
     "HashingVectorizer": estimator_codec(HashingVectorizer),
     "Normalizer": estimator_codec(Normalizer),
-    "MultiLabelBinarizer": binarizer_codec(MultiLabelBinarizer),
+    "MultiLabelBinarizer": make_binarizer_codec(MultiLabelBinarizer),
     "FeatureUnion": estimator_codec(FeatureUnion),
     "Pipeline": estimator_codec(Pipeline),
 }

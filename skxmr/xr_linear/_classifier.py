@@ -21,7 +21,7 @@ from skxmr._core.validation import (
     set_input_attributes,
     validate_fit_data,
 )
-from skxmr._linear import LOSSES, WEIGHT_TYPES, count_sweeps
+from skxmr._linear import LOSSES, WEIGHT_TYPES, check_convergence
 from skxmr._linear.relevance import NORMS, check_relevance
 from skxmr.cost_estimate import estimate_costs, refuse_if_too_large
 from skxmr.indexing import (
@@ -39,7 +39,7 @@ from skxmr.xr_linear._options import check_combination, check_model_dir
 from skxmr.xr_linear._prediction import RankingPredictionMixin
 from skxmr.xr_linear._repr import fitted_block
 from skxmr.xr_linear._training import train_trees
-from skxmr.xr_linear._tree_training import training_options
+from skxmr.xr_linear._tree_training import make_training_options
 
 
 class XRLinearClassifier(
@@ -67,18 +67,19 @@ class XRLinearClassifier(
         None keeps it (100 if `label_tree` is None). A smaller value trains faster. A single leaf
         with all labels is one-vs-rest.
     label_tree : HierarchicalLabelTree, LabelHierarchy, None or sequence, default=None
-        *Tree.* How labels are grouped: an estimator, which is cloned and fitted on the label
+        *Tree.* Grouping of the labels: an estimator, which is cloned and fitted on the label
         features; a finished hierarchy, which is used unchanged; or None for the default estimator.
         The trees of an ensemble use the entries of a sequence in turn. Trees of different shapes
         make different mistakes, which improves the mean.
     label_features : str, array-like, sparse matrix, callable or LabelFeatureUnion, default="pifa"
         *Tree.* Representation of the labels for the tree; each label is scaled to unit length.
-        "pifa" is the sum of the rows of the label, "pii" the indicator of these rows, and
-        "spectral" consists of eigenvectors of the graph of labels that occur together. A matrix,
-        for example of embeddings of the names of the labels, has one row per entry of `classes_`. A
-        callable is called with `X` (CSR, float32) and the indicator (CSR), must not modify them,
-        and returns such a matrix. A `LabelFeatureUnion` concatenates or averages several. Must be
-        "pifa" if `label_tree` is a finished hierarchy, because that needs no features.
+        "pifa" is a weighted sum of the rows of the label, in which rows with many labels have less
+        weight; "pii" is the indicator of these rows; "spectral" consists of eigenvectors of the
+        graph of labels that occur together. A matrix, for example of embeddings of the names of the
+        labels, has one row per entry of `classes_`. A callable is called with `X` (CSR, float32)
+        and the indicator (CSR), must not modify them, and returns such a matrix. A
+        `LabelFeatureUnion` concatenates or averages several. Must be "pifa" if `label_tree` is a
+        finished hierarchy, because that needs no features.
     matcher : classifier or None, default=None
         *Tree.* Multilabel classifier with `predict_proba`, which is cloned and fitted to predict
         the clusters of one level. It replaces the linear models of that level and of the levels
@@ -93,12 +94,13 @@ class XRLinearClassifier(
         much memory, because each label has a Python object.
     negatives : {"tfn", "man", "tfn+man"}, matrix or sequence of these, default="tfn"
         *Training.* Rows that the children of a cluster are trained on. "tfn" (teacher-forced
-        negatives): rows that have a label in the cluster. "man" (matcher-aware negatives): rows
-        that a beam search with `beam_width` routes to the cluster, which is closer to prediction
-        and several times slower. "tfn+man": both. A matrix with the shape of `y`: as "tfn", and in
-        addition, for each entry, its row in the clusters of its label. The last entry of a sequence
-        is for the labels, the one before for their clusters, and so on; the first entry also
-        applies to all levels above.
+        negatives): rows that have a label in the cluster. "man" (matcher-aware negatives): only
+        rows that a beam search with `beam_width` routes to the cluster, positive rows included.
+        This is closer to prediction and several times slower. "tfn+man": both. A matrix with the
+        shape of `y`: "tfn" and additional negatives; if the entry (row, label) is nonzero, the row
+        is also used in each cluster that contains the label. The last entry of a sequence is for
+        the labels, the one before for their clusters, and so on; the first entry also applies to
+        all levels above.
     loss : {"squared_hinge", "hinge", "log_loss"}, default="squared_hinge"
         *Training.* Loss of the linear models. "squared_hinge" ranks best. "log_loss" gives scores
         that are probabilities, in combination with ``score_transform="sigmoid"``,
@@ -132,8 +134,8 @@ class XRLinearClassifier(
         scores of the trees, of the 100 best labels of each, are averaged.
     beam_width : int or None, default=10
         *Prediction.* Number of clusters kept on each level. A larger value takes longer and finds
-        more. None keeps all, an exact search that scores all labels of each row. Like all
-        parameters under *Prediction*, it may be changed after `fit`.
+        more. None keeps all, an exact search that scores all labels of each row. All parameters
+        under *Prediction* may be changed after `fit`.
     score_transform : str or sequence of str, default="l3-hinge"
         *Prediction.* Function of the margin m of a model. "l1-hinge" to "l4-hinge":
         exp(-max(0, 1 - m)^p); a larger p penalizes margins near 1 less and negative margins more.
@@ -153,9 +155,9 @@ class XRLinearClassifier(
     memory : str, object with the joblib.Memory interface or None, default=None
         *Resources.* Cache of trained trees: a folder or a `joblib.Memory`. A fit with the same data
         and training parameters loads the trees. Parameters under *Prediction* are not part of the
-        key, so a grid search over `beam_width` and `score_transform` fits once per fold. Custom
-        functions and classes are identified by their names only: clear the cache after you change
-        one. None disables the cache.
+        key (except for the beam search of ``negatives="man"``), so a grid search over `beam_width`
+        and `score_transform` fits once per fold. Custom functions and classes are identified by
+        their names only: clear the cache after you change one. None disables the cache.
     model_dir : str, path-like or None, default=None
         *Resources.* Folder to which `fit` writes the model, in the format of `save_model`. The
         fitted classifier uses it as a memory map, like `load_model` with ``mmap_mode="r"``. Weights
@@ -177,7 +179,7 @@ class XRLinearClassifier(
     hierarchy_ : LabelHierarchy
         The tree of labels; the first one of an ensemble.
     n_iter_ : int
-        Maximum number of sweeps of the solver.
+        Largest number of sweeps that the training of a cluster took.
     n_features_in_ : int
         Number of features.
     feature_names_in_ : ndarray of shape (`n_features_in_`,)
@@ -320,6 +322,8 @@ class XRLinearClassifier(
     def fit(self, X, y, sample_weight=None, relevance=None):
         """Group the labels and train the models.
 
+        If an error is raised, the attributes of an earlier fit are not changed.
+
         Parameters
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
@@ -333,9 +337,9 @@ class XRLinearClassifier(
         relevance : {array-like, sparse matrix} of shape (n_samples, n_labels), default=None
             Multiplier of the cost of errors on each positive: greater than 0 where `y` is 1,
             ignored elsewhere. The relevance of a cluster is the sum over its labels, scaled
-            according to `relevance_norm`. None is 1 for each positive of a label and, if
-            `relevance_norm` is None, of a cluster. With a norm, the relevance has no effect on rows
-            with a single label, hence none on classes.
+            according to `relevance_norm`. None gives all positives the relevance 1, for labels and,
+            without a norm, for clusters. With a norm, relevance has no effect on rows with a single
+            label, so none if `y` contains classes.
 
         Returns
         -------
@@ -346,29 +350,30 @@ class XRLinearClassifier(
         ------
         ValueError
             If a parameter is out of range; `X` or `y` contains invalid values; their numbers of
-            rows differ; or a given hierarchy has another number of labels. Attributes of an earlier
-            fit are not changed.
+            rows differ; or a given hierarchy has another number of labels.
+        TypeError
+            If the classifier or a parameter cannot be saved to `model_dir`.
         MemoryError
             If the estimated memory is more than 1.5 times the memory of the machine.
         OSError
             If `model_dir` cannot be written, or is in use by another fit. Finished parts are kept.
         """
         scoring = self._scoring()
-        (X, y), seen = validate_fit_data(
+        (X, y), input_attributes = validate_fit_data(
             self, X, y, accept_sparse="csr", dtype=FLOAT_DTYPES, multi_output=True
         )
-        Y, classes, kind, dtype = check_targets(y)
+        Y, classes, target_kind, target_dtype = check_targets(y)
         indexing = check_indexing_options(self, Y.shape[1], X.shape[1])
-        self._check_combination(kind, sample_weight, relevance)
+        self._check_combination(target_kind, sample_weight, relevance)
         negatives = check_negatives(self.negatives, Y.shape)
-        X, Y, relevance, negatives, weights = drop_zero_weight_rows(
+        X, Y, relevance, negatives, row_weights = drop_zero_weight_rows(
             sample_weight, X, Y, relevance, negatives
         )
         if relevance is not None or self.relevance_norm is not None:
             relevance = check_relevance(relevance, Y)
         rows = as_rows(X, drop_zeros=True)
         refuse_if_too_large(self, rows, Y)
-        options = training_options(self, scoring, negatives, relevance, weights)
+        options = make_training_options(self, scoring, negatives, relevance, row_weights)
         checkpoint = None
         if self.model_dir is not None:
             checkpoint = FitCheckpoint(self.model_dir, CodecRegistry.from_dict(CLASSIFIER_CODECS))
@@ -384,18 +389,18 @@ class XRLinearClassifier(
                 progress=progress,
             )
             model = trees[0] if self.n_trees == 1 else TreeEnsemble(trees)
-            fitted = seen | {
+            fitted = input_attributes | {
                 "classes_": classes,
                 "hierarchy_": trees[0].hierarchy,
-                "n_iter_": count_sweeps(model.levels, self.max_iter),
-                "_target_kind": kind,
-                "_target_dtype": dtype,
+                "n_iter_": check_convergence(model.levels, self.max_iter),
+                "_target_kind": target_kind,
+                "_target_dtype": target_dtype,
                 "_model": model,
             }
             if checkpoint is not None:
                 del trees, model
                 fitted = checkpoint.finish(self, fitted)
-            set_input_attributes(self, seen)
+            set_input_attributes(self, input_attributes)
             vars(self).update(fitted)
         return self
 
@@ -415,8 +420,8 @@ class XRLinearClassifier(
         """Remove the smallest weights of the fitted models, in place.
 
         Removed weights are lost. Intercepts and the parameters of the constructor do not change.
-        The result of a threshold is that of a fit with this `weight_threshold`, unless that fit
-        removed more.
+        With float32 weights, pruning by a threshold gives the result of a fit with this
+        `weight_threshold`. Weights that the fit has removed do not come back.
 
         Parameters
         ----------
@@ -460,9 +465,10 @@ class XRLinearClassifier(
     def estimate_memory(self, X, y):
         """Estimate how much memory `fit` needs, without fitting.
 
-        Some clusters are drawn at random and trained, which takes seconds for 200,000 labels and a
-        few percent of a long fit. Not included: a custom matcher, ranker, callable or clusterer,
-        and rows that are added by the beam search of ``negatives="man"``.
+        A sample of the clusters is trained, which takes seconds for 200,000 labels. The result is
+        the same in each call. Label features of any kind are estimated as "pifa", a custom
+        clusterer as k-means, and a custom matcher or ranker as linear models. Rows that are added
+        by the beam search of ``negatives="man"`` are not included.
 
         Parameters
         ----------
@@ -559,8 +565,8 @@ class XRLinearClassifier(
 
     @property
     def _sk_visual_block_(self):
-        # The hook with which scikit-learn's own compositions describe how they are drawn. An
-        # unfitted classifier does not have it, and is drawn like any estimator.
+        # scikit-learn reads this attribute to draw the HTML diagram of an estimator. An unfitted
+        # classifier does not have it, and is drawn like any estimator.
         if not hasattr(self, "_model"):
             raise AttributeError("The classifier is not fitted.")
         return lambda: fitted_block(self)

@@ -33,8 +33,8 @@ def preset(name):
         "fast": fewer weights and a narrower beam than the default. The model has half the size and
         predicts in half the time. "balanced": a wide and shallow tree with unbalanced clusters
         [1]_, which ranks better than the default and takes twice as long to fit. "best": the mean
-        of four such trees, two of them wide and two deep, which ranks best and takes five times as
-        long to fit as the default. See the user guide for measurements.
+        of four such trees, two of them wide and two deep, which ranks best and takes four to
+        five times as long to fit as the default. See the user guide for measurements.
 
     Returns
     -------

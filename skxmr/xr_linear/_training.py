@@ -40,15 +40,15 @@ def train_trees(
     options : TrainingOptions
         Options of the training of each tree.
     random_state : int, RandomState instance or None
-        Source of all seeds. A fit with an instance is not cached, because loading it would not
-        advance the instance.
+        Source of all seeds. A fit with None is cached. A fit with an instance is not, because
+        loading it would not advance the instance.
     memory : str, object with the joblib.Memory interface or None
         Cache of trained trees. The key does not contain the number of threads, nor the beam width
         and the parameters of the score unless the beam search selects negatives.
     checkpoint : FitCheckpoint or None
         Stores finished parts, so that an interrupted fit can be resumed. Not with `memory`.
     progress : Progress
-        Is notified of stages and levels, unless the trees are loaded.
+        Receiver of stages and levels, unless the trees are loaded.
 
     Returns
     -------
@@ -60,12 +60,13 @@ def train_trees(
         If a custom object cannot be pickled and so cannot be part of a key, or `checkpoint`
         belongs to another fit.
     """
+    # The key must not depend on n_jobs.
     n_jobs, options = options.n_jobs, options._replace(n_jobs=None)
     if not needs_beam(options.negatives):
         options = options._replace(beam_width=None, scoring=Scoring())
     if checkpoint is not None:
         _check_picklable(indexing, options, "model_dir")
-        # The shape counts: the last labels may have no row.
+        # The shape is part of the key: labels without rows at the end change no other array.
         targets = Y.shape, Y.indptr, Y.indices
         random_state = checkpoint.begin(random_state, X, targets, indexing, options)
         return _train(X, Y, indexing, options, random_state, n_jobs, progress, checkpoint)
@@ -86,7 +87,7 @@ def _train(X, Y, indexing, options, random_state, n_jobs, progress, checkpoint=N
             Y,
             indexing,
             seeds=seeds,
-            row_weights=options.row_costs,
+            row_weights=options.row_weights,
             n_jobs=n_jobs,
             progress=progress,
         )

@@ -40,8 +40,8 @@ class TrainingOptions(NamedTuple):
         Relevance of each positive.
     relevance_norm : {"l1", "l2", "max"} or None
         Norm by which the relevance of each row is scaled.
-    row_costs : ndarray of float32 or None
-        Weight of each row.
+    row_weights : ndarray of float32 or None
+        Multiplier of the cost of errors on each row.
     matcher : classifier or None
         Custom matcher.
     matcher_level : int
@@ -58,14 +58,14 @@ class TrainingOptions(NamedTuple):
     scoring: Scoring = Scoring()
     relevance: np.ndarray | None = None
     relevance_norm: str | None = None
-    row_costs: np.ndarray | None = None
+    row_weights: np.ndarray | None = None
     matcher: Any = None
     matcher_level: int = -1
     ranker: Any = None
     n_jobs: int | None = None
 
 
-def training_options(classifier, scoring, negatives, relevance, row_costs):
+def make_training_options(classifier, scoring, negatives, relevance, row_weights):
     """Return the options of a classifier; the other arguments are the validated ones of `fit`."""
     return TrainingOptions(
         Solver(**{name: getattr(classifier, name) for name in Solver._fields}),
@@ -74,7 +74,7 @@ def training_options(classifier, scoring, negatives, relevance, row_costs):
         scoring=scoring,
         relevance=relevance,
         relevance_norm=classifier.relevance_norm,
-        row_costs=row_costs,
+        row_weights=row_weights,
         matcher=classifier.matcher,
         matcher_level=classifier.matcher_level,
         ranker=classifier.ranker,
@@ -100,7 +100,7 @@ def train_tree(X, Y, hierarchy, random_state, options, store=None, progress=NO_P
     store : FolderStore or None
         Storage of finished weights; None keeps them in memory.
     progress : Progress
-        Is notified of stages and levels.
+        Receiver of stages and levels.
 
     Returns
     -------
@@ -124,10 +124,11 @@ class _TreeTraining:
         self.seeds = [int(seed) for seed in random_state.randint(MAX_SEED, size=n_levels)]
         self.targets = hierarchy.node_targets(Y, options.relevance)
         self.negatives = expand_to_levels(options.negatives, n_levels)
-        # Custom pairs of each level, as (row, node); each matrix is converted once.
+        # For each level with a matrix of negatives, its `node_targets`: one matrix (row, node) per
+        # level of the tree. Each matrix is converted only once.
         matrices = {id(each): each for each in self.negatives if not isinstance(each, str)}
-        pairs = {key: hierarchy.node_targets(matrix) for key, matrix in matrices.items()}
-        self.pairs = [pairs.get(id(each)) for each in self.negatives]
+        converted = {key: hierarchy.node_targets(matrix) for key, matrix in matrices.items()}
+        self.custom_pairs = [converted.get(id(each)) for each in self.negatives]
         self.matcher = RecursiveLinearMatcher([])  # a custom matcher may replace it
         self.n_matched = count_matched_levels(
             options.matcher, options.matcher_level, hierarchy.level_sizes
@@ -141,9 +142,9 @@ class _TreeTraining:
             self._fit_matcher()
         n_levels = self.hierarchy.n_levels
         for level in range(self.n_matched, n_levels):
-            problem = self._problem(level)  # may train the pending levels
+            problem = self._make_problem(level)  # may train the pending levels
             self.pending.append(problem)
-        offsets = rarity_offsets(self.Y, self.hierarchy.label_order, self.options.row_costs)
+        offsets = rarity_offsets(self.Y, self.hierarchy.label_order, self.options.row_weights)
         if self.options.ranker is None:
             self._train_pending()
             *clusters, labels = self.levels
@@ -154,7 +155,7 @@ class _TreeTraining:
             clusters = self.levels
         return TreeModel(self.matcher.with_levels(clusters), ranker, self.hierarchy)
 
-    def _problem(self, level):
+    def _make_problem(self, level):
         # The `LevelProblem` of a level. If it needs a beam search, trains the levels above.
         positives, hierarchy = self.targets[level], self.hierarchy
         costs = None
@@ -164,10 +165,9 @@ class _TreeTraining:
             rows = NodeRows.root(self.X.n_rows)
         else:
             beam = self._search(level) if needs_beam(self.negatives[level]) else None
-            pairs = self.pairs[level]
-            rows = training_rows(
-                self.negatives[level], self.targets[level - 1], pairs and pairs[level - 1], beam
-            )
+            pairs = self.custom_pairs[level]
+            pairs = None if pairs is None else pairs[level - 1]
+            rows = training_rows(self.negatives[level], self.targets[level - 1], pairs, beam)
         is_last = level == hierarchy.n_levels - 1
         child_ids = np.arange(hierarchy.level_sizes[level], dtype=np.int32)
         return LevelProblem(
@@ -206,7 +206,7 @@ class _TreeTraining:
             self.options.solver,
             first_level=self.n_matched + len(self.levels),
             store=self.store,
-            row_costs=self.options.row_costs,
+            row_weights=self.options.row_weights,
             n_jobs=self.options.n_jobs,
             progress=self.progress,
         )
@@ -221,7 +221,7 @@ class _TreeTraining:
                 self.X,
                 positives,
                 seed=self.seeds[level],
-                sample_weight=options.row_costs,
+                sample_weight=options.row_weights,
             )
             stage.result = f"{positives.shape[1]:,} clusters"
         self.progress.skip_levels(self.n_matched)
@@ -235,7 +235,7 @@ class _TreeTraining:
                 problem,
                 offsets,
                 n_jobs=options.n_jobs,
-                sample_weight=options.row_costs,
+                sample_weight=options.row_weights,
             )
             stage.result = f"{self.Y.shape[1]:,} labels"
         return ranker

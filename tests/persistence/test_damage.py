@@ -197,7 +197,7 @@ def test_save_model_keeps_the_old_model_if_it_cannot_be_renamed(tmp_path, monkey
         rename(source, target)
 
     monkeypatch.setattr(array_folder.os, "rename", refuse)
-    with pytest.raises(PermissionError, match=r"cannot be replaced.*old model was kept.*model"):
+    with pytest.raises(PermissionError, match=r"cannot be replaced.*old folder was kept.*model"):
         save_model(TREE, path)
     assert load_model(path) == OTHER
     assert [p.name for p in tmp_path.iterdir()] == ["model"]
