@@ -15,8 +15,9 @@ a_i <= c_i for the hinge and the logistic loss. A visit of a row minimizes the d
 its a_i only. A sweep visits all rows in random order. Shrinking: for both hinges, a row whose a_i
 is at a bound, and will probably stay there, is not visited until all other rows are solved.
 
-Stopping rule: the difference of the largest and the smallest projected gradient of a sweep over all
-rows, 0 included, is at most `tol`; or `max_iter` sweeps.
+Stopping rule: let g+ be the largest projected gradient of a sweep over all rows, or 0 if all are
+negative, and g- the smallest, or 0 if all are positive. Stop if g+ - g- <= `tol`, or after
+`max_iter` sweeps.
 
 Sources: Hsieh, Chang, Lin, Keerthi, Sundararajan (2008), "A dual coordinate descent method for
 large-scale linear SVM", ICML, algorithm 3, for the hinges. Yu, Huang, Lin (2011), "Dual coordinate
@@ -25,11 +26,12 @@ for the logistic loss.
 
 Changes that make it fast:
 
-* Groups of 16 children are trained together, one per SIMD lane, or 4 if no more are left. Weights
-  are stored as [feature][lane], so one pass over the entries of a row updates all lanes. Each lane
-  has its own projected gradients, its own set of active rows (a bit per row), and stops on its own.
-  A visit includes the lanes for which the row is active; see lane_visit.h. Children of similar
-  frequency stop after a similar number of sweeps, so they share a group.
+* Children are trained in groups of 16, one per SIMD lane. If at most 4 children are left, the last
+  group has 4 lanes. Weights are stored as [feature][lane], so one pass over the entries of a row
+  updates all lanes. Each lane has its own projected gradients, its own set of active rows (a bit
+  per row), and stops on its own. A visit includes the lanes for which the row is active; see
+  lane_visit.h. Children of similar frequency stop after a similar number of sweeps, so they share
+  a group.
 * Duals start from better values than 0; see solver_state.pyx.
 * Rows contain only the features that several rows of the cluster share; see compact_rows.pyx.
 """
@@ -56,32 +58,34 @@ from skxmr._linear.solver_state cimport (
 )
 
 
-# Intercept of a child without positive rows. It ranks the child last: as a margin, its score by the
-# default transform "l3-hinge" is exp(-1e9) = 0.
+# Intercept of an untrained child. It ranks the child last: as a margin, its score by the default
+# transform "l3-hinge" is exp(-1e9) = 0.
 cdef float UNTRAINED_INTERCEPT = -1000.0
 # Smallest tolerance that float32 arithmetic reaches; `refine_group` reaches smaller ones.
 cdef double MIN_FLOAT32_TOL = 1e-5
 
 
-cdef index_t shuffle_active_rows(const Cluster* c, SolverState* s, uint32_t lanes,
+cdef index_t shuffle_active_rows(const Cluster* cluster, SolverState* state, uint32_t running,
                                  uint64_t* rng) noexcept nogil:
-    # Write the rows that are active in some of `lanes` to s.order, in random order (inside-out
-    # shuffle of Fisher and Yates). Returns their number.
+    # Write the rows that are active in some of the lanes `running`, a bit mask, to state.order in
+    # random order (inside-out shuffle of Fisher and Yates). Returns their number.
     cdef index_t i, n = 0, at
-    for i in range(c.n_rows):
-        if s.active[i] & lanes:
+    for i in range(cluster.n_rows):
+        if state.active[i] & running:
             at = draw_below(rng, n + 1)
-            s.order[n] = s.order[at]
-            s.order[at] = i
+            state.order[n] = state.order[at]
+            state.order[at] = i
             n += 1
     return n
 
 
-cdef int solve_group(const Cluster* c, SolverState* s, int group_size, double tol, int max_iter,
-                     visit_row_function visit_row, uint64_t* rng,
+cdef int solve_group(const Cluster* cluster, SolverState* state, int group_size, double tol,
+                     int max_iter, visit_row_function visit_row, uint64_t* rng,
                      index_t* n_unsolved) noexcept nogil:
-    # Dual coordinate descent from the initial values in s. Adds the number of children that did not
-    # reach the tolerance to n_unsolved. Returns the number of sweeps.
+    # Dual coordinate descent from the initial values in `state`. Adds the number of children that
+    # did not reach the tolerance to n_unsolved. Returns the number of sweeps.
+    #
+    # The uint32_t variables are masks with one bit per lane.
     cdef uint32_t all_lanes = (<uint32_t>1 << group_size) - 1
     cdef uint32_t running = all_lanes       # lanes that have not stopped
     cdef uint32_t unshrunk = all_lanes      # lanes in which all rows are active
@@ -90,36 +94,37 @@ cdef int solve_group(const Cluster* c, SolverState* s, int group_size, double to
     cdef offset_t e
     cdef int lane, sweep = 0
     cdef float spread
-    for i in range(c.n_rows):
-        s.active[i] = <uint16_t>all_lanes
+    for i in range(cluster.n_rows):
+        state.active[i] = <uint16_t>all_lanes
     for lane in range(LANES):
-        s.bounds.shrink_above[lane] = INFINITY
-        s.bounds.shrink_below[lane] = -INFINITY
+        state.bounds.shrink_above[lane] = INFINITY
+        state.bounds.shrink_below[lane] = -INFINITY
     while running and sweep < max_iter:
-        for lane in range(s.n_lanes):
+        for lane in range(state.n_lanes):
             # Start from 0 instead of infinity. Otherwise training would stop if all gradients are
             # equal, for example -1 in the first sweep.
-            s.bounds.max_gradient[lane] = 0.0
-            s.bounds.min_gradient[lane] = 0.0
-        n = shuffle_active_rows(c, s, running, rng)
+            state.bounds.max_gradient[lane] = 0.0
+            state.bounds.min_gradient[lane] = 0.0
+        n = shuffle_active_rows(cluster, state, running, rng)
         for at in range(n):
-            i = s.order[at]
+            i = state.order[at]
             if at + 2 < n:
                 # Rows are read in random order. Without prefetching, training the root on 100,000
                 # rows took twice as long.
-                next_row = s.order[at + 2]
-                e = c.indptr[next_row]
-                prefetch_array(&c.indices[e], c.indptr[next_row + 1] - e)
-                prefetch_array(&c.data[e], c.indptr[next_row + 1] - e)
-                PREFETCH(&s.duals[<offset_t>next_row * s.n_lanes])
+                next_row = state.order[at + 2]
+                e = cluster.indptr[next_row]
+                prefetch_array(&cluster.indices[e], cluster.indptr[next_row + 1] - e)
+                prefetch_array(&cluster.data[e], cluster.indptr[next_row + 1] - e)
+                PREFETCH(&state.duals[<offset_t>next_row * state.n_lanes])
                 if at + 8 < n:
-                    PREFETCH(&c.indptr[s.order[at + 8]])
-            visited = s.active[i] & running
-            e = c.indptr[i]
-            remaining = visit_row(s.weights, &s.duals[<offset_t>i * s.n_lanes], s.bounds,
-                                  &c.indices[e], &c.data[e], c.indptr[i + 1] - e, s.positive[i],
-                                  visited, &s.terms[i], get_lane_costs(s, i))
-            s.active[i] &= ~(visited & ~remaining)
+                    PREFETCH(&cluster.indptr[state.order[at + 8]])
+            visited = state.active[i] & running
+            e = cluster.indptr[i]
+            remaining = visit_row(state.weights, &state.duals[<offset_t>i * state.n_lanes],
+                                  state.bounds, &cluster.indices[e], &cluster.data[e],
+                                  cluster.indptr[i + 1] - e, state.positive[i], visited,
+                                  &state.terms[i], get_lane_costs(state, i))
+            state.active[i] &= ~(visited & ~remaining)
             unshrunk &= ~(visited & ~remaining)
         sweep += 1
         reactivated = 0
@@ -127,29 +132,29 @@ cdef int solve_group(const Cluster* c, SolverState* s, int group_size, double to
             bit = <uint32_t>1 << lane
             if not running & bit:
                 continue
-            spread = s.bounds.max_gradient[lane] - s.bounds.min_gradient[lane]
-            if spread <= tol and unshrunk & bit:
+            spread = state.bounds.max_gradient[lane] - state.bounds.min_gradient[lane]
+            state.bounds.shrink_above[lane] = INFINITY
+            state.bounds.shrink_below[lane] = -INFINITY
+            if spread > tol:
+                if state.bounds.max_gradient[lane] > 0.0:
+                    state.bounds.shrink_above[lane] = state.bounds.max_gradient[lane]
+                if state.bounds.min_gradient[lane] < 0.0:
+                    state.bounds.shrink_below[lane] = state.bounds.min_gradient[lane]
+            elif unshrunk & bit:
                 running &= ~bit
-                continue
-            if spread <= tol:
+            else:
                 # The active rows are solved: check the other rows before stopping.
                 reactivated |= bit
-            s.bounds.shrink_above[lane] = INFINITY
-            s.bounds.shrink_below[lane] = -INFINITY
-            if spread > tol and s.bounds.max_gradient[lane] > 0.0:
-                s.bounds.shrink_above[lane] = s.bounds.max_gradient[lane]
-            if spread > tol and s.bounds.min_gradient[lane] < 0.0:
-                s.bounds.shrink_below[lane] = s.bounds.min_gradient[lane]
         if reactivated:
             unshrunk |= reactivated
-            for i in range(c.n_rows):
-                s.active[i] |= <uint16_t>reactivated
+            for i in range(cluster.n_rows):
+                state.active[i] |= <uint16_t>reactivated
     for lane in range(group_size):
         n_unsolved[0] += running >> lane & 1
     return sweep
 
 
-cdef bint collect_weights(const Cluster* c, const SolverState* s, const index_t* children,
+cdef bint collect_weights(const Cluster* cluster, const SolverState* state, const index_t* children,
                           int group_size, float threshold, const solver_kernels* kernels,
                           WeightList* weights) noexcept nogil:
     # Append the weights w with w != 0 and |w| >= threshold. Returns False if memory runs out.
@@ -159,8 +164,8 @@ cdef bint collect_weights(const Cluster* c, const SolverState* s, const index_t*
     cdef float value
     cdef uint32_t large
     cdef const float* w
-    for f in range(c.n_shared):
-        w = &s.weights[<offset_t>f * s.n_lanes]
+    for f in range(cluster.n_shared):
+        w = &state.weights[<offset_t>f * state.n_lanes]
         large = kernels.find_large_weights(w, threshold)
         if large == 0:
             continue
@@ -169,24 +174,25 @@ cdef bint collect_weights(const Cluster* c, const SolverState* s, const index_t*
         for lane in range(group_size):
             if large >> lane & 1:
                 append_weight(weights, f, <uint16_t>children[lane], w[lane])
-    for i in range(c.n_rows):
+    for i in range(cluster.n_rows):
         # The weight of a singleton feature is dual * y * value.
-        w = &s.duals[<offset_t>i * s.n_lanes]
-        for e in range(c.singleton_indptr[i], c.singleton_indptr[i + 1]):
+        w = &state.duals[<offset_t>i * state.n_lanes]
+        for e in range(cluster.singleton_indptr[i], cluster.singleton_indptr[i + 1]):
             # Find candidates by their duals. The factor 0.9999 allows for the rounding of the
             # product, which decides below.
             large = kernels.find_large_weights(
-                w, <float>0.9999 * threshold / fabs(c.singleton_data[e]))
+                w, <float>0.9999 * threshold / fabs(cluster.singleton_data[e]))
             if large == 0:
                 continue
             if not reserve_weights(weights, LANES):
                 return False
             for lane in range(group_size):
-                value = w[lane] * c.singleton_data[e]
+                value = w[lane] * cluster.singleton_data[e]
                 if large >> lane & 1 and fabs(value) >= threshold and value != 0.0:
-                    if not s.positive[i] >> lane & 1:
+                    if not state.positive[i] >> lane & 1:
                         value = -value
-                    append_weight(weights, c.singleton_indices[e], <uint16_t>children[lane], value)
+                    append_weight(weights, cluster.singleton_indices[e],
+                                  <uint16_t>children[lane], value)
     return True
 
 
@@ -211,8 +217,8 @@ def solve_cluster(
 ):
     """Train the children of one cluster.
 
-    A child without positive rows is not trained: it gets no weights and an intercept that ranks it
-    last.
+    A child without entries in `child_rows` is not trained: it gets no weights and an intercept that
+    ranks it last. A child whose `child_rows` are all outside `rows` is trained on negatives only.
 
     Returns
     -------
@@ -227,12 +233,13 @@ def solve_cluster(
     intercepts : ndarray of shape (n_children,), float32
         Intercept of each child.
     n_iter : int
-        Largest number of sweeps.
+        Largest number of sweeps. If `tol` is less than 1e-5, only the sweeps of the refinement in
+        float64 are counted; see refine.pyx.
     n_unsolved : int
         Number of children that did not reach the tolerance in `max_iter` sweeps.
     """
-    cdef Cluster c
-    cdef SolverState s
+    cdef Cluster cluster
+    cdef SolverState state
     cdef WeightList weights
     cdef Objective objective
     cdef index_t first, lane, n_children = <index_t>(child_indptr.shape[0] - 1)
@@ -244,13 +251,13 @@ def solve_cluster(
     cdef uint64_t rng
     cdef bint has_memory
     # Children of similar frequency share a group, because they need similar numbers of sweeps.
-    # Those without positive rows are last.
+    # Untrained children are last.
     by_frequency = np.argsort(-np.diff(child_indptr), kind="stable").astype(np.int32)
     intercepts = np.full(n_children, UNTRAINED_INTERCEPT, dtype=np.float32)
     cdef const index_t[::1] children = by_frequency
     cdef float[::1] intercept = intercepts
-    memset(&c, 0, sizeof(Cluster))
-    memset(&s, 0, sizeof(SolverState))
+    memset(&cluster, 0, sizeof(Cluster))
+    memset(&state, 0, sizeof(SolverState))
     memset(&weights, 0, sizeof(WeightList))
     objective.loss = loss
     objective.C = C
@@ -261,8 +268,8 @@ def solve_cluster(
     objective.row_costs = &row_costs[0] if row_costs is not None and row_costs.shape[0] else NULL
     try:
         with nogil:
-            has_memory = (compact_rows(&c, indptr, indices, data, rows, scratch)
-                          and allocate_state(&c, &s, &objective, rows))
+            has_memory = (compact_rows(&cluster, indptr, indices, data, rows, scratch)
+                          and allocate_state(&cluster, &state, &objective, rows))
             while n_trained < n_children and (child_indptr[children[n_trained] + 1]
                                               > child_indptr[children[n_trained]]):
                 n_trained += 1
@@ -270,24 +277,25 @@ def solve_cluster(
             while has_memory and first < n_trained:
                 group_size = min(LANES, n_trained - first)
                 few = group_size <= FEW_LANES
-                s.n_lanes = FEW_LANES if few else LANES
+                state.n_lanes = FEW_LANES if few else LANES
                 kernels = &all_kernels.solve_few if few else &all_kernels.solve
-                s.weights = s.intercepts + s.n_lanes
+                state.weights = state.intercepts + state.n_lanes
                 # Each group has its own random numbers, so it can be solved alone with equal
                 # results.
                 rng = make_random_state(seed + <uint64_t>first)
-                has_memory = initialize_group(&c, &s, &objective, rows, child_indptr, child_rows,
-                                              &children[first], group_size)
+                has_memory = initialize_group(&cluster, &state, &objective, rows, child_indptr,
+                                              child_rows, &children[first], group_size)
                 if not has_memory:
                     break
                 n_unsolved_in_group = 0
-                n_sweeps = solve_group(&c, &s, group_size, max(tol, MIN_FLOAT32_TOL), max_iter,
-                                       kernels.visit_row[loss], &rng, &n_unsolved_in_group)
-                convert_logits_to_duals(&c, &s, &objective)
+                n_sweeps = solve_group(&cluster, &state, group_size, max(tol, MIN_FLOAT32_TOL),
+                                       max_iter, kernels.visit_row[loss], &rng,
+                                       &n_unsolved_in_group)
+                convert_logits_to_duals(&cluster, &state, &objective)
                 if tol < MIN_FLOAT32_TOL:
                     n_unsolved_in_group = 0
-                    n_refined = refine_group(&c, &s, &objective, group_size, tol, max_iter, &rng,
-                                             &n_unsolved_in_group)
+                    n_refined = refine_group(&cluster, &state, &objective, group_size, tol,
+                                             max_iter, &rng, &n_unsolved_in_group)
                     has_memory = n_refined >= 0
                     n_sweeps = n_refined
                 n_unsolved += n_unsolved_in_group
@@ -295,15 +303,15 @@ def solve_cluster(
                 if not has_memory:
                     break
                 for lane in range(group_size):
-                    intercept[children[first + lane]] = s.intercepts[lane]
-                has_memory = collect_weights(&c, &s, &children[first], group_size,
+                    intercept[children[first + lane]] = state.intercepts[lane]
+                has_memory = collect_weights(&cluster, &state, &children[first], group_size,
                                              <float>threshold, kernels, &weights)
                 first += LANES
         if not has_memory:
             raise MemoryError()
-        chunk = pack_chunk(&weights, c.columns, c.n_features, <index_t>scratch.shape[0])
+        chunk = pack_chunk(&weights, cluster.columns, cluster.n_features, <index_t>scratch.shape[0])
         return (*chunk, intercepts, n_iter, n_unsolved)
     finally:
-        release_cluster(&c)
-        release_state(&s)
+        release_cluster(&cluster)
+        release_state(&state)
         release_weights(&weights)

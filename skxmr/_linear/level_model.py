@@ -9,13 +9,14 @@ from skxmr._linear.chunk import spread_weights
 from skxmr._linear.feature_sets import RankTables, rank_features
 from skxmr._linear.margins import ChunkMargins
 from skxmr._linear.scoring import LevelScorer
+from skxmr._linear.simd.lanes import LANES
 from skxmr._linear.weight_precision import WEIGHT_TYPES
 
-# If no chunk of a level has more children, the level may store a dense vector of weights for each
-# feature of a chunk: two to three times as fast to score as entries. In large levels most of these
-# weights are 0, so the number of vectors per level is limited: this many take 256 MiB in float32.
-DENSE_CHILDREN = 16
-MAX_DENSE_VECTORS = 2**22
+# If no chunk of a level has more than LANES children, the level may also store dense weights: LANES
+# numbers per feature of a chunk. They are scored two to three times as fast as entries. In large
+# levels most of these numbers are 0, so the number of chunk features is limited: dense weights of
+# this many take 256 MiB in float32.
+MAX_DENSE_FEATURES = 2**22
 CACHE_LINE = 64  # bytes
 
 # Arrays that scoring reads.
@@ -99,7 +100,7 @@ class LevelModel:
         self.n_unsolved = n_unsolved
         if tables is None or "ranked_words" not in tables:  # files of format version 1
             n_chunk_features = len(arrays["entry_counts"])
-            dense = has_dense_vectors(np.diff(arrays["child_indptr"]).max(), n_chunk_features)
+            dense = has_dense_weights(np.diff(arrays["child_indptr"]).max(), n_chunk_features)
             tables = make_tables(arrays, dense)
         self.tables = tables
         # A view of the words inside the table, so that they are in memory only once.
@@ -111,7 +112,7 @@ class LevelModel:
             WEIGHT_TYPES.index(weights.dtype.name),
             arrays.get("weight_scales"),
             *(tables[name] for name in RankTables._fields),
-            tables.get("table"),
+            tables.get("table"),  # the dense weights
         )
         self._scorer = LevelScorer(chunks, arrays["child_indptr"], arrays["child_ids"])
 
@@ -241,13 +242,13 @@ def count_iterations(blocks):
     )
 
 
-def has_dense_vectors(max_children, n_chunk_features):
-    """Return whether a level stores dense vectors of weights.
+def has_dense_weights(max_children, n_chunk_features):
+    """Return whether a level stores dense weights.
 
     `max_children` is the largest number of children of a chunk, `n_chunk_features` the sum of the
     numbers of features of all chunks.
     """
-    return bool(max_children <= DENSE_CHILDREN and n_chunk_features <= MAX_DENSE_VECTORS)
+    return bool(max_children <= LANES and n_chunk_features <= MAX_DENSE_FEATURES)
 
 
 def _narrow(values):
@@ -255,16 +256,21 @@ def _narrow(values):
 
 
 def make_tables(arrays, dense):
-    """Return the tables of a level, see `LevelModel`; with dense vectors if `dense`."""
+    """Return the tables of a level, see `LevelModel`; with dense weights if `dense`.
+
+    In model files the dense weights are the array ``table``.
+    """
     counts = arrays["entry_counts"]
     tables = rank_features(arrays["summaries"], arrays["words"], counts)._asdict()
     if dense:
         weights = arrays["entry_weights"]
-        table = _aligned_zeros(len(counts), DENSE_CHILDREN, weights.dtype)
+        dense_weights = _aligned_zeros(len(counts), LANES, weights.dtype)
         # The kernel copies bits, whatever the dtype of the weights.
         bits = f"u{weights.itemsize}"
-        spread_weights(counts, arrays["entry_children"], weights.view(bits), table.view(bits))
-        tables["table"] = table
+        spread_weights(
+            counts, arrays["entry_children"], weights.view(bits), dense_weights.view(bits)
+        )
+        tables["table"] = dense_weights
     return tables
 
 

@@ -19,9 +19,9 @@ cdef struct Scratch:
     float* margins                   # margins, then scores, of children; space for whole vectors
 
 
-cdef bint allocate_scratch(Scratch* s, offset_t max_row_entries,
+cdef bint allocate_scratch(Scratch* scratch, offset_t max_row_entries,
                            offset_t max_children) noexcept nogil
-cdef void release_scratch(Scratch* s) noexcept nogil
+cdef void release_scratch(Scratch* scratch) noexcept nogil
 
 
 cdef class ChunkMargins:
@@ -49,12 +49,12 @@ cdef class ChunkMargins:
     cdef float get_scale(self, index_t parent) noexcept nogil
     cdef feature_set get_features(self, index_t parent) noexcept nogil
     cdef chunk_entries get_entries(self, index_t parent) noexcept nogil
-    cdef void prefetch_words(self, const lane_kernels* lanes, index_t parent,
+    cdef void prefetch_words(self, const lane_kernels* kernels, index_t parent,
                              const index_t* indices, offset_t size) noexcept nogil
-    cdef void find_shared_features(self, const lane_kernels* lanes, index_t parent,
+    cdef void find_shared_features(self, const lane_kernels* kernels, index_t parent,
                                    const index_t* indices, const float* data, offset_t size,
                                    SharedFeatures* shared) noexcept nogil
-    cdef void find_entries(self, const lane_kernels* lanes, index_t parent,
+    cdef void find_entries(self, const lane_kernels* kernels, index_t parent,
                            SharedFeatures* shared) noexcept nogil
-    cdef index_t compute_margins(self, const lane_kernels* lanes, index_t parent,
+    cdef index_t compute_margins(self, const lane_kernels* kernels, index_t parent,
                                  const SharedFeatures* shared, float* margins) noexcept nogil

@@ -29,33 +29,34 @@ from skxmr._linear.simd.lanes cimport (
 )
 
 
-cdef bint allocate_scratch(Scratch* s, offset_t max_row_entries,
+cdef bint allocate_scratch(Scratch* scratch, offset_t max_row_entries,
                            offset_t max_children) noexcept nogil:
     # Returns False if memory runs out. Call release_scratch in any case.
     cdef int at
     cdef bint has_memory
     cdef offset_t capacity = max_row_entries + 1
-    s.margins = <float*>malloc((max_children + LANES) * sizeof(float))
-    has_memory = s.margins != NULL
+    scratch.margins = <float*>malloc((max_children + LANES) * sizeof(float))
+    has_memory = scratch.margins != NULL
     for at in range(PIPELINE_DEPTH):
-        s.shared[at].positions = <index_t*>malloc(capacity * sizeof(index_t))
-        s.shared[at].counts_before = <uint64_t*>malloc(capacity * sizeof(uint64_t))
-        s.shared[at].ranges = <entry_range*>malloc(capacity * sizeof(entry_range))
-        s.shared[at].values = <float*>malloc(capacity * sizeof(float))
-        has_memory = (has_memory and s.shared[at].positions != NULL
-                      and s.shared[at].counts_before != NULL and s.shared[at].ranges != NULL
-                      and s.shared[at].values != NULL)
+        scratch.shared[at].positions = <index_t*>malloc(capacity * sizeof(index_t))
+        scratch.shared[at].counts_before = <uint64_t*>malloc(capacity * sizeof(uint64_t))
+        scratch.shared[at].ranges = <entry_range*>malloc(capacity * sizeof(entry_range))
+        scratch.shared[at].values = <float*>malloc(capacity * sizeof(float))
+        has_memory = (has_memory and scratch.shared[at].positions != NULL
+                      and scratch.shared[at].counts_before != NULL
+                      and scratch.shared[at].ranges != NULL
+                      and scratch.shared[at].values != NULL)
     return has_memory
 
 
-cdef void release_scratch(Scratch* s) noexcept nogil:
+cdef void release_scratch(Scratch* scratch) noexcept nogil:
     cdef int at
-    free(s.margins)
+    free(scratch.margins)
     for at in range(PIPELINE_DEPTH):
-        free(s.shared[at].positions)
-        free(s.shared[at].counts_before)
-        free(s.shared[at].ranges)
-        free(s.shared[at].values)
+        free(scratch.shared[at].positions)
+        free(scratch.shared[at].counts_before)
+        free(scratch.shared[at].ranges)
+        free(scratch.shared[at].values)
 
 
 cdef class ChunkMargins:
@@ -106,18 +107,18 @@ cdef class ChunkMargins:
         chunk.scale = self.get_scale(parent)
         return chunk
 
-    cdef void prefetch_words(self, const lane_kernels* lanes, index_t parent,
+    cdef void prefetch_words(self, const lane_kernels* kernels, index_t parent,
                              const index_t* indices, offset_t size) noexcept nogil:
         cdef feature_set features = self.get_features(parent)
-        lanes.prefetch_words(&features, indices, size)
+        kernels.prefetch_words(&features, indices, size)
 
-    cdef void find_shared_features(self, const lane_kernels* lanes, index_t parent,
+    cdef void find_shared_features(self, const lane_kernels* kernels, index_t parent,
                                    const index_t* indices, const float* data, offset_t size,
                                    SharedFeatures* shared) noexcept nogil:
         cdef feature_set features = self.get_features(parent)
         cdef offset_t at, first = self.feature_indptr[parent]
-        size = lanes.find_shared_features(&features, indices, data, size, shared.positions,
-                                          shared.counts_before, shared.values)
+        size = kernels.find_shared_features(&features, indices, data, size, shared.positions,
+                                            shared.counts_before, shared.values)
         shared.size = size
         if self.dense_weights is not None:
             for at in range(size):
@@ -126,15 +127,15 @@ cdef class ChunkMargins:
             for at in range(size):
                 PREFETCH(&self.counts[self.count_bytes * (first + shared.positions[at])])
 
-    cdef void find_entries(self, const lane_kernels* lanes, index_t parent,
+    cdef void find_entries(self, const lane_kernels* kernels, index_t parent,
                            SharedFeatures* shared) noexcept nogil:
         cdef chunk_entries chunk
         if self.dense_weights is None:
             chunk = self.get_entries(parent)
-            lanes.find_entries[self.count_bytes - 1](
+            kernels.find_entries[self.count_bytes - 1](
                 &chunk, shared.positions, shared.counts_before, shared.size, shared.ranges)
 
-    cdef index_t compute_margins(self, const lane_kernels* lanes, index_t parent,
+    cdef index_t compute_margins(self, const lane_kernels* kernels, index_t parent,
                                  const SharedFeatures* shared, float* margins) noexcept nogil:
         # Write the margins of the parent's children. Returns the number of children.
         cdef offset_t first = self.child_indptr[parent], child
@@ -143,15 +144,15 @@ cdef class ChunkMargins:
         for child in range(n_children):
             margins[child] = self.intercepts[first + child]
         if self.dense_weights is not None:
-            lanes.add_dense_products[self.weight_type](
+            kernels.add_dense_products[self.weight_type](
                 &self.dense_weights[self.feature_indptr[parent], 0], self.get_scale(parent),
                 shared.positions, shared.values, shared.size, margins)
             return n_children
         chunk = self.get_entries(parent)
         if self.has_few_children:
-            lanes.add_few_entry_products[self.weight_type](&chunk, shared.ranges, shared.values,
-                                                           shared.size, margins)
+            kernels.add_few_entry_products[self.weight_type](
+                &chunk, shared.ranges, shared.values, shared.size, margins)
         else:
-            lanes.add_entry_products[self.child_bytes - 1][self.weight_type](
+            kernels.add_entry_products[self.child_bytes - 1][self.weight_type](
                 &chunk, shared.ranges, shared.values, shared.size, margins)
         return n_children

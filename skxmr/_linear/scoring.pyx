@@ -59,42 +59,44 @@ cdef class LevelScorer:
         self.child_ids = child_ids
         self.max_children = np.diff(child_indptr).max(initial=0)
 
-    cdef void score_pair(self, const lane_kernels* lanes, const Batch* b, const PairOrder* v,
-                         offset_t at, const Transform* transform, Scratch* s) noexcept nogil:
-        # Write the scores of the children of pair number `at` to s.margins. Call this function for
-        # at = 0, 1, 2, ... in turn, because it also performs the first steps of the next pairs, see
-        # margins.pyx: step 3 of pair at + 1, step 2 of at + 2, step 1 of at + 3, then step 4 of
-        # `at`. The first call fills this pipeline.
+    cdef void score_pair(self, const lane_kernels* kernels, const Batch* batch,
+                         const PairOrder* order, offset_t at, const Transform* transform,
+                         Scratch* scratch) noexcept nogil:
+        # Write the scores of the children of pair number `at` to scratch.margins. Call this
+        # function for at = 0, 1, 2, ... in turn, because it also performs the first steps of the
+        # next pairs, see margins.pyx: step 3 of pair at + 1, step 2 of at + 2, step 1 of at + 3,
+        # then step 4 of `at`. The first call fills this pipeline.
         cdef offset_t current, ahead, pair, start
         cdef index_t parent, row, n_children
         for current in range(-PIPELINE_DEPTH if at == 0 else at, at + 1):
             for ahead in range(max(current + 1, 0),
-                               min(current + PIPELINE_DEPTH + 1, b.indptr[b.n_rows])):
-                pair = get_pair(v, ahead)
-                parent = b.parents[pair]
+                               min(current + PIPELINE_DEPTH + 1, batch.indptr[batch.n_rows])):
+                pair = get_pair(order, ahead)
+                parent = batch.parents[pair]
                 if ahead == current + 1:
-                    self.chunks.find_entries(lanes, parent, &s.shared[ahead % PIPELINE_DEPTH])
+                    self.chunks.find_entries(kernels, parent,
+                                             &scratch.shared[ahead % PIPELINE_DEPTH])
                     continue
-                row = get_row(v, pair)
-                start = b.x_indptr[row]
+                row = get_row(order, pair)
+                start = batch.x_indptr[row]
                 if ahead == current + 2:
                     self.chunks.find_shared_features(
-                        lanes, parent, &b.x_indices[start], &b.x_data[start],
-                        b.x_indptr[row + 1] - start, &s.shared[ahead % PIPELINE_DEPTH])
-                elif ahead == 0 or parent != b.parents[get_pair(v, ahead - 1)]:
+                        kernels, parent, &batch.x_indices[start], &batch.x_data[start],
+                        batch.x_indptr[row + 1] - start, &scratch.shared[ahead % PIPELINE_DEPTH])
+                elif ahead == 0 or parent != batch.parents[get_pair(order, ahead - 1)]:
                     # If the previous pair has the same parent, most words are in cache already.
-                    self.chunks.prefetch_words(lanes, parent, &b.x_indices[start],
-                                               b.x_indptr[row + 1] - start)
-        pair = get_pair(v, at)
-        parent = b.parents[pair]
-        n_children = self.chunks.compute_margins(lanes, parent, &s.shared[at % PIPELINE_DEPTH],
-                                                 s.margins)
-        transform_margins(transform, b.scores[pair], self.child_indptr[parent], s.margins,
+                    self.chunks.prefetch_words(kernels, parent, &batch.x_indices[start],
+                                               batch.x_indptr[row + 1] - start)
+        pair = get_pair(order, at)
+        parent = batch.parents[pair]
+        n_children = self.chunks.compute_margins(
+            kernels, parent, &scratch.shared[at % PIPELINE_DEPTH], scratch.margins)
+        transform_margins(transform, batch.scores[pair], self.child_indptr[parent], scratch.margins,
                           n_children)
 
     cdef void keep_best_children(self, index_t parent, const float* child_scores, float* scores,
                                  index_t* ids, index_t* size, index_t capacity) noexcept nogil:
-        # Add the children of a parent to the row's best ones.
+        # Add the children of a parent to the best children of the row.
         cdef offset_t first = self.child_indptr[parent]
         cdef index_t child, n_children = <index_t>(self.child_indptr[parent + 1] - first)
         for child in range(n_children):
@@ -124,107 +126,113 @@ cdef class LevelScorer:
         free(starts)
         return order
 
-    cdef bint score_batch(self, const Batch* b, const Transform* transform,
+    cdef bint score_batch(self, const Batch* batch, const Transform* transform,
                           const offset_t* out_indptr, index_t* ids, float* scores, bint keep_all,
                           bint best_first) noexcept nogil:
         # Score all pairs, and write the best children per row. Returns False if memory runs out.
-        cdef const lane_kernels* lanes = get_lane_kernels()
+        cdef const lane_kernels* kernels = get_lane_kernels()
         cdef offset_t pair, at
         cdef index_t row, capacity
-        cdef PairOrder v = PairOrder(self.sort_pairs_by_parent(b.parents, b.indptr[b.n_rows]),
-                                     list_pair_rows(b))
-        cdef index_t* sizes = <index_t*>calloc(b.n_rows + 1, sizeof(index_t))
-        cdef Scratch s
-        cdef bint has_memory = (allocate_scratch(&s, find_max_row_entries(b), self.max_children)
-                                and v.pairs != NULL and v.rows != NULL and sizes != NULL)
+        cdef PairOrder order = PairOrder(
+            self.sort_pairs_by_parent(batch.parents, batch.indptr[batch.n_rows]),
+            list_pair_rows(batch))
+        cdef index_t* sizes = <index_t*>calloc(batch.n_rows + 1, sizeof(index_t))
+        cdef Scratch scratch
+        cdef bint has_memory = (
+            allocate_scratch(&scratch, find_max_row_entries(batch), self.max_children)
+            and order.pairs != NULL and order.rows != NULL and sizes != NULL)
         if has_memory:
-            for at in range(b.indptr[b.n_rows]):
-                pair = v.pairs[at]
-                row = v.rows[pair]
-                self.score_pair(lanes, b, &v, at, transform, &s)
+            for at in range(batch.indptr[batch.n_rows]):
+                pair = order.pairs[at]
+                row = order.rows[pair]
+                self.score_pair(kernels, batch, &order, at, transform, &scratch)
                 capacity = <index_t>(out_indptr[row + 1] - out_indptr[row])
-                # If all children are kept, a larger capacity avoids making a heap.
-                self.keep_best_children(b.parents[pair], s.margins, &scores[out_indptr[row]],
-                                        &ids[out_indptr[row]], &sizes[row], capacity + keep_all)
-            for row in range(b.n_rows):
+                # If all children are kept, the capacity is larger by one. Then `size` never reaches
+                # the capacity, and keep_best only appends.
+                self.keep_best_children(batch.parents[pair], scratch.margins,
+                                        &scores[out_indptr[row]], &ids[out_indptr[row]],
+                                        &sizes[row], capacity + keep_all)
+            for row in range(batch.n_rows):
                 sort_children(&scores[out_indptr[row]], &ids[out_indptr[row]], sizes[row],
                               best_first)
-        release_scratch(&s)
-        free(v.pairs)
-        free(v.rows)
+        release_scratch(&scratch)
+        free(order.pairs)
+        free(order.rows)
         free(sizes)
         return has_memory
 
     def expand(self, const offset_t[::1] indptr, const index_t[::1] indices,
                const float[::1] data, const offset_t[::1] parent_indptr,
                const index_t[::1] parent_ids, const float[::1] parent_scores,
-               index_t keep, bint best_first, LevelTransform transform not None,
+               index_t max_kept, bint best_first, LevelTransform transform not None,
                const float[::1] offsets):
         """Score the children of each row's parents, and return the best ones per row.
 
-        X and the parents are CSR arrays; the parents of a row are sorted. `keep` is the maximum
-        number of children per row; 0 keeps all. `offsets` has the shape (n_children,) or is None.
+        X and the parents are CSR arrays; the parents of a row are sorted. `max_kept` is the maximum
+        number of children kept per row; 0 keeps all. `offsets` has the shape (n_children,) or is
+        None.
         Returns CSR arrays (indptr, ids, scores). Rows are sorted by decreasing score if
         `best_first`, otherwise by increasing id.
         """
-        cdef Batch b = Batch(&indptr[0], &indices[0], &data[0], &parent_indptr[0], &parent_ids[0],
-                             &parent_scores[0], <index_t>(indptr.shape[0] - 1))
-        cdef Transform t = with_offsets(transform, offsets)
+        cdef Batch batch = Batch(&indptr[0], &indices[0], &data[0], &parent_indptr[0],
+                                 &parent_ids[0], &parent_scores[0], <index_t>(indptr.shape[0] - 1))
+        cdef Transform margin_transform = with_offsets(transform, offsets)
         cdef index_t row
         cdef bint has_memory
-        out_indptr = np.zeros(b.n_rows + 1, dtype=np.int64)
+        out_indptr = np.zeros(batch.n_rows + 1, dtype=np.int64)
         cdef offset_t[::1] out = out_indptr
-        for row in range(b.n_rows):
+        for row in range(batch.n_rows):
             out[row + 1] = out[row] + self.count_kept(
-                &parent_ids[parent_indptr[row]], parent_indptr[row + 1] - parent_indptr[row], keep)
-        out_ids = np.empty(out[b.n_rows], dtype=np.int32)
-        out_scores = np.empty(out[b.n_rows], dtype=np.float32)
+                &parent_ids[parent_indptr[row]], parent_indptr[row + 1] - parent_indptr[row],
+                max_kept)
+        out_ids = np.empty(out[batch.n_rows], dtype=np.int32)
+        out_scores = np.empty(out[batch.n_rows], dtype=np.float32)
         cdef index_t[::1] ids = out_ids
         cdef float[::1] scores = out_scores
         with nogil:
-            has_memory = self.score_batch(&b, &t, &out[0], &ids[0], &scores[0], keep == 0,
-                                          best_first)
+            has_memory = self.score_batch(&batch, &margin_transform, &out[0], &ids[0], &scores[0],
+                                          max_kept == 0, best_first)
         if not has_memory:
             raise MemoryError()
         return out_indptr, out_ids, out_scores
 
     cdef offset_t count_kept(self, const index_t* parents, offset_t n_parents,
-                             index_t keep) noexcept nogil:
-        # Count the children of the parents, up to `keep` unless it is 0.
+                             index_t max_kept) noexcept nogil:
+        # Count the children of the parents, up to `max_kept` unless it is 0.
         cdef offset_t n_children = 0, at
         for at in range(n_parents):
             n_children += self.child_indptr[parents[at] + 1] - self.child_indptr[parents[at]]
-        return min(n_children, <offset_t>keep) if keep > 0 else n_children
+        return min(n_children, <offset_t>max_kept) if max_kept > 0 else n_children
 
     def expand_row(self, const index_t[::1] indices, const float[::1] data,
                    const index_t[::1] parent_ids, const float[::1] parent_scores,
-                   index_t keep, bint best_first, LevelTransform transform not None,
+                   index_t max_kept, bint best_first, LevelTransform transform not None,
                    const float[::1] offsets):
         """Return (ids, scores) of the best children of one row, bit-identical to `expand`."""
-        cdef const lane_kernels* lanes = get_lane_kernels()
+        cdef const lane_kernels* kernels = get_lane_kernels()
         cdef offset_t[2] x_indptr = [0, indices.shape[0]]
         cdef offset_t[2] parent_indptr = [0, parent_ids.shape[0]]
-        cdef Batch b = Batch(&x_indptr[0], &indices[0], &data[0], &parent_indptr[0],
-                             &parent_ids[0], &parent_scores[0], 1)
-        cdef Transform t = with_offsets(transform, offsets)
+        cdef Batch batch = Batch(&x_indptr[0], &indices[0], &data[0], &parent_indptr[0],
+                                 &parent_ids[0], &parent_scores[0], 1)
+        cdef Transform margin_transform = with_offsets(transform, offsets)
         cdef index_t size = 0, at, capacity
-        cdef PairOrder v = PairOrder(NULL, NULL)
-        cdef Scratch s
+        cdef PairOrder order = PairOrder(NULL, NULL)
+        cdef Scratch scratch
         cdef bint has_memory
-        capacity = <index_t>self.count_kept(&parent_ids[0], parent_ids.shape[0], keep)
+        capacity = <index_t>self.count_kept(&parent_ids[0], parent_ids.shape[0], max_kept)
         out_ids = np.empty(capacity, dtype=np.int32)
         out_scores = np.empty(capacity, dtype=np.float32)
         cdef index_t[::1] ids = out_ids
         cdef float[::1] scores = out_scores
         with nogil:
-            has_memory = allocate_scratch(&s, indices.shape[0], self.max_children)
+            has_memory = allocate_scratch(&scratch, indices.shape[0], self.max_children)
             if has_memory:
                 for at in range(<index_t>parent_ids.shape[0]):
-                    self.score_pair(lanes, &b, &v, at, &t, &s)
-                    self.keep_best_children(parent_ids[at], s.margins, &scores[0], &ids[0], &size,
-                                            capacity + (keep == 0))
+                    self.score_pair(kernels, &batch, &order, at, &margin_transform, &scratch)
+                    self.keep_best_children(parent_ids[at], scratch.margins, &scores[0], &ids[0],
+                                            &size, capacity + (max_kept == 0))
                 sort_children(&scores[0], &ids[0], size, best_first)
-            release_scratch(&s)
+            release_scratch(&scratch)
         if not has_memory:
             raise MemoryError()
         return out_ids, out_scores
@@ -239,52 +247,54 @@ cdef class LevelScorer:
         The children of pair i are wanted[wanted_indptr[i]:wanted_indptr[i + 1]], as positions in
         the level instead of `child_ids`.
         """
-        cdef const lane_kernels* lanes = get_lane_kernels()
-        cdef Batch b = Batch(&indptr[0], &indices[0], &data[0], &parent_indptr[0], &parent_ids[0],
-                             &parent_scores[0], <index_t>(indptr.shape[0] - 1))
-        cdef Transform t = with_offsets(transform, offsets)
+        cdef const lane_kernels* kernels = get_lane_kernels()
+        cdef Batch batch = Batch(&indptr[0], &indices[0], &data[0], &parent_indptr[0],
+                                 &parent_ids[0], &parent_scores[0], <index_t>(indptr.shape[0] - 1))
+        cdef Transform margin_transform = with_offsets(transform, offsets)
         cdef offset_t pair, at, e
-        cdef PairOrder v
-        cdef Scratch s
+        cdef PairOrder order
+        cdef Scratch scratch
         cdef bint has_memory
         out_scores = np.empty(wanted.shape[0], dtype=np.float32)
         cdef float[::1] scores = out_scores
         with nogil:
-            v = PairOrder(self.sort_pairs_by_parent(b.parents, b.indptr[b.n_rows]),
-                          list_pair_rows(&b))
-            has_memory = (allocate_scratch(&s, find_max_row_entries(&b), self.max_children)
-                          and v.pairs != NULL and v.rows != NULL)
+            order = PairOrder(self.sort_pairs_by_parent(batch.parents, batch.indptr[batch.n_rows]),
+                              list_pair_rows(&batch))
+            has_memory = (
+                allocate_scratch(&scratch, find_max_row_entries(&batch), self.max_children)
+                and order.pairs != NULL and order.rows != NULL)
             if has_memory:
-                for at in range(b.indptr[b.n_rows]):
-                    pair = v.pairs[at]
-                    self.score_pair(lanes, &b, &v, at, &t, &s)
+                for at in range(batch.indptr[batch.n_rows]):
+                    pair = order.pairs[at]
+                    self.score_pair(kernels, &batch, &order, at, &margin_transform, &scratch)
                     for e in range(wanted_indptr[pair], wanted_indptr[pair + 1]):
-                        scores[e] = s.margins[wanted[e] - self.child_indptr[b.parents[pair]]]
-            release_scratch(&s)
-            free(v.pairs)
-            free(v.rows)
+                        scores[e] = scratch.margins[
+                            wanted[e] - self.child_indptr[batch.parents[pair]]]
+            release_scratch(&scratch)
+            free(order.pairs)
+            free(order.rows)
         if not has_memory:
             raise MemoryError()
         return out_scores
 
 
-cdef index_t* list_pair_rows(const Batch* b) noexcept nogil:
+cdef index_t* list_pair_rows(const Batch* batch) noexcept nogil:
     # Returns the row of each pair, or NULL if memory runs out.
-    cdef index_t* rows = <index_t*>malloc((b.indptr[b.n_rows] + 1) * sizeof(index_t))
+    cdef index_t* rows = <index_t*>malloc((batch.indptr[batch.n_rows] + 1) * sizeof(index_t))
     cdef index_t row
     cdef offset_t pair
     if rows != NULL:
-        for row in range(b.n_rows):
-            for pair in range(b.indptr[row], b.indptr[row + 1]):
+        for row in range(batch.n_rows):
+            for pair in range(batch.indptr[row], batch.indptr[row + 1]):
                 rows[pair] = row
     return rows
 
 
-cdef offset_t find_max_row_entries(const Batch* b) noexcept nogil:
+cdef offset_t find_max_row_entries(const Batch* batch) noexcept nogil:
     cdef offset_t max_entries = 0
     cdef index_t row
-    for row in range(b.n_rows):
-        max_entries = max(max_entries, b.x_indptr[row + 1] - b.x_indptr[row])
+    for row in range(batch.n_rows):
+        max_entries = max(max_entries, batch.x_indptr[row + 1] - batch.x_indptr[row])
     return max_entries
 
 

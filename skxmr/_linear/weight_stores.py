@@ -21,7 +21,7 @@ from skxmr._linear.level_model import (
     NARROW_ARRAYS,
     LevelModel,
     count_iterations,
-    has_dense_vectors,
+    has_dense_weights,
     make_tables,
 )
 
@@ -144,7 +144,7 @@ def _map_level(folder, info, map_file):
 def _join_files(folder, blocks, child_indptr, child_ids, n_features):
     # Write the arrays and tables of a level. Return their checksums and the counts of the level.
     dtypes, n_chunk_features = _inspect_blocks(blocks)
-    dense = has_dense_vectors(np.diff(child_indptr).max(), n_chunk_features)
+    dense = has_dense_weights(np.diff(child_indptr).max(), n_chunk_features)
     with ExitStack() as stack:
         files, counts = _append_blocks(folder, blocks, dense, dtypes, stack)
         for name, values in (("child_indptr", child_indptr), ("child_ids", child_ids)):

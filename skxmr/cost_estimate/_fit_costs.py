@@ -7,7 +7,8 @@ import numpy as np
 import scipy.sparse as sp
 
 from skxmr._linear import Solver
-from skxmr._linear.level_model import DENSE_CHILDREN, has_dense_vectors
+from skxmr._linear.level_model import has_dense_weights
+from skxmr._linear.simd.lanes import LANES
 from skxmr.cost_estimate._cluster_sample import ClusterCosts, ClusterTrainer, sample_clusters
 from skxmr.cost_estimate._tree_sample import TreeSampler
 from skxmr.indexing import LabelHierarchy, expand_label_trees
@@ -72,7 +73,7 @@ def measure_fit(classifier, X, Y):
 def _train_levels(trainer, hierarchy):
     # The number of weights grows slower than the positives of a cluster.
     sizes = (1.0 + np.diff(trainer.positives.indptr)) ** 0.75
-    vector_bytes = DENSE_CHILDREN * np.dtype(trainer.solver.weight_dtype).itemsize
+    dense_bytes = LANES * np.dtype(trainer.solver.weight_dtype).itemsize  # per feature
     levels = []
     sampled = sample_clusters(hierarchy, sizes)
     for indptr, clusters in zip(hierarchy.child_indptrs, sampled, strict=True):
@@ -81,8 +82,8 @@ def _train_levels(trainer, hierarchy):
         weights = total.chunk + 12 * indptr[-1]  # child_ids and child_indptr
         # A word is stored with the numbers of features and weights before it.
         tables = 2 * total.words
-        if has_dense_vectors(np.diff(indptr).max(), total.features):
-            tables += vector_bytes * total.features
+        if has_dense_weights(np.diff(indptr).max(), total.features):
+            tables += dense_bytes * total.features
         largest = ClusterCosts(*costs.max(axis=0))
         levels.append(LevelCosts(len(indptr) - 1, total, largest, weights, tables))
     return levels

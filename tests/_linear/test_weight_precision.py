@@ -175,9 +175,9 @@ def test_level_model_has_dense_weights_only_if_small(xmc_data, dtype, monkeypatc
     level = train(xmc_data, dtype)._model.ranker.level
     n_features = len(level.arrays["entry_counts"])
     parts = level.arrays, level.n_features, level.n_iter, level.n_unsolved
-    monkeypatch.setattr(level_models, "MAX_DENSE_VECTORS", n_features)
+    monkeypatch.setattr(level_models, "MAX_DENSE_FEATURES", n_features)
     assert LevelModel(*parts).tables["table"].dtype == dtype
-    monkeypatch.setattr(level_models, "MAX_DENSE_VECTORS", n_features - 1)
+    monkeypatch.setattr(level_models, "MAX_DENSE_FEATURES", n_features - 1)
     assert "table" not in LevelModel(*parts).tables
 
 

@@ -53,9 +53,9 @@ def test_model_dir_gives_the_model_of_a_fit_in_memory(params, data, tmp_path):
     assert loaded.get_params() == model.get_params()
 
 
-def test_model_dir_omits_dense_vectors_of_large_levels(data, tmp_path, monkeypatch):
+def test_model_dir_omits_dense_weights_of_large_levels(data, tmp_path, monkeypatch):
     X, Y = data
-    monkeypatch.setattr(level_model, "MAX_DENSE_VECTORS", 3000)
+    monkeypatch.setattr(level_model, "MAX_DENSE_FEATURES", 3000)
     expected = make_classifier(None).fit(X, Y)
     assert {"table" in level.tables for level in expected._model.levels} == {True, False}
     assert_equal_models(make_classifier(tmp_path / "model").fit(X, Y), expected)

@@ -16,26 +16,28 @@
 
 #include "lanes.h"
 
-/* Convert the bits of a finite float16 to float32; weights are never infinite. The result is exact
- * for subnormal numbers too, even if the processor flushes subnormal float32 numbers to zero. */
+/* Convert the bits of a finite float16 to float32; weights are never infinite. The exponent bias is
+ * 15 in float16 and 127 in float32: add 112 to the exponent. A subnormal number is m * 2**-24: put
+ * m into the significand of 2**-14, then subtract 2**-14. This is exact, even if the processor
+ * flushes subnormal float32 numbers to zero. */
 static inline float float16_to_float(uint16_t half) {
     const uint32_t magnitude = (uint32_t)(half & 0x7FFFu) << 13;
     const uint32_t smallest_normal = 113u << 23; /* bits of 2**-14 */
     uint32_t bits = magnitude < 1u << 23 ? magnitude + smallest_normal : magnitude + (112u << 23);
-    float value, base;
+    float value, two_to_minus_14;
     memcpy(&value, &bits, sizeof(value));
-    memcpy(&base, &smallest_normal, sizeof(base));
-    if (magnitude < 1u << 23) value -= base;
+    memcpy(&two_to_minus_14, &smallest_normal, sizeof(two_to_minus_14));
+    if (magnitude < 1u << 23) value -= two_to_minus_14;
     memcpy(&bits, &value, sizeof(bits));
     bits |= (uint32_t)(half & 0x8000u) << 16;
     memcpy(&value, &bits, sizeof(value));
     return value;
 }
 
-/* Convert a stored weight to float32. INT8_VALUE uses the local variable `scale`. */
-#define FLOAT32_VALUE(weight) (weight)
-#define FLOAT16_VALUE(weight) float16_to_float(weight)
-#define INT8_VALUE(weight) ((float)(weight) * scale)
+/* Convert a stored weight to float32. Only int8 weights have a scale. */
+#define FLOAT32_VALUE(weight, scale) ((void)(scale), (weight))
+#define FLOAT16_VALUE(weight, scale) ((void)(scale), float16_to_float(weight))
+#define INT8_VALUE(weight, scale) ((float)(weight) * (scale))
 
 /* Return the sum of n < 64 counts. */
 static inline uint32_t sum_uint16(const uint16_t *counts, uint32_t n) {
@@ -87,8 +89,8 @@ __attribute__((target("avx2"))) static inline uint32_t sum_uint8_avx2(const uint
     ((readable) >= 64 ? sum_uint8_avx2(counts, n) : sum_uint8(counts, n))
 
 /* Define a function that writes the entry range of each feature to `ranges` and prefetches its
- * entries. `positions` are the features' positions in the chunk, `counts_before` the second numbers
- * of their words: the features (low half) and entries (high half) of the chunk before the word. */
+ * entries. `positions` are the features' positions in the chunk, `counts_before` are the
+ * counts_before of their words (see lane_score.h). */
 #define DEFINE_FIND_ENTRIES(name, target, count_t, SUM)                                         \
     target static void name(const chunk_entries *chunk, const int32_t *positions,               \
                             const uint64_t *counts_before, int64_t size, entry_range *ranges) { \
@@ -112,18 +114,17 @@ __attribute__((target("avx2"))) static inline uint32_t sum_uint8_avx2(const uint
 
 /* Define a function that adds value * weight to the margin of the child of each entry, for any
  * number of children. */
-#define DEFINE_ADD_ENTRY_PRODUCTS(name, child_t, weight_t, VALUE)           \
-    static void name(const chunk_entries *chunk, const entry_range *ranges, \
-                     const float *values, int64_t size, float *margins) {   \
-        const child_t *children = (const child_t *)chunk->children;         \
-        const weight_t *weights = (const weight_t *)chunk->weights;         \
-        const float scale = chunk->scale;                                   \
-        int64_t at;                                                         \
-        uint32_t e;                                                         \
-        (void)scale;                                                        \
-        for (at = 0; at < size; at++)                                       \
-            for (e = ranges[at].start; e < ranges[at].stop; e++)            \
-                margins[children[e]] += values[at] * VALUE(weights[e]);     \
+#define DEFINE_ADD_ENTRY_PRODUCTS(name, child_t, weight_t, VALUE)              \
+    static void name(const chunk_entries *chunk, const entry_range *ranges,    \
+                     const float *values, int64_t size, float *margins) {      \
+        const child_t *children = (const child_t *)chunk->children;            \
+        const weight_t *weights = (const weight_t *)chunk->weights;            \
+        const float scale = chunk->scale;                                      \
+        int64_t at;                                                            \
+        uint32_t e;                                                            \
+        for (at = 0; at < size; at++)                                          \
+            for (e = ranges[at].start; e < ranges[at].stop; e++)               \
+                margins[children[e]] += values[at] * VALUE(weights[e], scale); \
     }
 
 DEFINE_FIND_ENTRIES(find_entries_uint8, , uint8_t, SUM_UINT8)

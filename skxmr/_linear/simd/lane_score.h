@@ -61,39 +61,41 @@ KERNEL_TARGET static inline FLOAT_VECTOR KERNEL_NAME(load_float16)(const uint16_
 #endif
 }
 
-/* Load a vector of stored weights as floats. LOAD_INT8 uses the local variable `scale`. */
-#define LOAD_FLOAT32(weights, vector) LOAD(weights, vector)
-#define LOAD_FLOAT16(weights, vector) KERNEL_NAME(load_float16)(weights, vector)
-#define LOAD_INT8(weights, vector) \
-    (CONVERT_TO_FLOAT(((const INT8_VECTOR *)(weights))[vector]) * scale)
+/* Load a vector of stored weights as floats. Only int8 weights have a scale. */
+#define LOAD_FLOAT32(weights, vector, scale) ((void)(scale), LOAD(weights, vector))
+#define LOAD_FLOAT16(weights, vector, scale) \
+    ((void)(scale), KERNEL_NAME(load_float16)(weights, vector))
+#define LOAD_INT8(weights, vector, scale) \
+    (CONVERT_TO_FLOAT(((const INT8_VECTOR *)(weights))[vector]) * (scale))
 
-/* Define a function that adds value * weights to the margins of up to LANES children. The table has
- * one row of LANES weights per feature of the chunk. */
-#define DEFINE_ADD_DENSE_PRODUCTS(name, weight_t, LOAD_WEIGHTS)                              \
-    KERNEL_TARGET static void name(const void *table, float scale, const int32_t *positions, \
-                                   const float *values, int64_t size, float *margins) {      \
-        const weight_t *rows = (const weight_t *)table;                                      \
-        FLOAT_VECTOR sums[UNROLL][N_VECTORS];                                                \
-        int64_t e = 0;                                                                       \
-        int v, i;                                                                            \
-        (void)scale;                                                                         \
-        for (v = 0; v < N_VECTORS; v++) {                                                    \
-            sums[0][v] = LOAD(margins, v);                                                   \
-            for (i = 1; i < UNROLL; i++) sums[i][v] = BROADCAST(0.0f);                       \
-        }                                                                                    \
-        for (; e + UNROLL <= size; e += UNROLL)                                              \
-            for (i = 0; i < UNROLL; i++)                                                     \
-                for (v = 0; v < N_VECTORS; v++)                                              \
-                    sums[i][v] += LOAD_WEIGHTS(rows + (int64_t)LANES * positions[e + i], v)  \
-                                  * values[e + i];                                           \
-        for (; e < size; e++)                                                                \
-            for (v = 0; v < N_VECTORS; v++)                                                  \
-                sums[0][v] +=                                                                \
-                    LOAD_WEIGHTS(rows + (int64_t)LANES * positions[e], v) * values[e];       \
-        for (v = 0; v < N_VECTORS; v++) {                                                    \
-            for (i = 1; i < UNROLL; i++) sums[0][v] += sums[i][v];                           \
-            STORE(margins, v, sums[0][v]);                                                   \
-        }                                                                                    \
+/* Define a function that adds value * weights to the margins of up to LANES children. dense_weights
+ * has LANES weights per feature of the chunk. */
+#define DEFINE_ADD_DENSE_PRODUCTS(name, weight_t, LOAD_WEIGHTS)                               \
+    KERNEL_TARGET static void name(const void *dense_weights, float scale,                    \
+                                   const int32_t *positions, const float *values,             \
+                                   int64_t size, float *margins) {                            \
+        const weight_t *weights = (const weight_t *)dense_weights;                            \
+        FLOAT_VECTOR sums[UNROLL][N_VECTORS];                                                 \
+        int64_t e = 0;                                                                        \
+        int v, i;                                                                             \
+        for (v = 0; v < N_VECTORS; v++) {                                                     \
+            sums[0][v] = LOAD(margins, v);                                                    \
+            for (i = 1; i < UNROLL; i++) sums[i][v] = BROADCAST(0.0f);                        \
+        }                                                                                     \
+        for (; e + UNROLL <= size; e += UNROLL)                                               \
+            for (i = 0; i < UNROLL; i++)                                                      \
+                for (v = 0; v < N_VECTORS; v++)                                               \
+                    sums[i][v] +=                                                             \
+                        LOAD_WEIGHTS(weights + (int64_t)LANES * positions[e + i], v, scale)   \
+                        * values[e + i];                                                      \
+        for (; e < size; e++)                                                                 \
+            for (v = 0; v < N_VECTORS; v++)                                                   \
+                sums[0][v] += LOAD_WEIGHTS(weights + (int64_t)LANES * positions[e], v, scale) \
+                              * values[e];                                                    \
+        for (v = 0; v < N_VECTORS; v++) {                                                     \
+            for (i = 1; i < UNROLL; i++) sums[0][v] += sums[i][v];                            \
+            STORE(margins, v, sums[0][v]);                                                    \
+        }                                                                                     \
     }
 
 DEFINE_ADD_DENSE_PRODUCTS(KERNEL_NAME(add_dense_products_float32), float, LOAD_FLOAT32)
@@ -117,12 +119,11 @@ DEFINE_ADD_DENSE_PRODUCTS(KERNEL_NAME(add_dense_products_int8), int8_t, LOAD_INT
         int64_t at;                                                                       \
         uint32_t e;                                                                       \
         int i, lane;                                                                      \
-        (void)scale;                                                                      \
         memcpy(sums[0], margins, sizeof(sums[0]));                                        \
         for (at = 0; at < size; at++) {                                                   \
             float *sum = sums[at < unrolled_size ? at % UNROLL : 0];                      \
             for (e = ranges[at].start; e < ranges[at].stop; e++)                          \
-                sum[children[e]] += VALUE(weights[e]) * values[at];                       \
+                sum[children[e]] += VALUE(weights[e], scale) * values[at];                \
         }                                                                                 \
         for (i = 1; i < UNROLL; i++)                                                      \
             for (lane = 0; lane < LANES; lane++) sums[0][lane] += sums[i][lane];          \

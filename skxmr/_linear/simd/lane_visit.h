@@ -14,21 +14,21 @@
  *
  * Steps:
  *   1. Compute w.x.
- *   2. Shrink: if a is 0 and g > shrink_above, or a is c and g < shrink_below, the lane stops
- *      visiting the row, and its bit is cleared in the result.
+ *   2. Shrink: if a is 0 and g > shrink_above, or a is c and g < shrink_below, the row is no longer
+ *      active in the lane.
  *   3. In the other active lanes, record the projected gradient (0 if a is at a bound and g points
  *      outside), and move a to its optimum with all other duals fixed.
  *   4. Update w by the changes of a.
  *
  * `positive` and `active` have one bit per lane. `weights` is [feature][lane]; the intercepts are
- * stored before feature 0.
+ * stored before feature 0. Returns the lanes in `active` for which the row stays active.
  */
 KERNEL_TARGET static uint32_t VISIT_ROW(float *weights, float *duals, gradient_bounds *bounds,
                                         const int32_t *indices, const float *data, int64_t size,
                                         uint32_t positive, uint32_t active, const row_terms *row,
                                         const float *costs) {
     FLOAT_VECTOR sums[UNROLL][N_VECTORS], step[N_VECTORS];
-    uint32_t moved = 0, shrunk = 0;
+    uint32_t any_moved = 0, shrunk = 0;
     int64_t e = 0;
     int v, i;
     /* Step 1. Several sums hide the latency of an addition. */
@@ -105,8 +105,8 @@ KERNEL_TARGET static uint32_t VISIT_ROW(float *weights, float *duals, gradient_b
         FLOAT_VECTOR upper = target, lower = target - k, t = a;
         int round;
         for (round = 0; round < 50; round++) {
-            const FLOAT_VECTOR s = SIGMOID(t), f = t + k * s - target;
-            const FLOAT_VECTOR newton = t - f / (1.0f + k * s * (1.0f - s)), last = t;
+            const FLOAT_VECTOR sigmoid = SIGMOID(t), f = t + k * sigmoid - target;
+            const FLOAT_VECTOR newton = t - f / (1.0f + k * sigmoid * (1.0f - sigmoid)), last = t;
             upper = SELECT(f > BROADCAST(0.0f), t, upper);
             lower = SELECT(f < BROADCAST(0.0f), t, lower);
             t = SELECT((newton < lower) | (newton > upper), 0.5f * (lower + upper), newton);
@@ -125,11 +125,12 @@ KERNEL_TARGET static uint32_t VISIT_ROW(float *weights, float *duals, gradient_b
         STORE(duals, v, new_dual);
         step[v] = (new_dual - a) * y;
 #endif
-        moved |= MASK_TO_BITS(step[v] != BROADCAST(0.0f));
+        /* Only whether any lane moved. */
+        any_moved |= MASK_TO_BITS(step[v] != BROADCAST(0.0f));
         shrunk |= MASK_TO_BITS(shrinks) << v * WIDTH;
     }
     /* Step 4. */
-    if (moved) {
+    if (any_moved) {
         for (v = 0; v < N_VECTORS; v++)
             STORE(weights - N_LANES, v, LOAD(weights - N_LANES, v) + step[v]);
         for (e = 0; e < size; e++) {

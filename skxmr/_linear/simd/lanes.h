@@ -5,7 +5,7 @@
 
 #include <stdint.h>
 
-/* Children per group in training, and children per row of a dense weight table. */
+/* Children per group in training, and weights per feature in dense_weights; see margins.pyx. */
 #define LANES 16
 /* Children per group in training if no more than this many are left. */
 #define FEW_LANES 4
@@ -85,7 +85,7 @@ typedef int64_t (*find_shared_features_function)(const feature_set *set, const i
                                                  const float *data, int64_t size,
                                                  int32_t *positions, uint64_t *counts_before,
                                                  float *values);
-typedef void (*add_dense_products_function)(const void *table, float scale,
+typedef void (*add_dense_products_function)(const void *dense_weights, float scale,
                                             const int32_t *positions, const float *values,
                                             int64_t size, float *margins);
 

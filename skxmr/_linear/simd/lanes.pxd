@@ -4,7 +4,8 @@ from skxmr._core.types cimport index_t, offset_t, uint32_t, uint64_t
 
 
 cdef extern from "lanes.h" nogil:
-    int LANES
+    cpdef enum:
+        LANES  # also exported to Python
     int FEW_LANES
     int SQUARED_HINGE
     int HINGE
