@@ -1,6 +1,8 @@
 """Files and folders that are never seen half-written, even if the process is killed."""
 
+import errno
 import os
+import re
 import secrets
 import shutil
 import zipfile
@@ -13,6 +15,11 @@ except ImportError:  # Windows
     import msvcrt
 
 
+# Errors of file systems that cannot sync folders, and of folders without read permission.
+FOLDER_SYNC_ERRORS = {errno.EINVAL, errno.EBADF, errno.ENOTSUP, errno.EACCES, errno.EPERM}
+TOKEN = "[0-9a-f]{12}"
+
+
 @contextmanager
 def atomic_path(path):
     """Yield a temporary path next to `path`, and rename it to `path` when the block has ended.
@@ -23,8 +30,9 @@ def atomic_path(path):
     Parameters
     ----------
     path : Path
-        Destination. An existing file is replaced and keeps its permissions. An existing folder is
-        first renamed, and removed once the new one is in place.
+        Destination. An existing file is replaced by a file and keeps its permissions. An existing
+        folder is replaced by a folder: it is first renamed, and removed once the new one is in
+        place.
 
     Yields
     ------
@@ -36,7 +44,7 @@ def atomic_path(path):
     Raises
     ------
     OSError
-        If writing or renaming fails.
+        If writing or renaming fails, or a file would replace a folder or a folder a file.
     """
     token = secrets.token_hex(6)
     # In the same folder, because a rename must not cross file systems.
@@ -44,11 +52,11 @@ def atomic_path(path):
     is_in_place = False
     try:
         yield part
-        if path.is_dir():
-            _move_away(path, old)
-        elif path.exists():
-            shutil.copymode(path, part)
         try:
+            if path.is_dir() and part.is_dir():
+                _move_away(path, old)
+            elif path.is_file() and part.is_file():
+                shutil.copymode(path, part)
             os.replace(part, path) if part.is_file() else os.rename(part, path)
         except BaseException:
             if old.exists():
@@ -85,18 +93,21 @@ def atomic_file(path):
         sync(file)
 
 
-def remove_leftovers(folder, pattern="*"):
-    """Remove temporary files and folders of killed processes from a folder.
+def remove_leftovers(folder, name=None):
+    """Remove temporary files and folders that killed processes left in a folder.
 
     Parameters
     ----------
     folder : Path
         Folder that holds the destinations of `atomic_path`.
-    pattern : str
-        Glob pattern of the names of the destinations. No other process may be writing to them.
+    name : str or None
+        Name of the destination; None for all names. No other process may be writing to it.
     """
-    for path in folder.glob(f".{pattern}.*.part"):
-        _remove(path)
+    name = ".+" if name is None else re.escape(name)
+    leftover = re.compile(rf"\.{name}\.{TOKEN}\.part")
+    for path in list(folder.iterdir()):
+        if leftover.fullmatch(path.name):
+            _remove(path)
 
 
 def remove_folder(folder):
@@ -117,8 +128,9 @@ def _move_away(path, old):
         # Windows does not rename a folder while a file in it is open or memory-mapped.
         raise PermissionError(
             error.errno,
-            "the folder cannot be replaced, because a process has opened or memory-mapped a file "
-            "in it. The old folder was kept. Close that process, or write to another path",
+            "the folder cannot be replaced, for example because a file in it is open or "
+            "memory-mapped. The old folder was kept. Delete the loaded model or close the process "
+            "that has loaded it, or write to another path",
             str(path),
         ) from error
 
@@ -138,13 +150,18 @@ def sync(file):
 
 
 def sync_folder(folder):
-    """Write the names of the files in a folder to the disk."""
-    if os.name != "nt":  # Windows cannot open folders
+    """Write the names of the files in a folder to the disk, if the system can."""
+    if os.name == "nt":  # Windows cannot open folders
+        return
+    try:
         descriptor = os.open(folder, os.O_RDONLY)
         try:
             os.fsync(descriptor)
         finally:
             os.close(descriptor)
+    except OSError as error:
+        if error.errno not in FOLDER_SYNC_ERRORS:
+            raise
 
 
 def check_archive(file, consequence):

@@ -50,8 +50,11 @@ def describe_outcome(explanation):
     """Return rank and score of the label, or the level at which the beam dropped it."""
     if explanation.rank is not None:
         return f"rank {explanation.rank}, score {explanation.score:.4g}"
-    levels = {next(step.level for step in path if not step.kept) for path in explanation.paths}
-    return f"not ranked: dropped by the beam at level {' and '.join(map(str, sorted(levels)))}"
+    dropped = [[step.level for step in path if not step.kept] for path in explanation.paths]
+    levels = sorted({levels[0] for levels in dropped if levels})
+    if not levels:
+        return "not ranked: not among the labels of the highest scores of any tree"
+    return f"not ranked: dropped by the beam at level {' and '.join(map(str, levels))}"
 
 
 def step_title(step, is_label):

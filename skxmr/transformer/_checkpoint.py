@@ -6,7 +6,7 @@ from pathlib import Path
 
 import torch
 
-from skxmr._core.files import atomic_file
+from skxmr._core.files import atomic_file, remove_leftovers
 
 FILE_NAME = "matcher.pt"
 
@@ -47,6 +47,7 @@ class Checkpoint:
                 f"checkpoint_dir must be a folder that exists or can be created; got "
                 f"{str(folder)!r}. {error}."
             ) from error
+        remove_leftovers(self.path.parent, FILE_NAME)
         if not self.path.exists():
             return
         try:

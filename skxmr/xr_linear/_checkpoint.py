@@ -1,7 +1,6 @@
 """A fit whose weights are written to files when they are trained, and that can be resumed."""
 
 import copy
-import glob
 import json
 import os
 from pathlib import Path
@@ -100,7 +99,7 @@ class FitCheckpoint:
             if random_state is None:
                 seed = int(check_random_state(None).randint(MAX_SEED))
             info = {"key": key, "seed": seed}
-            remove_leftovers(self.path.parent, glob.escape(self.path.name))
+            remove_leftovers(self.path.parent, self.path.name)
             with atomic_path(self.path) as part:
                 part.mkdir()
                 with atomic_file(part / FIT_FILE) as file:

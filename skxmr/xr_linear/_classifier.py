@@ -420,8 +420,9 @@ class XRLinearClassifier(
         """Remove the smallest weights of the fitted models, in place.
 
         Removed weights are lost. Intercepts and the parameters of the constructor do not change.
-        With float32 weights, pruning by a threshold gives the result of a fit with this
-        `weight_threshold`. Weights that the fit has removed do not come back.
+        With float32 weights and without matcher-aware negatives, pruning by a threshold gives the
+        result of a fit with this `weight_threshold`. Weights that the fit has removed do not come
+        back.
 
         Parameters
         ----------

@@ -20,7 +20,7 @@ REMOVED_PARAMS = {
 
 def _make_ensemble(fields):
     if fields.get("voting", "mean") != "mean":
-        raise DecodingError("TreeEnsemble no longer averages ranks")
+        raise DecodingError("the parameter voting was removed; got voting='rank'")
     return TreeEnsemble(fields["models"])
 
 

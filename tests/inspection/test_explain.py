@@ -319,3 +319,12 @@ def test_explain_rejects_invalid_arguments():
         explain(LinearSVC().fit([[0], [1]], [0, 1]), [0], 0)
     with pytest.raises(ValueError, match="not fitted"):
         explain(XRLinearClassifier(), X[0], 0)
+
+
+def test_explanation_prints_a_label_outside_the_votes_of_an_ensemble():
+    X, Y = make_extreme_multilabel(n_samples=300, n_labels=400, random_state=0)
+    model = XRLinearClassifier(n_trees=2, beam_width=None, random_state=0).fit(X, Y)
+    explanations = [explain(model, X[0], label) for label in range(0, 400, 20)]
+    unranked = [str(e) for e in explanations if e.rank is None]
+    assert unranked
+    assert all("not among the labels of the highest scores of any tree" in e for e in unranked)
