@@ -5,8 +5,7 @@ Only training shows how many weights a model has. So a label tree is made from s
 are scaled to the whole tree (`_fit_costs`), and expressed as memory (`_memory`) and time (`_time`).
 """
 
-from skxmr.cost_estimate._estimation import CostEstimate, estimate_costs
-from skxmr.cost_estimate._limits import refuse_if_too_large
+from skxmr.cost_estimate._estimation import CostEstimate, estimate_costs, refuse_if_too_large
 from skxmr.cost_estimate._memory import MemoryEstimate
 from skxmr.cost_estimate._time import TimeEstimate
 

@@ -7,15 +7,35 @@ import numpy as np
 import scipy.sparse as sp
 
 from skxmr._linear.level_model import join_chunks
+from skxmr._linear.simd.lanes import LANES
 
-# Number of clusters per level that are trained.
-CLUSTERS = 24
+CLUSTERS = 24  # number of clusters per level that are trained
 # Maximum number of children that are trained per cluster, and of matrix entries that one sweep over
 # the rows visits. A larger cluster is trained on a part of its children and rows.
 CHILDREN = 96
 VISITS = 1e6
-# The solver trains this many children together.
-LANES = 16
+# Bytes of the solver. Per entry: int32, float32. Per row: 16 float32 duals, 72 bytes of other
+# arrays, 16 float32 costs for half of the rows. Per feature: int32, 18 float32 weights and sums.
+# The list of weights has 10 bytes per weight (int32, uint16, float32), and doubles its capacity: up
+# to 20 bytes, four times the 5 bytes that are stored (uint8, float32).
+ENTRY_BYTES, ROW_BYTES, FEATURE_BYTES, LIST_FACTOR = 8, 170, 80, 4
+
+
+class ClusterCosts(NamedTuple):
+    """Costs of the models of a cluster; `train` sets `positives` and `workspace`."""
+
+    seconds: float = 0  # processor time
+    positives: float = 0  # positive rows of all children
+    features: float = 0  # features with a weight
+    bitmap_bytes: float = 0  # bitmap of these features
+    weight_bytes: float = 0  # all other arrays of the weights
+    workspace: float = 0  # bytes of the solver
+
+
+# Limits of the exponents of `_measure`. Median exponents from half to all rows of 16 leaf clusters:
+# seconds 1.1, features 0.6, bitmap 0.2, weights 0.65 to 0.85 (WordNet, Debian; November 2026).
+MIN_EXPONENTS = ClusterCosts(seconds=0.9)
+MAX_EXPONENTS = ClusterCosts(seconds=1.2, features=1, bitmap_bytes=1, weight_bytes=1)
 
 
 class SampledCluster(NamedTuple):
@@ -26,30 +46,19 @@ class SampledCluster(NamedTuple):
     factor: float
 
 
-class ClusterCosts(NamedTuple):
-    """Costs of the models of a cluster."""
-
-    seconds: float  # processor time
-    positives: float  # positive rows of all children
-    features: float  # features with a weight
-    words: float  # bytes of the bitmap of these features
-    chunk: float  # bytes of the weights and their places
-    workspace: float  # bytes of the solver
-
-
 def sample_clusters(hierarchy, sizes):
     """Return a list of `SampledCluster` per level of a tree; `sizes` has a number for each label.
 
-    Clusters are drawn in proportion to size, so that each represents the same total size. Source:
-    Hansen, Hurwitz (1943), "On the theory of sampling from finite populations".
+    Systematic sampling with probability proportional to size (Madow 1949), with the estimator of
+    Hansen and Hurwitz (1943).
     """
     order = hierarchy.label_order
-    before = np.append(0.0, np.cumsum(sizes[order]))
+    size_before = np.append(0.0, np.cumsum(sizes[order]))
     starts = np.arange(len(order) + 1)  # position of the first label of each node
     levels = []
     for children in reversed(hierarchy.child_indptrs):
         sampled = []
-        for parent, factor in _draw(np.diff(before[starts[children]])):
+        for parent, factor in _draw_clusters(np.diff(size_before[starts[children]])):
             bounds = starts[children[parent] : children[parent + 1] + 1]
             labels = order[bounds[0] : bounds[-1]]
             sampled.append(SampledCluster(labels, np.diff(bounds), factor))
@@ -58,15 +67,15 @@ def sample_clusters(hierarchy, sizes):
     return levels[::-1]
 
 
-def _draw(sizes):
-    # Pairs of a cluster and its factor. Equal steps through sorted sizes find all kinds of sizes.
+def _draw_clusters(sizes):
+    # Return pairs (cluster, factor). Equal steps through sorted sizes find all kinds of sizes.
     if len(sizes) <= CLUSTERS:
         return [(cluster, 1.0) for cluster in range(len(sizes))]
     order = np.argsort(sizes, kind="stable")
     ends = np.cumsum(sizes[order])
     points = (np.arange(CLUSTERS) + 0.5) * ends[-1] / CLUSTERS
-    found, counts = np.unique(order[np.searchsorted(ends, points)], return_counts=True)
-    return zip(found, counts * ends[-1] / (CLUSTERS * sizes[found]), strict=True)
+    drawn, counts = np.unique(order[np.searchsorted(ends, points)], return_counts=True)
+    return zip(drawn, counts * ends[-1] / (CLUSTERS * sizes[drawn]), strict=True)
 
 
 class ClusterTrainer:
@@ -76,10 +85,10 @@ class ClusterTrainer:
         self.X = X
         self.positives = positives
         self.solver = solver
-        self.norm = relevance_norm
-        self.random = np.random.RandomState(0)
+        self.relevance_norm = relevance_norm
+        self.random_state = np.random.RandomState(0)
         self.row_sizes = np.diff(X.indptr)
-        self.labels_of_row = np.bincount(positives.indices, minlength=positives.shape[0])
+        self.labels_per_row = np.bincount(positives.indices, minlength=positives.shape[0])
         self.scratch = np.zeros(X.n_features, dtype=np.int32)
 
     def train(self, cluster):
@@ -87,61 +96,70 @@ class ClusterTrainer:
         targets = self._child_targets(cluster)
         rows = np.unique(targets.indices)
         n_children, n_features = targets.shape[1], self.X.n_features
-        chosen = np.arange(n_children)[:: -(-n_children // CHILDREN)]
-        share = n_children / len(chosen)
+        trained = np.arange(n_children)[:: -(-n_children // CHILDREN)]
         targets.data = self._target_costs(targets)
-        measured = self._solve(targets[:, chosen], rows)
-        # Children share features: twice as many have less than twice the features.
-        seconds, features, words, chunk = measured * [share, share**0.5, share**0.5, share]
-        features, words = min(features, n_features), min(words, n_features / 8 + 8)
-        entries = self.row_sizes[rows].sum()
-        # Bytes of the compacted rows, of the solver's numbers per row and feature, and of weights.
-        workspace = 8 * entries + 170 * len(rows) + 80 * min(entries, n_features) + 4 * chunk
-        return ClusterCosts(seconds, targets.nnz, features, words, chunk, workspace)
+        costs = self._measure(targets[:, trained], rows)
+        # Extrapolate to all children. Children have features in common: from a quarter of the
+        # children to all, the number of features grew by a power of 0.50 (Debian) to 0.56 (WordNet;
+        # medians of 8 leaf clusters, November 2026).
+        ratio = n_children / len(trained)
+        seconds, weight_bytes = costs.seconds * ratio, costs.weight_bytes * ratio
+        features = min(costs.features * ratio**0.5, n_features)
+        bitmap_bytes = min(costs.bitmap_bytes * ratio**0.5, n_features / 8 + 8)
+        n_entries = self.row_sizes[rows].sum()
+        workspace = ENTRY_BYTES * n_entries + ROW_BYTES * len(rows)
+        workspace += FEATURE_BYTES * min(n_entries, n_features) + LIST_FACTOR * weight_bytes
+        return ClusterCosts(seconds, targets.nnz, features, bitmap_bytes, weight_bytes, workspace)
 
     def _child_targets(self, cluster):
         # Positive rows of each child. The values are numbers of labels below the child.
         positives = self.positives[:, cluster.labels]
         children = np.repeat(np.arange(len(cluster.child_sizes)), cluster.child_sizes)
-        places = positives.indices, np.repeat(children, np.diff(positives.indptr))
+        pairs = positives.indices, np.repeat(children, np.diff(positives.indptr))
         ones = np.ones(positives.nnz, dtype=np.float32)
-        return sp.csc_array((ones, places), shape=(positives.shape[0], len(cluster.child_sizes)))
+        return sp.csc_array((ones, pairs), shape=(positives.shape[0], len(cluster.child_sizes)))
 
     def _target_costs(self, targets):
-        # The norm of a row is over the level: labels of other clusters are counted as children.
+        # relevance_norm scales a row over all clusters of the level. Other clusters are not
+        # expanded here, so each of their labels counts as one child.
         rows, values = targets.indices, targets.data
-        if self.norm is None:
+        if self.relevance_norm is None:
             return values
-        if self.norm == "max":
+        if self.relevance_norm == "max":
             return values / targets.max(axis=1).toarray().ravel()[rows]
-        power = 1 if self.norm == "l1" else 2
-        # Number of labels of each row in other clusters, and the power sum of the children's.
-        sizes = self.labels_of_row - np.bincount(rows, values, minlength=targets.shape[0])
-        sizes += np.bincount(rows, values**power, minlength=targets.shape[0])
-        return values / sizes[rows] ** (1 / power)
+        power = 1 if self.relevance_norm == "l1" else 2
+        # Number of labels of each row in other clusters, plus the power sum over the children.
+        sums = self.labels_per_row - np.bincount(rows, values, minlength=targets.shape[0])
+        sums += np.bincount(rows, values**power, minlength=targets.shape[0])
+        return values / sums[rows] ** (1 / power)
 
-    def _solve(self, targets, rows):
-        # Array of seconds, features, and bytes of words and of the rest of the chunk.
+    def _measure(self, targets, rows):
+        # Return `ClusterCosts`. The solver trains groups of LANES children.
         visits = self.row_sizes[rows].sum() * -(-targets.shape[1] // LANES)
         if visits <= VISITS:
-            return self._solve_rows(targets, rows)
+            return self._solve(targets, rows)
         n_rows = max(2, int(len(rows) * VISITS / visits))
-        drawn = self.random.permutation(rows)[:n_rows]
-        half = self._solve_rows(targets, np.sort(drawn[: n_rows // 2]))
-        whole = self._solve_rows(targets, np.sort(drawn))
-        # Each follows a power of the number of rows: the seconds about the first power.
-        powers = np.log2(np.maximum(whole, 1e-9) / np.maximum(half, 1e-9))
-        powers = np.clip(powers, [0.9, 0, 0, 0], [1.2, 1, 1, 1])
-        return whole * (len(rows) / n_rows) ** powers
+        drawn = self.random_state.permutation(rows)[:n_rows]
+        of_half = np.array(self._solve(targets, np.sort(drawn[: n_rows // 2])))
+        of_all = np.array(self._solve(targets, np.sort(drawn)))
+        # Extrapolate each cost by a power of the number of rows; the exponent is measured from half
+        # and all of the drawn rows.
+        exponents = np.log2(np.maximum(of_all, 1e-9) / np.maximum(of_half, 1e-9))
+        exponents = np.clip(exponents, MIN_EXPONENTS, MAX_EXPONENTS)
+        return ClusterCosts(*(of_all * (len(rows) / n_rows) ** exponents))
 
-    def _solve_rows(self, targets, rows):
+    def _solve(self, targets, rows):
         indptr, indices = targets.indptr.astype(np.int64), targets.indices.astype(np.int32)
-        costs = None if self.norm is None else targets.data.astype(np.float32)
+        costs = None if self.relevance_norm is None else targets.data.astype(np.float32)
         cluster = rows.astype(np.int32), indptr, indices, costs, None
-        begun = time.process_time()
-        solved = self.solver.solve(*self.X[:3], *cluster, seed=0, scratch=self.scratch)
-        seconds = time.process_time() - begun
-        arrays = join_chunks([solved])
-        words = arrays.pop("words").nbytes
-        chunk = sum(array.nbytes for array in arrays.values())
-        return np.array([seconds, len(arrays["entry_counts"]), words, chunk])
+        start = time.process_time()
+        chunk = self.solver.solve(*self.X[:3], *cluster, seed=0, scratch=self.scratch)
+        seconds = time.process_time() - start
+        arrays = join_chunks([chunk])
+        bitmap = arrays.pop("words")
+        return ClusterCosts(
+            seconds,
+            features=len(arrays["entry_counts"]),
+            bitmap_bytes=bitmap.nbytes,
+            weight_bytes=sum(array.nbytes for array in arrays.values()),
+        )

@@ -1,31 +1,36 @@
-"""Estimate the costs of a fit from the arguments of `fit`."""
+"""Estimate the costs of a fit, and refuse a fit that needs more memory than the machine has."""
 
+import os
+from contextlib import suppress
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 import scipy.sparse as sp
+from joblib import effective_n_jobs
 
 from skxmr._core.rows import as_rows
 from skxmr._core.validation import FLOAT_DTYPES, check_targets, validate_fit_data
 from skxmr.cost_estimate._fit_costs import measure_fit
-from skxmr.cost_estimate._memory import MemoryEstimate, memory_of
-from skxmr.cost_estimate._time import TimeEstimate, time_of
+from skxmr.cost_estimate._memory import MemoryEstimate, estimate_memory
+from skxmr.cost_estimate._time import TimeEstimate, estimate_time
 from skxmr.indexing import check_indexing_options
+
+# A fit is refused if its estimate is more than this many times the memory.
+REFUSAL_FACTOR = 1.5
+# Bytes per entry of the rows of each label, more than any measured fit took: label features, and
+# the model with all weights, or with a `weight_threshold` of at least LARGE_THRESHOLD.
+MAX_FEATURE_BYTES, MAX_MODEL_BYTES, MAX_PRUNED_MODEL_BYTES, LARGE_THRESHOLD = 14, 400, 40, 0.05
+# Other bytes: constants of `_memory` and `_cluster_sample`, added and generously rounded up. Per
+# positive; per row and per label; for each thread, per entry of X and per feature.
+MAX_POSITIVE_BYTES, MAX_ROW_BYTES, MAX_ENTRY_BYTES, MAX_COLUMN_BYTES = 230, 100, 24, 16
 
 
 class CostEstimate(NamedTuple):
-    """Memory and time of a fit.
+    """Memory and time of a fit."""
 
-    Attributes
-    ----------
-    memory : MemoryEstimate
-        Bytes.
-    time : TimeEstimate
-        Seconds.
-    """
-
-    memory: MemoryEstimate
-    time: TimeEstimate
+    memory: MemoryEstimate  # bytes
+    time: TimeEstimate  # seconds
 
 
 def estimate_costs(classifier, X, y):
@@ -36,17 +41,73 @@ def estimate_costs(classifier, X, y):
     Y = check_targets(y).indicator
     check_indexing_options(classifier, Y.shape[1], validated.shape[1])
     rows = as_rows(validated, drop_zeros=True)
-    # Bytes of the arrays that a fit makes of X.
-    copied, known = 0, _buffers(X)
-    for array in [*_buffers(validated), *rows[:3]]:
+    copied_bytes, known = 0, _get_buffers(X)
+    for array in [*_get_buffers(validated), *rows[:3]]:
         if not any(np.shares_memory(array, other) for other in known):
-            copied += array.nbytes
+            copied_bytes += array.nbytes
             known.append(array)
     costs = measure_fit(classifier, rows, Y)
-    return CostEstimate(memory_of(costs, classifier, copied), time_of(costs, classifier.n_jobs))
+    memory = estimate_memory(costs, classifier, copied_bytes)
+    return CostEstimate(memory, estimate_time(costs, classifier.n_jobs))
 
 
-def _buffers(X):
+def _get_buffers(X):
     if sp.issparse(X) and X.format == "csr":
         return [X.indptr, X.indices, X.data]
     return [X] if isinstance(X, np.ndarray) else []
+
+
+def refuse_if_too_large(classifier, rows, Y):
+    """Raise MemoryError if the estimate exceeds 1.5 times the memory; `rows` are `Rows` of X."""
+    limit = find_memory_limit()
+    if limit is None or bound_memory(classifier, rows, Y) < REFUSAL_FACTOR * limit:
+        return
+    # The copy of X is in memory already: it is `rows`.
+    estimate = estimate_memory(measure_fit(classifier, rows, Y), classifier, copied_bytes=0)
+    if estimate.peak < REFUSAL_FACTOR * limit:
+        return
+    n_workers = effective_n_jobs(classifier.n_jobs)
+    changes = []
+    if classifier.model_dir is None:
+        changes.append("set model_dir")
+        if classifier.weight_dtype == "float32":
+            changes.append("set weight_dtype='float16'")
+        changes.append(f"increase weight_threshold (now {classifier.weight_threshold})")
+        if classifier.n_trees > 1:
+            changes.append(f"decrease n_trees (now {classifier.n_trees})")
+    elif n_workers > 1:
+        changes.append(f"decrease n_jobs (now {n_workers})")
+    advice = ", ".join([*changes, "or train on fewer rows"]) if changes else "train on fewer rows"
+    raise MemoryError(
+        f"fit needs about {estimate.peak / 1e9:,.1f} GB; the machine (or its container) has "
+        f"{limit / 1e9:,.1f} GB. {advice[0].upper()}{advice[1:]}. Estimate: {estimate}."
+    )
+
+
+def find_memory_limit():
+    """Return the bytes of memory that this process can have, or None if they are unknown."""
+    limits = []
+    with suppress(AttributeError, ValueError, OSError):  # Windows
+        limits.append(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))
+    root = Path("/sys/fs/cgroup")
+    files = [root / "memory.max", root / "memory" / "memory.limit_in_bytes"]
+    with suppress(OSError):
+        for line in Path("/proc/self/cgroup").read_text().splitlines():
+            files.append(root / line.rpartition(":")[2].lstrip("/") / "memory.max")
+    for file in files:
+        with suppress(OSError, ValueError):  # no such file, or "max"
+            limits.append(int(file.read_text()))
+    return min(limits, default=None)
+
+
+def bound_memory(classifier, rows, Y):
+    """Return an upper bound of the bytes of a fit. It is fast: most fits need no estimate."""
+    row_sizes = np.diff(rows.indptr)
+    n_models = classifier.n_trees if classifier.model_dir is None else 0
+    is_pruned = classifier.weight_threshold >= LARGE_THRESHOLD
+    model_bytes = MAX_PRUNED_MODEL_BYTES if is_pruned else MAX_MODEL_BYTES
+    entry_bytes = MAX_FEATURE_BYTES + n_models * model_bytes
+    thread_bytes = MAX_ENTRY_BYTES * row_sizes.sum() + MAX_COLUMN_BYTES * rows.n_features
+    other_bytes = MAX_POSITIVE_BYTES * Y.nnz + MAX_ROW_BYTES * sum(Y.shape)
+    other_bytes += effective_n_jobs(classifier.n_jobs) * thread_bytes
+    return float(row_sizes @ np.diff(Y.indptr)) * entry_bytes + other_bytes

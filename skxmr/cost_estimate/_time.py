@@ -1,4 +1,4 @@
-"""Time of a fit: processor seconds of each stage."""
+"""Time of a fit: processor seconds of each stage, and elapsed seconds."""
 
 from typing import NamedTuple
 
@@ -6,23 +6,24 @@ from joblib import cpu_count, effective_n_jobs
 
 
 class TimeEstimate(NamedTuple):
-    """Processor seconds that a fit is expected to take on this machine, and their wall time.
+    """Processor seconds that a fit is expected to take on this machine, and its elapsed seconds.
 
     Attributes
     ----------
     label_features, tree, training : float
-        Seconds of representing labels, of grouping them, and of training the models.
+        Processor seconds of representing labels, of grouping them, and of training the models.
+    training_elapsed : float
+        Elapsed seconds of training. Trees are trained one after another. Each tree takes at least
+        the seconds of its largest sampled cluster, because one thread trains a cluster.
     n_workers : int
         Number of threads: those of `n_jobs`, at most the number of processors.
-    longest : float
-        Seconds of the largest cluster, which one thread trains.
     """
 
     label_features: float
     tree: float
     training: float
-    n_workers: int = 1
-    longest: float = 0.0
+    training_elapsed: float
+    n_workers: int
 
     @property
     def cpu(self):
@@ -31,24 +32,24 @@ class TimeEstimate(NamedTuple):
 
     @property
     def total(self):
-        """Wall seconds on a machine that does nothing else."""
-        shared = (self.label_features + self.tree) / self.n_workers
-        return shared + max(self.training / self.n_workers, self.longest)
+        """Elapsed seconds if no other program runs."""
+        return (self.label_features + self.tree) / self.n_workers + self.training_elapsed
 
     def __str__(self):
-        """Show the parts in seconds."""
-        parts = f"label features {self.label_features:,.1f}, tree {self.tree:,.1f}"
-        shared = f"training {self.training:,.1f}, on {self.n_workers} threads"
-        return f"{self.total:,.1f} s (of the processor: {parts}, {shared})"
+        """Show the elapsed seconds, and the processor seconds of each stage."""
+        stages = f"label features {self.label_features:,.1f}, tree {self.tree:,.1f}"
+        threads = f"{self.n_workers} thread{'s' * (self.n_workers > 1)}"
+        stages += f", training {self.training:,.1f}; {threads}"
+        return f"{self.total:,.1f} s (processor seconds: {stages})"
 
 
-def time_of(costs, n_jobs):
+def estimate_time(costs, n_jobs):
     """Return the `TimeEstimate` of `FitCosts`; `n_jobs` is as in joblib."""
-    levels = [level for tree in costs.trees for level in tree]
-    return TimeEstimate(
-        label_features=costs.feature_seconds,
-        tree=costs.tree_seconds,
-        training=float(sum(level.total.seconds for level in levels)),
-        n_workers=min(effective_n_jobs(n_jobs), cpu_count()),
-        longest=float(max(level.largest.seconds for level in levels)),
-    )
+    n_workers = min(effective_n_jobs(n_jobs), cpu_count())
+    training = elapsed = 0.0
+    for tree in costs.trees:
+        seconds = float(sum(level.total.seconds for level in tree))
+        longest = float(max(level.largest.seconds for level in tree))
+        training += seconds
+        elapsed += max(seconds / n_workers, longest)
+    return TimeEstimate(costs.feature_seconds, costs.tree_seconds, training, elapsed, n_workers)

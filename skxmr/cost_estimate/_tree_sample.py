@@ -6,16 +6,12 @@ import numpy as np
 from sklearn.base import clone
 
 from skxmr._core.arrays import csr_of, offsets_of
-from skxmr.indexing import (
-    MAX_PIFA_ENTRIES,
-    HierarchicalLabelTree,
-    positive_instance_features,
-)
+from skxmr.indexing import MAX_PIFA_ENTRIES, HierarchicalLabelTree, positive_instance_features
 
-# Up to this many labels, the tree is made from complete label features. For more labels, the
+# Up to this many labels, the tree is made from the label features of a fit. For more labels, the
 # features of a label have at most SHORT_ENTRIES entries. On 50,000 generated labels and on
-# debian-deps-bysource, the clusters of a default tree then have as many rows as with complete
-# features (within 10 % on each level), and the tree takes a quarter of the time.
+# debian-deps-bysource, the clusters of a default tree then have as many rows as with the features
+# of a fit (within 10 % on each level), and the tree takes a quarter of the time.
 SAMPLED_LABELS = 4096
 SHORT_ENTRIES = 16
 
@@ -23,50 +19,55 @@ SHORT_ENTRIES = 16
 class TreeSampler:
     """Makes trees from short features of all labels; `positives` is the indicator as csc_array.
 
-    `entries` and `seconds` are those of the complete features of all labels, as a fit makes them.
+    `fit_features` are features as in a fit, for a sample of labels: "pifa" with at most
+    MAX_PIFA_ENTRIES entries per label. `entries` and `seconds` are estimates for all labels.
     """
 
     def __init__(self, X, positives):
         rows = csr_of(X.indptr, X.indices, X.data, (X.n_rows, X.n_features))
         step = -(-positives.shape[1] // SAMPLED_LABELS)
-        self.labels = slice(None, None, step)
-        # The time of a label follows the entries of its rows. They also bound its own entries.
-        work = np.diff(offsets_of(np.diff(X.indptr)[positives.indices])[positives.indptr])
-        bound = np.minimum(work, MAX_PIFA_ENTRIES)
-        begun = time.process_time()
-        sampled = positives[:, self.labels]
-        self.complete = positive_instance_features(rows, sampled, max_entries=MAX_PIFA_ENTRIES)
-        seconds = time.process_time() - begun
-        self.seconds = float(seconds * work.sum() / max(1, work[self.labels].sum()))
-        self.entries = float(self.complete.nnz * bound.sum() / max(1, bound[self.labels].sum()))
-        self.short = self.complete
+        self.labels = labels = slice(None, None, step)
+        # Time is proportional to the entries of the label's rows. A label cannot have more entries
+        # than its rows.
+        row_entries = np.diff(offsets_of(np.diff(X.indptr)[positives.indices])[positives.indptr])
+        bounds = np.minimum(row_entries, MAX_PIFA_ENTRIES)
+        start = time.process_time()
+        sampled = positives[:, labels]
+        self.fit_features = positive_instance_features(rows, sampled, max_entries=MAX_PIFA_ENTRIES)
+        seconds = time.process_time() - start
+        self.seconds = float(seconds * row_entries.sum() / max(1, row_entries[labels].sum()))
+        self.entries = float(self.fit_features.nnz * bounds.sum() / max(1, bounds[labels].sum()))
+        self.short_features = self.fit_features
         if step > 1:
-            self.short = positive_instance_features(rows, positives, max_entries=SHORT_ENTRIES)
+            self.short_features = positive_instance_features(
+                rows, positives, max_entries=SHORT_ENTRIES
+            )
         self.frequencies = np.diff(positives.indptr)
 
     def sample(self, tree, branching_factor, max_leaf_size):
-        """Return a hierarchy, and the processor time of the hierarchy of a fit.
+        """Return a hierarchy, and estimated processor seconds that a fit needs for its hierarchy.
 
-        `tree` is an estimator or None, and the other arguments override its parameters. Custom
-        clusterers are not called. They may be slow, and k-means takes their place.
+        `tree` is an estimator or None; the other arguments override its parameters. K-means
+        replaces custom clusterers, which may be slow.
         """
         tree = clone(tree or HierarchicalLabelTree()).set_params(n_jobs=1, random_state=0)
         shape = {"branching_factor": branching_factor, "max_leaf_size": max_leaf_size}
         tree.set_params(**{name: value for name, value in shape.items() if value is not None})
         if not isinstance(tree.clustering, str):
             tree.set_params(clustering="kmeans")
-        hierarchy, seconds = _grow(tree, self.short, self.frequencies)
-        if self.short is self.complete:
+        hierarchy, seconds = _time_hierarchy(tree, self.short_features, self.frequencies)
+        if self.short_features is self.fit_features:
             return hierarchy, seconds
-        # The sampled labels show how much longer complete features take than short ones.
-        few = self.frequencies[self.labels]
-        _, short = _grow(tree, self.short[self.labels], few)
-        _, complete = _grow(tree, self.complete, few)
-        return hierarchy, seconds * max(1.0, complete / max(short, 1e-9))
+        # The sampled labels show how much longer a tree of the features of a fit takes.
+        frequencies = self.frequencies[self.labels]
+        _, short_seconds = _time_hierarchy(tree, self.short_features[self.labels], frequencies)
+        _, complete_seconds = _time_hierarchy(tree, self.fit_features, frequencies)
+        return hierarchy, seconds * max(1.0, complete_seconds / max(short_seconds, 1e-9))
 
 
-def _grow(tree, Z, frequencies):
-    needed = frequencies if tree.clustering == "huffman" else None
-    begun = time.process_time()
-    hierarchy = tree.fit_hierarchy(Z, frequencies=needed)
-    return hierarchy, time.process_time() - begun
+def _time_hierarchy(tree, Z, frequencies):
+    # Return a hierarchy and its processor seconds.
+    used_frequencies = frequencies if tree.clustering == "huffman" else None
+    start = time.process_time()
+    hierarchy = tree.fit_hierarchy(Z, frequencies=used_frequencies)
+    return hierarchy, time.process_time() - start

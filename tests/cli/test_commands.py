@@ -79,7 +79,7 @@ def test_train_estimate_prints_costs_without_training(xmc_files, folder, capsys)
     memory, time = capsys.readouterr().out.splitlines()
     (X, Y), _ = xmc_files
     assert memory == f"memory: {XRLinearClassifier(n_trees=2).estimate_memory(X, Y)}"
-    assert re.fullmatch(r"time: [\d.]+ s \(of the processor: .*\)", time)
+    assert re.fullmatch(r"time: [\d.]+ s \(processor seconds: .*\)", time)
     assert sorted(folder.iterdir()) == files
 
 

@@ -44,7 +44,7 @@ def test_sample_clusters_represents_the_size_of_all_labels(hierarchy):
 )
 @pytest.mark.parametrize("level", [0, 1, 2])
 def test_train_has_the_costs_of_a_fit(data, hierarchy, trainer, exact, level):
-    norm = trainer.norm
+    norm = trainer.relevance_norm
     model = XRLinearClassifier(label_tree=hierarchy, relevance_norm=norm, random_state=0).fit(*data)
     real = model._model.levels[level]
     # The second cluster of a level, or the root.
@@ -57,26 +57,26 @@ def test_train_has_the_costs_of_a_fit(data, hierarchy, trainer, exact, level):
     # Other seeds; and norms other than "l1" approximate the labels of other clusters.
     tolerance = 0.1 if exact else 0.2
     assert costs.features == pytest.approx(stop - start, rel=tolerance)
-    assert costs.words == pytest.approx(
+    assert costs.bitmap_bytes == pytest.approx(
         8 * np.diff(real.tables["word_indptr"])[cluster_number], rel=tolerance
     )
     n_weights = real.arrays["entry_counts"][start:stop].sum(dtype=np.int64)
-    assert costs.chunk > 5 * (1 - tolerance) * n_weights
-    assert costs.chunk == pytest.approx(5 * n_weights + costs.features, rel=tolerance)
+    assert costs.weight_bytes > 5 * (1 - tolerance) * n_weights
+    assert costs.weight_bytes == pytest.approx(5 * n_weights + costs.features, rel=tolerance)
     assert costs.workspace > 8 * costs.features
 
 
-def test_train_extrapolates_from_a_part_of_rows_or_children(trainer, monkeypatch):
+def test_train_extrapolates_from_some_rows_or_children(trainer, monkeypatch):
     cluster = SampledCluster(np.arange(1000), np.ones(1000, dtype=int), factor=1.0)
     monkeypatch.setattr(_cluster_sample, "CHILDREN", 1000)
     monkeypatch.setattr(_cluster_sample, "VISITS", np.inf)
-    whole = trainer.train(cluster)
+    exact = trainer.train(cluster)
     monkeypatch.setattr(_cluster_sample, "VISITS", trainer.row_sizes.sum() * 1000 / 16 / 4)
-    of_rows = trainer.train(cluster)
+    from_rows = trainer.train(cluster)
     monkeypatch.setattr(_cluster_sample, "CHILDREN", 250)
     monkeypatch.setattr(_cluster_sample, "VISITS", np.inf)
-    of_children = trainer.train(cluster)
-    for part in (of_rows, of_children):
-        assert part.positives == whole.positives
-        for name in ("features", "words", "chunk"):
-            assert getattr(part, name) == pytest.approx(getattr(whole, name), rel=0.3)
+    from_children = trainer.train(cluster)
+    for extrapolated in (from_rows, from_children):
+        assert extrapolated.positives == exact.positives
+        for name in ("features", "bitmap_bytes", "weight_bytes"):
+            assert getattr(extrapolated, name) == pytest.approx(getattr(exact, name), rel=0.3)

@@ -7,7 +7,7 @@ from sklearn.cluster import KMeans
 from helpers import quick
 from skxmr import HierarchicalLabelTree, LabelHierarchy, XRLinearClassifier
 from skxmr._core.rows import as_rows
-from skxmr.cost_estimate import _limits
+from skxmr.cost_estimate import _estimation
 
 
 @pytest.mark.parametrize(
@@ -135,30 +135,34 @@ def test_estimate_costs_accepts_degenerate_data(data, case):
 
 def test_estimate_memory_is_deterministic_and_changes_nothing(data):
     X, Y = data
-    kept = X.copy(), Y.copy()
+    copies = X.copy(), Y.copy()
     model = XRLinearClassifier(random_state=np.random.RandomState(3))
     before = dict(vars(model))
-    own = model.random_state.get_state()[1].copy()
+    state = model.random_state.get_state()[1].copy()
     first, second = model.estimate_memory(X, Y), model.estimate_memory(X, Y)
     assert first == second
     assert vars(model) == before
-    assert np.array_equal(model.random_state.get_state()[1], own)
-    assert all((a != b).nnz == 0 for a, b in zip(kept, data, strict=True))
+    assert np.array_equal(model.random_state.get_state()[1], state)
+    assert all((a != b).nnz == 0 for a, b in zip(copies, data, strict=True))
 
 
 def test_fit_raises_memory_error_that_says_what_to_change(data, monkeypatch):
     X, Y = data
     model = XRLinearClassifier(n_trees=3, random_state=0)
     peak = model.estimate_memory(X, Y).peak
-    monkeypatch.setattr(_limits, "memory_limit", lambda: peak // 2)
-    changes = r"give a model_dir.*weight_threshold \(now 0\.1\).*n_trees \(now 3\)"
-    with pytest.raises(MemoryError, match=changes):
+    monkeypatch.setattr(_estimation, "find_memory_limit", lambda: peak // 2)
+    message = (
+        rf"fit needs about {peak / 1e9:.1f} GB; the machine \(or its container\) has .* GB\. "
+        r"Set model_dir, set weight_dtype='float16', increase weight_threshold \(now 0\.1\), "
+        r"decrease n_trees \(now 3\), or train on fewer rows\. Estimate: peak "
+    )
+    with pytest.raises(MemoryError, match=message):
         model.fit(X, Y)
     assert not hasattr(model, "hierarchy_")
     # Estimates are not exact: a fit that may succeed is not refused.
-    monkeypatch.setattr(_limits, "memory_limit", lambda: peak // 1.4)
+    monkeypatch.setattr(_estimation, "find_memory_limit", lambda: peak // 1.4)
     model.fit(X, Y)
-    monkeypatch.setattr(_limits, "memory_limit", lambda: None)
+    monkeypatch.setattr(_estimation, "find_memory_limit", lambda: None)
     model.fit(X, Y)
 
 
@@ -168,27 +172,27 @@ def test_fit_with_model_dir_raises_memory_error_for_its_own_limit(data, monkeypa
     memory = XRLinearClassifier(n_trees=8, weight_threshold=0.0, random_state=0)
     files = XRLinearClassifier(**memory.get_params()).set_params(model_dir=tmp_path / "model")
     limit = files.estimate_memory(X, Y).peak
-    monkeypatch.setattr(_limits, "memory_limit", lambda: limit)
-    with pytest.raises(MemoryError, match="give a model_dir"):
+    monkeypatch.setattr(_estimation, "find_memory_limit", lambda: limit)
+    with pytest.raises(MemoryError, match="Set model_dir"):
         memory.fit(X, Y)
     files.set_params(n_trees=1).fit(X, Y)
-    monkeypatch.setattr(_limits, "memory_limit", lambda: limit // 100)
+    monkeypatch.setattr(_estimation, "find_memory_limit", lambda: limit // 100)
     files.set_params(n_jobs=2, model_dir=tmp_path / "other")
-    with pytest.raises(MemoryError, match=r"lower n_jobs \(now 2\) or train on fewer rows"):
+    with pytest.raises(MemoryError, match=r"Decrease n_jobs \(now 2\), or train on fewer rows"):
         files.fit(X, Y)
     assert not (tmp_path / "other").exists()
 
 
 @pytest.mark.slow(reason="estimates many settings")
-def test_memory_bound_is_above_the_estimate(data):
+def test_bound_memory_is_above_the_estimate(data):
     X, Y = data
     for threshold in (0.0, 0.05, 0.1, 0.4):
         for n_jobs in (1, 4):
             model = XRLinearClassifier(weight_threshold=threshold, n_jobs=n_jobs)
-            bound = _limits.memory_bound(model, as_rows(X), Y)
+            bound = _estimation.bound_memory(model, as_rows(X), Y)
             assert bound > model.estimate_memory(X, Y).peak
 
 
-def test_memory_limit_is_plausible():
-    limit = _limits.memory_limit()
+def test_find_memory_limit_is_plausible():
+    limit = _estimation.find_memory_limit()
     assert limit is None or 2**20 < limit < 2**60

@@ -19,11 +19,11 @@ def positives(data):
 def test_tree_sampler_has_the_features_of_a_fit_if_labels_are_few(data, positives):
     sampler = TreeSampler(as_rows(data[0]), positives)
     features = positive_instance_features(*data, max_entries=256)
-    assert abs(sampler.complete - features).max() < 1e-6
+    assert abs(sampler.fit_features - features).max() < 1e-6
     assert sampler.entries == features.nnz
     hierarchy, seconds = sampler.sample(None, 4, 25)
     tree = HierarchicalLabelTree(4, 25, random_state=0)
-    assert hierarchy == tree.fit_hierarchy(sampler.complete)
+    assert hierarchy == tree.fit_hierarchy(sampler.fit_features)
     assert seconds > 0
 
 
@@ -33,7 +33,7 @@ def test_tree_sampler_with_short_features_resembles_a_fit(data, positives, monke
     complete = TreeSampler(X, positives)
     monkeypatch.setattr(_tree_sample, "SAMPLED_LABELS", 500)
     short = TreeSampler(X, positives)
-    assert short.short.nnz < complete.complete.nnz / 4
+    assert short.short_features.nnz < complete.fit_features.nnz / 4
     assert short.entries == pytest.approx(complete.entries, rel=0.1)
     for balanced in (True, False):
         tree = HierarchicalLabelTree(balanced=balanced)
