@@ -1,14 +1,12 @@
 """Estimate the costs of a fit, and refuse a fit that needs more memory than the machine has."""
 
-import os
-from contextlib import suppress
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 import scipy.sparse as sp
 from joblib import effective_n_jobs
 
+from skxmr._core.machine import find_memory_limit
 from skxmr._core.rows import as_rows
 from skxmr._core.validation import FLOAT_DTYPES, check_targets, validate_fit_data
 from skxmr.cost_estimate._fit_costs import measure_fit
@@ -66,38 +64,17 @@ def refuse_if_too_large(classifier, rows, Y):
     estimate = estimate_memory(measure_fit(classifier, rows, Y), classifier, copied_bytes=0)
     if estimate.peak < REFUSAL_FACTOR * limit:
         return
-    n_workers = effective_n_jobs(classifier.n_jobs)
-    changes = []
-    if classifier.model_dir is None:
-        changes.append("set model_dir")
-        if classifier.weight_dtype == "float32":
-            changes.append("set weight_dtype='float16'")
-        changes.append(f"increase weight_threshold (now {classifier.weight_threshold})")
-        if classifier.n_trees > 1:
-            changes.append(f"decrease n_trees (now {classifier.n_trees})")
-    elif n_workers > 1:
-        changes.append(f"decrease n_jobs (now {n_workers})")
-    advice = ", ".join([*changes, "or train on fewer rows"]) if changes else "train on fewer rows"
+    if classifier.model_dir is not None:
+        advice = f"Decrease n_jobs (now {effective_n_jobs(classifier.n_jobs)})"
+    else:
+        advice = (
+            "Set model_dir, set weight_dtype='float16', increase weight_threshold "
+            f"(now {classifier.weight_threshold}), decrease n_trees (now {classifier.n_trees})"
+        )
     raise MemoryError(
         f"fit needs about {estimate.peak / 1e9:,.1f} GB; the machine (or its container) has "
-        f"{limit / 1e9:,.1f} GB. {advice[0].upper()}{advice[1:]}. Estimate: {estimate}."
+        f"{limit / 1e9:,.1f} GB. {advice}, or train on fewer rows. Estimate: {estimate}."
     )
-
-
-def find_memory_limit():
-    """Return the bytes of memory that this process can have, or None if they are unknown."""
-    limits = []
-    with suppress(AttributeError, ValueError, OSError):  # Windows
-        limits.append(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))
-    root = Path("/sys/fs/cgroup")
-    files = [root / "memory.max", root / "memory" / "memory.limit_in_bytes"]
-    with suppress(OSError):
-        for line in Path("/proc/self/cgroup").read_text().splitlines():
-            files.append(root / line.rpartition(":")[2].lstrip("/") / "memory.max")
-    for file in files:
-        with suppress(OSError, ValueError):  # no such file, or "max"
-            limits.append(int(file.read_text()))
-    return min(limits, default=None)
 
 
 def bound_memory(classifier, rows, Y):

@@ -191,8 +191,3 @@ def test_bound_memory_is_above_the_estimate(data):
             model = XRLinearClassifier(weight_threshold=threshold, n_jobs=n_jobs)
             bound = _estimation.bound_memory(model, as_rows(X), Y)
             assert bound > model.estimate_memory(X, Y).peak
-
-
-def test_find_memory_limit_is_plausible():
-    limit = _estimation.find_memory_limit()
-    assert limit is None or 2**20 < limit < 2**60
