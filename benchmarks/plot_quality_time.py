@@ -62,6 +62,10 @@ PLACES = [
     (-5, -5, "right", "top"),
     (0, 17, "center", "bottom"),
     (0, -17, "center", "top"),
+    (-8, 11, "right", "center"),
+    (-8, -11, "right", "center"),
+    (8, 11, "left", "center"),
+    (8, -11, "left", "center"),
 ]
 MARKER = 9  # pixels around the center of a point that a label must not cover
 GRAY = "#595959"
@@ -167,7 +171,7 @@ def draw_points(ax, settings, x_key, y_key):
     )
     ax.plot(*zip(*line, strict=True), color=LIBRARIES["skxmr"][1], linewidth=1, alpha=0.6)
     ax.set(xlabel=X_AXES[x_key], xscale="log")
-    ax.margins(x=0.17, y=0.17)
+    ax.margins(x=0.17, y=0.22)
     first, last = ax.get_xlim()
     ax.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5) if last < 100 * first else (1, 3)))
     ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,g}"))
@@ -247,7 +251,7 @@ def main():
     )
     args = parser.parse_args()
     if args.files:
-        report.write(args.results, {"runs": collect(args.files)})
+        report.write_json(args.results, {"runs": collect(args.files)})
     with open(args.results, encoding="utf-8") as file:
         runs = json.load(file)["runs"]
     with mpl.rc_context(STYLE):
