@@ -55,7 +55,7 @@ numpydoc_class_members_toctree = False
 # empty line before the closing quotes (GL03), and docstrings of properties (GL08).
 numpydoc_validation_checks = {"all", "ES01", "SA01", "EX01", "RT02", "GL01", "GL03", "GL08"}
 # Results that users do not construct: their fields are documented as attributes.
-numpydoc_validation_exclude = [r"\.(Explanation|PathStep|TreeDescription|ClusterDescription)$"]
+numpydoc_validation_exclude = {r"\.(Explanation|PathStep|TreeDescription|ClusterDescription)$"}
 toc_object_entries_show_parents = "hide"
 
 # -- Markdown ------------------------------------------------------------------------------------
