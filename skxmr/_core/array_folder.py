@@ -266,7 +266,7 @@ def _header_entry(array, size, crc32):
 
 
 class _ChecksumWriter:
-    """Write to a file and compute the checksum of what is written."""
+    """File object for numpy's write_array that also computes the CRC-32 of the written bytes."""
 
     def __init__(self, file):
         self.file = file

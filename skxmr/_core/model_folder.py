@@ -58,8 +58,9 @@ def find_codec(named_codecs, cls):
 
 
 def get_codec(codecs, name):
-    """Return the codec with a name from a dict, or raise a DecodingError."""
+    """Return codecs[name]. Raise a DecodingError if the name is unknown."""
     if name not in codecs:
+        # read_model puts "<path> cannot be loaded:" before this text.
         raise DecodingError(f"it contains an object of the unknown class {name!r}")
     return codecs[name]
 

@@ -4,6 +4,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from skxmr._core.arrays import offsets_of
+
 
 class NodeScores(NamedTuple):
     """A sparse matrix (row, node) of scores, as the arrays that kernels read and write.
@@ -48,5 +50,4 @@ def join_rows(blocks):
     """Return the `NodeScores` of consecutive blocks of rows, given as (indptr, ids, scores)."""
     indptrs, ids, scores = zip(*blocks, strict=True)
     counts = np.concatenate([np.diff(indptr) for indptr in indptrs])
-    indptr = np.concatenate(([0], np.cumsum(counts)))
-    return NodeScores(indptr, np.concatenate(ids), np.concatenate(scores))
+    return NodeScores(offsets_of(counts), np.concatenate(ids), np.concatenate(scores))

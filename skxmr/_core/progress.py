@@ -1,8 +1,8 @@
 """Progress of a fit: finished stages and levels, and an estimate of the remaining time.
 
-A fit has stages (label features, trees, matcher, ...) and trains the levels of one tree after the
-other. Levels are counted in tasks of many clusters, at most some dozens per worker, so reporting
-them takes no noticeable time.
+A fit has stages (label features, trees, matcher, ...). Trees are trained one by one. Progress on a
+level is counted in tasks of many clusters. There are few tasks per worker, so reporting them takes
+no noticeable time.
 """
 
 import sys

@@ -17,8 +17,8 @@ from joblib.parallel import get_active_backend
 
 from skxmr._core.dask_client import iterate_dask_results
 
-# Maximum number of consecutive retries without a new result. The pause before them is 1, 2 and 3
-# seconds, because a worker needs about that long to restart.
+# Maximum number of consecutive attempts without a new result. One more raises the error. The pause
+# after them is 1, 2 and 3 seconds, because a worker needs about that long to restart.
 MAX_RETRIES = 3
 # Tasks per worker and call, for backends that return the results of a call only at its end.
 TASKS_PER_WORKER = 4
@@ -51,7 +51,8 @@ def run_remotely(function, tasks, n_jobs, prefer, on_result):
     ------
     Exception
         Error of a task, with the traceback of the worker as its cause; error of `on_result`; or
-        error of the backend if `MAX_RETRIES` consecutive retries brought no result.
+        error of the backend after more than `MAX_RETRIES` consecutive attempts without a new
+        result.
     """
     results = {}
     n_failed_attempts = 0  # consecutive, without a new result
@@ -59,10 +60,11 @@ def run_remotely(function, tasks, n_jobs, prefer, on_result):
         n_results_before = len(results)
         unfinished = [index for index in range(len(tasks)) if index not in results]
         calls = ((_attempt, function, index, *tasks[index]) for index in unfinished)
-        loss = None
+        failure = None
         for outcome in _iterate_outcomes(calls, n_jobs, prefer):
             if not isinstance(outcome, _Outcome):
-                loss = getattr(outcome, "error", outcome)
+                # a _LostTask, or an unexpected value of the backend
+                failure = getattr(outcome, "error", outcome)
                 continue
             if outcome.error is not None:
                 raise outcome.error from _WorkerTraceback(outcome.traceback)
@@ -70,14 +72,16 @@ def run_remotely(function, tasks, n_jobs, prefer, on_result):
         if len(results) == len(tasks):
             break
         n_failed_attempts = n_failed_attempts + 1 if len(results) == n_results_before else 0
-        if not isinstance(loss, Exception):
-            loss = RuntimeError(f"the backend did not return all results; it returned {loss!r}")
+        if not isinstance(failure, Exception):
+            failure = RuntimeError(
+                f"the backend did not return all results; it returned {failure!r}"
+            )
         if n_failed_attempts > MAX_RETRIES:
-            raise loss
+            raise failure
         warnings.warn(
-            f"Workers were lost ({type(loss).__name__}: {loss}). {len(results)} of {len(tasks)} "
-            "tasks are finished; the other tasks are sent again. If this repeats, check the memory "
-            "of the workers.",
+            f"Workers were lost ({type(failure).__name__}: {failure}). {len(results)} of "
+            f"{len(tasks)} tasks are finished; the other tasks are sent again. If this repeats, "
+            "check the memory of the workers.",
             stacklevel=3,
         )
         time.sleep(n_failed_attempts)

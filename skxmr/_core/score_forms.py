@@ -40,7 +40,10 @@ def to_log_scores(probabilities):
 
 
 def pad_ranked_rows(indptr, ids, scores, k):
-    """Convert rows of ranked labels to two arrays with at least k columns, padded as a ranking."""
+    """Convert rows of ranked labels to two arrays with at least k columns.
+
+    They are padded with the label -1 and the score -inf.
+    """
     counts = np.diff(indptr)
     width = int(counts.max(initial=0))
     if np.all(counts == width):

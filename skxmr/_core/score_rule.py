@@ -15,6 +15,7 @@ from skxmr._core.transforms import LOG_PROBABILITY, SHAPES, LevelTransform
 # Smallest positive score. A score of 0 would vanish from a sparse matrix.
 MIN_SCORE = np.finfo(np.float32).tiny
 
+# With "log-", rankings show logarithms; their order is unchanged.
 TRANSFORMS = (*SHAPES, *(f"log-{name}" for name in SHAPES if name != "identity"))
 
 
@@ -38,7 +39,10 @@ class ScoreForm(NamedTuple):
         return np.maximum(expit(scores) if self.is_margin else np.exp(scores), MIN_SCORE)
 
     def log_probabilities(self, scores):
-        """Return the logarithms of `probabilities(scores)`, with higher precision near 1."""
+        """Return logarithms of the probabilities, not clipped to `MIN_SCORE`.
+
+        Near 1, they are more precise than the logarithms of `probabilities(scores)`.
+        """
         return log_expit(scores) if self.is_margin else scores
 
     def shown(self, scores):
@@ -61,8 +65,8 @@ class ScoreRule(NamedTuple):
     form: ScoreForm
 
 
-class Scoring(NamedTuple):
-    """Validated parameters of the score; `rule` applies them to a tree of any depth.
+class ScoreParams(NamedTuple):
+    """Validated parameters of the score; `make_rule` applies them to a tree of any depth.
 
     Attributes
     ----------
@@ -75,7 +79,7 @@ class Scoring(NamedTuple):
     transforms: tuple = ("l3-hinge",)
     propensity_weight: float = 0.0
 
-    def rule(self, has_probabilities):
+    def make_rule(self, has_probabilities):
         """Return the `ScoreRule` of a tree.
 
         Parameters
@@ -96,7 +100,7 @@ class Scoring(NamedTuple):
         return any(name.startswith("log-") for name in self.transforms)
 
 
-def check_scoring(score_transform, propensity_weight):
+def check_score_params(score_transform, propensity_weight):
     """Validate the parameters of the score.
 
     Parameters
@@ -110,7 +114,7 @@ def check_scoring(score_transform, propensity_weight):
 
     Returns
     -------
-    Scoring
+    ScoreParams
 
     Raises
     ------
@@ -124,22 +128,22 @@ def check_scoring(score_transform, propensity_weight):
                 f"score_transform must be one of {TRANSFORMS} or a sequence of these; got {name!r}."
             )
     _check_names(names)
-    return Scoring(names, float(propensity_weight))
+    return ScoreParams(names, float(propensity_weight))
 
 
 # Building a rule takes nearly as long as ranking a single row.
 @lru_cache(maxsize=128)
-def _make_rule(scoring, has_probabilities):
+def _make_rule(score_params, has_probabilities):
     n_levels = len(has_probabilities)
     shapes = [
         LOG_PROBABILITY if is_probability else SHAPES[name.removeprefix("log-")]
         for name, is_probability in zip(
-            expand_to_levels(scoring.transforms, n_levels), has_probabilities, strict=True
+            expand_to_levels(score_params.transforms, n_levels), has_probabilities, strict=True
         )
     ]
-    weights = [0.0] * (n_levels - 1) + [scoring.propensity_weight]
+    weights = [0.0] * (n_levels - 1) + [score_params.propensity_weight]
     transforms = tuple(map(LevelTransform, shapes, weights))
-    return ScoreRule(transforms, ScoreForm(SHAPES["identity"] in shapes, scoring.shows_logs))
+    return ScoreRule(transforms, ScoreForm(SHAPES["identity"] in shapes, score_params.shows_logs))
 
 
 @lru_cache(maxsize=128)

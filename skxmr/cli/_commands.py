@@ -11,7 +11,13 @@ from skxmr._core.model_folder import FORMAT
 from skxmr._core.version import __version__
 from skxmr.cli._data_files import DataFormat, read_training_file
 from skxmr.indexing import HierarchicalLabelTree
-from skxmr.metrics import label_propensities, ndcg_at_k, precision_at_k, psprecision_at_k
+from skxmr.metrics import (
+    MIN_PROPENSITY_ROWS,
+    label_propensities,
+    ndcg_at_k,
+    precision_at_k,
+    psprecision_at_k,
+)
 from skxmr.persistence import load_extras, load_model, save_model
 from skxmr.xr_linear import PRESET_NAMES, XRLinearClassifier, preset
 
@@ -42,9 +48,6 @@ PARAMETERS = {
     "n_jobs": int,
     "random_state": int,
 }
-
-# Minimum number of rows from which propensities of labels are estimated.
-MIN_ROWS_FOR_PROPENSITIES = 3
 
 
 class SavedModel(NamedTuple):
@@ -187,7 +190,7 @@ def train(parser, options):
         return
     model.fit(X, Y).set_params(verbose=0)
     extras = {"preparation": data_format._asdict()}
-    if Y.shape[0] >= MIN_ROWS_FOR_PROPENSITIES:
+    if Y.shape[0] >= MIN_PROPENSITY_ROWS:
         extras["propensities"] = label_propensities(Y)
     save_model(model, options.model, extras={"command_line": extras})
     print(
@@ -254,7 +257,7 @@ def _load_saved_model(parser, options):
 def _check_parameters(parser, model):
     try:
         model._validate_params()
-        model._scoring()
+        model._score_params()
     except ValueError as error:
         parser.error(str(error))
 

@@ -32,7 +32,8 @@ class LabelHierarchy:
     n_labels : int
         Number of labels.
     n_levels : int
-        Number of levels below the root, including the labels. A linear model has as many levels.
+        Number of levels below the root, including the labels. A model trained on this tree has one
+        set of linear models per level.
     n_leaves : int
         Number of leaf clusters, whose children are labels.
     level_sizes : tuple of int
@@ -84,8 +85,8 @@ class LabelHierarchy:
             )
         if len(order) != n_nodes or not np.array_equal(np.sort(order), np.arange(n_nodes)):
             raise ValueError(
-                f"label_order must be a permutation of the {n_nodes} labels of the last level; "
-                f"got {_shorten(order)}."
+                f"label_order must be a permutation of 0 to {n_nodes - 1}, because child_indptrs "
+                f"describe {n_nodes} labels; got {_shorten(order)}."
             )
         leaf_of_label = np.empty(n_nodes, dtype=np.int32)
         leaf_of_label[order] = _parents_of_level(indptrs[-1])

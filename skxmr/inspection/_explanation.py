@@ -9,7 +9,7 @@ import scipy.sparse as sp
 from skxmr.inspection._fitted_model import find_classifier, list_trees
 from skxmr.inspection._html import explanation_html
 from skxmr.inspection._names import FeatureNames, LabelNames, cluster_name
-from skxmr.inspection._paths import Candidates, PathStep, SparseRow, follow_path
+from skxmr.inspection._paths import PathStep, ScoredNodes, SparseRow, follow_path
 from skxmr.inspection._text import explanation_text
 
 
@@ -167,14 +167,14 @@ def explain(estimator, x, label, *, feature_names=None, label_names=None, n_feat
     if rows.n_rows != 1:
         raise ValueError(f"x must be one row; got {rows.n_rows} rows.")
     row = SparseRow(rows.indices, rows.data)
-    scoring, beam_width = classifier._scoring(), classifier.beam_width
+    score_params, beam_width = classifier._score_params(), classifier.beam_width
     model = classifier._model
     n_labels = len(classifier.classes_)
-    ranking = Candidates(*model.rank_row(row, beam_width, scoring, n_labels))
+    ranking = ScoredNodes(*model.rank_row(row, beam_width, score_params, n_labels))
     rank = ranking.rank_of(label)
     score = -np.inf
     if rank is not None:
-        shown_scores = model.score_form(scoring).shown(ranking.scores)
+        shown_scores = model.score_form(score_params).shown(ranking.scores)
         score = float(shown_scores[ranking.ids == label][0])
 
     def add_names(tree, step):
@@ -185,7 +185,10 @@ def explain(estimator, x, label, *, feature_names=None, label_names=None, n_feat
         return replace(step, name=name, names=feature_names.lookup(step.features))
 
     paths = tuple(
-        tuple(add_names(tree, step) for step in follow_path(tree, row, label, beam_width, scoring))
+        tuple(
+            add_names(tree, step)
+            for step in follow_path(tree, row, label, beam_width, score_params)
+        )
         for tree in list_trees(classifier)
     )
     return Explanation(

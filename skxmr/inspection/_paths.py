@@ -48,19 +48,21 @@ class PathStep:
         Score of the path from the root to this step. The beam, and finally the ranking, order
         nodes by this score.
     lift : float
-        Factor of the label's score that depends on its frequency; 1 unless `propensity_weight` is
-        set.
+        Factor, at most 1, that decreases the scores of frequent labels. 1 for the rarest labels,
+        or if `propensity_weight` is 0.
     sibling_rank : int or None
-        Rank among the children of the same parent, starting at 1. None if there is no score.
+        Rank among the children of the same parent, starting at 1. None if there is no score. For a
+        custom matcher: among all clusters of its level.
     n_siblings : int
-        Number of children of the parent, including this node.
+        Number of children of the parent, including this node. For a custom matcher: among all
+        clusters of its level.
     beam_rank : int or None
         Rank among all nodes that the search scored on this level, starting at 1. None if the
         search did not score this node.
     n_scored : int
         Number of nodes that the search scored on this level.
     kept : bool
-        Whether the beam kept this cluster. For a label, whether it is in the ranking.
+        Whether the beam kept this cluster. For a label, whether the search scored it.
     """
 
     level: int
@@ -99,7 +101,7 @@ class SparseRow(NamedTuple):
     values: np.ndarray
 
 
-class Candidates(NamedTuple):
+class ScoredNodes(NamedTuple):
     """Scored nodes of one level for one row.
 
     Attributes
@@ -115,7 +117,7 @@ class Candidates(NamedTuple):
 
     @classmethod
     def single(cls, node, score):
-        """Return one node as candidates."""
+        """Return the scores of a single node."""
         return cls(np.array([node], dtype=np.int32), np.array([score], dtype=np.float32))
 
     def score_of(self, node):
@@ -132,7 +134,7 @@ class Candidates(NamedTuple):
         return 1 + int(np.count_nonzero(is_better))
 
 
-def follow_path(model, row, label, beam_width, scoring):
+def follow_path(model, row, label, beam_width, score_params):
     """Return the list of `PathStep` from the root to a label, without names.
 
     On each level, the children of the path's node are scored once more without the beam, so that
@@ -148,32 +150,34 @@ def follow_path(model, row, label, beam_width, scoring):
         Column of the label.
     beam_width : int or None
         Beam width of the search.
-    scoring : Scoring
+    score_params : ScoreParams
         Rule that turns margins into scores.
     """
-    rule = model.score_rule(scoring)
+    rule = model.score_rule(score_params)
     *cluster_transforms, label_transform = rule.transforms
     form, hierarchy, linear_levels = rule.form, model.hierarchy, model.matcher.levels
     nodes = _path_nodes(hierarchy, label)
     n_custom_levels = len(cluster_transforms) - len(linear_levels)
     steps = []
-    beam = parent = Candidates.single(0, 0.0)
+    beam = parent = ScoredNodes.single(0, 0.0)
     if n_custom_levels:
         matcher = model.matcher.with_levels([])  # the custom matcher without the levels below it
         node, transforms = nodes[n_custom_levels - 1], cluster_transforms[:n_custom_levels]
-        scored = Candidates(*matcher.match_row(row, None, transforms))
-        beam = Candidates(*matcher.match_row(row, beam_width, transforms))
+        scored = ScoredNodes(*matcher.match_row(row, None, transforms))
+        beam = ScoredNodes(*matcher.match_row(row, beam_width, transforms))
         steps.append(
             PathStep(
                 level=n_custom_levels,
                 node=node,
-                **_custom_matcher_score(matcher, row, node, n_custom_levels, form),
+                source="matcher",
+                own_score=_shown_alone(scored.score_of(node), LOG_PROBABILITY, form),
+                **NO_FEATURES,
                 **_ranks(node, scored, scored, form),
                 n_siblings=hierarchy.level_sizes[n_custom_levels - 1],
                 kept=node in beam.ids,
             )
         )
-        parent = Candidates.single(node, scored.score_of(node))
+        parent = ScoredNodes.single(node, scored.score_of(node))
     for level, transform, depth in zip(
         linear_levels,
         cluster_transforms[n_custom_levels:],
@@ -181,9 +185,9 @@ def follow_path(model, row, label, beam_width, scoring):
         strict=True,
     ):
         node = nodes[depth]
-        siblings = Candidates(*level.expand_row(row, parent, 0, transform))
-        scored = Candidates(*level.expand_row(row, beam, 0, transform))
-        beam = Candidates(*level.expand_row(row, beam, beam_width or 0, transform))
+        siblings = ScoredNodes(*level.expand_row(row, parent, 0, transform))
+        scored = ScoredNodes(*level.expand_row(row, beam, 0, transform))
+        beam = ScoredNodes(*level.expand_row(row, beam, beam_width or 0, transform))
         steps.append(
             PathStep(
                 level=depth + 1,
@@ -194,9 +198,9 @@ def follow_path(model, row, label, beam_width, scoring):
                 kept=node in beam.ids,
             )
         )
-        parent = Candidates.single(node, siblings.score_of(node))
-    siblings = Candidates(*model.ranker.rank_row(row, parent, label_transform, 0))
-    scored = Candidates(*model.ranker.rank_row(row, beam, label_transform, 0))
+        parent = ScoredNodes.single(node, siblings.score_of(node))
+    siblings = ScoredNodes(*model.ranker.rank_row(row, parent, label_transform, 0))
+    scored = ScoredNodes(*model.ranker.rank_row(row, beam, label_transform, 0))
     ranks = _ranks(label, siblings, scored, form)
     cluster, position = parent.ids[0], nodes[-1]
     if model.ranker.levels:
@@ -235,16 +239,9 @@ def _ranks(node, siblings, scored, form):
     }
 
 
-def _custom_matcher_score(matcher, row, node, n_levels, form):
-    untransformed = [LevelTransform(LOG_PROBABILITY)] * n_levels
-    probabilities = Candidates(*matcher.match_row(row, None, untransformed))
-    own_score = _shown_alone(probabilities.score_of(node), LOG_PROBABILITY, form)
-    return {"source": "matcher", "own_score": own_score, **NO_FEATURES}
-
-
 def _custom_ranker_score(ranker, row, cluster, label, transform, form):
     without_offsets = LevelTransform(transform.shape)
-    alone = Candidates(*ranker.rank_row(row, Candidates.single(cluster, 0.0), without_offsets, 0))
+    alone = ScoredNodes(*ranker.rank_row(row, ScoredNodes.single(cluster, 0.0), without_offsets, 0))
     own_score = _shown_alone(alone.score_of(label), transform.shape, form)
     return {"source": "ranker", "own_score": own_score, **NO_FEATURES}
 

@@ -63,11 +63,15 @@ def step_title(step, is_label):
 
 
 def describe_ranks(step, beam_width, is_label):
-    """Return the ranks of a step among its siblings and among all that the search scored."""
+    """Return the ranks of a step among its siblings and among all that the search scored.
+
+    A custom matcher scores all clusters of its level, not only siblings.
+    """
+    compared = "clusters of the level" if step.source == "matcher" else "siblings"
     if step.sibling_rank is None:
         among_siblings = "no score"
     else:
-        among_siblings = f"rank {step.sibling_rank} of {step.n_siblings} siblings"
+        among_siblings = f"rank {step.sibling_rank} of {step.n_siblings} {compared}"
     if step.beam_rank is None:
         among_scored = "not reached by the search"
     else:

@@ -8,10 +8,10 @@ from skxmr.matching._estimator_matcher import (
 )
 from skxmr.matching._nearest_neighbors import NearestCentroidMatcher, NearestNeighborsMatcher
 from skxmr.matching._negative_sampling import (
-    beam_rows,
     check_negatives,
+    find_beam_rows,
     needs_beam,
-    training_rows,
+    select_training_rows,
 )
 from skxmr.matching._recursive_linear_matcher import RecursiveLinearMatcher
 

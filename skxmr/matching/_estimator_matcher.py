@@ -13,10 +13,10 @@ from skxmr._core.score_forms import to_log_scores
 from skxmr._core.score_rule import MIN_SCORE
 from skxmr._core.threads import BLOCK_SCORES
 from skxmr._core.topk import best_of_rows
-from skxmr._core.transforms import LOG_PROBABILITY, LevelTransform, join_scores
 
 # Maximum number of entries (one byte each) of a dense target. Smaller targets are dense, because
-# most classifiers of scikit-learn reject sparse targets, and some accept them but learn nonsense.
+# most classifiers of scikit-learn reject sparse targets, and some accept them but return wrong
+# predictions, for example KNeighborsClassifier (scikit-learn 1.9).
 MAX_DENSE_TARGETS = 2**26
 # Rounding may raise a probability slightly above 1.
 ROUNDING_TOLERANCE = 1e-5
@@ -82,9 +82,6 @@ class EstimatorMatcher:
                 for start in range(0, X.n_rows, self.max_call_rows)
             ]
         )
-        root_scores = np.zeros_like(beam.scores)
-        scores = join_scores(root_scores, beam.scores, LevelTransform(LOG_PROBABILITY))
-        beam = beam._replace(scores=scores)
         n_replaced = len(transforms) - len(self.levels)
         for level, transform in zip(self.levels, transforms[n_replaced:], strict=True):
             beam = level.expand(X, beam, beam_width or 0, transform)
@@ -104,7 +101,8 @@ class EstimatorMatcher:
         always_positive = np.flatnonzero(self.cluster_frequencies == 1).astype(np.int32)
         P = sp.csr_array((n_rows, 0))
         if self.estimator is not None:
-            P = _as_csr(self.estimator.predict_proba(rows), n_rows, len(self.predicted_clusters))
+            proba = self.estimator.predict_proba(rows)
+            P = _check_probabilities(proba, n_rows, len(self.predicted_clusters))
         if len(always_positive):
             P = sp.hstack([P, np.ones((n_rows, len(always_positive)))], format="csr")
         clusters = np.concatenate([self.predicted_clusters, always_positive])[P.indices]
@@ -152,7 +150,7 @@ def count_matched_levels(matcher, matcher_level, level_sizes):
     Returns
     -------
     int
-        0 without a matcher, or if there is only one label.
+        0 without a matcher, or if the tree is one cluster with one label.
 
     Raises
     ------
@@ -251,19 +249,20 @@ def fit_matcher(estimator, X, M, *, seed, sample_weight=None):
         raise
     # Sparse probabilities of all rows need little memory. Dense ones are computed in blocks.
     proba = model.predict_proba(rows[:1])
-    _as_csr(proba, 1, len(clusters))
+    _check_probabilities(proba, 1, len(clusters))
     max_call_rows = n_samples if sp.issparse(proba) else max(1, BLOCK_SCORES // len(clusters))
     return EstimatorMatcher(model, clusters, frequencies, [], X.n_features, max_call_rows)
 
 
-def _as_csr(proba, n_rows, n_clusters):
+def _check_probabilities(proba, n_rows, n_clusters):
     """Validate the result of `predict_proba`; return it as CSR with positive entries only."""
     if isinstance(proba, list):
         widths = {np.shape(column)[1:] for column in proba}
         if widths != {(2,)}:
             raise ValueError(
                 "matcher.predict_proba must return arrays of two columns, one array per cluster, "
-                f"if it returns a list; got arrays with numbers of columns {sorted(widths)}."
+                "if it returns a list; got arrays of shapes "
+                f"{sorted({np.shape(column) for column in proba})}."
             )
         proba = np.column_stack([column[:, 1] for column in proba])
     elif n_clusters == 1 and proba.shape == (n_rows, 2):

@@ -81,7 +81,7 @@ class _SimilarityClassifier(ClassifierMixin, BaseEstimator):
         """
         if self.index == "hnswlib":
             import_hnswlib()
-        (X, y), seen = validate_fit_data(
+        (X, y), input_attributes = validate_fit_data(
             self, X, y, accept_sparse="csr", dtype=FLOAT_DTYPES, multi_output=True
         )
         Y, classes, kind, dtype = check_targets(y)
@@ -91,7 +91,7 @@ class _SimilarityClassifier(ClassifierMixin, BaseEstimator):
         projection = self._fit_projection(rows, seed)
         points = _project(projection, points)
         index = ExactIndex(points) if self.index == "exact" else GraphIndex(points, seed)
-        set_input_attributes(self, seen)
+        set_input_attributes(self, input_attributes)
         self.classes_ = classes
         self._target_kind = kind
         self._target_dtype = dtype
@@ -189,15 +189,17 @@ class _SimilarityClassifier(ClassifierMixin, BaseEstimator):
 class NearestNeighborsMatcher(_SimilarityClassifier):
     """Classify rows by a vote of the nearest training rows, by cosine similarity.
 
-    The score of a label is the similarity of the neighbors that have the label, divided by the
-    similarity of all neighbors: 1 if all neighbors have it. Prediction compares a row with all
-    training rows that share a feature with it, so its cost grows with their number. The method is
-    that of Cover and Hart (1967), "Nearest neighbor pattern classification", IEEE Transactions on
-    Information Theory 13(1), with weighted votes.
+    The score of a label is the sum of the similarities of the neighbors that have the label,
+    divided by the sum over all neighbors: 1 if all neighbors have it. With ``index="exact"`` and
+    without `n_components`, prediction compares a row with all training rows that share a feature
+    with it, so its cost grows with their number. The method is that of Cover and Hart (1967),
+    "Nearest neighbor pattern classification", IEEE Transactions on Information Theory 13(1), with
+    weighted votes.
 
-    As the `matcher` of `XRLinearClassifier`, it works best near the root. With 37,000 labels and
-    46,000 rows, precision@1 was 66.2 with ``matcher_level=1`` and 60.9 at the leaf clusters.
-    Linear models reached 66.7 and predicted 50 times as fast.
+    As the `matcher` of `XRLinearClassifier`, it works best near the root. On Debian package
+    dependencies (37,144 labels, 45,705 training rows; November 2026), precision@1 in percent was
+    66.2 with 30 neighbors and ``matcher_level=1``, and 60.9 at the leaf clusters. Linear models
+    reached 66.7 and predicted 50 times as fast.
 
     Parameters
     ----------
@@ -271,9 +273,10 @@ class NearestCentroidMatcher(_SimilarityClassifier):
 
     As the `matcher` of `XRLinearClassifier` with ``max_leaf_size=1``, every cluster is one label,
     and this search replaces the search in the tree. A label that is alone in its cluster is trained
-    without negatives, so the ranking depends on the cosine only. With 37,000 labels, precision@1
-    was 28.7 with one label per cluster, 54.4 with 100 labels per leaf cluster, and 66.7 with the
-    linear models of the tree.
+    without negatives, so the ranking depends on the cosine only. On Debian package dependencies
+    (37,144 labels, 45,705 training rows; November 2026), precision@1 in percent was 28.7 with one
+    label per cluster, 54.4 with up to 100 labels per leaf cluster, and 66.7 with the linear models
+    of the tree.
 
     Parameters
     ----------

@@ -38,7 +38,7 @@ def check_negatives(negatives, shape):
     """
     if isinstance(negatives, (list, tuple)):
         if not negatives:
-            raise ValueError("negatives must not be an empty sequence.")
+            raise ValueError("negatives must contain at least one entry; got an empty sequence.")
         return [_check_entry(entry, shape) for entry in negatives]
     return _check_entry(negatives, shape)
 
@@ -66,19 +66,22 @@ def _check_entry(entry, shape):
 
 
 def needs_beam(negatives):
-    """Return whether some level needs the trained levels above; for one level or the parameter."""
+    """Return whether training needs a beam search.
+
+    `negatives` is the parameter, or its entry for one level.
+    """
     if isinstance(negatives, (list, tuple)):
         return any(map(needs_beam, negatives))
     return isinstance(negatives, str) and "man" in negatives
 
 
-def training_rows(negatives, positives, pairs=None, beam=None):
+def select_training_rows(negatives, positives, pairs=None, beam=None):
     """Return the rows that the children of each cluster are trained on.
 
     Parameters
     ----------
     negatives : str or matrix of shape (n_samples, n_labels)
-        One of NEGATIVES, or custom pairs.
+        One of NEGATIVES; for a matrix, its rows are given by `pairs`.
     positives : csc_array of shape (n_samples, n_clusters)
         Positive rows of the clusters, from `LabelHierarchy.node_targets`.
     pairs : csc_array of shape (n_samples, n_clusters), default=None
@@ -92,7 +95,8 @@ def training_rows(negatives, positives, pairs=None, beam=None):
     NodeRows
     """
     if isinstance(negatives, str):
-        patterns = [positives if name == "tfn" else beam for name in negatives.split("+")]
+        pattern_of = {"tfn": positives, "man": beam}
+        patterns = [pattern_of[name] for name in negatives.split("+")]
     else:
         patterns = [positives, pairs]
     if len(patterns) == 1:
@@ -107,13 +111,13 @@ def _pattern(M):
     return sp.csc_array((ones, M.indices, M.indptr), shape=M.shape)
 
 
-def beam_rows(matcher, X, n_clusters, beam_width, transforms, n_jobs):
+def find_beam_rows(matcher, X, n_clusters, beam_width, transforms, n_jobs):
     """Return the rows that the beam search routes to each cluster.
 
     Parameters
     ----------
-    matcher : RecursiveLinearMatcher
-        The trained levels above.
+    matcher : RecursiveLinearMatcher or EstimatorMatcher
+        Matcher with the trained levels above.
     X : Rows
         Training rows.
     n_clusters : int

@@ -41,7 +41,7 @@ class RecursiveLinearMatcher:
         Returns
         -------
         NodeScores
-            Leaf clusters, sorted within each row.
+            Leaf clusters, sorted by number within each row.
         """
         beam = NodeScores.root(X.n_rows)
         for level, transform in zip(self.levels, transforms, strict=True):

@@ -12,7 +12,12 @@ is created.
 
 from skxmr.metrics._calibration import calibration_curve, expected_calibration_error
 from skxmr.metrics._candidates import Indicator, mark_true_labels
-from skxmr.metrics._propensity import label_propensities, psndcg_at_k, psprecision_at_k
+from skxmr.metrics._propensity import (
+    MIN_PROPENSITY_ROWS,
+    label_propensities,
+    psndcg_at_k,
+    psprecision_at_k,
+)
 from skxmr.metrics._ranking import ndcg_at_k, precision_at_k, rank_labels, recall_at_k
 from skxmr.metrics._scorers import score_labels, topk_scorer
 

@@ -19,8 +19,9 @@ from skxmr.metrics._ranking import (
     select_top_labels,
 )
 
-# With fewer rows, log(n_samples) - 1 is negative, and so is the constant C of the model.
-_MIN_ROWS = 3
+# Minimum number of rows from which propensities can be estimated. With fewer rows,
+# log(n_samples) - 1 is negative, and so is the constant C of the model.
+MIN_PROPENSITY_ROWS = 3
 
 
 def label_propensities(Y, a=0.55, b=1.5, *, sample_weight=None):
@@ -78,8 +79,8 @@ def label_propensities(Y, a=0.55, b=1.5, *, sample_weight=None):
             raise ValueError(f"{name} must be positive and finite; got {value}.")
     indicator = as_indicator(Y, "Y")
     n_rows = indicator.n_rows
-    if n_rows < _MIN_ROWS:
-        raise ValueError(f"Y must have at least {_MIN_ROWS} rows; got {n_rows}.")
+    if n_rows < MIN_PROPENSITY_ROWS:
+        raise ValueError(f"Y must have at least {MIN_PROPENSITY_ROWS} rows; got {n_rows}.")
     weights = None
     if sample_weight is not None:
         sample_weight = np.asarray(sample_weight, dtype=np.float64)
@@ -90,10 +91,11 @@ def label_propensities(Y, a=0.55, b=1.5, *, sample_weight=None):
             )
         weights = np.repeat(sample_weight, np.diff(indicator.indptr))
         n_rows = sample_weight.sum()
-        if not (np.all(sample_weight >= 0) and _MIN_ROWS <= n_rows < np.inf):
+        if not (np.all(sample_weight >= 0) and MIN_PROPENSITY_ROWS <= n_rows < np.inf):
             raise ValueError(
-                f"sample_weight must be finite and nonnegative with a sum of at least {_MIN_ROWS}; "
-                f"got a minimum of {sample_weight.min()} and a sum of {n_rows}."
+                "sample_weight must be finite and nonnegative with a sum of at least "
+                f"{MIN_PROPENSITY_ROWS}; got a minimum of {sample_weight.min()} and a sum of "
+                f"{n_rows}."
             )
     frequency = np.bincount(indicator.labels, weights, minlength=indicator.n_labels)
     c = (np.log(n_rows) - 1) * (b + 1) ** a

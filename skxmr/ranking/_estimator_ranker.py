@@ -35,7 +35,12 @@ class EstimatorRanker:
     n_features : int
         Number of columns of X.
     offsets : ndarray of shape (n_labels,), float32
-        As for `OneVsAllRanker`.
+        Offset of each label; see `OneVsAllRanker`.
+
+    Attributes
+    ----------
+    uses_margins : bool
+        Whether a label's score comes from a margin.
     """
 
     def __init__(self, models, child_indptr, child_ids, n_features, offsets):
@@ -53,7 +58,7 @@ class EstimatorRanker:
         """The linear models: an empty list."""
         return []
 
-    def pruned(self, weight_threshold, max_weights):
+    def prune(self, weight_threshold, max_weights):
         """Return the ranker unchanged, because a threshold applies to linear models only."""
         if max_weights is not None:
             raise ValueError(
@@ -66,7 +71,8 @@ class EstimatorRanker:
         """Score the labels in the clusters of each row; see `OneVsAllRanker.rank`."""
         rows = X.to_csr()
         # The scores of all labels of the clusters are in memory before the best are selected.
-        # Rows are therefore scored in blocks of at most BLOCK_SCORES labels, or one row.
+        # Rows are therefore scored in blocks. A block exceeds BLOCK_SCORES labels by less than the
+        # labels of its last row.
         n_labels = np.diff(self.child_indptr)[clusters.ids]
         labels_before = offsets_of(n_labels)[clusters.indptr]
         starts = np.flatnonzero(np.diff(labels_before[:-1] // BLOCK_SCORES, prepend=-1))
@@ -128,7 +134,7 @@ def fit_ranker(estimator, X, problem, offsets, *, n_jobs, sample_weight=None):
     problem : LevelProblem
         Rows and targets of each label, as for linear models.
     offsets : ndarray of shape (n_labels,), float32
-        As for `OneVsAllRanker`.
+        Offset of each label; see `OneVsAllRanker`.
     n_jobs : int or None
         Number of processes, as in joblib. The result does not depend on it.
     sample_weight : ndarray of shape (n_samples,) or None

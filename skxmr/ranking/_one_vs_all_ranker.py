@@ -3,10 +3,7 @@
 import numpy as np
 
 from skxmr._linear import prune_level
-from skxmr.metrics import label_propensities
-
-# Minimum number of rows from which propensities can be estimated.
-MIN_ROWS = 3
+from skxmr.metrics import MIN_PROPENSITY_ROWS, label_propensities
 
 
 class OneVsAllRanker:
@@ -16,9 +13,10 @@ class OneVsAllRanker:
     separate its rows from the rows of the other labels in its cluster, which are its hardest
     negatives. The score of a label joins its transformed margin to the score of its cluster.
 
-    Offsets can raise the scores of rare labels by their inverse propensity. Jain, Prabhu, Varma
-    (2016), "Extreme Multi-label Loss Functions", KDD, rank predictions again with it; here it acts
-    while the labels of the beam are ranked.
+    Offsets decrease the scores of frequent labels, so that rare labels rank higher: a score is
+    multiplied by (minimum propensity / propensity) ** weight. Jain, Prabhu, Varma (2016), "Extreme
+    Multi-label Loss Functions", KDD, rank predictions again with the inverse propensity; here it
+    acts while the labels of the beam are ranked.
 
     Parameters
     ----------
@@ -26,7 +24,12 @@ class OneVsAllRanker:
         Models of the labels. The ids of the children are label numbers.
     offsets : ndarray of shape (n_labels,), float32
         Value added to the score of each label, multiplied by the offset weight of the transform; in
-        tree order. See `rarity_offsets`.
+        tree order. See `compute_rarity_offsets`.
+
+    Attributes
+    ----------
+    uses_margins : bool
+        Whether a label's score comes from a margin.
     """
 
     uses_margins = True
@@ -40,7 +43,7 @@ class OneVsAllRanker:
         """The linear models, as a list of one level."""
         return [self.level]
 
-    def pruned(self, weight_threshold, max_weights):
+    def prune(self, weight_threshold, max_weights):
         """Return the ranker with fewer weights; see `prune_level`."""
         return OneVsAllRanker(prune_level(self.level, weight_threshold, max_weights), self.offsets)
 
@@ -79,7 +82,7 @@ class OneVsAllRanker:
         return self.offsets if transform.offset_weight else None
 
 
-def rarity_offsets(Y, label_order, sample_weight=None):
+def compute_rarity_offsets(Y, label_order, sample_weight=None):
     """Return log(minimum propensity / propensity) of each label.
 
     The offset of the rarest label is 0. More frequent labels have lower offsets.
@@ -91,19 +94,19 @@ def rarity_offsets(Y, label_order, sample_weight=None):
     label_order : ndarray of shape (n_labels,)
         Label at each position of the result.
     sample_weight : ndarray of shape (n_samples,) or None
-        Number of times that each row is counted. Weights with a sum below MIN_ROWS cannot be
-        counts, so they are ignored.
+        Number of times that each row is counted. Weights with a sum below MIN_PROPENSITY_ROWS
+        cannot be counts, so they are ignored.
 
     Returns
     -------
     ndarray of shape (n_labels,), float32
         Labels without positive rows get the minimum offset, because nothing was learned about them.
-        If there are fewer than MIN_ROWS rows, all offsets are 0.
+        If there are fewer than MIN_PROPENSITY_ROWS rows, all offsets are 0.
     """
     has_rows = np.bincount(Y.indices, minlength=Y.shape[1]) > 0
-    if Y.shape[0] < MIN_ROWS or not has_rows.any():
+    if Y.shape[0] < MIN_PROPENSITY_ROWS or not has_rows.any():
         return np.zeros(Y.shape[1], dtype=np.float32)
-    if sample_weight is not None and sample_weight.sum() < MIN_ROWS:
+    if sample_weight is not None and sample_weight.sum() < MIN_PROPENSITY_ROWS:
         sample_weight = None
     propensities = label_propensities(Y, sample_weight=sample_weight)
     offsets = np.log(propensities[has_rows].min() / propensities)

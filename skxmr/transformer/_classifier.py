@@ -425,7 +425,7 @@ default="fine-tuned"
     def _check_options(self, classifier, encoders, Y, kind, sample_weight, relevance):
         """Raise before the encoders train for hours, for all that the classifier would refuse."""
         classifier._validate_params()
-        classifier._scoring()
+        classifier._score_params()
         check_label_trees(classifier, Y.shape[1])
         classifier._check_combination(kind, sample_weight, relevance)
         classifier.set_params(negatives=check_negatives(classifier.negatives, Y.shape))

@@ -358,7 +358,7 @@ class XRLinearClassifier(
         OSError
             If `model_dir` cannot be written, or is in use by another fit. Finished parts are kept.
         """
-        scoring = self._scoring()
+        score_params = self._score_params()
         (X, y), input_attributes = validate_fit_data(
             self, X, y, accept_sparse="csr", dtype=FLOAT_DTYPES, multi_output=True
         )
@@ -373,7 +373,7 @@ class XRLinearClassifier(
             relevance = check_relevance(relevance, Y)
         rows = as_rows(X, drop_zeros=True)
         refuse_if_too_large(self, rows, Y)
-        options = make_training_options(self, scoring, negatives, relevance, row_weights)
+        options = make_training_options(self, score_params, negatives, relevance, row_weights)
         checkpoint = None
         if self.model_dir is not None:
             checkpoint = FitCheckpoint(self.model_dir, CodecRegistry.from_dict(CLASSIFIER_CODECS))
@@ -460,7 +460,7 @@ class XRLinearClassifier(
             raise ValueError(
                 "weight_threshold or max_weights_per_label must be set; got None for both."
             )
-        self._model = self._model.pruned(weight_threshold or 0.0, max_weights_per_label)
+        self._model = self._model.prune(weight_threshold or 0.0, max_weights_per_label)
         return self
 
     def estimate_memory(self, X, y):

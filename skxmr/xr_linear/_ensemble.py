@@ -33,9 +33,9 @@ class TreeEnsemble:
         """Linear models of all trees."""
         return [level for model in self.models for level in model.levels]
 
-    def score_form(self, scoring):
+    def score_form(self, score_params):
         """Return the `ScoreForm` of `rank`: logarithms of mean probabilities."""
-        return ScoreForm(is_margin=False, shows_logs=scoring.shows_logs)
+        return ScoreForm(is_margin=False, shows_logs=score_params.shows_logs)
 
     def max_clusters(self, beam_width):
         """Return the maximum number of clusters kept per row and level."""
@@ -45,31 +45,31 @@ class TreeEnsemble:
         """Return the maximum number of scores per row, before the best `k` are kept."""
         return len(self.models) * MAX_VOTES
 
-    def rank(self, X, beam_width, scoring, k=0, best_first=False):
+    def rank(self, X, beam_width, score_params, k=0, best_first=False):
         """Rank the labels of each row; see `TreeModel.rank`."""
         votes = []
         for model in self.models:
-            ranking = model.rank(X, beam_width, scoring, MAX_VOTES)
-            probabilities = model.score_form(scoring).probabilities(ranking.scores)
+            ranking = model.rank(X, beam_width, score_params, MAX_VOTES)
+            probabilities = model.score_form(score_params).probabilities(ranking.scores)
             votes.append((ranking.indptr, ranking.ids, probabilities))
         return self._average(votes, k, best_first)
 
-    def rank_row(self, x, beam_width, scoring, k):
+    def rank_row(self, x, beam_width, score_params, k):
         """Return the (labels, scores) of one row (indices, data), best first."""
         votes = []
         for model in self.models:
-            labels, scores = model.rank_row(x, beam_width, scoring, MAX_VOTES)
+            labels, scores = model.rank_row(x, beam_width, score_params, MAX_VOTES)
             by_label = np.argsort(labels)
             indptr = np.array([0, len(labels)], dtype=np.int64)
-            probabilities = model.score_form(scoring).probabilities(scores[by_label])
+            probabilities = model.score_form(score_params).probabilities(scores[by_label])
             votes.append((indptr, labels[by_label], probabilities))
         ranking = self._average(votes, k, True)
         return ranking.ids, ranking.scores
 
-    def candidate_scorer(self, scoring):
+    def candidate_scorer(self, score_params):
         """Return a function (X, indptr, labels) -> scores; every tree scores all labels."""
-        forms = [model.score_form(scoring) for model in self.models]
-        scorers = [model.candidate_scorer(scoring) for model in self.models]
+        forms = [model.score_form(score_params) for model in self.models]
+        scorers = [model.candidate_scorer(score_params) for model in self.models]
 
         def score(*candidates):
             probabilities = [
@@ -80,9 +80,9 @@ class TreeEnsemble:
 
         return score
 
-    def pruned(self, weight_threshold=0.0, max_weights_per_label=None):
-        """Return the trees with fewer weights; see `TreeModel.pruned`."""
-        models = [model.pruned(weight_threshold, max_weights_per_label) for model in self.models]
+    def prune(self, weight_threshold=0.0, max_weights_per_label=None):
+        """Return the trees with fewer weights; see `TreeModel.prune`."""
+        models = [model.prune(weight_threshold, max_weights_per_label) for model in self.models]
         return TreeEnsemble(models)
 
     def _average(self, votes, k, best_first):

@@ -9,9 +9,9 @@ from skxmr._core import score_forms
 from skxmr._core.arrays import as_public_csr
 from skxmr._core.node_scores import join_rows
 from skxmr._core.rows import as_rows
-from skxmr._core.score_rule import check_scoring
+from skxmr._core.score_rule import check_score_params
 from skxmr._core.threads import run_tasks, split_rows
-from skxmr._core.validation import FLOAT_DTYPES, check_candidates, is_canonical_row
+from skxmr._core.validation import FLOAT_DTYPES, check_candidates, needs_no_conversion
 
 # Smallest probability of a label that `predict` returns.
 DECISION_THRESHOLD = 0.5
@@ -25,8 +25,8 @@ class RankingPredictionMixin:
         self._validate_params()
         return as_rows(validate_data(self, X, accept_sparse="csr", dtype=FLOAT_DTYPES, reset=False))
 
-    def _scoring(self):
-        return check_scoring(self.score_transform, self.propensity_weight)
+    def _score_params(self):
+        return check_score_params(self.score_transform, self.propensity_weight)
 
     def _rank(self, rows, finish, k=0, best_first=False):
         """Search all rows in blocks.
@@ -34,11 +34,11 @@ class RankingPredictionMixin:
         Return the results of `finish(ranking, form)` of each block, in order; `ranking` is a
         `NodeScores` and `form` the `ScoreForm` of its scores.
         """
-        scoring, model, beam_width = self._scoring(), self._model, self.beam_width
-        form = model.score_form(scoring)
+        score_params, model, beam_width = self._score_params(), self._model, self.beam_width
+        form = model.score_form(score_params)
 
         def rank_block(start, stop):
-            ranking = model.rank(rows.block(start, stop), beam_width, scoring, k, best_first)
+            ranking = model.rank(rows.block(start, stop), beam_width, score_params, k, best_first)
             return finish(ranking, form)
 
         per_row = max(model.max_scores(beam_width, k), model.max_clusters(beam_width))
@@ -91,10 +91,10 @@ class RankingPredictionMixin:
             raise ValueError(f"k must be an integer >= 1; got {k!r}.")
         k = int(k)
         if self._takes_plain_row(X):
-            scoring = self._scoring()
+            score_params = self._score_params()
             x = (X.indices, X.data)
-            labels, scores = self._model.rank_row(x, self.beam_width, scoring, k)
-            shown = self._model.score_form(scoring).shown(scores)
+            labels, scores = self._model.rank_row(x, self.beam_width, score_params, k)
+            shown = self._model.score_form(score_params).shown(scores)
             return score_forms.pad_ranking(labels[None], shown[None], k)
 
         def finish(ranking, form):
@@ -115,7 +115,7 @@ class RankingPredictionMixin:
             and type(self.score_transform) in (str, tuple)
             and type(self.propensity_weight) in (int, float)
             and 0 <= self.propensity_weight < np.inf
-            and is_canonical_row(X, self.n_features_in_)
+            and needs_no_conversion(X, self.n_features_in_)
         )
 
     def predict_proba(self, X):
@@ -245,11 +245,11 @@ class RankingPredictionMixin:
         >>> round(float(scores.data.mean()), 2)
         0.66
         """
-        rows, scoring = self._check_rows(X), self._scoring()
+        rows, score_params = self._check_rows(X), self._score_params()
         shape = (rows.n_rows, len(self.classes_))
         indptr, labels = check_candidates(candidates, shape)
-        score = self._model.candidate_scorer(scoring)
-        form = self._model.score_form(scoring)
+        score = self._model.candidate_scorer(score_params)
+        form = self._model.score_form(score_params)
 
         def score_block(start, stop):
             first, last = indptr[start], indptr[stop]

@@ -9,7 +9,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_memory
 
 from skxmr._core.progress import NO_PROGRESS
-from skxmr._core.score_rule import Scoring
+from skxmr._core.score_rule import ScoreParams
 from skxmr._core.validation import MAX_SEED
 from skxmr.indexing import build_hierarchies
 from skxmr.matching import needs_beam
@@ -63,7 +63,7 @@ def train_trees(
     # The key must not depend on n_jobs.
     n_jobs, options = options.n_jobs, options._replace(n_jobs=None)
     if not needs_beam(options.negatives):
-        options = options._replace(beam_width=None, scoring=Scoring())
+        options = options._replace(beam_width=None, score_params=ScoreParams())
     if checkpoint is not None:
         _check_picklable(indexing, options, "model_dir")
         # The shape is part of the key: labels without rows at the end change no other array.

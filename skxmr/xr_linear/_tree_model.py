@@ -61,13 +61,13 @@ class TreeModel:
         """Linear models, from the root's children to the labels."""
         return [*self.matcher.levels, *self.ranker.levels]
 
-    def score_rule(self, scoring):
-        """Return the `ScoreRule` of this tree for a `Scoring`."""
-        return scoring.rule(self._has_probabilities)
+    def score_rule(self, score_params):
+        """Return the `ScoreRule` of this tree for given `ScoreParams`."""
+        return score_params.make_rule(self._has_probabilities)
 
-    def score_form(self, scoring):
+    def score_form(self, score_params):
         """Return the `ScoreForm` of the scores of `rank`."""
-        return self.score_rule(scoring).form
+        return self.score_rule(score_params).form
 
     def max_clusters(self, beam_width):
         """Return the maximum number of clusters kept per row and level."""
@@ -80,7 +80,7 @@ class TreeModel:
         n_labels = min(self.max_clusters(beam_width) * max_leaf_size, self.hierarchy.n_labels)
         return min(k, n_labels) if k else n_labels
 
-    def rank(self, X, beam_width, scoring, k=0, best_first=False):
+    def rank(self, X, beam_width, score_params, k=0, best_first=False):
         """Rank the labels of each row.
 
         Parameters
@@ -89,7 +89,7 @@ class TreeModel:
             Rows to rank.
         beam_width : int or None
             Number of clusters kept on each level; None keeps all.
-        scoring : Scoring
+        score_params : ScoreParams
             Parameters of the score.
         k : int
             Maximum number of labels per row; 0 keeps all labels of the leaf clusters.
@@ -101,17 +101,17 @@ class TreeModel:
         NodeScores
             Labels.
         """
-        *cluster_transforms, label_transform = self.score_rule(scoring).transforms
+        *cluster_transforms, label_transform = self.score_rule(score_params).transforms
         clusters = self.matcher.match(X, beam_width, cluster_transforms)
         return self.ranker.rank(X, clusters, label_transform, k, best_first)
 
-    def rank_row(self, x, beam_width, scoring, k):
+    def rank_row(self, x, beam_width, score_params, k):
         """Return the (labels, scores) of one row (indices, data), best first."""
-        *cluster_transforms, label_transform = self.score_rule(scoring).transforms
+        *cluster_transforms, label_transform = self.score_rule(score_params).transforms
         clusters = self.matcher.match_row(x, beam_width, cluster_transforms)
         return self.ranker.rank_row(x, clusters, label_transform, k)
 
-    def candidate_scorer(self, scoring):
+    def candidate_scorer(self, score_params):
         """Return a function (X, indptr, labels) -> scores of given labels.
 
         All clusters above the labels are visited. Data that depend only on the tree are computed
@@ -122,7 +122,7 @@ class TreeModel:
                 "score_candidates needs linear models on all levels; this classifier has a custom "
                 "matcher or ranker. Take the scores of the candidates from predict_proba instead."
             )
-        *cluster_transforms, label_transform = self.score_rule(scoring).transforms
+        *cluster_transforms, label_transform = self.score_rule(score_params).transforms
         parents_of = [
             np.repeat(np.arange(len(indptr) - 1, dtype=np.int32), np.diff(indptr))
             for indptr in self.hierarchy.child_indptrs
@@ -149,7 +149,7 @@ class TreeModel:
 
         return score
 
-    def pruned(self, weight_threshold=0.0, max_weights_per_label=None):
+    def prune(self, weight_threshold=0.0, max_weights_per_label=None):
         """Return the tree with fewer weights; see `prune_level`.
 
         Only the models of labels have a maximum number of weights. The model of a cluster
@@ -161,7 +161,7 @@ class TreeModel:
         if weight_threshold > 0:
             levels = [prune_level(level, weight_threshold) for level in matcher.levels]
             matcher = matcher.with_levels(levels)
-        ranker = self.ranker.pruned(weight_threshold, max_weights_per_label)
+        ranker = self.ranker.prune(weight_threshold, max_weights_per_label)
         return TreeModel(matcher, ranker, self.hierarchy)
 
 

@@ -7,19 +7,19 @@ import numpy as np
 from skxmr._core.levels import expand_to_levels
 from skxmr._core.node_rows import NodeRows
 from skxmr._core.progress import NO_PROGRESS
-from skxmr._core.score_rule import Scoring
+from skxmr._core.score_rule import ScoreParams
 from skxmr._core.validation import MAX_SEED
 from skxmr._linear import LevelProblem, Solver, fit_levels
 from skxmr._linear.relevance import target_costs
 from skxmr.matching import (
     RecursiveLinearMatcher,
-    beam_rows,
     count_matched_levels,
+    find_beam_rows,
     fit_matcher,
     needs_beam,
-    training_rows,
+    select_training_rows,
 )
-from skxmr.ranking import OneVsAllRanker, fit_ranker, rarity_offsets
+from skxmr.ranking import OneVsAllRanker, compute_rarity_offsets, fit_ranker
 from skxmr.xr_linear._tree_model import TreeModel
 
 
@@ -34,7 +34,7 @@ class TrainingOptions(NamedTuple):
         Selection of the training rows of a cluster; see `skxmr.matching`.
     beam_width : int or None
         Number of clusters that the beam search routes a training row to.
-    scoring : Scoring
+    score_params : ScoreParams
         Parameters of the scores of this beam search.
     relevance : ndarray of float32 or None
         Relevance of each positive.
@@ -55,7 +55,7 @@ class TrainingOptions(NamedTuple):
     solver: Solver
     negatives: Any = "tfn"
     beam_width: int | None = 10
-    scoring: Scoring = Scoring()
+    score_params: ScoreParams = ScoreParams()
     relevance: np.ndarray | None = None
     relevance_norm: str | None = None
     row_weights: np.ndarray | None = None
@@ -65,13 +65,13 @@ class TrainingOptions(NamedTuple):
     n_jobs: int | None = None
 
 
-def make_training_options(classifier, scoring, negatives, relevance, row_weights):
+def make_training_options(classifier, score_params, negatives, relevance, row_weights):
     """Return the options of a classifier; the other arguments are the validated ones of `fit`."""
     return TrainingOptions(
         Solver(**{name: getattr(classifier, name) for name in Solver._fields}),
         negatives=negatives,
         beam_width=classifier.beam_width,
-        scoring=scoring,
+        score_params=score_params,
         relevance=relevance,
         relevance_norm=classifier.relevance_norm,
         row_weights=row_weights,
@@ -144,7 +144,9 @@ class _TreeTraining:
         for level in range(self.n_matched, n_levels):
             problem = self._make_problem(level)  # may train the pending levels
             self.pending.append(problem)
-        offsets = rarity_offsets(self.Y, self.hierarchy.label_order, self.options.row_weights)
+        offsets = compute_rarity_offsets(
+            self.Y, self.hierarchy.label_order, self.options.row_weights
+        )
         if self.options.ranker is None:
             self._train_pending()
             *clusters, labels = self.levels
@@ -167,7 +169,7 @@ class _TreeTraining:
             beam = self._search(level) if needs_beam(self.negatives[level]) else None
             pairs = self.custom_pairs[level]
             pairs = None if pairs is None else pairs[level - 1]
-            rows = training_rows(self.negatives[level], self.targets[level - 1], pairs, beam)
+            rows = select_training_rows(self.negatives[level], self.targets[level - 1], pairs, beam)
         is_last = level == hierarchy.n_levels - 1
         child_ids = np.arange(hierarchy.level_sizes[level], dtype=np.int32)
         return LevelProblem(
@@ -184,11 +186,11 @@ class _TreeTraining:
         self._train_pending()
         n_levels = self.hierarchy.n_levels
         # Only clusters are scored, so the ranker does not matter here.
-        rule = self.options.scoring.rule(
+        rule = self.options.score_params.make_rule(
             (True,) * self.n_matched + (False,) * (n_levels - self.n_matched)
         )
         with self.progress.stage("beam search of the training rows") as stage:
-            beam = beam_rows(
+            beam = find_beam_rows(
                 self.matcher.with_levels(self.levels),
                 self.X,
                 self.hierarchy.level_sizes[level - 1],

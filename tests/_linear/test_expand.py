@@ -7,11 +7,11 @@ from hypothesis import strategies as st
 
 from helpers.reference import dense_weights
 from skxmr._core.rows import as_rows
-from skxmr._core.score_rule import Scoring
+from skxmr._core.score_rule import ScoreParams
 from skxmr._linear import LevelModel
 from skxmr._linear.chunk import pack_features
 
-L3_HINGE = Scoring().rule((False,)).transforms[0]
+L3_HINGE = ScoreParams().make_rule((False,)).transforms[0]
 DENSITY = st.sampled_from([0.0, 0.02, 0.3, 0.9])
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from helpers.reference import dense_weights
 from skxmr import XRLinearClassifier
-from skxmr._core.score_rule import Scoring
+from skxmr._core.score_rule import ScoreParams
 from skxmr._linear.pruning import prune_level
 
 
@@ -85,7 +85,7 @@ def test_prune_by_a_huge_threshold_leaves_intercepts_only(fitted, xmc_data):
     empty_row = (np.zeros(0, np.int32), np.zeros(0, np.float32))
     n_leaves = fitted.hierarchy_.n_leaves
     clusters = (np.arange(n_leaves, dtype=np.int32), np.zeros(n_leaves, np.float32))
-    margin = Scoring(("identity",)).rule((False,)).transforms[0]
+    margin = ScoreParams(("identity",)).make_rule((False,)).transforms[0]
     one = fitted._model.ranker.rank_row(empty_row, clusters, margin, 150)
     labels, scores = fitted.set_params(beam_width=None).predict_topk(xmc_data[0], k=1)
     assert np.ptp(scores) == 0

@@ -13,14 +13,14 @@ from skxmr import XRLinearClassifier, load_model, save_model
 from skxmr._core import array_folder
 from skxmr._core.node_scores import NodeScores
 from skxmr._core.rows import Rows
-from skxmr._core.score_rule import Scoring
+from skxmr._core.score_rule import ScoreParams
 from skxmr._linear import WEIGHT_TYPES, LevelModel
 from skxmr._linear import level_model as level_models
 from skxmr._linear.chunk import pack_features
 from skxmr._linear.weight_precision import dequantize, quantize
 from skxmr.inspection import explain
 
-MARGIN = Scoring(("identity",)).rule((False,)).transforms[0]
+MARGIN = ScoreParams(("identity",)).make_rule((False,)).transforms[0]
 SMALL_TYPES = [dtype for dtype in WEIGHT_TYPES if dtype != "float32"]
 SHAPES = {"narrow": (4, 10), "wide": (4, 60), "more than 255": (2, 300), "one leaf": (2, 200)}
 

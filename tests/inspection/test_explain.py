@@ -264,6 +264,8 @@ def test_explain_custom_matcher_has_scores_without_features(level):
     assert explanation.rank == 2
     assert explanation.score == scores[0, 1] == np.float32(below[-1].joint_score)
     assert "from the custom matcher" in str(explanation)
+    n_clusters = model.hierarchy_.level_sizes[first.level - 1]
+    assert f"of {n_clusters} clusters of the level" in str(explanation)
     # Labels that no nearest neighbor has are not scored.
     P = model.predict_proba(X[9]).toarray()[0]
     unscored = [explain(model, X[9], int(label)) for label in np.flatnonzero(P == 0)[::10]]

@@ -20,7 +20,7 @@ from helpers import quick
 from helpers.reference import beam_search, expand
 from skxmr import LabelHierarchy, XRLinearClassifier
 from skxmr._core.rows import as_rows
-from skxmr._core.score_rule import Scoring
+from skxmr._core.score_rule import ScoreParams
 from skxmr.matching import (
     NearestCentroidMatcher,
     NearestNeighborsMatcher,
@@ -69,7 +69,7 @@ PROBA = np.array(
 )
 # Positive rows of the clusters. Each has positive and negative rows; cluster 3 is most frequent.
 TARGETS = sp.csc_array([[1, 0, 0, 0], [1, 0, 0, 1], [0, 1, 0, 1], [0, 0, 1, 1]], dtype=np.int8)
-TRANSFORMS = Scoring().rule((True, False)).transforms[:1]
+TRANSFORMS = ScoreParams().make_rule((True, False)).transforms[:1]
 ROWS = as_rows(sp.csr_array(np.array([[0.0], [1.0], [2.0], [3.0]])))
 
 

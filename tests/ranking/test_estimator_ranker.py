@@ -21,7 +21,7 @@ from skxmr._core.estimators import check_sample_weight_support
 from skxmr._core.node_rows import NodeRows
 from skxmr._core.node_scores import NodeScores
 from skxmr._core.rows import as_rows
-from skxmr._core.score_rule import Scoring
+from skxmr._core.score_rule import ScoreParams
 from skxmr._linear import LevelProblem
 from skxmr.matching import NearestNeighborsMatcher
 from skxmr.metrics import label_propensities, topk_scorer
@@ -147,7 +147,7 @@ class FitRecorder(ClassifierMixin, BaseEstimator):
 
 
 # Two clusters, of labels (4, 2) and (0,). Row 3 is negative for all labels of its cluster.
-L3_HINGE = Scoring().rule((False,)).transforms[0]
+L3_HINGE = ScoreParams().make_rule((False,)).transforms[0]
 OFFSETS = np.zeros(3, dtype=np.float32)
 PROBLEM = LevelProblem(
     rows=NodeRows(np.array([0, 3, 5]), np.array([0, 1, 3, 0, 2], dtype=np.int32)),

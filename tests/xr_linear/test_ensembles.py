@@ -10,7 +10,7 @@ from sklearn.base import clone
 from helpers.scores import make_candidates
 from skxmr import HierarchicalLabelTree, LabelHierarchy, XRLinearClassifier
 from skxmr._core.rows import as_rows
-from skxmr._core.score_rule import Scoring
+from skxmr._core.score_rule import ScoreParams
 from skxmr.datasets import make_extreme_multilabel
 
 ROWS = 12
@@ -63,11 +63,11 @@ def test_ensemble_averages_probabilities_for_every_transform(two_trees, xmc_data
     P = two_trees.predict_proba(X).toarray()
     candidates = make_candidates(np.random.default_rng(4), ROWS)
     S = two_trees.score_candidates(X, candidates).toarray()
-    scoring = Scoring((transform,) if isinstance(transform, str) else transform)
+    score_params = ScoreParams((transform,) if isinstance(transform, str) else transform)
     votes = []
     for tree in two_trees._model.models:
-        indptr, ids, values = tree.rank(as_rows(X), None, scoring)
-        values = tree.score_form(scoring).probabilities(values)
+        indptr, ids, values = tree.rank(as_rows(X), None, score_params)
+        values = tree.score_form(score_params).probabilities(values)
         votes.append(sp.csr_array((values, ids, indptr), shape=(ROWS, 150)).toarray())
     mean = np.mean(votes, axis=0)
     chosen = np.take_along_axis(mean, labels, 1)

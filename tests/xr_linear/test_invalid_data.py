@@ -149,7 +149,7 @@ def test_y_rejects_wrong_shapes_and_continuous_targets(xmc_data):
 
 
 def test_y_rejects_sparse_vectors(xmc_data):
-    with pytest.raises(ValueError, match="y must be 2-D if it is sparse|Expected 2D|1D"):
+    with pytest.raises(ValueError, match="y must be 2-D, of shape|Expected 2D|1D"):
         XRLinearClassifier().fit(xmc_data[0], sp.coo_array(np.arange(600) % 2))
 
 

@@ -10,9 +10,9 @@ from helpers.reference import dense_weights
 from skxmr import LabelHierarchy, XRLinearClassifier
 from skxmr._core.levels import expand_to_levels
 from skxmr._core.rows import as_rows
-from skxmr._core.score_rule import Scoring
+from skxmr._core.score_rule import ScoreParams
 from skxmr.datasets import make_extreme_multilabel
-from skxmr.matching._negative_sampling import beam_rows, training_rows
+from skxmr.matching._negative_sampling import find_beam_rows, select_training_rows
 from skxmr.metrics import precision_at_k
 
 
@@ -27,7 +27,7 @@ def make_classifier(**parameters):
     return XRLinearClassifier(4, 10, random_state=0, **parameters)
 
 
-def test_training_rows_are_unions_of_positives_beam_and_custom_pairs(data):
+def test_select_training_rows_returns_unions_of_positives_beam_and_custom_pairs(data):
     X, Y = data
     model = make_classifier().fit(X, Y)
     tree = model.hierarchy_
@@ -48,19 +48,19 @@ def test_training_rows_are_unions_of_positives_beam_and_custom_pairs(data):
     expected["custom"] = expected["tfn"] | custom_clusters
     for negatives, name in cases:
         pairs = None if isinstance(negatives, str) else tree.node_targets(negatives)[level - 1]
-        rows = training_rows(negatives, teacher, pairs, beam)
+        rows = select_training_rows(negatives, teacher, pairs, beam)
         for cluster in range(teacher.shape[1]):
             expected_rows = np.flatnonzero(expected[name][:, cluster])
             np.testing.assert_array_equal(rows.of(cluster), expected_rows)
 
 
-def test_beam_rows_are_the_rows_that_the_matcher_passes(data):
+def test_find_beam_rows_returns_the_rows_that_the_matcher_passes(data):
     X, Y = data
     model = make_classifier().fit(X, Y)
     rows = as_rows(sp.csr_array(X, dtype=np.float32))
     n_clusters = model.hierarchy_.n_leaves
-    transforms = Scoring().rule((False,) * model.hierarchy_.n_levels).transforms[:-1]
-    passed = beam_rows(model._model.matcher, rows, n_clusters, 3, transforms, 2)
+    transforms = ScoreParams().make_rule((False,) * model.hierarchy_.n_levels).transforms[:-1]
+    passed = find_beam_rows(model._model.matcher, rows, n_clusters, 3, transforms, 2)
     beam = model._model.matcher.match(rows, 3, transforms)
     expected = sp.csr_array((np.exp(beam.scores), beam.ids, beam.indptr), shape=passed.shape)
     assert np.array_equal(np.diff(beam.indptr), np.full(rows.n_rows, 3))
