@@ -227,7 +227,7 @@ def _check_header(header):
 
 def _parse_header(line, name):
     try:
-        if b"_" in line:
+        if b"_" in line:  # int() would accept "1_000".
             raise ValueError
         sizes = tuple(map(int, line.split()))
         if len(sizes) != 3 or min(sizes) < 0:
@@ -275,7 +275,9 @@ class _RowReader:
             numbers = joined.replace(b":", b" ").split()
             features = list(map(int, numbers[0::2]))
             values = list(map(float, numbers[1::2]))
-            if len(features) != len(pairs) or len(values) != len(pairs) or b"_" in first:
+            if len(features) != len(pairs) or len(values) != len(pairs):
+                raise ValueError
+            if b"_" in first:  # int() would accept "1_000".
                 raise ValueError
         except ValueError:
             message = (

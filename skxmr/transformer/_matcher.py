@@ -246,7 +246,8 @@ class TransformerMatcher(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Base
         ValueError
             If a parameter is invalid or does not match the data, if `texts` contains anything other
             than strings, if the encoder or the device is not available, or if `checkpoint_dir`
-            contains the checkpoint of another fit. A previous fit is kept.
+            contains the checkpoint of another fit. The attributes of a previous fit are then
+            unchanged.
         MemoryError
             If the memory of the device is too small.
         FloatingPointError
