@@ -169,12 +169,13 @@ def make_lead_table(results):
     return report.align_table(rows)
 
 
-def make_notes(results, load):
+def make_setting_notes(results, load):
     """Return the lines below the tables: one per library, and one per failed setting."""
-    lines = {}
+    # The settings of a library have the same versions, so one result per library is enough.
+    selected = {}
     for name, result in results.items():
-        lines[name if result["status"] == "failed" else result["peer"]] = result
-    return report.make_notes(lines, load)
+        selected[name if result["status"] == "failed" else result["peer"]] = result
+    return report.make_notes(selected, load)
 
 
 def main():
@@ -196,7 +197,7 @@ def main():
     lead_table = make_lead_table(results)
     if lead_table:
         print(f"{lead_table}\n")
-    print("\n".join(make_notes(results, environment["load_average"])))
+    print("\n".join(make_setting_notes(results, environment["load_average"])))
     return report.get_exit_status(results)
 
 

@@ -1,8 +1,9 @@
 """Measure time, memory and model size against the number of labels.
 
-For each size, data is generated, each library is fitted and queried in new processes, and a line of
-JSON is appended to a file. Sizes can therefore be measured one by one. `--report` makes the tables
-and the figure of the documentation from the file. See README.md in this folder for details.
+For each size, the script generates data. It fits and queries each entry of `LINES` in new
+processes, and appends one JSON record per entry and turn to a file. Sizes can therefore be measured
+one by one. `--report` makes the tables and the figure of the documentation from the file. See
+README.md in this folder for details.
 """
 
 import argparse

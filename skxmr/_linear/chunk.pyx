@@ -55,14 +55,15 @@ cdef void release_weights(WeightList* weights) noexcept nogil:
 cdef tuple pack_chunk(const WeightList* weights, const index_t* columns, index_t n_features,
                       index_t n_columns):
     # Return the chunk (summary, words, counts, children, values), with features in increasing
-    # order of their columns. columns[f] is the column of X of compact feature f < n_features;
-    # n_columns is the number of columns of X.
+    # order of their columns. n_features is the number of features that occur in the cluster,
+    # columns[f] the column of X of feature f (see compact_rows.pyx), and n_columns the number of
+    # columns of X.
     cdef index_t f, n_used = 0
     cdef offset_t e
     cdef index_t[::1] chunk_features, chunk_counts
     cdef uint16_t[::1] chunk_children
     cdef float[::1] chunk_values
-    # Sort keys: column << 32 | compact feature, for each feature with weights.
+    # Sort keys: column << 32 | feature, for each feature that has weights.
     sort_keys = np.empty(n_features + 1, dtype=np.uint64)
     cdef uint64_t[::1] keys = sort_keys
     cdef offset_t* n_weights = <offset_t*>calloc(n_features + 1, sizeof(offset_t))
@@ -97,7 +98,8 @@ cdef void sort_weights_by_key(const WeightList* weights, const index_t* columns,
                               offset_t* n_weights, const uint64_t* keys, index_t n_used,
                               index_t[::1] features, index_t[::1] counts,
                               uint16_t[::1] children, float[::1] values) noexcept nogil:
-    # Counting sort. Replaces n_weights by the next free position of each feature.
+    # Counting sort. n_weights is the number of weights of each feature on entry. It is then
+    # overwritten: it becomes the position at which the next weight of the feature is written.
     cdef index_t at, f
     cdef offset_t e, count, total = 0
     for at in range(n_used):
@@ -114,32 +116,36 @@ cdef void sort_weights_by_key(const WeightList* weights, const index_t* columns,
         n_weights[f] += 1
 
 
-def pack_features(const index_t[::1] features, index_t n_features):
-    """Return the bitmap (summary, words) of a chunk's sorted features; see feature_sets.py."""
-    cdef index_t n_words = n_features // 64 + (n_features % 64 > 0), word, last_word = -1
-    cdef index_t at, n_used = 0
+def pack_features(const index_t[::1] features, index_t n_columns):
+    """Return the bitmap (summary, words) of a chunk's sorted features; see feature_sets.py.
+
+    `n_columns` is the number of columns of X.
+    """
+    cdef index_t n_words = n_columns // 64 + (n_columns % 64 > 0), word, last_word = -1
+    cdef index_t at, n_stored_words = 0
     for at in range(<index_t>features.shape[0]):
-        n_used += features[at] // 64 != last_word
+        n_stored_words += features[at] // 64 != last_word
         last_word = features[at] // 64
     summary = np.zeros(n_words // 64 + (n_words % 64 > 0), dtype=np.uint64)
-    words = np.zeros(n_used, dtype=np.uint64)
+    words = np.zeros(n_stored_words, dtype=np.uint64)
     cdef uint64_t[::1] summary_view = summary, words_view = words
-    n_used = 0
+    n_stored_words = 0
     last_word = -1
     for at in range(<index_t>features.shape[0]):
         word = features[at] // 64
-        n_used += word != last_word
+        n_stored_words += word != last_word
         last_word = word
         summary_view[word // 64] |= <uint64_t>1 << (word % 64)
-        words_view[n_used - 1] |= <uint64_t>1 << (features[at] % 64)
+        words_view[n_stored_words - 1] |= <uint64_t>1 << (features[at] % 64)
     return summary, words
 
 
-def rank_words(const uint64_t[::1] words, const uint8_t[::1] sizes,
+def rank_words(const uint64_t[::1] words, const uint8_t[::1] features_per_word,
                const offset_t[::1] word_indptr, const count_t[::1] counts):
     """Return (ranked_words, feature_indptr, entry_indptr); see feature_sets.py.
 
-    `sizes` are the numbers of features per word, `counts` the numbers of entries per feature.
+    `word_indptr` are the starts of the words of each chunk, `counts` the numbers of entries per
+    feature.
     """
     cdef offset_t n_chunks = word_indptr.shape[0] - 1, chunk, word, feature = 0, stop = 0
     cdef uint64_t n_features, n_entries
@@ -155,8 +161,8 @@ def rank_words(const uint64_t[::1] words, const uint8_t[::1] sizes,
             for word in range(word_indptr[chunk], word_indptr[chunk + 1]):
                 ranked[word, 0] = words[word]
                 ranked[word, 1] = n_features | n_entries << 32
-                n_features += sizes[word]
-                stop += sizes[word]
+                n_features += features_per_word[word]
+                stop += features_per_word[word]
                 while feature < stop:
                     n_entries += counts[feature]
                     feature += 1
@@ -171,11 +177,12 @@ def rank_words(const uint64_t[::1] words, const uint8_t[::1] sizes,
     return ranked_words, feature_indptr, entry_indptr
 
 
-def spread_weights(const count_t[::1] counts, const count_t[::1] children,
-                   const bits_t[::1] weights, bits_t[:, ::1] table):
-    """Copy sparse weights into a dense table with one row per chunk feature, one column per child.
+def fill_dense_weights(const count_t[::1] counts, const count_t[::1] children,
+                       const bits_t[::1] weights, bits_t[:, ::1] dense_weights):
+    """Copy the entries of a level to `dense_weights`: a row per chunk feature, a column per child.
 
-    `counts` are the numbers of entries per feature. The table must be zero.
+    `counts` are the numbers of entries per feature, `children` and `weights` the entries.
+    `dense_weights` must be zero.
     """
     cdef offset_t feature, entry = 0, stop = 0
     cdef offset_t n_entries = min(children.shape[0], weights.shape[0])
@@ -184,8 +191,8 @@ def spread_weights(const count_t[::1] counts, const count_t[::1] children,
             stop += counts[feature]
             if stop > n_entries:
                 break
-            while entry < stop and children[entry] < table.shape[1]:
-                table[feature, children[entry]] = weights[entry]
+            while entry < stop and children[entry] < dense_weights.shape[1]:
+                dense_weights[feature, children[entry]] = weights[entry]
                 entry += 1
             if entry < stop:
                 break

@@ -4,11 +4,12 @@ Objective, for each child:
 
     min_w  1/2 |w|^2 + sum_i c_i loss(y_i w.x_i),
 
-with y_i = +1 for the rows of the child and -1 for the other rows of the cluster. A constant feature
-1 is appended to each row; its weight is the intercept. The loss of a margin m is the squared hinge
-max(0, 1 - m)^2, the hinge max(0, 1 - m) or the logistic loss log(1 + exp(-m)), as in LIBLINEAR's
-solvers 1, 3 and 7. The cost c_i is C times the weight of the row. For positive rows it is also
-multiplied by `positive_weight` and by a weight of the row and the child.
+with y_i = +1 for the positive rows of the child and -1 for the other rows of the cluster. A
+constant feature 1 is appended to each row; its weight is the intercept. The loss of a margin m is
+the squared hinge max(0, 1 - m)^2, the hinge max(0, 1 - m) or the logistic loss log(1 + exp(-m)), as
+in LIBLINEAR's solvers 1, 3 and 7. The cost c_i is C times the weight of the row. For positive rows
+it is also multiplied by `positive_weight` and by the relevance of the child for the row
+(`target_costs`).
 
 Algorithm: the dual problem has one variable a_i >= 0 per row, with w = sum_i a_i y_i x_i, and
 a_i <= c_i for the hinge and the logistic loss. A visit of a row minimizes the dual objective over

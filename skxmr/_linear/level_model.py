@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 
 from skxmr._core.node_scores import NodeScores
-from skxmr._linear.chunk import spread_weights
+from skxmr._linear.chunk import fill_dense_weights
 from skxmr._linear.feature_sets import RankTables, rank_features
 from skxmr._linear.margins import ChunkMargins
 from skxmr._linear.scoring import LevelScorer
@@ -256,10 +256,7 @@ def _narrow(values):
 
 
 def make_tables(arrays, dense):
-    """Return the tables of a level, see `LevelModel`; with dense weights if `dense`.
-
-    In model files the dense weights are the array ``table``.
-    """
+    """Return the tables of a level, see `LevelModel`; with dense weights if `dense`."""
     counts = arrays["entry_counts"]
     tables = rank_features(arrays["summaries"], arrays["words"], counts)._asdict()
     if dense:
@@ -267,10 +264,10 @@ def make_tables(arrays, dense):
         dense_weights = _aligned_zeros(len(counts), LANES, weights.dtype)
         # The kernel copies bits, whatever the dtype of the weights.
         bits = f"u{weights.itemsize}"
-        spread_weights(
+        fill_dense_weights(
             counts, arrays["entry_children"], weights.view(bits), dense_weights.view(bits)
         )
-        tables["table"] = dense_weights
+        tables["table"] = dense_weights  # the key is the name of the file in model folders
     return tables
 
 

@@ -14,7 +14,7 @@ from skxmr._linear.compact_rows cimport Cluster
 from skxmr._linear.simd.lanes cimport HINGE, LOGISTIC_LOSS, SQUARED_HINGE
 from skxmr._linear.solver_state cimport Objective, SolverState, get_lane_costs
 
-# Limit of steps per visit; the loop usually stops after a few.
+# Maximum number of Newton steps per visit; a few are usually enough.
 cdef enum:
     MAX_NEWTON_STEPS = 200
 
@@ -35,26 +35,28 @@ cdef inline double get_cost(const SolverState* s, index_t i, int lane) noexcept 
 
 cdef double optimize_logistic_dual(double a, double u, double squared_norm,
                                    double cost) noexcept nogil:
-    # Return the optimal dual z in (0, cost), the root of
+    # Return the optimal dual in (0, cost): the root z of
     #
     #     u + squared_norm (z - a) + log(z / (cost - z)),
     #
-    # where a is the present dual. With z = cost / (1 + exp(-t)), this is the root of the increasing
-    # function f(t) = t + squared_norm cost / (1 + exp(-t)) - target. Newton's method finds it; the
-    # bracket [lower, upper] is bisected if a Newton step leaves it.
+    # where a is the current dual and u = y (w.x + b), the margin times y = +1 or -1.
+    #
+    # With z = cost / (1 + exp(-t)), this is the root of the increasing function
+    # f(t) = t + squared_norm cost / (1 + exp(-t)) - target, with target = squared_norm a - u.
+    # Newton's method finds it; the bracket [lower, upper] is bisected if a Newton step leaves it.
     cdef double target = squared_norm * a - u
     cdef double upper = target, lower = target - squared_norm * cost
-    cdef double t = log(a / (cost - a)), s, f, newton, last
+    cdef double t = log(a / (cost - a)), sigmoid, f, newton, last
     cdef int _step
     for _step in range(MAX_NEWTON_STEPS):
-        s = 1.0 / (1.0 + exp(-t))
-        f = t + squared_norm * cost * s - target
+        sigmoid = 1.0 / (1.0 + exp(-t))
+        f = t + squared_norm * cost * sigmoid - target
         if f > 0.0:
             upper = t
         if f < 0.0:
             lower = t
         last = t
-        newton = t - f / (1.0 + squared_norm * cost * s * (1.0 - s))
+        newton = t - f / (1.0 + squared_norm * cost * sigmoid * (1.0 - sigmoid))
         t = newton if lower <= newton <= upper else 0.5 * (lower + upper)
         if t == last:
             break
@@ -65,7 +67,7 @@ cdef double optimize_logistic_dual(double a, double u, double squared_norm,
 cdef void visit_row(const Cluster* c, const SolverState* s, int loss, ChildState* child, index_t i,
                     double* max_gradient, double* min_gradient) noexcept nogil:
     # Move the dual of one row to its optimum, and extend the range of projected gradients.
-    # The same formulas as in lane_visit.h.
+    # lane_visit.h has these formulas in float32.
     cdef double y = 1.0 if s.positive[i] >> child.lane & 1 else -1.0
     cdef double cost = get_cost(s, i, child.lane), a = child.duals[i], u = child.intercept
     cdef double g, step, ridge = 0.0, upper_bound = cost
@@ -79,7 +81,7 @@ cdef void visit_row(const Cluster* c, const SolverState* s, int loss, ChildState
     else:
         if loss == SQUARED_HINGE:
             ridge = 0.5 / cost
-            upper_bound = 1e300
+            upper_bound = 1e300  # no bound
         g = u - 1.0 + a * ridge
         step = min(max(a - g / (c.squared_norms[i] + ridge), 0.0), upper_bound) - a
         if (a == 0.0 and g > 0.0) or (a == upper_bound and g < 0.0):
@@ -97,6 +99,8 @@ cdef void visit_row(const Cluster* c, const SolverState* s, int loss, ChildState
 
 cdef int solve_child(const Cluster* c, SolverState* s, int loss, ChildState* child, double tol,
                      int max_iter, uint64_t* rng) noexcept nogil:
+    # Compute intercept and weights from the duals in `s`, then sweep over the rows until the
+    # tolerance is reached. child.weights must be zero-initialized.
     # Returns the number of sweeps, or max_iter + 1 if the tolerance was not reached.
     cdef index_t i, at, n
     cdef offset_t e
@@ -109,6 +113,7 @@ cdef int solve_child(const Cluster* c, SolverState* s, int loss, ChildState* chi
         if loss == HINGE:
             a = min(a, cost)
         if loss == LOGISTIC_LOSS:
+            # Start strictly inside (0, cost); in float32, a may have been rounded to a bound.
             a = min(max(a, 1e-12 * cost), (1.0 - 1e-12) * cost)
         child.duals[i] = a
         child.order[i] = i
@@ -133,8 +138,9 @@ cdef int solve_child(const Cluster* c, SolverState* s, int loss, ChildState* chi
 
 cdef int refine_group(const Cluster* c, SolverState* s, const Objective* objective, int group_size,
                       double tol, int max_iter, uint64_t* rng, index_t* n_unsolved) noexcept nogil:
-    # Replace the weights and duals in s. Adds the number of children that did not reach the
-    # tolerance to n_unsolved. Returns the largest number of sweeps, or -1 if memory runs out.
+    # Replace the weights, intercepts and duals in `s`. Adds the number of children that did not
+    # reach the tolerance to n_unsolved. Returns the largest number of sweeps, or -1 if memory runs
+    # out.
     cdef ChildState child
     cdef index_t i, f
     cdef int max_sweeps = 0, n_sweeps

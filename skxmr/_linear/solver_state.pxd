@@ -39,7 +39,7 @@ cdef struct SolverState:
     float* positive_sum              # (n_shared) buffer, 0 between calls
     double sum_squared_norm          # |row_sum|^2
     double total_row_weight          # sum of r_i
-    double total_diagonal            # sum of r_i^2 * initial_diagonal(i)
+    double total_diagonal            # sum of r_i^2 * get_initial_diagonal(i)
 
 
 cdef bint allocate_state(const Cluster* c, SolverState* s, const Objective* objective,

@@ -16,7 +16,7 @@ class TimeEstimate(NamedTuple):
         Elapsed seconds of training. Trees are trained one after another. Each tree takes at least
         the seconds of its largest sampled cluster, because one thread trains a cluster.
     n_workers : int
-        Number of threads: those of `n_jobs`, at most the number of processors.
+        Number of threads given by `n_jobs`, at most the number of processors.
     """
 
     label_features: float

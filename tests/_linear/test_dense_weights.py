@@ -1,14 +1,14 @@
-"""Sparse weights of a level, copied into a dense table with one row per feature of a chunk."""
+"""`fill_dense_weights` copies the entries of a level to an array with one row per chunk feature."""
 
 import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
 
-from skxmr._linear.chunk import spread_weights
+from skxmr._linear.chunk import fill_dense_weights
 
 
 def make_weights(dtype):
-    """Return sparse weights of four features, and a table of zeros."""
+    """Return the entries of four features, and dense weights of zeros."""
     counts = np.array([2, 0, 3, 1], dtype=np.uint8)
     children = np.array([0, 15, 1, 2, 9, 4], dtype=np.uint8)
     weights = np.arange(1, 7, dtype=dtype)
@@ -16,12 +16,12 @@ def make_weights(dtype):
 
 
 @pytest.mark.parametrize("dtype", ["u1", "u2", "u4"])
-def test_spread_weights_writes_each_weight_to_its_child(dtype):
-    counts, children, weights, table = make_weights(dtype)
-    spread_weights(counts, children, weights, table)
-    expected = np.zeros_like(table)
+def test_fill_dense_weights_writes_each_weight_to_its_child(dtype):
+    counts, children, weights, dense_weights = make_weights(dtype)
+    fill_dense_weights(counts, children, weights, dense_weights)
+    expected = np.zeros_like(dense_weights)
     expected[np.repeat(np.arange(4), counts), children] = weights
-    assert_array_equal(table, expected)
+    assert_array_equal(dense_weights, expected)
 
 
 @pytest.mark.parametrize(
@@ -34,7 +34,7 @@ def test_spread_weights_writes_each_weight_to_its_child(dtype):
     ],
     ids=["counts too large", "counts missing", "child out of bounds", "weights missing"],
 )
-def test_spread_weights_rejects_inconsistent_arrays(damage):
-    *arrays, table = make_weights("u4")
+def test_fill_dense_weights_rejects_inconsistent_arrays(damage):
+    *arrays, dense_weights = make_weights("u4")
     with pytest.raises(ValueError, match="weights of a level are damaged"):
-        spread_weights(*damage(*arrays), table)
+        fill_dense_weights(*damage(*arrays), dense_weights)

@@ -1,4 +1,4 @@
-"""`topk_scorer` in the model selection of scikit-learn."""
+"""`topk_scorer` works in scikit-learn's model selection."""
 
 import pickle
 

@@ -19,6 +19,7 @@ from skxmr.transformer import TransformerEmbedder, TransformerMatcher
 from skxmr.transformer._encoder import Encoder
 from skxmr.transformer._level_training import LevelTrainer
 
+# 4 clusters with 4 children each; the 16 children are the columns of M.
 HIERARCHY = LabelHierarchy.from_parents([[0] * 4, np.arange(16) % 4])
 
 
@@ -31,7 +32,7 @@ def no_network(monkeypatch):
 
 
 @pytest.fixture
-def matcher(tiny_bert):
+def unfitted_matcher(tiny_bert):
     return TransformerMatcher(
         tiny_bert,
         hierarchy=HIERARCHY,
@@ -45,7 +46,7 @@ def matcher(tiny_bert):
 
 
 @pytest.fixture(scope="module")
-def fitted(tiny_bert, topic_texts):
+def fitted_matcher(tiny_bert, topic_texts):
     return TransformerMatcher(
         tiny_bert,
         hierarchy=HIERARCHY,
@@ -63,11 +64,12 @@ def are_equal(a, b):
 
 @pytest.mark.parametrize("loss", ["squared_hinge", "log_loss"])
 @pytest.mark.parametrize("hierarchy", [HIERARCHY, None])
-def test_fit_learns_all_training_rows(matcher, topic_texts, loss, hierarchy):
+def test_fit_learns_all_training_rows(unfitted_matcher, topic_texts, loss, hierarchy):
     texts, M = topic_texts
-    matcher.set_params(hierarchy=hierarchy, loss=loss, n_epochs=15, gradient_accumulation_steps=2)
-    P = matcher.fit(texts, M).predict_proba(texts)
-    assert precision_at_k(M, P, k=1) == 1
+    matcher = unfitted_matcher.set_params(
+        hierarchy=hierarchy, loss=loss, n_epochs=15, gradient_accumulation_steps=2
+    ).fit(texts, M)
+    assert precision_at_k(M, matcher.predict_proba(texts), k=1) == 1
     assert matcher.n_iter_ == 15 * 4 * matcher.hierarchy_.n_levels
 
 
@@ -87,55 +89,58 @@ def test_training_improves_scores_of_positive_clusters(tiny_bert, topic_texts):
     )
 
 
-def test_beam_search_returns_scores_of_all_clusters_and_best(fitted, topic_texts):
+def test_beam_search_returns_scores_of_all_clusters_and_best(fitted_matcher, topic_texts):
     texts = topic_texts[0]
-    E = fitted.transform(texts)
+    E = fitted_matcher.transform(texts)
     dense = np.ones((64, 1))
     for weights, bias, indptr in zip(
-        fitted.heads_.weights, fitted.heads_.intercepts, HIERARCHY.child_indptrs, strict=True
+        fitted_matcher.heads_.weights,
+        fitted_matcher.heads_.intercepts,
+        HIERARCHY.child_indptrs,
+        strict=True,
     ):
         own_scores = np.exp(-(np.maximum(0, 1 - (E @ weights.T + bias)) ** 3))
         dense = np.repeat(dense, np.diff(indptr), axis=1) * own_scores
     by_column = np.empty_like(dense)
     by_column[:, HIERARCHY.label_order] = dense
-    wide = clone(fitted)
-    wide.__dict__.update(fitted.__dict__, beam_width=16)
+    wide = clone(fitted_matcher)
+    wide.__dict__.update(fitted_matcher.__dict__, beam_width=16)
     np.testing.assert_allclose(wide.predict_proba(texts).toarray(), by_column, rtol=1e-3)
-    P = fitted.heads_.predict_proba(E, 3)
+    P = fitted_matcher.heads_.predict_proba(E, 3)
     assert P.has_sorted_indices
     assert set(np.diff(P.indptr)) == {3}
     rows = np.repeat(np.arange(64), 3)
     np.testing.assert_allclose(P.data, by_column[rows, P.indices], rtol=1e-3)
 
 
-def test_pickle_loads_without_encoder_folder(matcher, tiny_bert, tmp_path, topic_texts):
+def test_pickle_loads_without_encoder_folder(unfitted_matcher, tiny_bert, tmp_path, topic_texts):
     texts, M = topic_texts
     folder = shutil.copytree(tiny_bert, tmp_path / "model")
-    matcher.set_params(model=folder).fit(texts, M)
+    matcher = unfitted_matcher.set_params(model=folder).fit(texts, M)
     shutil.rmtree(folder)
     loaded = pickle.loads(pickle.dumps(matcher))
     assert are_equal(loaded.predict_proba(texts), matcher.predict_proba(texts))
     np.testing.assert_array_equal(loaded.transform(texts), matcher.transform(texts))
 
 
-def test_fit_is_reproducible_and_restores_random_state_of_torch(matcher, topic_texts):
+def test_fit_is_reproducible_and_restores_random_state_of_torch(unfitted_matcher, topic_texts):
     texts, M = topic_texts
     torch.manual_seed(5)
     before = torch.get_rng_state()
-    first = matcher.fit(texts, M).predict_proba(texts)
+    first = unfitted_matcher.fit(texts, M).predict_proba(texts)
     assert torch.equal(before, torch.get_rng_state())
     torch.manual_seed(6)
-    assert are_equal(clone(matcher).fit(texts, M).predict_proba(texts), first)
-    other = clone(matcher).set_params(random_state=1).fit(texts, M)
+    assert are_equal(clone(unfitted_matcher).fit(texts, M).predict_proba(texts), first)
+    other = clone(unfitted_matcher).set_params(random_state=1).fit(texts, M)
     assert not are_equal(other.predict_proba(texts), first)
 
 
-def test_fit_in_threads_gives_same_model(matcher, topic_texts):
+def test_fit_in_threads_gives_same_model(unfitted_matcher, topic_texts):
     texts, M = topic_texts
-    alone = clone(matcher).fit(texts, M).predict_proba(texts)
+    alone = clone(unfitted_matcher).fit(texts, M).predict_proba(texts)
     with ThreadPoolExecutor(2) as pool:
-        for fitted in pool.map(lambda _: clone(matcher).fit(texts, M), range(2)):
-            assert are_equal(fitted.predict_proba(texts), alone)
+        for matcher in pool.map(lambda _: clone(unfitted_matcher).fit(texts, M), range(2)):
+            assert are_equal(matcher.predict_proba(texts), alone)
 
 
 class Interrupted(Exception):
@@ -144,12 +149,12 @@ class Interrupted(Exception):
 
 @pytest.mark.parametrize("validation_fraction", [0.0, 0.25])
 def test_interrupted_fit_resumes_with_identical_result(
-    matcher, tmp_path, topic_texts, monkeypatch, validation_fraction
+    unfitted_matcher, tmp_path, topic_texts, monkeypatch, validation_fraction
 ):
     texts, M = topic_texts
-    matcher.set_params(validation_fraction=validation_fraction)
-    uninterrupted = clone(matcher).fit(texts, M)
-    matcher.set_params(checkpoint_dir=tmp_path / "new" / "folder")
+    unfitted_matcher.set_params(validation_fraction=validation_fraction)
+    uninterrupted = clone(unfitted_matcher).fit(texts, M)
+    unfitted_matcher.set_params(checkpoint_dir=tmp_path / "new" / "folder")
     train_epoch = LevelTrainer._train_epoch
     for n_epochs in (0, 1, 1, 2):  # epochs before each interruption; 4 in all
         n_left = [n_epochs]
@@ -162,11 +167,11 @@ def test_interrupted_fit_resumes_with_identical_result(
 
         monkeypatch.setattr(LevelTrainer, "_train_epoch", interrupt_after)
         try:
-            matcher.fit(texts, M)
+            unfitted_matcher.fit(texts, M)
         except Interrupted:
             continue
     monkeypatch.undo()
-    matcher.fit(texts, M)
+    matcher = unfitted_matcher.fit(texts, M)
     assert matcher.n_iter_ == uninterrupted.n_iter_
     assert are_equal(matcher.predict_proba(texts), uninterrupted.predict_proba(texts))
     assert [path.name for path in (tmp_path / "new" / "folder").iterdir()] == ["matcher.pt"]
@@ -179,26 +184,26 @@ def test_interrupted_fit_resumes_with_identical_result(
     assert are_equal(again.predict_proba(texts), uninterrupted.predict_proba(texts))
 
 
-def test_checkpoint_of_another_fit_is_refused(matcher, tmp_path, topic_texts):
+def test_checkpoint_of_another_fit_is_refused(unfitted_matcher, tmp_path, topic_texts):
     texts, M = topic_texts
-    matcher.set_params(checkpoint_dir=tmp_path, n_epochs=(0, 1)).fit(texts, M)
+    unfitted_matcher.set_params(checkpoint_dir=tmp_path, n_epochs=(0, 1)).fit(texts, M)
     with pytest.raises(ValueError, match="checkpoint of another fit"):
-        clone(matcher).set_params(learning_rate=1e-4).fit(texts, M)
+        clone(unfitted_matcher).set_params(learning_rate=1e-4).fit(texts, M)
     with pytest.raises(ValueError, match="checkpoint of another fit"):
-        clone(matcher).fit([*texts[1:], "other"], M)
+        clone(unfitted_matcher).fit([*texts[1:], "other"], M)
     with pytest.raises(ValueError, match="checkpoint of another fit"):
-        clone(matcher).fit(texts, M[::-1])
+        clone(unfitted_matcher).fit(texts, M[::-1])
     with pytest.raises(ValueError, match="random_state must not be None"):
-        clone(matcher).set_params(random_state=None).fit(texts, M)
+        clone(unfitted_matcher).set_params(random_state=None).fit(texts, M)
     (tmp_path / "matcher.pt").write_bytes(pickle.dumps({"fingerprint": 1}))
     with pytest.raises(ValueError, match="is not a checkpoint"):
-        matcher.fit(texts, M)
+        unfitted_matcher.fit(texts, M)
 
 
-def test_validation_rows_restore_best_state(matcher, topic_texts, monkeypatch, capsys):
+def test_validation_rows_restore_best_state(unfitted_matcher, topic_texts, monkeypatch, capsys):
     texts, M = topic_texts
     # This learning rate destroys the encoder, so the best state is the one before training.
-    matcher.set_params(
+    matcher = unfitted_matcher.set_params(
         validation_fraction=0.25, learning_rate=10.0, n_epochs=(0, 9), patience=2, verbose=1
     ).fit(texts, M)
     assert matcher.n_iter_ == 2 * 6
@@ -209,15 +214,15 @@ def test_validation_rows_restore_best_state(matcher, topic_texts, monkeypatch, c
     assert "16 validation rows" in printed
 
 
-def test_fit_accepts_rows_and_clusters_without_positives(matcher, topic_texts):
+def test_fit_accepts_rows_and_clusters_without_positives(unfitted_matcher, topic_texts):
     texts, M = topic_texts
     M = M.tolil()
     M[5] = 0  # row without a cluster
     M[6] = 1  # row with all clusters
     M[:, 3] = 0  # cluster without a row
     dense = M.toarray()
-    matcher.set_params(n_epochs=1, max_steps=[3, 2])
-    P = matcher.fit(texts, sp.csc_array(M)).predict_proba(texts)
+    matcher = unfitted_matcher.set_params(n_epochs=1, max_steps=[3, 2]).fit(texts, sp.csc_array(M))
+    P = matcher.predict_proba(texts)
     assert matcher.n_iter_ == 5
     again = clone(matcher).fit(np.array(texts), dense).predict_proba(texts)
     assert are_equal(P, again)
@@ -225,20 +230,26 @@ def test_fit_accepts_rows_and_clusters_without_positives(matcher, topic_texts):
     assert matcher.predict_proba(["", "unknown words"]).shape == (2, 16)
 
 
-def test_matcher_follows_scikit_learn_conventions(matcher, fitted, topic_texts):
+def test_matcher_follows_scikit_learn_conventions(unfitted_matcher, fitted_matcher, topic_texts):
     texts = topic_texts[0]
-    assert matcher.get_params()["beam_width"] == 2
+    assert unfitted_matcher.get_params()["beam_width"] == 2
     with pytest.raises(NotFittedError):
-        matcher.predict_proba(texts)
-    assert len(fitted.get_feature_names_out()) == fitted.transform(texts[:1]).shape[1] == 32
-    np.testing.assert_array_equal(fitted.classes_, np.arange(16))
-    before = set(vars(fitted))
-    fitted.predict_proba(texts)
-    assert set(vars(fitted)) == before
-    assert "TransformerMatcher(" in repr(fitted)
+        unfitted_matcher.predict_proba(texts)
+    assert (
+        len(fitted_matcher.get_feature_names_out())
+        == fitted_matcher.transform(texts[:1]).shape[1]
+        == 32
+    )
+    np.testing.assert_array_equal(fitted_matcher.classes_, np.arange(16))
+    before = set(vars(fitted_matcher))
+    fitted_matcher.predict_proba(texts)
+    assert set(vars(fitted_matcher)) == before
+    assert "TransformerMatcher(" in repr(fitted_matcher)
 
 
-def test_fit_transform_does_not_embed_training_rows_again(matcher, topic_texts, monkeypatch):
+def test_fit_transform_does_not_embed_training_rows_again(
+    unfitted_matcher, topic_texts, monkeypatch
+):
     texts, M = topic_texts
     calls = []
     embed = Encoder.embed
@@ -248,37 +259,37 @@ def test_fit_transform_does_not_embed_training_rows_again(matcher, topic_texts, 
         return embed(*args, **kwargs)
 
     monkeypatch.setattr(Encoder, "embed", count_calls)
-    E = clone(matcher).fit_transform(texts, M)
+    E = clone(unfitted_matcher).fit_transform(texts, M)
     n_calls = len(calls)
-    fitted = matcher.fit(texts, M)
+    matcher = unfitted_matcher.fit(texts, M)
     assert len(calls) == 2 * n_calls
-    np.testing.assert_array_equal(E, fitted.transform(texts))
+    np.testing.assert_array_equal(E, matcher.transform(texts))
 
 
-def test_set_output_changes_transform_but_not_predict_proba(fitted, topic_texts):
+def test_set_output_changes_transform_but_not_predict_proba(fitted_matcher, topic_texts):
     pytest.importorskip("pandas")
     texts = topic_texts[0]
-    before = fitted.predict_proba(texts)
-    framed = pickle.loads(pickle.dumps(fitted)).set_output(transform="pandas")
-    assert list(framed.transform(texts).columns) == list(fitted.get_feature_names_out())
+    before = fitted_matcher.predict_proba(texts)
+    framed = pickle.loads(pickle.dumps(fitted_matcher)).set_output(transform="pandas")
+    assert list(framed.transform(texts).columns) == list(fitted_matcher.get_feature_names_out())
     assert are_equal(framed.predict_proba(texts), before)
 
 
 @pytest.mark.parametrize("parameters", [{"beam_width": 0}, {"batch_size": 0}], ids=str)
-def test_parameter_changed_after_fit_is_validated(fitted, topic_texts, parameters):
-    twin = pickle.loads(pickle.dumps(fitted)).set_params(**parameters)
+def test_parameter_changed_after_fit_is_validated(fitted_matcher, topic_texts, parameters):
+    twin = pickle.loads(pickle.dumps(fitted_matcher)).set_params(**parameters)
     with pytest.raises(InvalidParameterError, match=next(iter(parameters))):
         twin.predict_proba(topic_texts[0])
 
 
 def test_checkpoint_dir_that_cannot_be_created_is_refused_before_training(
-    matcher, tmp_path, topic_texts, monkeypatch
+    unfitted_matcher, tmp_path, topic_texts, monkeypatch
 ):
     (tmp_path / "file").write_text("not a folder")
-    matcher.set_params(checkpoint_dir=tmp_path / "file")
+    unfitted_matcher.set_params(checkpoint_dir=tmp_path / "file")
     monkeypatch.setattr(Encoder, "embed", None)
     with pytest.raises(ValueError, match="checkpoint_dir must be a folder"):
-        matcher.fit(*topic_texts)
+        unfitted_matcher.fit(*topic_texts)
 
 
 @pytest.mark.parametrize(
@@ -295,27 +306,27 @@ def test_checkpoint_dir_that_cannot_be_created_is_refused_before_training(
         ({"precision": "float16"}, ValueError, "needs a CUDA device"),
     ],
 )
-def test_invalid_parameter_is_refused(matcher, topic_texts, parameters, error, message):
+def test_invalid_parameter_is_refused(unfitted_matcher, topic_texts, parameters, error, message):
     with pytest.raises(error, match=message):
-        matcher.set_params(**parameters).fit(*topic_texts)
+        unfitted_matcher.set_params(**parameters).fit(*topic_texts)
 
 
-def test_invalid_data_is_refused(matcher, fitted, topic_texts):
+def test_invalid_data_is_refused(unfitted_matcher, fitted_matcher, topic_texts):
     texts, M = topic_texts
     with pytest.raises(ValueError, match="inconsistent numbers"):
-        matcher.fit(texts[1:], M)
+        unfitted_matcher.fit(texts[1:], M)
     with pytest.raises(ValueError, match=r"texts\[1\] = None"):
-        matcher.fit([texts[0], None, *texts[2:]], M)
+        unfitted_matcher.fit([texts[0], None, *texts[2:]], M)
     with pytest.raises(ValueError, match="M must be .*2"):
-        matcher.fit(texts, M * 2)
+        unfitted_matcher.fit(texts, M * 2)
     with pytest.raises(ValueError, match="single str"):
-        fitted.predict_proba("a text")
+        fitted_matcher.predict_proba("a text")
 
 
-def test_out_of_memory_error_keeps_previous_fit(fitted, topic_texts, monkeypatch):
+def test_out_of_memory_error_keeps_previous_fit(fitted_matcher, topic_texts, monkeypatch):
     texts = topic_texts[0]
-    before = fitted.predict_proba(texts)
-    twin = pickle.loads(pickle.dumps(fitted))
+    before = fitted_matcher.predict_proba(texts)
+    twin = pickle.loads(pickle.dumps(fitted_matcher))
 
     def fail(*args):
         raise torch.cuda.OutOfMemoryError("CUDA out of memory")
@@ -330,8 +341,8 @@ def test_out_of_memory_error_keeps_previous_fit(fitted, topic_texts, monkeypatch
     assert are_equal(twin.predict_proba(texts), before)
 
 
-def test_nan_loss_error_names_learning_rate(matcher, topic_texts, monkeypatch):
+def test_nan_loss_error_names_learning_rate(unfitted_matcher, topic_texts, monkeypatch):
     sum_losses = LevelTrainer._sum_losses
     monkeypatch.setattr(LevelTrainer, "_sum_losses", lambda *args: sum_losses(*args) * np.nan)
     with pytest.raises(FloatingPointError, match="Lower learning_rate"):
-        matcher.fit(*topic_texts)
+        unfitted_matcher.fit(*topic_texts)

@@ -31,8 +31,8 @@ def data():
             {"negatives": "tfn+man", "beam_width": 3},
             {"branching_factor": 30, "max_leaf_size": 20, "n_trees": 2},
             {"weight_dtype": "int8", "max_leaf_size": 100},
-            {},
-            {"max_leaf_size": 900},
+            {},  # the helper's defaults
+            {"max_leaf_size": 900},  # one leaf cluster
             {"weight_dtype": "float16"},
             {"weight_dtype": "int8"},
             {"relevance_norm": None, "loss": "log_loss"},
