@@ -47,7 +47,7 @@ LABELS = {
     "omikuji/default": "omikuji, 3 trees",
     "omikuji/1-tree": "omikuji, 1 tree",
     "omikuji/bonsai": "omikuji, 3 Bonsai trees",
-    "omikuji/bonsai-1-tree": "omikuji, Bonsai",
+    "omikuji/bonsai-1-tree": "omikuji, 1 Bonsai tree",
     "napkinxc/default": "napkinXC",
 }
 # Offset in points and alignment of a label, in order of preference.
@@ -143,8 +143,10 @@ def notes(runs):
             package = list(packages)[1]  # the first is Python
             versions[f"{LIBRARIES[peer][0]} {packages[package]}"] = None
     date = max(run["date"] for run in runs)[:10]
-    most = max(result["turns"] for run in runs for result in run["settings"].values())
-    fits = f"Means of up to {most} fits, with standard deviations" if most > 1 else "One fit each"
+    n_fits = [result["turns"] for run in runs for result in run["settings"].values()]
+    fits = "One fit each"
+    if max(n_fits) > 1:
+        fits = f"Bars: standard deviation of {max(n_fits)} fits"
     return f"{', '.join(versions)}; {date}. {fits}."
 
 
@@ -237,6 +239,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.partition("\n\n")[0])
     parser.add_argument("files", nargs="*", metavar="JSON", help="files that quality.py wrote")
     parser.add_argument("--k", type=int, choices=(1, 3, 5), default=1, help="(default: 1)")
+    parser.add_argument("--data", metavar="NAME", help="data set to draw (default: all)")
     parser.add_argument(
         "--results",
         default=RESULTS,
@@ -254,6 +257,8 @@ def main():
         report.write_json(args.results, {"runs": collect(args.files)})
     with open(args.results, encoding="utf-8") as file:
         runs = json.load(file)["runs"]
+    if args.data:
+        runs = [run for run in runs if run["data"]["name"] == args.data]
     with mpl.rc_context(STYLE):
         figure = draw(runs, args.k)
         metadata = {"Date": None} if Path(args.output).suffix == ".svg" else {}

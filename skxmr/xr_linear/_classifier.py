@@ -416,7 +416,7 @@ class XRLinearClassifier(
         },
         prefer_skip_nested_validation=True,
     )
-    def prune(self, weight_threshold=None, max_weights_per_label=None):
+    def prune(self, *, weight_threshold=None, max_weights_per_label=None):
         """Remove the smallest weights of the fitted models, in place.
 
         Removed weights are lost. Intercepts and the parameters of the constructor do not change.

@@ -34,7 +34,7 @@ def preset(name):
         predicts in half the time. "balanced": a wide and shallow tree with unbalanced clusters
         [1]_, which ranks better than the default and takes twice as long to fit. "best": the mean
         of four such trees, two of them wide and two deep, which ranks best and takes four to
-        five times as long to fit as the default. See the user guide for measurements.
+        six times as long to fit as the default. See the user guide for measurements.
 
     Returns
     -------

@@ -63,7 +63,7 @@ def test_prune_by_count_keeps_the_largest_weights_per_label(fitted, max_weights)
 
 def test_prune_combines_threshold_and_count(fitted, xmc_data):
     expected = train(xmc_data, weight_threshold=0.3).prune(max_weights_per_label=4)
-    assert_same_arrays(fitted.prune(0.3, 4), expected)
+    assert_same_arrays(fitted.prune(weight_threshold=0.3, max_weights_per_label=4), expected)
 
 
 def test_prune_level_does_not_change_its_argument_and_pickles_are_pruned(fitted, xmc_data):
