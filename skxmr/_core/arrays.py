@@ -28,3 +28,31 @@ def as_public_csr(indptr, indices, data, shape):
     wanted = get_config().get("sparse_interface", "spmatrix")
     container = sp.csr_array if wanted == "sparray" else sp.csr_matrix
     return csr_of(indptr, indices, data, shape, container)
+
+
+def nonzero_pattern(M, format):
+    """Return the pattern of the nonzero entries of a matrix, without modifying it.
+
+    Parameters
+    ----------
+    M : sparse matrix or ndarray of shape (n_rows, n_columns)
+        Matrix with any values. Its indices may be unsorted, duplicate or read-only.
+    format : {"csr", "csc"}
+        Format of the result.
+
+    Returns
+    -------
+    csr_array or csc_array of shape (n_rows, n_columns), int8
+        Ones, with sorted indices and without duplicates. Shares the indices of `M` if possible.
+    """
+    container = {"csr": sp.csr_array, "csc": sp.csc_array}[format]
+    pattern = container(M)  # a new object, which may share the arrays of M
+    if not pattern.has_canonical_format or not np.all(pattern.data):
+        coo = pattern.tocoo()
+        is_nonzero = coo.data != 0
+        coords = tuple(indices[is_nonzero] for indices in coo.coords)
+        ones = np.ones(len(coords[0]), dtype=np.int8)
+        pattern = container((ones, coords), shape=pattern.shape)
+        pattern.sum_duplicates()
+    ones = np.ones(len(pattern.indices), dtype=np.int8)
+    return container((ones, pattern.indices, pattern.indptr), shape=pattern.shape)

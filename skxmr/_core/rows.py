@@ -83,8 +83,9 @@ def as_rows(X, name="X", drop_zeros=False):
     rows = _contiguous(C, data)
     if not rows_are_canonical(rows.indptr, rows.indices, rows.data, X.shape[1]):
         # Sort the indices and sum duplicates in the precision of X, then check again.
-        C.check_format(full_check=True)
+        # A copy, because check_format may change the arrays of its object.
         C = sp.csr_array(C, copy=True)
+        C.check_format(full_check=True)
         C.sum_duplicates()
         with np.errstate(over="ignore"):
             data = C.data.astype(np.float32)

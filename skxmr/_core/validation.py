@@ -57,7 +57,7 @@ def check_candidates(candidates, shape):
     if not sp.issparse(candidates):
         candidates = sp.csr_array(candidates != 0)
     if candidates.format in ("csr", "csc"):
-        candidates.check_format(full_check=True)
+        type(candidates)(candidates).check_format(full_check=True)
     coo = candidates.tocoo()
     C = sp.csr_array((np.ones(coo.nnz, dtype=np.int8), coo.coords), shape=shape)
     C.sum_duplicates()
@@ -181,6 +181,8 @@ def check_indicator(y, name="y"):
         raise ValueError(f"{name} has 0 labels (shape={y.shape}) while a minimum of 1 is required.")
     if y.shape[1] > np.iinfo(np.int32).max:
         raise ValueError(f"{name} must have at most 2147483647 labels; got {y.shape[1]}.")
+    if sp.issparse(y) and y.format not in ("csr", "csc", "coo"):
+        y = y.tocsr()  # other formats have no array of values
     values = y.data if sp.issparse(y) else y
     if values.dtype.kind not in "buif":
         raise ValueError(
@@ -194,7 +196,8 @@ def check_indicator(y, name="y"):
         )
     if sp.issparse(y):
         if y.format in ("csr", "csc"):
-            y.check_format(full_check=True)
+            # A new object, because check_format may change the arrays of its object.
+            type(y)(y).check_format(full_check=True)
         Y = y.tocoo()
         is_one = Y.data != 0
         row, col = Y.coords[0][is_one], Y.coords[1][is_one]

@@ -5,6 +5,7 @@ import scipy.sparse as sp
 from scipy.sparse.linalg import LinearOperator, eigsh
 from sklearn.utils import check_random_state
 
+from skxmr._core.arrays import nonzero_pattern
 from skxmr.indexing._normalization import normalize_rows
 
 # Relative accuracy of eigenvalues. More digits do not change the clusters.
@@ -35,7 +36,7 @@ def label_spectrum(Y, n_components=64, *, random_state=None):
     Parameters
     ----------
     Y : sparse matrix of shape (n_samples, n_labels)
-        0/1 indicator of the labels of each row, without stored zeros.
+        0/1 indicator of the labels of each row.
     n_components : int, default=64
         Maximum number of eigenvectors. More eigenvectors separate smaller groups of labels, but
         take longer to compute.
@@ -67,7 +68,7 @@ def label_spectrum(Y, n_components=64, *, random_state=None):
            [0., 0., 1., 1.],
            [0., 0., 1., 1.]], dtype=float32)
     """
-    Y = sp.csr_array(Y, dtype=np.float64)
+    Y = nonzero_pattern(Y, "csr").astype(np.float64)
     counts = Y.sum(axis=0)
     present = np.flatnonzero(counts)
     n_columns = min(n_components, Y.shape[1])

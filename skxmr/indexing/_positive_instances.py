@@ -3,10 +3,9 @@
 import itertools
 
 import numpy as np
-import scipy.sparse as sp
 from joblib import effective_n_jobs
 
-from skxmr._core.arrays import csr_of, offsets_of
+from skxmr._core.arrays import csr_of, nonzero_pattern, offsets_of
 from skxmr._core.rows import as_rows
 from skxmr._core.threads import run_tasks
 from skxmr.indexing._aggregate import aggregate
@@ -30,7 +29,7 @@ def positive_instance_features(X, Y, *, max_entries=None, n_jobs=None):
     X : sparse matrix of shape (n_samples, n_features)
         Rows, floating point.
     Y : sparse matrix of shape (n_samples, n_labels)
-        0/1 indicator of the labels of each row, without stored zeros.
+        0/1 indicator of the labels of each row.
     max_entries : int or None, default=None
         Maximum number of features per label; those with the largest absolute values are kept. None
         keeps all. Fewer features make clustering faster. With 256 or more, precision@1, 3 and 5
@@ -61,10 +60,9 @@ def positive_instance_features(X, Y, *, max_entries=None, n_jobs=None):
     """
     indptr, indices, data, n_features = as_rows(X)
     n_labels = Y.shape[1]
-    labels_per_row = np.diff(sp.csr_array(Y).indptr)
+    labels_per_row = np.diff(nonzero_pattern(Y, "csr").indptr)
     row_weights = (1.0 / np.sqrt(np.maximum(labels_per_row, 1))).astype(np.float32)
-    positives = sp.csc_array(Y)
-    positives.sort_indices()
+    positives = nonzero_pattern(Y, "csc")
     label_indptr = positives.indptr.astype(np.int64)
     positive_rows = positives.indices.astype(np.int32, copy=False)
     # Entries of X to sum, over all labels before each label: the cost of labels.
@@ -113,7 +111,7 @@ def positive_instance_indices(Y):
     Parameters
     ----------
     Y : sparse matrix of shape (n_samples, n_labels)
-        0/1 indicator of the labels of each row, without stored zeros.
+        0/1 indicator of the labels of each row.
 
     Returns
     -------
@@ -134,8 +132,7 @@ def positive_instance_indices(Y):
     array([[1.  , 0.  , 0.  , 0.  ],
            [0.  , 0.  , 0.71, 0.71]], dtype=float32)
     """
-    positives = sp.csc_array(Y)
-    positives.sort_indices()
+    positives = nonzero_pattern(Y, "csc")
     counts = np.diff(positives.indptr)
     values = np.repeat((1.0 / np.sqrt(np.maximum(counts, 1))).astype(np.float32), counts)
     return csr_of(positives.indptr, positives.indices, values, Y.shape[::-1])

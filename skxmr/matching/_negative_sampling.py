@@ -9,6 +9,7 @@ it. Yu et al. (2022), "PECOS", JMLR 23(98), section 4.
 import numpy as np
 import scipy.sparse as sp
 
+from skxmr._core.arrays import nonzero_pattern
 from skxmr._core.node_rows import NodeRows
 from skxmr._core.threads import run_tasks, split_rows
 
@@ -60,9 +61,7 @@ def _check_entry(entry, shape):
     M.check_format(full_check=True)
     if np.any(np.isnan(M.data)):
         raise ValueError("negatives given as a matrix must not contain NaN.")
-    M = sp.csr_array(M != 0)
-    M.sum_duplicates()
-    return M
+    return nonzero_pattern(M, "csr")
 
 
 def needs_beam(negatives):

@@ -4,7 +4,11 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 
-from skxmr.indexing import positive_instance_features, positive_instance_indices
+from skxmr.indexing import (
+    label_spectrum,
+    positive_instance_features,
+    positive_instance_indices,
+)
 
 
 @pytest.mark.parametrize("n_jobs", [None, 3])
@@ -61,3 +65,20 @@ def test_pii_of_permuted_rows_has_permuted_columns():
     order = rng.permutation(40)
     Z = positive_instance_indices(Y).toarray()
     np.testing.assert_array_equal(positive_instance_indices(Y[order]).toarray(), Z[:, order])
+
+
+@pytest.mark.parametrize("format", ["csr", "csc", "coo"])
+def test_label_features_ignore_stored_zeros(format):
+    X = sp.csr_array(np.eye(4, dtype=np.float32))
+    Y = sp.csc_array(np.array([[1, 0, 1], [1, 1, 0], [0, 1, 1], [1, 0, 0]]))
+    Y.data[Y.indptr[1] : Y.indptr[2]] = 0
+    without = Y.copy()
+    without.eliminate_zeros()
+    Y = Y.asformat(format)
+    for features in (
+        lambda Y: positive_instance_features(X, Y).toarray(),
+        lambda Y: positive_instance_indices(Y).toarray(),
+        lambda Y: label_spectrum(Y, 2, random_state=0),
+    ):
+        np.testing.assert_array_equal(features(Y), features(without))
+        assert not features(Y)[1].any()
