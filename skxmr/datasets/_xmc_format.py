@@ -11,6 +11,7 @@ import bz2
 import gzip
 import io
 import os
+import zlib
 from array import array
 from contextlib import contextmanager
 from pathlib import Path
@@ -50,8 +51,9 @@ def load_xmc_file(path, *, dtype=np.float32, header=None):
 
     header : tuple of (n_samples, n_features, n_labels) or None, default=None
         Sizes of a file without a header line. If None, the first line is the header. A size that
-        is None is derived from the file: the number of lines, or the largest index plus 1. The
-        shapes of a training file and a test file may then differ, so pass the sizes for both.
+        is None is derived from the file: the number of lines, without blank lines at the end, or
+        the largest index plus 1. The shapes of a training file and a test file may then differ, so
+        pass the sizes for both.
 
     Returns
     -------
@@ -111,6 +113,14 @@ def load_xmc_file(path, *, dtype=np.float32, header=None):
             raise ValueError(
                 f"{name}: compressed data must be complete; got an unexpected end after line "
                 f"{line_number}. The file may be truncated."
+            ) from error
+        except (zlib.error, OSError) as error:
+            is_of_system = getattr(error, "errno", None) is not None
+            if is_of_system or isinstance(error, io.UnsupportedOperation):
+                raise
+            raise ValueError(
+                f"{name}: compressed data must be valid; got the error {str(error)!r} after line "
+                f"{line_number}. The file may be damaged, or not compressed."
             ) from error
     return reader.finish(first_line=1 if header is not None else 2)
 
@@ -253,9 +263,18 @@ class _RowReader:
         self.values = array("f" if dtype == np.float32 else "d")
         self.features, self.labels = _index_array(sizes.n_features), _index_array(sizes.n_labels)
         self.feature_indptr, self.label_indptr = array("q", [0]), array("q", [0])
+        self.n_blank_lines = 0  # without a row after them, if the number of rows is unknown
 
     def read(self, line, line_number):
         """Read one line."""
+        if self.sizes.n_samples is None:
+            if not line.strip():
+                self.n_blank_lines += 1
+                return
+            # Blank lines before a row are rows without labels and features.
+            self.label_indptr.extend([len(self.labels)] * self.n_blank_lines)
+            self.feature_indptr.extend([len(self.features)] * self.n_blank_lines)
+            self.n_blank_lines = 0
         if len(self.feature_indptr) - 1 == self.sizes.n_samples:
             if line.strip():
                 limit = self.sizes.n_samples

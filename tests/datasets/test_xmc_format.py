@@ -337,3 +337,35 @@ def test_load_and_dump_raise_for_invalid_arguments(tmp_path):
     with pytest.raises(ValueError, match="X contains NaN"):
         dump_xmc_file([[np.nan]], [[1]], path)
     assert not path.exists()
+
+
+@pytest.mark.parametrize("suffix", [".gz", ".bz2"])
+def test_load_raises_value_error_with_the_name_of_a_damaged_file(suffix, tmp_path):
+    path = tmp_path / f"data.txt{suffix}"
+    rng = np.random.default_rng(0)
+    dump_xmc_file(rng.random((300, 20)), rng.random((300, 9)) < 0.3, path)
+    content = bytearray(path.read_bytes())
+    content[2000:2040] = bytes(40)
+    path.write_bytes(content)
+    with pytest.raises(ValueError, match=rf"data\.txt\{suffix}: compressed data must be valid"):
+        load_xmc_file(path)
+    path.write_bytes(b"1 2 2\n0 1:1\n")  # not compressed
+    with pytest.raises(ValueError, match=rf"data\.txt\{suffix}: compressed data must be valid"):
+        load_xmc_file(path)
+
+
+@pytest.mark.parametrize("end", [b"", b"\n", b"\n \n\n"])
+def test_load_without_number_of_rows_ignores_blank_lines_at_the_end(end):
+    text = b"0 1:1\n\n1 0:1\n" + end
+    X, Y = load_xmc_file(io.BytesIO(text), header=(None, 2, 2))
+    assert X.toarray().tolist() == [[0, 1], [0, 0], [1, 0]]
+    assert Y.toarray().tolist() == [[1, 0], [0, 0], [0, 1]]
+
+
+@pytest.mark.parametrize("format", ["lil", "dok", "bsr", "dia"])
+def test_dump_accepts_sparse_labels_in_any_format(format):
+    X, Y = np.eye(3), sp.csr_array(np.eye(3, 4, k=1, dtype=np.int8))
+    files = [io.BytesIO(), io.BytesIO()]
+    for file, labels in zip(files, (Y, Y.asformat(format)), strict=True):
+        dump_xmc_file(X, labels, file)
+    assert files[0].getvalue() == files[1].getvalue()
