@@ -8,6 +8,7 @@ that check.
 import numpy as np
 import scipy.sparse as sp
 
+from skxmr._core.arrays import offsets_of
 from skxmr._core.estimators import find_topk_estimator
 from skxmr.metrics._propensity import check_propensities, psndcg_at_k, psprecision_at_k
 from skxmr.metrics._ranking import check_k, ndcg_at_k, precision_at_k, recall_at_k
@@ -51,7 +52,8 @@ def topk_scorer(metric="precision", k=1, *, propensities=None):
         Scorer with values in [0, 1]; greater is better. Its `y` is an indicator of shape
         (n_samples, n_labels), sparse or dense, or a one-dimensional array of the classes in
         ``estimator.classes_``. For classes, "precision" at 1 is accuracy and "recall" is top-k
-        accuracy.
+        accuracy. Rows of a class that the estimator does not know are misses; the metrics with
+        propensities ignore them.
 
     Raises
     ------
@@ -60,8 +62,8 @@ def topk_scorer(metric="precision", k=1, *, propensities=None):
         methods, or returns a list of arrays.
     ValueError
         If `metric` is unknown, `k` is less than 1, or `propensities` are missing, not applicable
-        or outside (0, 1]. When the scorer is called: as the metrics, and if `y` contains an unknown
-        class.
+        or outside (0, 1]. When the scorer is called: as the metrics; if `y` has another number of
+        columns than the estimator has classes; or if all classes in `y` are unknown.
 
     Examples
     --------
@@ -110,28 +112,41 @@ class _TopkScorer:
 
     def __call__(self, estimator, X, y):
         y = y if sp.issparse(y) else np.asarray(y)
+        classes = getattr(estimator, "classes_", None)
+        has_classes = isinstance(classes, np.ndarray) and classes.ndim == 1
         if y.ndim == 1 and not sp.issparse(y):
-            y = _binarize_classes(estimator, y)
+            if not has_classes:
+                raise ValueError(
+                    "y must be an indicator of shape (n_samples, n_labels), or hold classes of an "
+                    f"estimator with classes_; got shape {y.shape} for {type(estimator).__name__}."
+                )
+            y = _binarize_classes(classes, y)
+        elif has_classes and y.ndim == 2 and y.shape[1] != len(classes):
+            raise ValueError(
+                f"y must have {len(classes)} columns, one per entry of classes_ of the estimator; "
+                f"got {y.shape[1]}. Use the binarizer that was fitted on the training labels."
+            )
         scores = score_labels(estimator, X, self._k)
         kwargs = {} if self._propensities is None else {"propensities": self._propensities}
         return _METRICS[self._metric](y, scores, self._k, **kwargs)
 
 
-def _binarize_classes(estimator, y):
-    """Return the indicator of one-dimensional `y`, with columns as in ``estimator.classes_``."""
-    classes = getattr(estimator, "classes_", None)
-    if not isinstance(classes, np.ndarray) or classes.ndim != 1:
-        raise ValueError(
-            "y must be an indicator of shape (n_samples, n_labels), or hold classes of an "
-            f"estimator with classes_; got shape {y.shape} for {type(estimator).__name__}."
-        )
+def _binarize_classes(classes, y):
+    """Return the indicator of one-dimensional `y`, with a column per class.
+
+    The row of an unknown class is empty, so it counts as a miss. In cross-validation, rare classes
+    can be missing in the training rows.
+    """
     # classes_ is sorted in all scikit-learn estimators.
-    column = np.minimum(np.searchsorted(classes, y), len(classes) - 1)
-    is_unknown = classes[column] != y
-    if is_unknown.any():
-        raise ValueError(f"y must contain only classes of the estimator; got {y[is_unknown][0]!r}.")
-    arrays = (np.ones(len(y), dtype=np.int8), column, np.arange(len(y) + 1))
-    return sp.csr_array(arrays, shape=(len(y), len(classes)))
+    columns = np.minimum(np.searchsorted(classes, y), len(classes) - 1)
+    is_known = classes[columns] == y
+    if len(y) and not is_known.any():
+        raise ValueError(
+            f"y must contain classes of the estimator; got only unknown ones such as {y[0]!r}."
+        )
+    indptr = offsets_of(is_known)
+    ones = np.ones(indptr[-1], dtype=np.int8)
+    return sp.csr_array((ones, columns[is_known], indptr), shape=(len(y), len(classes)))
 
 
 def score_labels(estimator, X, k):

@@ -18,6 +18,7 @@ from sklearn.preprocessing import FunctionTransformer
 from sklearn.svm import LinearSVC
 
 from helpers.reference_metrics import PLAIN_METRICS, PROPENSITY_METRICS
+from skxmr import XRLinearClassifier
 from skxmr.metrics import (
     label_propensities,
     ndcg_at_k,
@@ -225,10 +226,29 @@ def test_topk_scorer_call_raises_for_invalid_estimator_or_y(data):
     X, y = data
     with pytest.raises(TypeError, match="estimator must have predict_topk, .*; got Stub"):
         topk_scorer()(Stub().fit(X, y), X, y)
-    with pytest.raises(ValueError, match=r"y must contain only classes of the estimator; got .*9"):
+    with pytest.raises(ValueError, match=r"y must contain classes of .*; got only unknown .*9"):
         topk_scorer()(DecisionStub().fit(X, y), X, np.full(60, 9))
     with pytest.raises(ValueError, match=r"y must be .*; got shape \(60,\) for DecisionStub"):
         topk_scorer()(DecisionStub(), X, np.zeros(60))
     model = KNeighborsClassifier().fit(X, y.toarray())
     with pytest.raises(TypeError, match="predict_proba of .* must return one array; got a list"):
         topk_scorer()(model, X, y)
+
+
+def test_topk_scorer_counts_unknown_classes_as_misses():
+    X = np.repeat(np.eye(3), 4, axis=0)
+    model = GaussianNB().fit(X[:8], ["a"] * 4 + ["b"] * 4)
+    y = np.array(["a"] * 4 + ["b"] * 4 + ["c"] * 4)
+    for metric, expected in (("precision", 2 / 3), ("recall", 2 / 3), ("ndcg", 2 / 3)):
+        assert topk_scorer(metric, k=1)(model, X, y) == pytest.approx(expected)
+
+
+def test_topk_scorer_raises_if_y_has_another_number_of_columns_than_classes(data):
+    X, y = data
+    model = XRLinearClassifier(random_state=0).fit(X, y)
+    scorer = topk_scorer("precision", k=1)
+    for other in (y[:, :-1], sp.hstack([y, y[:, :2]], format="csr")):
+        for labels in (other, other.toarray()):
+            with pytest.raises(ValueError, match=rf"y must have {y.shape[1]} columns.*got"):
+                scorer(model, X, labels)
+    assert scorer(model, X, y) > 0
