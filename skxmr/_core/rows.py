@@ -6,11 +6,12 @@ import numpy as np
 import scipy.sparse as sp
 
 from skxmr._core.arrays import as_public_csr, csr_of
-from skxmr._core.csr import rows_are_canonical
+from skxmr._core.csr import MAX_VALUE, rows_are_canonical
+from skxmr._core.validation import check_n_features
 
 
 class Rows(NamedTuple):
-    """Rows as a canonical CSR matrix: indices sorted and unique per row, all values finite.
+    """Rows as a canonical CSR matrix: indices sorted and unique per row, no stored zeros.
 
     Attributes
     ----------
@@ -73,8 +74,7 @@ def as_rows(X, name="X", drop_zeros=False):
     ValueError
         If a value is not finite in float32, or an index is out of range.
     """
-    if X.shape[1] > np.iinfo(np.int32).max:
-        raise ValueError(f"{name} must have at most 2147483647 columns; got {X.shape[1]}.")
+    check_n_features(X, name)
     C = X if sp.issparse(X) else sp.csr_array(X)
     if C.format != "csr":
         C = C.tocsr()
@@ -91,9 +91,14 @@ def as_rows(X, name="X", drop_zeros=False):
             data = C.data.astype(np.float32)
         rows = _contiguous(C, data)
         if not rows_are_canonical(rows.indptr, rows.indices, rows.data, X.shape[1]):
+            if not np.isfinite(rows.data).all():
+                raise ValueError(
+                    f"{name} must contain only values that are finite in float32; got an infinite "
+                    "value or NaN."
+                )
             raise ValueError(
-                f"{name} must contain only values that are finite in float32; "
-                "got an infinite value or NaN."
+                f"{name} must contain only values from {-MAX_VALUE:g} to {MAX_VALUE:g}; got values "
+                f"from {rows.data.min():g} to {rows.data.max():g}. Scale the rows."
             )
     if drop_zeros and np.count_nonzero(rows.data) < len(rows.data):
         C = csr_of(rows.indptr, rows.indices, rows.data, X.shape).copy()

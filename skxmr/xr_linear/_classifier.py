@@ -16,6 +16,7 @@ from skxmr._core.validation import (
     FLOAT_DTYPES,
     MAX_CHILDREN,
     MAX_COST,
+    N_JOBS,
     check_targets,
     drop_zero_weight_rows,
     set_input_attributes,
@@ -40,6 +41,9 @@ from skxmr.xr_linear._prediction import RankingPredictionMixin
 from skxmr.xr_linear._repr import fitted_block
 from skxmr.xr_linear._training import train_trees
 from skxmr.xr_linear._tree_training import make_training_options
+
+# Prediction time and memory grow with the number of trees; more than 10 hardly improve a ranking.
+MAX_TREES = 1000
 
 
 class XRLinearClassifier(
@@ -243,14 +247,14 @@ class XRLinearClassifier(
         "max_iter": [Interval(Integral, 1, 2**31 - 1, closed="both")],
         "weight_threshold": [Interval(Real, 0, None, closed="left")],
         "weight_dtype": [StrOptions(set(WEIGHT_TYPES))],
-        "n_trees": [Interval(Integral, 1, None, closed="left")],
+        "n_trees": [Interval(Integral, 1, MAX_TREES, closed="both")],
         "beam_width": [None, Interval(Integral, 1, 2**31 - 1, closed="both")],
         "score_transform": [StrOptions(set(TRANSFORMS)), tuple, list],
         "propensity_weight": [Interval(Real, 0, None, closed="left")],
         "sparse_output": ["boolean", StrOptions({"auto"})],
         "memory": [None, str, HasMethods("cache")],
         "model_dir": [None, str, PathLike],
-        "n_jobs": [None, Integral],
+        "n_jobs": N_JOBS,
         "random_state": ["random_state"],
         "verbose": ["verbose"],
     }

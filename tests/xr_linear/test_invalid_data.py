@@ -54,7 +54,7 @@ def test_x_rejects_wrong_shapes_and_types(xmc_data, fitted):
     X, Y = xmc_data
     with pytest.raises(ValueError, match="Expected 2D array, got 1D"):
         fitted.predict(X.toarray()[0])
-    with pytest.raises(ValueError, match="could not convert string to float"):
+    with pytest.raises(ValueError, match="X must contain numbers; got text. Put a vectorizer"):
         fitted.predict_topk([["a"] * 400])
     with pytest.raises(ValueError, match="0 sample"):
         fitted.predict_topk(X[:0])
