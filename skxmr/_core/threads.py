@@ -63,7 +63,7 @@ def run_tasks(function, tasks, n_jobs, threads_only=False, prefer="threads", on_
         return on_result(index, function(*task))
 
     indexed_tasks = [(index, *task) for index, task in enumerate(tasks)]
-    backend, _ = _find_backend()
+    backend = _find_backend()
     has_threads = getattr(backend, "supports_sharedmem", False)
     # A cluster can have a single worker now and more workers later.
     is_cluster = hasattr(backend, "client")
@@ -90,17 +90,18 @@ def count_workers(n_jobs):
     `joblib.effective_n_jobs` assumes processes. Inside a worker of a `multiprocessing.Pool`, which
     cannot start processes, it warns and returns 1, although threads can be used there.
     """
-    backend, default_n_jobs = _find_backend()
-    return backend.effective_n_jobs(default_n_jobs if n_jobs is None else n_jobs)
+    if n_jobs is None:
+        _, n_jobs = get_active_backend()
+    return _find_backend().effective_n_jobs(n_jobs)
 
 
 def _find_backend():
-    # The backend and the number of workers that the user has chosen, or threads. Daemonic processes
-    # cannot start processes, so they use threads instead.
-    backend, n_jobs = get_active_backend(prefer="threads")
+    # The backend that the user has chosen, or threads. Daemonic processes cannot start processes, so
+    # they use threads instead.
+    backend, _ = get_active_backend(prefer="threads")
     if current_process().daemon and isinstance(backend, MultiprocessingBackend | LokyBackend):
-        return ThreadingBackend(), n_jobs
-    return backend, n_jobs
+        return ThreadingBackend()
+    return backend
 
 
 def split_by_cost(costs, n_jobs):

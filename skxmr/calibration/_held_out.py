@@ -12,7 +12,7 @@ from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.validation import _check_method_params, _num_samples, check_is_fitted
 
 from skxmr._core.arrays import as_public_csr
-from skxmr._core.estimators import find_topk_estimator
+from skxmr._core.estimators import find_topk_estimator, freeze_params
 from skxmr._core.node_scores import join_rows
 from skxmr._core.score_rule import MIN_SCORE
 from skxmr._core.validation import check_indicator, refuse_label_collections
@@ -137,20 +137,13 @@ def if_estimator_ranks(method):
     return available_if(has_ranker)(method)
 
 
-def predict_topk_of(estimator, X, k):
-    """Return ``predict_topk`` of the estimator, or of the last step of a pipeline."""
-    ranker, transformers = find_topk_estimator(estimator)
-    for transformer in transformers:
-        X = transformer.transform(X)
-    return ranker.predict_topk(X, k)
-
-
 def predict_proba_blocks(estimator, X):
     """Yield predict_proba of consecutive blocks of rows."""
     (X,) = indexable(X)
     if _num_samples(X) <= _ROWS_PER_BLOCK:
         yield estimator.predict_proba(X)
         return
+    estimator = freeze_params(estimator)
     for rows in gen_batches(_num_samples(X), _ROWS_PER_BLOCK):
         yield estimator.predict_proba(_safe_indexing(X, rows))
 
