@@ -97,7 +97,7 @@ def count_workers(n_jobs):
 
 def _find_backend():
     # The backend that the user has chosen, or threads. Daemonic processes cannot start processes, so
-    # they use threads instead.
+    # they always use threads.
     backend, _ = get_active_backend(prefer="threads")
     if current_process().daemon and isinstance(backend, MultiprocessingBackend | LokyBackend):
         return ThreadingBackend()
