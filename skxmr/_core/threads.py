@@ -96,8 +96,8 @@ def count_workers(n_jobs):
 
 
 def _find_backend():
-    # The backend that the user has chosen, or threads. Daemonic processes cannot start processes, so
-    # they always use threads.
+    # The backend that the user has chosen, or threads. Daemonic processes always use threads, as
+    # they cannot start processes.
     backend, _ = get_active_backend(prefer="threads")
     if current_process().daemon and isinstance(backend, MultiprocessingBackend | LokyBackend):
         return ThreadingBackend()
