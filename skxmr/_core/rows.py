@@ -6,7 +6,7 @@ import numpy as np
 import scipy.sparse as sp
 
 from skxmr._core.arrays import as_public_csr, csr_of
-from skxmr._core.csr import rows_are_canonical
+from skxmr._core.csr import divide_values, rows_are_canonical
 
 
 class Rows(NamedTuple):
@@ -50,65 +50,78 @@ class Rows(NamedTuple):
         return as_public_csr(self.indptr, self.indices, self.data, shape)
 
 
-def as_rows(X, name="X", drop_zeros=False):
+def as_rows(X, name="X", drop_zeros=False, length=1.0):
     """Return a sparse or dense matrix as `Rows`.
 
     Parameters
     ----------
     X : sparse matrix or ndarray of shape (n_rows, n_columns)
-        Floating point; never modified.
+        Numbers; never modified.
     name : str
         Name of the matrix in error messages.
     drop_zeros : bool
         Whether to drop stored zeros. Training drops them, so that the result does not depend on
         how `X` was stored. They do not change scores.
+    length : float
+        Number by which all values are divided; see `row_length`.
 
     Returns
     -------
     Rows
-        Views of `X` if it is a canonical CSR matrix with these dtypes, else copies.
+        Views of `X` if it is a canonical CSR matrix with these dtypes and the length is 1, else
+        copies.
 
     Raises
     ------
     ValueError
         If a value is not finite in float32, or an index is out of range.
     """
+    return in_float32(canonical_rows(X, name), drop_zeros, length)
+
+
+def canonical_rows(X, name="X"):
+    """Return a matrix as `Rows` like `as_rows`, but with the values of `X`: float32 or float64."""
     if X.shape[1] > np.iinfo(np.int32).max:
         raise ValueError(f"{name} must have at most 2147483647 columns; got {X.shape[1]}.")
     C = X if sp.issparse(X) else sp.csr_array(X)
     if C.format != "csr":
         C = C.tocsr()
-    with np.errstate(over="ignore"):
-        data = C.data.astype(np.float32, copy=False)
-    rows = _contiguous(C, data)
+    if C.dtype not in (np.float32, np.float64):
+        C = C.astype(np.float64)
+    rows = _contiguous(C)
     if not rows_are_canonical(rows.indptr, rows.indices, rows.data, X.shape[1]):
         # Sort the indices and sum duplicates in the precision of X, then check again.
         # A copy, because check_format may change the arrays of its object.
         C = sp.csr_array(C, copy=True)
         C.check_format(full_check=True)
         C.sum_duplicates()
-        with np.errstate(over="ignore"):
-            data = C.data.astype(np.float32)
-        rows = _contiguous(C, data)
+        rows = _contiguous(C)
         if not rows_are_canonical(rows.indptr, rows.indices, rows.data, X.shape[1]):
             raise ValueError(
                 f"{name} must contain only values that are finite in float32; "
                 "got an infinite value or NaN."
             )
-    if drop_zeros and np.count_nonzero(rows.data) < len(rows.data):
-        C = csr_of(rows.indptr, rows.indices, rows.data, X.shape).copy()
-        C.eliminate_zeros()
-        rows = _contiguous(C, C.data)
     return rows
 
 
-def _contiguous(C, data):
+def in_float32(rows, drop_zeros=False, length=1.0):
+    """Return `canonical_rows` divided by a number, in float32; parameters as of `as_rows`."""
+    if length != 1.0 or rows.data.dtype != np.float32:
+        rows = rows._replace(data=divide_values(rows.data, length))
+    if drop_zeros and np.count_nonzero(rows.data) < len(rows.data):
+        C = csr_of(rows.indptr, rows.indices, rows.data, (rows.n_rows, rows.n_features)).copy()
+        C.eliminate_zeros()
+        rows = _contiguous(C)
+    return rows
+
+
+def _contiguous(C):
     indices = C.indices
     if indices.dtype.itemsize > 4 and len(indices) and indices.max() > np.iinfo(np.int32).max:
         raise ValueError("indices of a sparse matrix must be less than its number of columns.")
     return Rows(
         np.ascontiguousarray(C.indptr, dtype=np.int64),
         np.ascontiguousarray(indices, dtype=np.int32),
-        np.ascontiguousarray(data),
+        np.ascontiguousarray(C.data),
         C.shape[1],
     )

@@ -7,6 +7,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from skxmr._core import score_forms
 from skxmr._core.arrays import as_public_csr
+from skxmr._core.csr import divide_values
 from skxmr._core.node_scores import join_rows
 from skxmr._core.rows import as_rows
 from skxmr._core.score_rule import check_score_params
@@ -20,10 +21,18 @@ DECISION_THRESHOLD = 0.5
 class RankingPredictionMixin:
     """Prediction methods of a classifier whose `_model` is a `TreeModel` or `TreeEnsemble`."""
 
+    # Mean length of the training rows. Models that earlier versions saved lack it.
+    _row_length = 1.0
+
     def _check_rows(self, X):
         check_is_fitted(self, "hierarchy_")
         self._validate_params()
-        return as_rows(validate_data(self, X, accept_sparse="csr", dtype=FLOAT_DTYPES, reset=False))
+        X = validate_data(self, X, accept_sparse="csr", dtype=FLOAT_DTYPES, reset=False)
+        return as_rows(X, length=self._row_length)
+
+    def _divide_by_length(self, data):
+        # As `_check_rows` does, for the values of a single row.
+        return data if self._row_length == 1.0 else divide_values(data, self._row_length)
 
     def _score_params(self):
         return check_score_params(self.score_transform, self.propensity_weight)
@@ -66,7 +75,7 @@ class RankingPredictionMixin:
             Scores as determined by `score_transform`: numbers in (0, 1], their logarithms for a
             log- transform, or sums of margins for "identity". With several trees, the mean of the
             probabilities of the trees, or its logarithm. -inf if the index is -1. Labels with equal
-            scores are sorted by index.
+            scores are sorted by the sum of the margins on their paths, then by index.
 
         Raises
         ------
@@ -92,8 +101,8 @@ class RankingPredictionMixin:
         k = int(k)
         if self._takes_plain_row(X):
             score_params = self._score_params()
-            x = (X.indices, X.data)
-            labels, scores = self._model.rank_row(x, self.beam_width, score_params, k)
+            x = (X.indices, self._divide_by_length(X.data))
+            labels, scores, _ = self._model.rank_row(x, self.beam_width, score_params, k)
             shown = self._model.score_form(score_params).shown(scores)
             return score_forms.pad_ranking(labels[None], shown[None], k)
 
@@ -270,7 +279,7 @@ class RankingPredictionMixin:
 
     def _sparse_probabilities(self, X):
         def finish(ranking, form):
-            return ranking._replace(scores=form.probabilities(ranking.scores))
+            return ranking.indptr, ranking.ids, form.probabilities(ranking.scores)
 
         return self._join_blocks(self._rank(self._check_rows(X), finish))
 
@@ -280,7 +289,7 @@ class RankingPredictionMixin:
 
     def _dense_logs(self, X):
         def finish(ranking, form):
-            return ranking._replace(scores=form.log_probabilities(ranking.scores))
+            return ranking.indptr, ranking.ids, form.log_probabilities(ranking.scores)
 
         indptr, labels, logs = join_rows(self._rank(self._check_rows(X), finish))
         return score_forms.to_dense_log_scores(indptr, labels, logs, len(self.classes_))
