@@ -1,14 +1,27 @@
-"""Read the arrays of a CSR matrix in one pass: check them, measure rows, convert values."""
+"""Read the arrays of a CSR matrix in one pass: check them, measure rows, convert values.
+
+A row is canonical if its indices are sorted, without duplicates and in bounds, and its values are
+at most `MAX_VALUE`, in absolute value.
+"""
 
 import numpy as np
 
-from libc.math cimport isfinite, sqrt
+from libc.math cimport fabs, sqrt
 
 from skxmr._core.types cimport index_t, offset_t
+
+# Maximum absolute value. Sums of 100 million such values are finite in float32.
+MAX_VALUE = 1e30
+cdef double LARGEST = <float>MAX_VALUE
+
+ctypedef fused any_index_t:
+    index_t
+    offset_t
 
 ctypedef fused value_t:
     float
     double
+
 
 
 cdef bint check_row(const index_t* indices, const value_t* data, offset_t size,
@@ -16,24 +29,68 @@ cdef bint check_row(const index_t* indices, const value_t* data, offset_t size,
     cdef offset_t at
     cdef index_t last = -1
     for at in range(size):
-        if indices[at] <= last or not isfinite(<float>data[at]):
+        # A comparison with NaN is false.
+        if indices[at] <= last or not fabs(data[at]) <= LARGEST:
             return False
         last = indices[at]
     return last < n_columns
 
 
 def row_is_canonical(const index_t[::1] indices, const float[::1] data, index_t n_columns):
-    """Return whether a sparse row is sorted, without duplicates, in bounds and finite."""
+    """Return whether a sparse row is canonical and has no stored zeros."""
+    cdef offset_t at
     if indices.shape[0] != data.shape[0]:
         return False
     if indices.shape[0] == 0:
         return True
+    for at in range(data.shape[0]):
+        if data[at] == 0:
+            return False
     return check_row(&indices[0], &data[0], indices.shape[0], n_columns)
+
+
+def copy_row(const any_index_t[::1] indices, const value_t[::1] values, index_t n_columns,
+             double length):
+    """Copy a sparse row to canonical (indices, data) without zeros, divided by `length`.
+
+    Returns None if the row has duplicate or invalid indices, values above `MAX_VALUE`, or nonzero
+    values that are 0 in float32.
+    """
+    cdef offset_t at, size = 0
+    cdef index_t last = -1
+    cdef bint is_sorted = True
+    if indices.shape[0] != values.shape[0]:
+        return None
+    out_indices = np.empty(indices.shape[0], dtype=np.int32)
+    out_data = np.empty(indices.shape[0], dtype=np.float32)
+    cdef index_t[::1] copied_indices = out_indices
+    cdef float[::1] data = out_data
+    for at in range(indices.shape[0]):
+        if not 0 <= indices[at] < n_columns or not fabs(values[at]) <= LARGEST:
+            return None
+        if values[at] == 0:
+            continue
+        copied_indices[size] = <index_t>indices[at]
+        data[size] = <float>(values[at] / length)
+        if data[size] == 0 or not fabs(data[size]) <= LARGEST:
+            return None
+        is_sorted = is_sorted and copied_indices[size] > last
+        last = copied_indices[size]
+        size += 1
+    out_indices, out_data = out_indices[:size], out_data[:size]
+    if not is_sorted:
+        order = np.argsort(out_indices)
+        out_indices, out_data = out_indices[order], out_data[order]
+        copied_indices = out_indices
+        for at in range(1, size):
+            if copied_indices[at] == copied_indices[at - 1]:
+                return None
+    return out_indices, out_data
 
 
 def rows_are_canonical(const offset_t[::1] indptr, const index_t[::1] indices,
                        const value_t[::1] data, index_t n_columns):
-    """Return whether all rows are sorted, without duplicates, in bounds, and finite in float32."""
+    """Return whether all rows of a CSR matrix are canonical; they may have stored zeros."""
     cdef offset_t row, n_rows = indptr.shape[0] - 1
     cdef offset_t n_entries = min(indices.shape[0], data.shape[0])
     cdef bint is_canonical = n_rows >= 0 and indptr[0] == 0 and indptr[n_rows] <= n_entries

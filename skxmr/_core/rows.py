@@ -6,11 +6,12 @@ import numpy as np
 import scipy.sparse as sp
 
 from skxmr._core.arrays import as_public_csr, csr_of
-from skxmr._core.csr import divide_values, rows_are_canonical
+from skxmr._core.csr import MAX_VALUE, divide_values, rows_are_canonical
+from skxmr._core.validation import check_n_features
 
 
 class Rows(NamedTuple):
-    """Rows as a canonical CSR matrix: indices sorted and unique per row, all values finite.
+    """Rows as a canonical CSR matrix: indices sorted and unique per row, no stored zeros.
 
     Attributes
     ----------
@@ -50,8 +51,10 @@ class Rows(NamedTuple):
         return as_public_csr(self.indptr, self.indices, self.data, shape)
 
 
-def as_rows(X, name="X", drop_zeros=False, length=1.0):
+def as_rows(X, name="X", length=1.0):
     """Return a sparse or dense matrix as `Rows`.
+
+    Stored zeros are dropped, so that results do not depend on how `X` was stored.
 
     Parameters
     ----------
@@ -59,9 +62,6 @@ def as_rows(X, name="X", drop_zeros=False, length=1.0):
         Numbers; never modified.
     name : str
         Name of the matrix in error messages.
-    drop_zeros : bool
-        Whether to drop stored zeros. Training drops them, so that the result does not depend on
-        how `X` was stored. They do not change scores.
     length : float
         Number by which all values are divided; see `row_length`.
 
@@ -74,15 +74,17 @@ def as_rows(X, name="X", drop_zeros=False, length=1.0):
     Raises
     ------
     ValueError
-        If a value is not finite in float32, or an index is out of range.
+        If a value is not finite or too large, or an index is out of range.
     """
-    return in_float32(canonical_rows(X, name), drop_zeros, length)
+    return in_float32(canonical_rows(X, name), length)
 
 
 def canonical_rows(X, name="X"):
-    """Return a matrix as `Rows` like `as_rows`, but with the values of `X`: float32 or float64."""
-    if X.shape[1] > np.iinfo(np.int32).max:
-        raise ValueError(f"{name} must have at most 2147483647 columns; got {X.shape[1]}.")
+    """Return a matrix as `Rows` like `as_rows`, but with the values of `X`: float32 or float64.
+
+    Stored zeros are kept.
+    """
+    check_n_features(X, name)
     C = X if sp.issparse(X) else sp.csr_array(X)
     if C.format != "csr":
         C = C.tocsr()
@@ -96,19 +98,29 @@ def canonical_rows(X, name="X"):
         C.check_format(full_check=True)
         C.sum_duplicates()
         rows = _contiguous(C)
-        if not rows_are_canonical(rows.indptr, rows.indices, rows.data, X.shape[1]):
-            raise ValueError(
-                f"{name} must contain only values that are finite in float32; "
-                "got an infinite value or NaN."
-            )
+        check_values(rows.data, name)
     return rows
 
 
-def in_float32(rows, drop_zeros=False, length=1.0):
-    """Return `canonical_rows` divided by a number, in float32; parameters as of `as_rows`."""
+def check_values(values, name):
+    """Raise a ValueError if a value is not finite, or is too large for sums in float32."""
+    # The comparison with NaN is false.
+    low, high = values.min(initial=0), values.max(initial=0)
+    if -MAX_VALUE <= low and high <= MAX_VALUE:
+        return
+    if not np.isfinite(values).all():
+        raise ValueError(f"{name} must contain only finite values; got an infinite value or NaN.")
+    raise ValueError(
+        f"{name} must contain only values from {-MAX_VALUE:g} to {MAX_VALUE:g}; got values from "
+        f"{low:g} to {high:g}. Scale the rows."
+    )
+
+
+def in_float32(rows, length=1.0):
+    """Return `canonical_rows` divided by a number, in float32, without stored zeros."""
     if length != 1.0 or rows.data.dtype != np.float32:
         rows = rows._replace(data=divide_values(rows.data, length))
-    if drop_zeros and np.count_nonzero(rows.data) < len(rows.data):
+    if np.count_nonzero(rows.data) < len(rows.data):
         C = csr_of(rows.indptr, rows.indices, rows.data, (rows.n_rows, rows.n_features)).copy()
         C.eliminate_zeros()
         rows = _contiguous(C)

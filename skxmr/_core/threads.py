@@ -1,10 +1,16 @@
 """Distribution of work: blocks of work, and where the tasks run."""
 
 from concurrent.futures import ThreadPoolExecutor
+from multiprocessing import current_process
 
 import numpy as np
-from joblib import cpu_count, effective_n_jobs
-from joblib.parallel import get_active_backend
+from joblib import cpu_count
+from joblib.parallel import (
+    LokyBackend,
+    MultiprocessingBackend,
+    ThreadingBackend,
+    get_active_backend,
+)
 
 from skxmr._core.remote_tasks import run_remotely
 
@@ -50,18 +56,20 @@ def run_tasks(function, tasks, n_jobs, threads_only=False, prefer="threads", on_
         Results in the order of the tasks.
     """
     tasks = list(tasks)
-    n_workers = min(effective_n_jobs(n_jobs), len(tasks))
+    n_workers = min(count_workers(n_jobs), len(tasks))
     on_result = on_result or _return_result
 
     def run_here(index, *task):
         return on_result(index, function(*task))
 
     indexed_tasks = [(index, *task) for index, task in enumerate(tasks)]
-    backend, _ = get_active_backend(prefer="threads")
+    backend, _ = _find_backend()
     has_threads = getattr(backend, "supports_sharedmem", False)
     # A cluster can have a single worker now and more workers later.
     is_cluster = hasattr(backend, "client")
-    if n_workers < 2 and (threads_only or not is_cluster):
+    # Estimators that prefer processes may not be safe in threads.
+    is_sequential = n_workers < 2 or (prefer == "processes" and current_process().daemon)
+    if is_sequential and (threads_only or not is_cluster):
         return [run_here(*task) for task in indexed_tasks]
     if threads_only or (has_threads and prefer == "threads"):
         # A cluster can have more workers than this machine has cores.
@@ -74,6 +82,25 @@ def run_tasks(function, tasks, n_jobs, threads_only=False, prefer="threads", on_
 
 def _return_result(index, result):
     return result
+
+
+def count_workers(n_jobs):
+    """Return the number of workers of `run_tasks` for a value of `n_jobs`, as in joblib.
+
+    `joblib.effective_n_jobs` assumes processes. Inside a worker of a `multiprocessing.Pool`, which
+    cannot start processes, it warns and returns 1, although threads can be used there.
+    """
+    backend, default_n_jobs = _find_backend()
+    return backend.effective_n_jobs(default_n_jobs if n_jobs is None else n_jobs)
+
+
+def _find_backend():
+    # The backend and the number of workers that the user has chosen, or threads. Daemonic processes
+    # cannot start processes, so they use threads instead.
+    backend, n_jobs = get_active_backend(prefer="threads")
+    if current_process().daemon and isinstance(backend, MultiprocessingBackend | LokyBackend):
+        return ThreadingBackend(), n_jobs
+    return backend, n_jobs
 
 
 def split_by_cost(costs, n_jobs):
@@ -93,7 +120,7 @@ def split_by_cost(costs, n_jobs):
         Indices of the items of each block. Each item is in exactly one block.
     """
     order = np.argsort(-np.asarray(costs, dtype=np.float64), kind="stable")
-    n_blocks = min(len(order), BLOCKS_PER_WORKER * effective_n_jobs(n_jobs))
+    n_blocks = min(len(order), BLOCKS_PER_WORKER * count_workers(n_jobs))
     if n_blocks <= 1:
         return [order] if len(order) else []
     sorted_costs = np.asarray(costs, dtype=np.float64)[order]
@@ -121,6 +148,6 @@ def split_rows(n_rows, scores_per_row, n_jobs):
     list of (int, int)
         Start and stop of each block, in order.
     """
-    rows_per_worker = -(-n_rows // effective_n_jobs(n_jobs))
+    rows_per_worker = -(-n_rows // count_workers(n_jobs))
     size = max(1, min(BLOCK_ROWS, BLOCK_SCORES // scores_per_row, rows_per_worker))
     return [(start, min(start + size, n_rows)) for start in range(0, n_rows, size)]

@@ -4,7 +4,7 @@ import numpy as np
 
 from libc.stdlib cimport calloc, free, malloc
 
-from skxmr._core.topk cimport Entries, Entry, entries_from, keep_best, sort_entries
+from skxmr._core.topk cimport Entries, Entry, entries_from, set_entry, sort_entries
 from skxmr._core.types cimport index_t, offset_t
 
 
@@ -35,9 +35,9 @@ cdef offset_t count_ids(const Ranking* rankings, int n_rankings, offset_t row,
 
 
 cdef void sum_row(const Ranking* rankings, int n_rankings, offset_t row, const Sums* sums,
-                  const Entries* best, index_t capacity, bint best_first) noexcept nogil:
-    # Sum the votes and the margins of one row, and write the best `capacity` ids.
-    cdef index_t n = 0, at, size = 0, id
+                  const Entries* summed) noexcept nogil:
+    # Sum the votes and the margins of one row, and write them sorted by id.
+    cdef index_t n = 0, at, id
     cdef offset_t e
     cdef int r
     for r in range(n_rankings):
@@ -50,18 +50,17 @@ cdef void sum_row(const Ranking* rankings, int n_rankings, offset_t row, const S
             sums.margins[id] += rankings[r].margins[e]
     for at in range(n):
         id = sums.row_ids[at]
-        keep_best(best, &size, capacity, Entry(sums.votes[id], sums.margins[id], id))
+        set_entry(summed, at, Entry(sums.votes[id], sums.margins[id], id))
         sums.votes[id] = 0.0
         sums.margins[id] = 0.0
-    sort_entries(best, size, best_first)
+    sort_entries(summed, n, False)
 
 
-def add_votes(rankings, index_t n_ids, index_t keep, bint best_first):
-    """Sum the votes per row and id, and return the best `keep` ids per row, or all if it is 0.
+def add_votes(rankings, index_t n_ids):
+    """Sum the votes per row and id.
 
     `rankings` are CSR arrays (indptr, ids, votes, margins) with the same rows; votes are positive
-    float32. Returns CSR arrays (indptr, ids, summed votes, summed margins). Rows are sorted by
-    falling vote, equal votes by falling margin, if `best_first`; otherwise by increasing id.
+    float32. Returns CSR arrays (indptr, ids, summed votes, summed margins), sorted by id.
     """
     cdef offset_t n_rows = len(rankings[0][0]) - 1, row, max_ids = 0
     cdef int n_rankings = len(rankings), r
@@ -74,9 +73,9 @@ def add_votes(rankings, index_t n_ids, index_t keep, bint best_first):
     cdef offset_t* last_row = <offset_t*>calloc(n_ids + 1, sizeof(offset_t))
     cdef Sums sums = Sums(<float*>calloc(n_ids + 1, sizeof(float)),
                           <float*>calloc(n_ids + 1, sizeof(float)), NULL)
-    cdef Entries best, best_of_row
-    cdef index_t[::1] best_ids
-    cdef float[::1] best_votes, best_margins
+    cdef Entries summed, summed_row
+    cdef index_t[::1] summed_ids
+    cdef float[::1] summed_votes, summed_margins
     try:
         if not ranking_arrays or not sums.votes or not sums.margins or not last_row:
             raise MemoryError()
@@ -90,8 +89,6 @@ def add_votes(rankings, index_t n_ids, index_t keep, bint best_first):
             for row in range(n_rows):
                 out[row + 1] = count_ids(ranking_arrays, n_rankings, row, last_row)
                 max_ids = max(max_ids, out[row + 1])
-                if keep > 0:
-                    out[row + 1] = min(out[row + 1], <offset_t>keep)
                 out[row + 1] += out[row]
         # One more, because sum_row writes an id before it knows that the id is new.
         sums.row_ids = <index_t*>malloc((max_ids + 1) * sizeof(index_t))
@@ -100,21 +97,19 @@ def add_votes(rankings, index_t n_ids, index_t keep, bint best_first):
         out_ids = np.empty(out[n_rows] + 1, dtype=np.int32)
         out_votes = np.empty(out[n_rows] + 1, dtype=np.float32)
         out_margins = np.empty(out[n_rows] + 1, dtype=np.float32)
-        best_ids = out_ids
-        best_votes = out_votes
-        best_margins = out_margins
-        best = Entries(&best_votes[0], &best_margins[0], &best_ids[0])
+        summed_ids = out_ids
+        summed_votes = out_votes
+        summed_margins = out_margins
+        summed = Entries(&summed_votes[0], &summed_margins[0], &summed_ids[0])
         with nogil:
             for row in range(n_rows):
-                if out[row] < out[row + 1]:
-                    best_of_row = entries_from(&best, out[row])
-                    sum_row(ranking_arrays, n_rankings, row, &sums, &best_of_row,
-                            <index_t>(out[row + 1] - out[row]), best_first)
+                summed_row = entries_from(&summed, out[row])
+                sum_row(ranking_arrays, n_rankings, row, &sums, &summed_row)
     finally:
         free(ranking_arrays)
         free(sums.votes)
         free(sums.margins)
         free(sums.row_ids)
         free(last_row)
-    n_kept = out[n_rows]
-    return out_indptr, out_ids[:n_kept], out_votes[:n_kept], out_margins[:n_kept]
+    n = out[n_rows]
+    return out_indptr, out_ids[:n], out_votes[:n], out_margins[:n]

@@ -5,7 +5,6 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import numpy as np
-from joblib import effective_n_jobs
 
 from skxmr._core.files import (
     atomic_file,
@@ -15,6 +14,7 @@ from skxmr._core.files import (
     resumable_error,
     sync_folder,
 )
+from skxmr._core.threads import count_workers
 from skxmr._linear.array_files import ArrayWriter, map_verified
 from skxmr._linear.level_model import (
     BLOCK_ARRAYS,
@@ -43,7 +43,7 @@ class MemoryStore:
     max_children = 2**31
 
     def __init__(self, n_jobs):
-        self.n_blocks = 32 * effective_n_jobs(n_jobs)
+        self.n_blocks = 32 * count_workers(n_jobs)
 
     def load_level(self, level):
         """Return a finished level, or None."""

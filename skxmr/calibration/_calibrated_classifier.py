@@ -1,7 +1,5 @@
 """Calibration of scores with one map for all labels, fitted on held-out (row, label) pairs."""
 
-from numbers import Integral
-
 import numpy as np
 import scipy.sparse as sp
 from sklearn.base import _fit_context
@@ -13,6 +11,7 @@ from skxmr._core.arrays import as_public_csr
 from skxmr._core.estimators import find_topk_estimator
 from skxmr._core.node_scores import join_rows
 from skxmr._core.score_rule import MIN_SCORE
+from skxmr._core.validation import N_JOBS
 from skxmr.calibration._held_out import (
     HeldOutScoresClassifier,
     if_estimator_ranks,
@@ -103,7 +102,7 @@ class CalibratedMultilabelClassifierCV(HeldOutScoresClassifier):
         "estimator": [HasMethods(["fit", "predict_proba"])],
         "method": [StrOptions(set(SCORE_MAPS))],
         "cv": ["cv_object"],
-        "n_jobs": [None, Integral],
+        "n_jobs": N_JOBS,
     }
 
     def __init__(self, estimator, *, method="isotonic", cv=None, n_jobs=None):
@@ -191,13 +190,13 @@ class CalibratedMultilabelClassifierCV(HeldOutScoresClassifier):
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
             Rows.
         k : int, default=10
-            Number of labels per row.
+            Number of labels per row, limited to the number of labels.
 
         Returns
         -------
-        indices : ndarray of shape (n_samples, k), int32
-            Columns of `y`, best first; -1 if the estimator ranked fewer than k labels.
-        scores : ndarray of shape (n_samples, k), float32
+        indices : ndarray of shape (n_samples, min(k, n_labels)), int32
+            Columns of `y`, best first; -1 if the estimator ranked fewer labels.
+        scores : ndarray of shape (n_samples, min(k, n_labels)), float32
             Probabilities of these labels; -inf if the index is -1.
         """
         check_is_fitted(self)

@@ -8,6 +8,7 @@ from sklearn.base import _fit_context
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
+from skxmr._core.validation import N_JOBS
 from skxmr.calibration._f1_thresholds import (
     PairPool,
     compute_f1,
@@ -107,7 +108,7 @@ class TunedThresholdMultilabelClassifierCV(HeldOutScoresClassifier):
         "per_label": ["boolean"],
         "min_positives": [Interval(Integral, 1, None, closed="left")],
         "cv": ["cv_object"],
-        "n_jobs": [None, Integral],
+        "n_jobs": N_JOBS,
     }
 
     def __init__(
@@ -218,13 +219,13 @@ class TunedThresholdMultilabelClassifierCV(HeldOutScoresClassifier):
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
             Rows.
         k : int, default=10
-            Number of labels per row.
+            Number of labels per row, limited to the number of labels.
 
         Returns
         -------
-        indices : ndarray of shape (n_samples, k)
+        indices : ndarray of shape (n_samples, min(k, n_labels))
             Columns of `y`, best first.
-        scores : ndarray of shape (n_samples, k)
+        scores : ndarray of shape (n_samples, min(k, n_labels))
             Scores of these labels.
         """
         check_is_fitted(self)

@@ -4,11 +4,11 @@ from typing import NamedTuple
 
 import numpy as np
 import scipy.sparse as sp
-from joblib import effective_n_jobs
 
 from skxmr._core.machine import find_memory_limit
 from skxmr._core.row_length import mean_row_length
 from skxmr._core.rows import canonical_rows, in_float32
+from skxmr._core.threads import count_workers
 from skxmr._core.validation import FLOAT_DTYPES, check_targets, validate_fit_data
 from skxmr.cost_estimate._fit_costs import measure_fit
 from skxmr.cost_estimate._memory import MemoryEstimate, estimate_memory
@@ -40,7 +40,7 @@ def estimate_costs(classifier, X, y):
     Y = check_targets(y).indicator
     check_indexing_options(classifier, Y.shape[1], validated.shape[1])
     rows = canonical_rows(validated)
-    rows = in_float32(rows, drop_zeros=True, length=mean_row_length(rows))
+    rows = in_float32(rows, length=mean_row_length(rows))
     copied_bytes, known = 0, _get_buffers(X)
     for array in [*_get_buffers(validated), *rows[:3]]:
         if not any(np.shares_memory(array, other) for other in known):
@@ -67,7 +67,7 @@ def refuse_if_too_large(classifier, rows, Y):
     if estimate.peak < REFUSAL_FACTOR * limit:
         return
     if classifier.model_dir is not None:
-        advice = f"Decrease n_jobs (now {effective_n_jobs(classifier.n_jobs)})"
+        advice = f"Decrease n_jobs (now {count_workers(classifier.n_jobs)})"
     else:
         advice = (
             "Set model_dir, set weight_dtype='float16', increase weight_threshold "
@@ -88,5 +88,5 @@ def bound_memory(classifier, rows, Y):
     entry_bytes = MAX_FEATURE_BYTES + n_models * model_bytes
     thread_bytes = MAX_ENTRY_BYTES * row_sizes.sum() + MAX_COLUMN_BYTES * rows.n_features
     other_bytes = MAX_POSITIVE_BYTES * Y.nnz + MAX_ROW_BYTES * sum(Y.shape)
-    other_bytes += effective_n_jobs(classifier.n_jobs) * thread_bytes
+    other_bytes += count_workers(classifier.n_jobs) * thread_bytes
     return float(row_sizes @ np.diff(Y.indptr)) * entry_bytes + other_bytes

@@ -3,8 +3,8 @@
 from typing import NamedTuple
 
 import numpy as np
-from joblib import effective_n_jobs
 
+from skxmr._core.threads import count_workers
 from skxmr._linear import FolderStore
 
 # Bytes of the targets. Per positive: int8 indicator, int32 label, float32 cost. Per row: int64
@@ -65,7 +65,7 @@ class MemoryEstimate(NamedTuple):
 
 def estimate_memory(costs, classifier, copied_bytes):
     """Return the `MemoryEstimate` of `FitCosts`; `copied_bytes` is the size of the copy of X."""
-    n_workers = effective_n_jobs(classifier.n_jobs)
+    n_workers = count_workers(classifier.n_jobs)
     to_files = classifier.model_dir is not None
     weights = int(sum(level.weights for tree in costs.trees for level in tree))
     tables = int(sum(level.tables for tree in costs.trees for level in tree))

@@ -2,7 +2,9 @@
 
 from typing import NamedTuple
 
-from joblib import cpu_count, effective_n_jobs
+from joblib import cpu_count
+
+from skxmr._core.threads import count_workers
 
 
 class TimeEstimate(NamedTuple):
@@ -45,7 +47,7 @@ class TimeEstimate(NamedTuple):
 
 def estimate_time(costs, n_jobs):
     """Return the `TimeEstimate` of `FitCosts`; `n_jobs` is as in joblib."""
-    n_workers = min(effective_n_jobs(n_jobs), cpu_count())
+    n_workers = min(count_workers(n_jobs), cpu_count())
     training = elapsed = 0.0
     for tree in costs.trees:
         seconds = float(sum(level.total.seconds for level in tree))

@@ -7,10 +7,9 @@ number of children, in halves.
 from typing import NamedTuple
 
 import numpy as np
-from joblib import effective_n_jobs
 
 from skxmr._core.arrays import offsets_of
-from skxmr._core.threads import run_tasks
+from skxmr._core.threads import count_workers, run_tasks
 from skxmr.indexing._label_hierarchy import LabelHierarchy
 
 # Pending splits per worker before each worker gets whole subtrees. With several, a worker that
@@ -125,7 +124,7 @@ def build_balanced_hierarchy(n_labels, branching, *, bisector, seed, n_jobs):
     n_iter : int
         Maximum number of iterations of a cut, at least 1.
     """
-    n_workers = effective_n_jobs(n_jobs)
+    n_workers = count_workers(n_jobs)
     splits = [_start_split(np.arange(n_labels, dtype=np.int32), 0, branching)]
     n_iter = 1
     if n_workers > 1:

@@ -12,15 +12,17 @@ from sklearn.base import (
 from sklearn.preprocessing import normalize
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 
 from skxmr._core.arrays import as_public_csr
 from skxmr._core.validation import (
     FLOAT_DTYPES,
     MAX_CHILDREN,
     MAX_SEED,
+    N_JOBS,
     set_input_attributes,
     validate_fit_data,
+    validate_rows,
 )
 from skxmr.indexing._clusterings import (
     CLUSTERINGS,
@@ -149,7 +151,7 @@ class HierarchicalLabelTree(ClassNamePrefixFeaturesOutMixin, TransformerMixin, B
         "max_iter": [Interval(Integral, 1, 2**31 - 1, closed="both")],
         "sparse_output": ["boolean"],
         "random_state": ["random_state"],
-        "n_jobs": [None, Integral],
+        "n_jobs": N_JOBS,
     }
 
     def __init__(
@@ -204,7 +206,7 @@ class HierarchicalLabelTree(ClassNamePrefixFeaturesOutMixin, TransformerMixin, B
             If a parameter is invalid, if parameters cannot be combined, or if Z has no rows, no
             features, or values that are not finite.
         """
-        Z, seen = validate_fit_data(self, Z, accept_sparse="csr", dtype=FLOAT_DTYPES)
+        Z, seen = validate_fit_data(self, Z, name="Z", accept_sparse="csr", dtype=FLOAT_DTYPES)
         frequencies = check_frequencies(self.clustering, frequencies, Z.shape[0])
         Z = self._prepare_rows(Z)
         self.hierarchy_, self.n_iter_ = self._build_hierarchy(Z, frequencies)
@@ -258,7 +260,7 @@ class HierarchicalLabelTree(ClassNamePrefixFeaturesOutMixin, TransformerMixin, B
             Leaf cluster of each row.
         """
         check_is_fitted(self)
-        Z = validate_data(self, Z, accept_sparse="csr", dtype=FLOAT_DTYPES, reset=False)
+        Z = validate_rows(self, Z, "Z")
         return self._route_rows(Z)
 
     def transform(self, Z):
@@ -277,7 +279,7 @@ class HierarchicalLabelTree(ClassNamePrefixFeaturesOutMixin, TransformerMixin, B
             A single 1 in each row, in the dtype of `Z` (float64 if `Z` is not floating point).
         """
         check_is_fitted(self)
-        Z = validate_data(self, Z, accept_sparse="csr", dtype=FLOAT_DTYPES, reset=False)
+        Z = validate_rows(self, Z, "Z")
         leaves = self._route_rows(Z)
         memberships = as_public_csr(
             np.arange(len(leaves) + 1),

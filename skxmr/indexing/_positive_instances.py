@@ -3,11 +3,10 @@
 import itertools
 
 import numpy as np
-from joblib import effective_n_jobs
 
 from skxmr._core.arrays import csr_of, nonzero_pattern, offsets_of
 from skxmr._core.rows import as_rows
-from skxmr._core.threads import run_tasks
+from skxmr._core.threads import count_workers, run_tasks
 from skxmr.indexing._aggregate import aggregate
 
 # Blocks of labels per worker. With several blocks, a worker that finishes early finds more work.
@@ -71,7 +70,7 @@ def positive_instance_features(X, Y, *, max_entries=None, n_jobs=None):
     # Upper bound on the number of result entries of all labels before each label.
     kept_before = offsets_of(np.minimum(np.diff(cost_before), max_kept))
     # Blocks of consecutive labels of about equal cost.
-    n_workers = effective_n_jobs(n_jobs)
+    n_workers = count_workers(n_jobs)
     n_blocks = BLOCKS_PER_WORKER * n_workers if n_workers > 1 else 1
     edges = np.searchsorted(cost_before, np.linspace(0, cost_before[-1], n_blocks + 1))
     edges[0], edges[-1] = 0, n_labels

@@ -41,7 +41,7 @@ class KMeansBisector(NamedTuple):
     @classmethod
     def of(cls, Z, spherical, max_iter):
         """Create a bisector of a matrix. Dense and sparse rows give the same tree."""
-        return cls(as_rows(Z, "Z", drop_zeros=True), spherical, max_iter)
+        return cls(as_rows(Z, "Z"), spherical, max_iter)
 
     def select_rows(self, rows):
         """Return a bisector of these rows only, numbered from 0."""

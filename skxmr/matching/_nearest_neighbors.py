@@ -9,7 +9,7 @@ from sklearn.decomposition import TruncatedSVD
 from sklearn.preprocessing import FunctionTransformer, normalize
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 
 from skxmr._core.arrays import as_public_csr, csr_of
 from skxmr._core.rows import as_rows
@@ -17,9 +17,11 @@ from skxmr._core.score_forms import clip_to_open_interval
 from skxmr._core.validation import (
     FLOAT_DTYPES,
     MAX_SEED,
+    N_JOBS,
     check_targets,
     set_input_attributes,
     validate_fit_data,
+    validate_rows,
 )
 from skxmr.matching._similarity_index import ExactIndex, GraphIndex, import_hnswlib
 
@@ -37,7 +39,7 @@ class _SimilarityClassifier(ClassifierMixin, BaseEstimator):
         "n_neighbors": [Interval(Integral, 1, 2**31 - 1, closed="both")],
         "index": [StrOptions({"exact", "hnswlib"})],
         "n_components": [None, Interval(Integral, 1, None, closed="left")],
-        "n_jobs": [None, Integral],
+        "n_jobs": N_JOBS,
         "random_state": ["random_state"],
     }
 
@@ -175,7 +177,7 @@ class _SimilarityClassifier(ClassifierMixin, BaseEstimator):
         # Return the scores greater than 0, as CSR.
         check_is_fitted(self, "classes_")
         self._validate_params()
-        X = validate_data(self, X, accept_sparse="csr", dtype=FLOAT_DTYPES, reset=False)
+        X = validate_rows(self, X)
         queries = _project(self._projection, _as_csr(X))
         similarities = self._index.query(queries, self.n_neighbors, self.n_jobs)
         if self._labels_of_points is None:
@@ -347,5 +349,5 @@ def _project(projection, rows):
 
 
 def _as_csr(X):
-    indptr, indices, data, n_features = as_rows(X, drop_zeros=True)
+    indptr, indices, data, n_features = as_rows(X)
     return csr_of(indptr, indices, data, (X.shape[0], n_features))

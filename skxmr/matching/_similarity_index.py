@@ -2,12 +2,11 @@
 
 import numpy as np
 import scipy.sparse as sp
-from joblib import effective_n_jobs
 from sklearn.preprocessing import normalize
 
 from skxmr._core.arrays import csr_of, offsets_of
 from skxmr._core.node_scores import join_rows
-from skxmr._core.threads import BLOCK_SCORES, run_tasks
+from skxmr._core.threads import BLOCK_SCORES, count_workers, run_tasks
 from skxmr._core.topk import best_of_rows
 
 # Links per row of the graph: the parameter M of hnswlib.
@@ -93,7 +92,7 @@ class GraphIndex:
         if self.graph is None:
             return sp.csr_array(shape, dtype=np.float32)
         k = min(k, len(self.ids))
-        n_threads = effective_n_jobs(n_jobs)
+        n_threads = count_workers(n_jobs)
         nearest, distances = self.graph.knn_query(normalize(X), k, num_threads=n_threads)
         indptr = np.arange(0, len(X) * k + 1, k)
         ids = self.ids[nearest.ravel()]

@@ -9,6 +9,8 @@ from sklearn.base import BaseEstimator, MetaEstimatorMixin
 from sklearn.utils import get_tags
 from sklearn.utils._param_validation import Interval, StrOptions, validate_params
 
+from skxmr._core.score_forms import pad_ranking
+from skxmr._core.validation import N_JOBS
 from skxmr.model_selection._validation import resolve_cv
 
 # Labels and scores of a ranking in one array, because scikit-learn concatenates single arrays.
@@ -17,7 +19,11 @@ _METHODS = {"predict", "predict_proba", "predict_log_proba", "decision_function"
 
 
 @validate_params(
-    {"method": [StrOptions(_METHODS)], "k": [Interval(Integral, 1, 2**31 - 1, closed="both")]},
+    {
+        "method": [StrOptions(_METHODS)],
+        "k": [Interval(Integral, 1, None, closed="left")],
+        "n_jobs": N_JOBS,
+    },
     prefer_skip_nested_validation=False,
 )
 def cross_val_predict(
@@ -63,15 +69,15 @@ def cross_val_predict(
         Method of the estimator: "predict", "predict_proba", "decision_function",
         "predict_log_proba" or "predict_topk".
     k : int, default=10
-        Number of labels per row. Only used by "predict_topk".
+        Number of labels per row, limited to the number of labels. Only used by "predict_topk".
 
     Returns
     -------
     predictions : ndarray, sparse matrix or tuple of ndarray
         Result of the method for all rows, in the order of `X`; sparse if the method returns a
         sparse matrix. For "predict_topk", a tuple (indices, scores) of arrays of shape
-        (n_samples, k), int32 and float32. If `y` holds classes, the indices refer to the sorted
-        classes of `y`.
+        (n_samples, min(k, n_labels)), int32 and float32. If `y` holds classes, the indices refer to
+        the sorted classes of `y`.
 
     Raises
     ------
@@ -148,6 +154,7 @@ class _PredictAdapter(MetaEstimatorMixin, BaseEstimator):
             # The training rows of a split may lack a class: map to the classes of all rows.
             class_indices = np.searchsorted(self.classes, self.estimator.classes_)
             labels = np.where(labels < 0, labels, class_indices[labels])
+            labels, scores = pad_ranking(labels, scores, min(self.k, len(self.classes)))
         ranking = np.empty(np.shape(labels), dtype=_RANKED_LABEL)
         ranking["label"], ranking["score"] = labels, scores
         return ranking

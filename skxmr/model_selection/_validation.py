@@ -13,6 +13,8 @@ from sklearn.metrics import check_scoring
 from sklearn.model_selection import check_cv
 from sklearn.utils._param_validation import validate_params
 
+from skxmr._core.validation import N_JOBS
+
 
 def _allow_sparse_y(function):
     # Wrap the undecorated function in a validation that also allows a sparse y. If a later version
@@ -21,6 +23,8 @@ def _allow_sparse_y(function):
     constraints = dict(getattr(inner, "_skl_parameter_constraints", {}))
     if "y" in constraints:
         constraints["y"] = [*constraints["y"], "sparse matrix"]
+    if "n_jobs" in constraints:
+        constraints["n_jobs"] = N_JOBS
     check = validate_params(constraints, prefer_skip_nested_validation=False)
     return check(inner) if constraints else function
 

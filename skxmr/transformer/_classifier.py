@@ -290,14 +290,14 @@ default="fine-tuned"
         texts : array-like of str of shape (n_samples,)
             Texts. Empty strings are allowed.
         k : int, default=10
-            Number of labels per text.
+            Number of labels per text, limited to the number of labels of the classifier.
 
         Returns
         -------
-        indices : ndarray of shape (n_samples, k), int32
-            Column indices of `y` (positions in `classes_`). If the beam contains fewer than k
-            labels, the remaining places are -1.
-        scores : ndarray of shape (n_samples, k), float32
+        indices : ndarray of shape (n_samples, min(k, n_labels)), int32
+            Column indices of `y` (positions in `classes_`). If the beam contains fewer labels, the
+            remaining places are -1.
+        scores : ndarray of shape (n_samples, min(k, n_labels)), float32
             Scores of the labels, as `XRLinearClassifier.predict_topk` returns them.
         """
         return self._current_classifier().predict_topk(self.transform(texts), k)

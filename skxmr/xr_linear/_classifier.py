@@ -17,6 +17,7 @@ from skxmr._core.validation import (
     FLOAT_DTYPES,
     MAX_CHILDREN,
     MAX_COST,
+    N_JOBS,
     check_targets,
     drop_zero_weight_rows,
     set_input_attributes,
@@ -41,6 +42,9 @@ from skxmr.xr_linear._prediction import RankingPredictionMixin
 from skxmr.xr_linear._repr import fitted_block
 from skxmr.xr_linear._training import train_trees
 from skxmr.xr_linear._tree_training import make_training_options
+
+# Prediction time and memory grow with the number of trees; more than 10 hardly improve a ranking.
+MAX_TREES = 1000
 
 
 class XRLinearClassifier(
@@ -244,14 +248,14 @@ class XRLinearClassifier(
         "max_iter": [Interval(Integral, 1, 2**31 - 1, closed="both")],
         "weight_threshold": [Interval(Real, 0, None, closed="left")],
         "weight_dtype": [StrOptions(set(WEIGHT_TYPES))],
-        "n_trees": [Interval(Integral, 1, None, closed="left")],
+        "n_trees": [Interval(Integral, 1, MAX_TREES, closed="both")],
         "beam_width": [None, Interval(Integral, 1, 2**31 - 1, closed="both")],
         "score_transform": [StrOptions(set(TRANSFORMS)), tuple, list],
         "propensity_weight": [Interval(Real, 0, None, closed="left")],
         "sparse_output": ["boolean", StrOptions({"auto"})],
         "memory": [None, str, HasMethods("cache")],
         "model_dir": [None, str, PathLike],
-        "n_jobs": [None, Integral],
+        "n_jobs": N_JOBS,
         "random_state": ["random_state"],
         "verbose": ["verbose"],
     }
@@ -374,7 +378,7 @@ class XRLinearClassifier(
             relevance = check_relevance(relevance, Y)
         rows = canonical_rows(X)
         row_length = mean_row_length(rows, row_weights)
-        rows = in_float32(rows, drop_zeros=True, length=row_length)
+        rows = in_float32(rows, length=row_length)
         refuse_if_too_large(self, rows, Y)
         options = make_training_options(self, score_params, negatives, relevance, row_weights)
         checkpoint = None

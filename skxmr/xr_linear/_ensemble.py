@@ -5,6 +5,7 @@ import numpy as np
 from skxmr._core.node_scores import NodeScores, RowScores
 from skxmr._core.score_forms import round_log_scores
 from skxmr._core.score_rule import ScoreForm
+from skxmr._core.topk import best_of_rows
 from skxmr._core.votes import add_votes
 
 # Number of labels per row that each tree scores. Labels below are irrelevant for the best of the
@@ -85,6 +86,7 @@ class TreeEnsemble:
 
     def _average(self, votes, k, best_first):
         n_labels = self.models[0].hierarchy.n_labels
-        found = NodeScores(*add_votes(votes, n_labels, k, best_first))
-        means = found.scores / np.float32(len(self.models))
-        return found._replace(scores=round_log_scores(np.log(means)))
+        summed = NodeScores(*add_votes(votes, n_labels))
+        means = summed.scores / np.float32(len(self.models))
+        scored = summed._replace(scores=round_log_scores(np.log(means)))
+        return NodeScores(*best_of_rows(*scored, k, best_first))

@@ -1,21 +1,39 @@
 """Prediction methods of a classifier: rankings, scores and labels, in the format of `y`."""
 
+from functools import lru_cache
 from numbers import Integral
+from typing import NamedTuple
 
 import numpy as np
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils._param_validation import validate_parameter_constraints
+from sklearn.utils.validation import check_is_fitted
 
 from skxmr._core import score_forms
 from skxmr._core.arrays import as_public_csr
-from skxmr._core.csr import divide_values
 from skxmr._core.node_scores import join_rows
-from skxmr._core.rows import as_rows
-from skxmr._core.score_rule import check_score_params
+from skxmr._core.rows import Rows, as_rows
+from skxmr._core.score_rule import ScoreParams, check_score_params
+from skxmr._core.single_row import read_single_row
 from skxmr._core.threads import run_tasks, split_rows
-from skxmr._core.validation import FLOAT_DTYPES, check_candidates, needs_no_conversion
+from skxmr._core.topk import best_of_rows
+from skxmr._core.validation import check_candidates, validate_rows
 
 # Smallest probability of a label that `predict` returns.
 DECISION_THRESHOLD = 0.5
+# Number of scores of a dense result that are converted at once.
+DENSE_BLOCK_SCORES = 2**18
+
+
+class PredictionParams(NamedTuple):
+    """Validated parameters of the classifier that act at prediction.
+
+    A prediction reads them once, so that `set_params` in another thread does not mix two values.
+    """
+
+    beam_width: int | None
+    score_params: ScoreParams
+    returns_sparse: bool
+    n_jobs: int | None
 
 
 class RankingPredictionMixin:
@@ -24,35 +42,54 @@ class RankingPredictionMixin:
     # Mean length of the training rows. Models that earlier versions saved lack it.
     _row_length = 1.0
 
-    def _check_rows(self, X):
-        check_is_fitted(self, "hierarchy_")
-        self._validate_params()
-        X = validate_data(self, X, accept_sparse="csr", dtype=FLOAT_DTYPES, reset=False)
-        return as_rows(X, length=self._row_length)
+    def _prediction_params(self):
+        # scikit-learn's check of the fitted state takes longer than the search of a row.
+        if not hasattr(self, "hierarchy_"):
+            check_is_fitted(self, "hierarchy_")
+        score_transform = self.score_transform
+        if isinstance(score_transform, list):
+            score_transform = tuple(score_transform)
+        values = (
+            self.beam_width,
+            score_transform,
+            self.propensity_weight,
+            self.sparse_output,
+            self.n_jobs,
+        )
+        try:
+            return _check_prediction_params(type(self), self._target_kind, *values)
+        except TypeError:  # a value is not hashable, so it is invalid
+            return _check_prediction_params.__wrapped__(type(self), self._target_kind, *values)
 
-    def _divide_by_length(self, data):
-        # As `_check_rows` does, for the values of a single row.
-        return data if self._row_length == 1.0 else divide_values(data, self._row_length)
+    def _read_single_row(self, X):
+        names = getattr(self, "feature_names_in_", None)
+        return read_single_row(X, self.n_features_in_, names, self._row_length)
+
+    def _check_rows(self, X):
+        x = self._read_single_row(X)
+        if x is None:
+            return as_rows(validate_rows(self, X), length=self._row_length)
+        return Rows(np.array([0, len(x[0])], dtype=np.int64), *x, self.n_features_in_)
 
     def _score_params(self):
         return check_score_params(self.score_transform, self.propensity_weight)
 
-    def _rank(self, rows, finish, k=0, best_first=False):
+    def _rank(self, rows, params, finish, k=0, best_first=False):
         """Search all rows in blocks.
 
-        Return the results of `finish(ranking, form)` of each block, in order; `ranking` is a
-        `NodeScores` and `form` the `ScoreForm` of its scores.
+        Return the results of `finish(ranking, form, start)` of each block, in order; `ranking` is a
+        `NodeScores`, `form` the `ScoreForm` of its scores, and `start` the first row of the block.
         """
-        score_params, model, beam_width = self._score_params(), self._model, self.beam_width
+        beam_width, score_params, model = params.beam_width, params.score_params, self._model
         form = model.score_form(score_params)
 
         def rank_block(start, stop):
             ranking = model.rank(rows.block(start, stop), beam_width, score_params, k, best_first)
-            return finish(ranking, form)
+            return finish(ranking, form, start)
 
         per_row = max(model.max_scores(beam_width, k), model.max_clusters(beam_width))
-        blocks = split_rows(rows.n_rows, per_row, self.n_jobs)
-        return run_tasks(rank_block, blocks, self.n_jobs, threads_only=True)
+        blocks = split_rows(rows.n_rows, per_row, params.n_jobs)
+        return run_tasks(rank_block, blocks, params.n_jobs, threads_only=True)
 
     def predict_topk(self, X, k=10):
         """Return the best labels of each row, best first.
@@ -62,16 +99,16 @@ class RankingPredictionMixin:
         Parameters
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            Rows. A single CSR row of dtype float32 is ranked without further conversion.
+            Rows. A single sorted CSR row of dtype float32 is ranked without further conversion.
         k : int, default=10
-            Number of labels per row.
+            Number of labels per row, limited to the number of labels of the classifier.
 
         Returns
         -------
-        indices : ndarray of shape (n_samples, k), int32
+        indices : ndarray of shape (n_samples, min(k, n_labels)), int32
             Columns of `y`, which are positions in `classes_`, best first; -1 if the clusters of the
-            beam contain fewer than k labels.
-        scores : ndarray of shape (n_samples, k), float32
+            beam contain fewer labels.
+        scores : ndarray of shape (n_samples, min(k, n_labels)), float32
             Scores as determined by `score_transform`: numbers in (0, 1], their logarithms for a
             log- transform, or sums of margins for "identity". With several trees, the mean of the
             probabilities of the trees, or its logarithm. -inf if the index is -1. Labels with equal
@@ -96,36 +133,24 @@ class RankingPredictionMixin:
         array([[0.9 , 0.87, 0.82],
                [0.78, 0.77, 0.01]], dtype=float32)
         """
-        if not isinstance(k, Integral) or isinstance(k, bool) or not 1 <= k < 2**31:
+        if not isinstance(k, Integral) or isinstance(k, bool) or k < 1:
             raise ValueError(f"k must be an integer >= 1; got {k!r}.")
-        k = int(k)
-        if self._takes_plain_row(X):
-            score_params = self._score_params()
-            x = (X.indices, self._divide_by_length(X.data))
-            labels, scores, _ = self._model.rank_row(x, self.beam_width, score_params, k)
+        params = self._prediction_params()
+        k = min(int(k), len(self.classes_))
+        x = self._read_single_row(X)
+        if x is not None:
+            score_params = params.score_params
+            labels, scores, _ = self._model.rank_row(x, params.beam_width, score_params, k)
             shown = self._model.score_form(score_params).shown(scores)
             return score_forms.pad_ranking(labels[None], shown[None], k)
 
-        def finish(ranking, form):
+        def finish(ranking, form, start):
             shown = form.shown(ranking.scores)
             return score_forms.pad_ranked_rows(ranking.indptr, ranking.ids, shown, k)
 
-        labels, scores = zip(*self._rank(self._check_rows(X), finish, k, True), strict=True)
+        blocks = self._rank(self._check_rows(X), params, finish, k, True)
+        labels, scores = zip(*blocks, strict=True)
         return np.concatenate(labels), np.concatenate(scores)
-
-    def _takes_plain_row(self, X):
-        # Whether X and all parameters of the score need no validation. All other cases, including
-        # all errors, take the slower path.
-        return (
-            hasattr(self, "hierarchy_")
-            and not hasattr(self, "feature_names_in_")
-            and (type(self.beam_width) is int or self.beam_width is None)
-            and (self.beam_width is None or 0 < self.beam_width < 2**31)
-            and type(self.score_transform) in (str, tuple)
-            and type(self.propensity_weight) in (int, float)
-            and 0 <= self.propensity_weight < np.inf
-            and needs_no_conversion(X, self.n_features_in_)
-        )
 
     def predict_proba(self, X):
         """Return a score between 0 and 1 for the labels of each row.
@@ -154,12 +179,12 @@ class RankingPredictionMixin:
         >>> P.nnz, round(float(P.max()), 2)
         (100, 0.9)
         """
-        if self._returns_sparse():
-            return self._sparse_probabilities(X)
-        logs = self._dense_logs(X)
+        params = self._prediction_params()
+        if params.returns_sparse:
+            return self._sparse_probabilities(X, params)
         if self._target_kind == "classes":
-            return score_forms.to_class_probabilities(logs)
-        return score_forms.to_probabilities(logs)
+            return self._dense_scores(X, params, score_forms.to_class_probabilities)
+        return self._dense_scores(X, params, score_forms.to_probabilities)
 
     def decision_function(self, X):
         """Return a score for the labels of each row; a higher score is more likely.
@@ -177,12 +202,12 @@ class RankingPredictionMixin:
             finite minimum outside the beam. For classes: logarithm of `predict_proba`; for two
             classes, the 1-D log-odds of the second.
         """
-        if self._returns_sparse():
-            return self._sparse_probabilities(X)
-        logs = self._dense_logs(X)
+        params = self._prediction_params()
+        if params.returns_sparse:
+            return self._sparse_probabilities(X, params)
         if self._target_kind == "classes":
-            return score_forms.to_class_decisions(logs)
-        return score_forms.to_log_odds(logs)
+            return self._dense_scores(X, params, score_forms.to_class_decisions)
+        return self._dense_scores(X, params, score_forms.to_log_odds)
 
     def predict(self, X):
         """Return the labels with a score of at least 0.5, or the best class.
@@ -201,18 +226,18 @@ class RankingPredictionMixin:
         y : CSR matrix or ndarray of shape (n_samples, n_labels) or (n_samples,)
             Predictions with the format and dtype of the `y` given to `fit`.
         """
-        rows = self._check_rows(X)
+        params, rows = self._prediction_params(), self._check_rows(X)
         if self._target_kind == "classes":
-            best = self._rank(rows, lambda ranking, form: ranking.ids, 1, True)
+            best = self._rank(rows, params, lambda ranking, *_: ranking.ids, 1, True)
             return self.classes_[np.concatenate(best)]
 
-        def finish(ranking, form):
+        def finish(ranking, form, start):
             is_predicted = form.probabilities(ranking.scores) >= DECISION_THRESHOLD
             indptr = np.concatenate(([0], np.cumsum(is_predicted)))[ranking.indptr]
             return indptr, ranking.ids[is_predicted], np.ones(indptr[-1], dtype=np.int8)
 
-        Y = self._join_blocks(self._rank(rows, finish))
-        return (Y if self._returns_sparse() else Y.toarray()).astype(self._target_dtype)
+        Y = self._join_blocks(self._rank(rows, params, finish)).astype(self._target_dtype)
+        return Y if params.returns_sparse else Y.toarray()
 
     def score_candidates(self, X, candidates):
         """Score given labels of each row, and no others.
@@ -254,7 +279,8 @@ class RankingPredictionMixin:
         >>> round(float(scores.data.mean()), 2)
         0.66
         """
-        rows, score_params = self._check_rows(X), self._score_params()
+        params, rows = self._prediction_params(), self._check_rows(X)
+        score_params = params.score_params
         shape = (rows.n_rows, len(self.classes_))
         indptr, labels = check_candidates(candidates, shape)
         score = self._model.candidate_scorer(score_params)
@@ -267,29 +293,67 @@ class RankingPredictionMixin:
             return form.probabilities(scores)
 
         per_row = max(1, int(np.diff(indptr).max(initial=0)))
-        blocks = split_rows(rows.n_rows, per_row, self.n_jobs)
-        scores = np.concatenate(run_tasks(score_block, blocks, self.n_jobs, threads_only=True))
+        blocks = split_rows(rows.n_rows, per_row, params.n_jobs)
+        scores = np.concatenate(run_tasks(score_block, blocks, params.n_jobs, threads_only=True))
         return as_public_csr(indptr, labels, scores, shape)
 
-    def _returns_sparse(self):
-        check_is_fitted(self, "hierarchy_")
-        if self.sparse_output == "auto" or self._target_kind == "classes":
-            return self._target_kind == "sparse"
-        return self.sparse_output
-
-    def _sparse_probabilities(self, X):
-        def finish(ranking, form):
+    def _sparse_probabilities(self, X, params):
+        def finish(ranking, form, start):
             return ranking.indptr, ranking.ids, form.probabilities(ranking.scores)
 
-        return self._join_blocks(self._rank(self._check_rows(X), finish))
+        return self._join_blocks(self._rank(self._check_rows(X), params, finish))
 
     def _join_blocks(self, blocks):
         indptr, labels, values = join_rows(blocks)
         return as_public_csr(indptr, labels, values, (len(indptr) - 1, len(self.classes_)))
 
-    def _dense_logs(self, X):
-        def finish(ranking, form):
-            return ranking.indptr, ranking.ids, form.log_probabilities(ranking.scores)
+    def _dense_scores(self, X, params, convert):
+        # Return `convert(log_scores)` of all labels. It is called for a few rows at a time, because
+        # it needs several times the memory of its result.
+        rows, n_labels = self._check_rows(X), len(self.classes_)
+        no_rows = convert(np.empty((0, n_labels), dtype=np.float32))
+        scores = np.empty((rows.n_rows, *no_rows.shape[1:]), dtype=np.float32)
+        step = max(1, DENSE_BLOCK_SCORES // n_labels)
 
-        indptr, labels, logs = join_rows(self._rank(self._check_rows(X), finish))
-        return score_forms.to_dense_log_scores(indptr, labels, logs, len(self.classes_))
+        def finish(ranking, form, start):
+            for first in range(0, ranking.n_rows, step):
+                block = ranking.block(first, min(first + step, ranking.n_rows))
+                logs = form.log_probabilities(block.scores)
+                logs = score_forms.to_dense_log_scores(block.indptr, block.ids, logs, n_labels)
+                block_scores = convert(logs)
+                if self._target_kind == "classes":
+                    score_forms.put_first(block_scores, best_of_rows(*block, 1, True)[1])
+                scores[start + first : start + first + len(logs)] = block_scores
+
+        self._rank(rows, params, finish)
+        return scores
+
+
+# scikit-learn's validation of a parameter takes as long as the search of a row. The results depend
+# only on the values, so a prediction validates only values that it has not seen before.
+@lru_cache(maxsize=128, typed=True)
+def _check_prediction_params(
+    classifier_class,
+    target_kind,
+    beam_width,
+    score_transform,
+    propensity_weight,
+    sparse_output,
+    n_jobs,
+):
+    values = {
+        "beam_width": beam_width,
+        "score_transform": score_transform,
+        "propensity_weight": propensity_weight,
+        "sparse_output": sparse_output,
+        "n_jobs": n_jobs,
+    }
+    constraints = classifier_class._parameter_constraints
+    validate_parameter_constraints(
+        {name: constraints[name] for name in values}, values, classifier_class.__name__
+    )
+    returns_sparse = target_kind == "sparse"
+    if sparse_output != "auto" and target_kind != "classes":
+        returns_sparse = sparse_output
+    score_params = check_score_params(score_transform, propensity_weight)
+    return PredictionParams(beam_width, score_params, returns_sparse, n_jobs)

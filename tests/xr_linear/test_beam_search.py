@@ -117,14 +117,25 @@ def test_predict_topk_exact_search_uses_small_blocks(xmc_data, monkeypatch):
 def test_predict_topk_pads_rows_with_few_labels_in_the_beam(xmc_data):
     X = xmc_data[0]
     model = XRLinearClassifier(4, 10, beam_width=1, random_state=0).fit(*xmc_data)
-    labels, scores = model.predict_topk(X, k=200)
-    assert labels.shape == scores.shape == (600, 200)
+    labels, scores = model.predict_topk(X, k=150)
+    assert labels.shape == scores.shape == (600, 150)
     n_scored = np.diff(model.predict_proba(X).indptr)
     np.testing.assert_array_equal((labels >= 0).sum(axis=1), n_scored)
     np.testing.assert_array_equal(labels < 0, scores == -np.inf)
-    one = model.predict_topk(X[[0]], k=200)
+    one = model.predict_topk(X[[0]], k=150)
     np.testing.assert_array_equal(one[0], labels[[0]])
     np.testing.assert_array_equal(one[1], scores[[0]])
+
+
+@pytest.mark.parametrize("k", [151, 2**31, 2**100, np.int64(2**40)])
+def test_predict_topk_limits_k_to_the_number_of_labels(xmc_data, k):
+    X = xmc_data[0]
+    model = XRLinearClassifier(4, 10, random_state=0).fit(*xmc_data)
+    for rows in (X, X[:1], X[:1].toarray()):
+        expected = model.predict_topk(rows, k=150)
+        assert expected[0].shape == (rows.shape[0], 150)
+        for got, want in zip(model.predict_topk(rows, k=k), expected, strict=True):
+            np.testing.assert_array_equal(got, want)
 
 
 @pytest.mark.parametrize("n_trees", [1, 2])
