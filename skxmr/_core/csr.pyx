@@ -1,4 +1,4 @@
-"""Check the arrays of a CSR matrix in one pass, so that kernels can use them without checks.
+"""Read the arrays of a CSR matrix in one pass: check them, measure rows, convert values.
 
 A row is canonical if its indices are sorted, without duplicates and in bounds, and its values are
 at most `MAX_VALUE`, in absolute value.
@@ -6,7 +6,7 @@ at most `MAX_VALUE`, in absolute value.
 
 import numpy as np
 
-from libc.math cimport fabs
+from libc.math cimport fabs, sqrt
 
 from skxmr._core.types cimport index_t, offset_t
 
@@ -18,12 +18,13 @@ ctypedef fused any_index_t:
     index_t
     offset_t
 
-ctypedef fused any_value_t:
+ctypedef fused value_t:
     float
     double
 
 
-cdef bint check_row(const index_t* indices, const float* data, offset_t size,
+
+cdef bint check_row(const index_t* indices, const value_t* data, offset_t size,
                     index_t n_columns) noexcept nogil:
     cdef offset_t at
     cdef index_t last = -1
@@ -48,7 +49,7 @@ def row_is_canonical(const index_t[::1] indices, const float[::1] data, index_t 
     return check_row(&indices[0], &data[0], indices.shape[0], n_columns)
 
 
-def copy_row(const any_index_t[::1] indices, const any_value_t[::1] values, index_t n_columns,
+def copy_row(const any_index_t[::1] indices, const value_t[::1] values, index_t n_columns,
              double length):
     """Copy a sparse row to canonical (indices, data) without zeros, divided by `length`.
 
@@ -88,7 +89,7 @@ def copy_row(const any_index_t[::1] indices, const any_value_t[::1] values, inde
 
 
 def rows_are_canonical(const offset_t[::1] indptr, const index_t[::1] indices,
-                       const float[::1] data, index_t n_columns):
+                       const value_t[::1] data, index_t n_columns):
     """Return whether all rows of a CSR matrix are canonical; they may have stored zeros."""
     cdef offset_t row, n_rows = indptr.shape[0] - 1
     cdef offset_t n_entries = min(indices.shape[0], data.shape[0])
@@ -102,3 +103,32 @@ def rows_are_canonical(const offset_t[::1] indptr, const index_t[::1] indices,
                 is_canonical = check_row(&indices[indptr[row]], &data[indptr[row]],
                                          indptr[row + 1] - indptr[row], n_columns)
     return is_canonical
+
+
+def measure_rows(const offset_t[::1] indptr, const value_t[::1] data):
+    """Return the Euclidean length of each row of a canonical CSR matrix, float64.
+
+    Values are added one by one, so stored zeros do not change the result.
+    """
+    cdef offset_t row, at, n_rows = indptr.shape[0] - 1
+    cdef double square
+    lengths = np.empty(n_rows, dtype=np.float64)
+    cdef double[::1] out = lengths
+    with nogil:
+        for row in range(n_rows):
+            square = 0.0
+            for at in range(indptr[row], indptr[row + 1]):
+                square += <double>data[at] * <double>data[at]
+            out[row] = sqrt(square)
+    return lengths
+
+
+def divide_values(const value_t[::1] data, double divisor):
+    """Return values divided by a number, in float64 arithmetic, rounded to float32."""
+    cdef offset_t at
+    quotients = np.empty(data.shape[0], dtype=np.float32)
+    cdef float[::1] out = quotients
+    with nogil:
+        for at in range(data.shape[0]):
+            out[at] = <float>(<double>data[at] / divisor)
+    return quotients

@@ -4,6 +4,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from skxmr._core.arrays import offsets_of
+
 
 class NodeRows(NamedTuple):
     """Lists of rows, one list per node.
@@ -32,6 +34,12 @@ class NodeRows(NamedTuple):
     def of(self, node):
         """Return the rows of one node."""
         return self.rows[self.indptr[node] : self.indptr[node + 1]]
+
+    def without(self, is_removed):
+        """Return the lists, empty for the nodes where the array `is_removed` is True."""
+        counts = np.diff(self.indptr)
+        kept = np.repeat(~is_removed, counts)
+        return NodeRows(offsets_of(np.where(is_removed, 0, counts)), self.rows[kept])
 
     def slice(self, start, stop):
         """Return the lists of the nodes from `start` to before `stop`; shares memory."""

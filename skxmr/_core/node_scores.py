@@ -13,16 +13,19 @@ class NodeScores(NamedTuple):
     Attributes
     ----------
     indptr : ndarray of shape (n_rows + 1,), int64
-        Start of each row in `ids` and `scores`.
+        Start of each row in the other arrays.
     ids : ndarray of int32
         Nodes: clusters by their number in the level, or labels by their column in `y`.
     scores : ndarray of float32
         Score of each node.
+    margins : ndarray of float32
+        Sum of the margins on the path to each node. The larger one is better if scores are equal.
     """
 
     indptr: np.ndarray
     ids: np.ndarray
     scores: np.ndarray
+    margins: np.ndarray
 
     @property
     def n_rows(self):
@@ -31,9 +34,10 @@ class NodeScores(NamedTuple):
 
     def block(self, start, stop):
         """Return the rows from `start` to before `stop`."""
-        first, last = self.indptr[start], self.indptr[stop]
+        indptr, *arrays = self
+        first, last = indptr[start], indptr[stop]
         return NodeScores(
-            self.indptr[start : stop + 1] - first, self.ids[first:last], self.scores[first:last]
+            indptr[start : stop + 1] - first, *(array[first:last] for array in arrays)
         )
 
     @classmethod
@@ -43,11 +47,44 @@ class NodeScores(NamedTuple):
             np.arange(n_rows + 1, dtype=np.int64),
             np.zeros(n_rows, dtype=np.int32),
             np.zeros(n_rows, dtype=np.float32),
+            np.zeros(n_rows, dtype=np.float32),
         )
 
 
+class RowScores(NamedTuple):
+    """Scores of the nodes of a single row; attributes as of `NodeScores`."""
+
+    ids: np.ndarray
+    scores: np.ndarray
+    margins: np.ndarray
+
+    @classmethod
+    def single(cls, node, score):
+        """Return the scores of a single node, whose path has the margin 0."""
+        return cls(
+            np.array([node], dtype=np.int32),
+            np.array([score], dtype=np.float32),
+            np.zeros(1, dtype=np.float32),
+        )
+
+    def as_matrix(self):
+        """Return these scores as `NodeScores` of one row."""
+        return NodeScores(np.array([0, len(self.ids)], dtype=np.int64), *self)
+
+
 def join_rows(blocks):
-    """Return the `NodeScores` of consecutive blocks of rows, given as (indptr, ids, scores)."""
-    indptrs, ids, scores = zip(*blocks, strict=True)
+    """Join CSR arrays of consecutive blocks of rows.
+
+    Parameters
+    ----------
+    blocks : list of tuple of ndarray
+        (indptr, ids, ...) of each block: the start of each row, and any number of arrays.
+
+    Returns
+    -------
+    tuple of ndarray
+        The same arrays of all rows.
+    """
+    indptrs, *arrays = zip(*blocks, strict=True)
     counts = np.concatenate([np.diff(indptr) for indptr in indptrs])
-    return NodeScores(offsets_of(counts), np.concatenate(ids), np.concatenate(scores))
+    return offsets_of(counts), *map(np.concatenate, arrays)

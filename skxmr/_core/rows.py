@@ -6,7 +6,7 @@ import numpy as np
 import scipy.sparse as sp
 
 from skxmr._core.arrays import as_public_csr, csr_of
-from skxmr._core.csr import MAX_VALUE, rows_are_canonical
+from skxmr._core.csr import MAX_VALUE, divide_values, rows_are_canonical
 from skxmr._core.validation import check_n_features
 
 
@@ -51,69 +51,89 @@ class Rows(NamedTuple):
         return as_public_csr(self.indptr, self.indices, self.data, shape)
 
 
-def as_rows(X, name="X", drop_zeros=False):
+def as_rows(X, name="X", length=1.0):
     """Return a sparse or dense matrix as `Rows`.
+
+    Stored zeros are dropped, so that results do not depend on how `X` was stored.
 
     Parameters
     ----------
     X : sparse matrix or ndarray of shape (n_rows, n_columns)
-        Floating point; never modified.
+        Numbers; never modified.
     name : str
         Name of the matrix in error messages.
-    drop_zeros : bool
-        Whether to drop stored zeros. Training drops them, so that the result does not depend on
-        how `X` was stored. They do not change scores.
+    length : float
+        Number by which all values are divided; see `row_length`.
 
     Returns
     -------
     Rows
-        Views of `X` if it is a canonical CSR matrix with these dtypes, else copies.
+        Views of `X` if it is a canonical CSR matrix with these dtypes and the length is 1, else
+        copies.
 
     Raises
     ------
     ValueError
-        If a value is not finite in float32, or an index is out of range.
+        If a value is not finite or too large, or an index is out of range.
+    """
+    return in_float32(canonical_rows(X, name), length)
+
+
+def canonical_rows(X, name="X"):
+    """Return a matrix as `Rows` like `as_rows`, but with the values of `X`: float32 or float64.
+
+    Stored zeros are kept.
     """
     check_n_features(X, name)
     C = X if sp.issparse(X) else sp.csr_array(X)
     if C.format != "csr":
         C = C.tocsr()
-    with np.errstate(over="ignore"):
-        data = C.data.astype(np.float32, copy=False)
-    rows = _contiguous(C, data)
+    if C.dtype not in (np.float32, np.float64):
+        C = C.astype(np.float64)
+    rows = _contiguous(C)
     if not rows_are_canonical(rows.indptr, rows.indices, rows.data, X.shape[1]):
         # Sort the indices and sum duplicates in the precision of X, then check again.
         # A copy, because check_format may change the arrays of its object.
         C = sp.csr_array(C, copy=True)
         C.check_format(full_check=True)
         C.sum_duplicates()
-        with np.errstate(over="ignore"):
-            data = C.data.astype(np.float32)
-        rows = _contiguous(C, data)
-        if not rows_are_canonical(rows.indptr, rows.indices, rows.data, X.shape[1]):
-            if not np.isfinite(rows.data).all():
-                raise ValueError(
-                    f"{name} must contain only values that are finite in float32; got an infinite "
-                    "value or NaN."
-                )
-            raise ValueError(
-                f"{name} must contain only values from {-MAX_VALUE:g} to {MAX_VALUE:g}; got values "
-                f"from {rows.data.min():g} to {rows.data.max():g}. Scale the rows."
-            )
-    if drop_zeros and np.count_nonzero(rows.data) < len(rows.data):
-        C = csr_of(rows.indptr, rows.indices, rows.data, X.shape).copy()
-        C.eliminate_zeros()
-        rows = _contiguous(C, C.data)
+        rows = _contiguous(C)
+        check_values(rows.data, name)
     return rows
 
 
-def _contiguous(C, data):
+def check_values(values, name):
+    """Raise a ValueError if a value is not finite, or is too large for sums in float32."""
+    # The comparison with NaN is false.
+    low, high = values.min(initial=0), values.max(initial=0)
+    if -MAX_VALUE <= low and high <= MAX_VALUE:
+        return
+    if not np.isfinite(values).all():
+        raise ValueError(f"{name} must contain only finite values; got an infinite value or NaN.")
+    raise ValueError(
+        f"{name} must contain only values from {-MAX_VALUE:g} to {MAX_VALUE:g}; got values from "
+        f"{low:g} to {high:g}. Scale the rows."
+    )
+
+
+def in_float32(rows, length=1.0):
+    """Return `canonical_rows` divided by a number, in float32, without stored zeros."""
+    if length != 1.0 or rows.data.dtype != np.float32:
+        rows = rows._replace(data=divide_values(rows.data, length))
+    if np.count_nonzero(rows.data) < len(rows.data):
+        C = csr_of(rows.indptr, rows.indices, rows.data, (rows.n_rows, rows.n_features)).copy()
+        C.eliminate_zeros()
+        rows = _contiguous(C)
+    return rows
+
+
+def _contiguous(C):
     indices = C.indices
     if indices.dtype.itemsize > 4 and len(indices) and indices.max() > np.iinfo(np.int32).max:
         raise ValueError("indices of a sparse matrix must be less than its number of columns.")
     return Rows(
         np.ascontiguousarray(C.indptr, dtype=np.int64),
         np.ascontiguousarray(indices, dtype=np.int32),
-        np.ascontiguousarray(data),
+        np.ascontiguousarray(C.data),
         C.shape[1],
     )

@@ -104,6 +104,27 @@ def to_class_decisions(log_scores):
     return np.maximum(log_scores - log_sums, UNSCORED_LOG)
 
 
+def put_first(class_scores, best):
+    """Make the best class of each row the first maximum of the row, in place.
+
+    scikit-learn requires that `predict` returns the class of the maximum. If several classes have
+    the maximum, the best one, which margins decide, is raised by one float32 step.
+
+    Parameters
+    ----------
+    class_scores : ndarray of shape (n_rows, n_classes) or (n_rows,), float32
+        Result of `to_class_probabilities` or `to_class_decisions`.
+    best : ndarray of shape (n_rows,)
+        Best class of each row.
+    """
+    if class_scores.ndim == 1:
+        class_scores[(class_scores == 0) & (best == 1)] = np.finfo(np.float32).tiny
+        return
+    rows = np.flatnonzero(class_scores.argmax(axis=1) != best)
+    first = class_scores[rows].max(axis=1, initial=-np.inf)
+    class_scores[rows, best[rows]] = np.nextafter(first, np.float32(np.inf))
+
+
 def to_log_odds(log_scores):
     """Return log(p / (1 - p)) with p = exp(log_scores); all values are finite."""
     log_scores = log_scores.astype(np.float64)

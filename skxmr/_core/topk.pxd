@@ -1,55 +1,79 @@
-# Select the k best of a stream of (score, id) pairs with a bounded heap.
+# Select the k best of a stream of entries with a bounded heap.
 #
-# Order: higher scores first; equal scores by increasing id. This is a total order, so the selected
-# set does not depend on the order of the stream. The root of the heap is the worst selected pair.
-# Scores and ids are two parallel arrays, so a heap can be a row of a CSR matrix.
+# Order: higher scores first; equal scores by falling margin; then by increasing id. Margins tell
+# labels apart whose scores are equal because both are clipped. This is a total order, so the
+# selected set does not depend on the order of the stream. The root of the heap is the worst
+# selected entry. Entries are parallel arrays, so a heap can be a row of a CSR matrix.
 from skxmr._core.types cimport index_t
 
 
-cdef inline bint is_better(float score, index_t id, float other_score,
-                           index_t other_id) noexcept nogil:
-    return score > other_score or (score == other_score and id < other_id)
+cdef struct Entry:
+    float score
+    float margin
+    index_t id
 
 
-cdef inline void sift_down(float* scores, index_t* ids, index_t size, index_t at) noexcept nogil:
-    cdef float score = scores[at]
-    cdef index_t id = ids[at]
+cdef struct Entries:        # parallel arrays
+    float* scores
+    float* margins
+    index_t* ids
+
+
+cdef inline bint is_better(Entry entry, Entry other) noexcept nogil:
+    if entry.score != other.score:
+        return entry.score > other.score
+    if entry.margin != other.margin:
+        return entry.margin > other.margin
+    return entry.id < other.id
+
+
+cdef inline Entry get_entry(const Entries* entries, index_t at) noexcept nogil:
+    return Entry(entries.scores[at], entries.margins[at], entries.ids[at])
+
+
+cdef inline void set_entry(const Entries* entries, index_t at, Entry entry) noexcept nogil:
+    entries.scores[at] = entry.score
+    entries.margins[at] = entry.margin
+    entries.ids[at] = entry.id
+
+
+cdef inline void sift_down(const Entries* entries, index_t size, index_t at) noexcept nogil:
+    cdef Entry moved = get_entry(entries, at)
     cdef index_t child = 2 * at + 1
     while child < size:
-        if child + 1 < size and is_better(scores[child], ids[child],
-                                          scores[child + 1], ids[child + 1]):
+        if child + 1 < size and is_better(get_entry(entries, child),
+                                          get_entry(entries, child + 1)):
             child += 1
-        if not is_better(score, id, scores[child], ids[child]):
+        if not is_better(moved, get_entry(entries, child)):
             break
-        scores[at] = scores[child]
-        ids[at] = ids[child]
+        set_entry(entries, at, get_entry(entries, child))
         at = child
         child = 2 * at + 1
-    scores[at] = score
-    ids[at] = id
+    set_entry(entries, at, moved)
 
 
-cdef inline void heapify(float* scores, index_t* ids, index_t size) noexcept nogil:
+cdef inline void heapify(const Entries* entries, index_t size) noexcept nogil:
     cdef index_t at
     for at in range(size // 2 - 1, -1, -1):
-        sift_down(scores, ids, size, at)
+        sift_down(entries, size, at)
 
 
-cdef inline void keep_best(float* scores, index_t* ids, index_t* size, index_t capacity,
-                           float score, index_t id) noexcept nogil:
-    # Add a pair, or replace the worst one if the arrays are full. The arrays become a heap when
-    # they are full; before, pairs are appended.
+cdef inline void keep_best(const Entries* entries, index_t* size, index_t capacity,
+                           Entry entry) noexcept nogil:
+    # Add an entry, or replace the worst one if the arrays are full. The arrays become a heap when
+    # they are full; before, entries are appended.
     if size[0] < capacity:
-        scores[size[0]] = score
-        ids[size[0]] = id
+        set_entry(entries, size[0], entry)
         size[0] += 1
         if size[0] == capacity:
-            heapify(scores, ids, capacity)
-    elif is_better(score, id, scores[0], ids[0]):
-        scores[0] = score
-        ids[0] = id
-        sift_down(scores, ids, capacity, 0)
+            heapify(entries, capacity)
+    elif is_better(entry, get_entry(entries, 0)):
+        set_entry(entries, 0, entry)
+        sift_down(entries, capacity, 0)
 
 
-cdef void sort_best_first(float* scores, index_t* ids, index_t size) noexcept nogil
-cdef void sort_by_id(float* scores, index_t* ids, index_t size) noexcept nogil
+cdef inline Entries entries_from(const Entries* entries, Py_ssize_t start) noexcept nogil:
+    return Entries(entries.scores + start, entries.margins + start, entries.ids + start)
+
+
+cdef void sort_entries(const Entries* entries, index_t size, bint best_first) noexcept nogil

@@ -13,5 +13,12 @@ cdef struct Transform:
 
 
 cdef Transform with_offsets(LevelTransform transform, const float[::1] offsets)
-cdef void transform_margins(const Transform* t, float parent_score, offset_t first,
-                            float* margins, index_t n_children) noexcept nogil
+cdef struct Node:                      # a node that a search has reached
+    float score
+    float margin                       # sum of the margins on its path
+
+
+cdef void transform_margins(const Transform* t, Node parent, offset_t first, float* margins,
+                            float* scores, index_t n_children) noexcept nogil
+cdef void inherit_score(const Transform* t, Node parent, offset_t first, float* margin,
+                        float* score) noexcept nogil

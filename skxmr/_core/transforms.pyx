@@ -4,6 +4,9 @@ Every shape except for the margin itself is a loss >= 0: a power of max(0, 1 - m
 log(1 + exp(-margin)). The probability of a child is exp(-loss). Probabilities are multiplied along
 a path, so scores are kept as logarithms: child = parent - loss. No exp is computed for children
 that are not kept. The margin itself is added to the score of the parent.
+
+A hinge is 0 for every margin of at least 1, so scores can be equal. Therefore the sum of the
+margins on each path is kept, too: it decides between equal scores, see topk.pxd.
 """
 
 import numpy as np
@@ -73,61 +76,77 @@ cdef inline float bounded(float score) noexcept nogil:
     return score if score > LOWEST else LOWEST
 
 
-cdef void transform_margins(const Transform* t, float parent_score, offset_t first,
-                            float* margins, index_t n_children) noexcept nogil:
-    # Replace the margins of the children from `first` on by their scores.
+cdef void transform_margins(const Transform* t, Node parent, offset_t first, float* margins,
+                            float* scores, index_t n_children) noexcept nogil:
+    # Write the scores of the children from `first` on. On entry, `margins` are the margins of the
+    # children alone; on return, the sums of the margins on their paths.
     cdef int shape = t.shape
     cdef index_t child
     cdef float loss
     if shape == HINGE_3:
         for child in range(n_children):
             loss = hinge(margins[child])
-            margins[child] = loss * loss * loss
+            scores[child] = loss * loss * loss
     elif shape == HINGE_1:
         for child in range(n_children):
-            margins[child] = hinge(margins[child])
+            scores[child] = hinge(margins[child])
     elif shape == HINGE_2:
         for child in range(n_children):
             loss = hinge(margins[child])
-            margins[child] = loss * loss
+            scores[child] = loss * loss
     elif shape == HINGE_4:
         for child in range(n_children):
             loss = hinge(margins[child])
             loss = loss * loss
-            margins[child] = loss * loss
+            scores[child] = loss * loss
     elif shape == SIGMOID:
         for child in range(n_children):
             loss = <float>0.0 if margins[child] >= <float>0.0 else -margins[child]
-            margins[child] = log1pf(expf(-fabsf(margins[child]))) + loss
+            scores[child] = log1pf(expf(-fabsf(margins[child]))) + loss
     elif shape == LOG_OF_PROBABILITY:
         for child in range(n_children):
-            margins[child] = -margins[child]
+            scores[child] = -margins[child]
+            margins[child] = 0.0
     if shape == MARGIN:
         for child in range(n_children):
-            margins[child] = bounded(min(parent_score + margins[child], -LOWEST))
+            scores[child] = bounded(min(parent.score + margins[child], -LOWEST))
     else:
         for child in range(n_children):
-            margins[child] = bounded(round_log(parent_score - margins[child]))
+            scores[child] = bounded(round_log(parent.score - scores[child]))
+    for child in range(n_children):
+        margins[child] = bounded(min(parent.margin + margins[child], -LOWEST))
     if t.offsets != NULL:
         for child in range(n_children):
-            margins[child] = bounded(
-                round_log(margins[child] + t.offset_weight * t.offsets[first + child])
+            scores[child] = bounded(
+                round_log(scores[child] + t.offset_weight * t.offsets[first + child])
             )
 
 
-def join_scores(const float[::1] parent_scores, const float[::1] values,
-                LevelTransform transform, float offset=0.0):
-    """Return the score of one child of each parent, computed as in a level of linear models.
+cdef void inherit_score(const Transform* t, Node parent, offset_t first, float* margin,
+                        float* score) noexcept nogil:
+    # Write the score of an only child: that of its parent, plus the offset of the child.
+    cdef Transform inherited = t[0]
+    inherited.shape = MARGIN
+    margin[0] = 0.0
+    transform_margins(&inherited, parent, first, margin, score, 1)
 
-    `values` are margins, or logarithms of probabilities if the shape is `LOG_PROBABILITY`.
+
+def join_scores(const float[::1] parent_scores, const float[::1] parent_margins,
+                const float[::1] values, LevelTransform transform, float offset=0.0):
+    """Return the (scores, margins) of one child per parent, as a level of linear models does.
+
+    `values` are margins, or logarithms of probabilities if the shape is `LOG_PROBABILITY`. The
+    returned margins are sums over the path.
     """
     cdef Transform t
     cdef offset_t at
-    out = np.array(values, dtype=np.float32)
-    cdef float[::1] scores = out
+    out_margins = np.array(values, dtype=np.float32)
+    out_scores = np.empty(len(out_margins), dtype=np.float32)
+    cdef float[::1] margins = out_margins, scores = out_scores
     t.shape = transform.shape
     t.offset_weight = transform.offset_weight
     t.offsets = &offset if t.offset_weight != 0.0 else NULL
     for at in range(scores.shape[0]):
-        transform_margins(&t, parent_scores[at], 0, &scores[at], 1)
-    return out
+        transform_margins(&t, Node(parent_scores[at], parent_margins[at]), 0, &margins[at],
+                          &scores[at], 1)
+    return out_scores, out_margins

@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from skxmr._core.node_scores import NodeScores
+from skxmr._core.node_scores import NodeScores, RowScores
 from skxmr._linear.chunk import fill_dense_weights
 from skxmr._linear.feature_sets import RankTables, rank_features
 from skxmr._linear.margins import ChunkMargins
@@ -64,6 +64,15 @@ class Chunk(NamedTuple):
     n_unsolved: int
 
 
+class LevelLayout(NamedTuple):
+    """What is known of a level before its weights are; attributes as in `LevelModel`."""
+
+    child_indptr: np.ndarray
+    child_ids: np.ndarray
+    n_features: int
+    only_children_inherit: bool
+
+
 class LevelModel:
     """Weights of one level: a one-vs-all linear model for each child of each cluster.
 
@@ -92,12 +101,18 @@ class LevelModel:
         Tables for scoring, as in the attribute `tables` of an equal model. They are stored in files
         so that a memory map loads without being read. They contain ``words``, which may then be
         missing in `arrays`. None computes them.
+    only_children_inherit : bool
+        Whether the only child of a parent has the score of its parent. Files of earlier versions
+        lack it.
     """
 
-    def __init__(self, arrays, n_features, n_iter, n_unsolved, tables=None):
+    def __init__(
+        self, arrays, n_features, n_iter, n_unsolved, tables=None, only_children_inherit=False
+    ):
         self.n_features = n_features
         self.n_iter = n_iter
         self.n_unsolved = n_unsolved
+        self.only_children_inherit = only_children_inherit
         if tables is None or "ranked_words" not in tables:  # files of format version 1
             n_chunk_features = len(arrays["entry_counts"])
             dense = has_dense_weights(np.diff(arrays["child_indptr"]).max(), n_chunk_features)
@@ -114,7 +129,9 @@ class LevelModel:
             *(tables[name] for name in RankTables._fields),
             tables.get("table"),  # the dense weights
         )
-        self._scorer = LevelScorer(chunks, arrays["child_indptr"], arrays["child_ids"])
+        self._scorer = LevelScorer(
+            chunks, arrays["child_indptr"], arrays["child_ids"], only_children_inherit
+        )
 
     def __getstate__(self):
         """Return the state without the scorer and its tables, which follow from the arrays."""
@@ -132,19 +149,36 @@ class LevelModel:
         return {**self.__getstate__(), "arrays": arrays, "tables": self.tables}
 
     @classmethod
-    def from_blocks(cls, blocks, child_indptr, child_ids, n_features):
+    def from_blocks(cls, blocks, layout):
         """Join the results of `join_chunks` for neighboring clusters, in order.
 
-        The blocks are emptied, so that only one array at a time is in memory twice.
+        `layout` is the `LevelLayout` of the level. The blocks are emptied, so that only one array
+        at a time is in memory twice.
         """
-        arrays = {"child_indptr": child_indptr, "child_ids": child_ids}
+        arrays = {"child_indptr": layout.child_indptr, "child_ids": layout.child_ids}
         for name in [name for name in BLOCK_ARRAYS if name in blocks[0]]:
             block_arrays = [block.pop(name) for block in blocks]
             if name == "words":
                 block_arrays.append(np.zeros(1, dtype=np.uint64))
             arrays[name] = np.concatenate(block_arrays)
         n_iter, n_unsolved = count_iterations(blocks)
-        return cls(arrays, n_features, n_iter, n_unsolved)
+        return cls(
+            arrays,
+            layout.n_features,
+            n_iter,
+            n_unsolved,
+            only_children_inherit=layout.only_children_inherit,
+        )
+
+    @property
+    def layout(self):
+        """The `LevelLayout`."""
+        return LevelLayout(
+            self.arrays["child_indptr"],
+            self.arrays["child_ids"],
+            self.n_features,
+            self.only_children_inherit,
+        )
 
     def expand(self, X, parents, max_children, transform, best_first=False, offsets=None):
         """Score the children of the parents of each row, and keep the best.
@@ -160,7 +194,7 @@ class LevelModel:
         transform : LevelTransform
             How margins become scores and are joined to the scores of the parents.
         best_first : bool
-            Whether each row is sorted by falling score instead of by child.
+            Whether each row is sorted best first instead of by child.
         offsets : ndarray of shape (n_children,), float32, or None
             Added to the score of each child, multiplied by the weight of the transform.
 
@@ -175,8 +209,9 @@ class LevelModel:
         return NodeScores(*found)
 
     def expand_row(self, x, parents, max_children, transform, best_first=False, offsets=None):
-        """Score one row (indices, data); parents and the result are pairs (ids, scores)."""
-        return self._scorer.expand_row(*x, *parents, max_children, best_first, transform, offsets)
+        """Score one row (indices, data); parents and the result are `RowScores`."""
+        found = self._scorer.expand_row(*x, *parents, max_children, best_first, transform, offsets)
+        return RowScores(*found)
 
     def score_children(self, X, parents, wanted, transform, offsets=None):
         """Score given children; the results are bit-identical to those of `expand`.
@@ -197,8 +232,8 @@ class LevelModel:
 
         Returns
         -------
-        ndarray of shape (n_wanted,), float32
-            Scores of the children.
+        scores, margins : ndarray of shape (n_wanted,), float32
+            Scores of the children, and sums of the margins on their paths.
         """
         return self._scorer.score_children(
             X.indptr, X.indices, X.data, *parents, *wanted, transform, offsets

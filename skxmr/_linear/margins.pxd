@@ -16,7 +16,8 @@ cdef enum:
 
 cdef struct Scratch:
     SharedFeatures[PIPELINE_DEPTH] shared  # of the pairs in the pipeline; see scoring.pyx
-    float* margins                   # margins, then scores, of children; space for whole vectors
+    float* margins                   # of the children; space for whole vectors
+    float* scores                    # of the children
 
 
 cdef bint allocate_scratch(Scratch* scratch, offset_t max_row_entries,

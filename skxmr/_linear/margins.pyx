@@ -36,7 +36,8 @@ cdef bint allocate_scratch(Scratch* scratch, offset_t max_row_entries,
     cdef bint has_memory
     cdef offset_t capacity = max_row_entries + 1
     scratch.margins = <float*>malloc((max_children + LANES) * sizeof(float))
-    has_memory = scratch.margins != NULL
+    scratch.scores = <float*>malloc((max_children + LANES) * sizeof(float))
+    has_memory = scratch.margins != NULL and scratch.scores != NULL
     for at in range(PIPELINE_DEPTH):
         scratch.shared[at].positions = <index_t*>malloc(capacity * sizeof(index_t))
         scratch.shared[at].counts_before = <uint64_t*>malloc(capacity * sizeof(uint64_t))
@@ -52,6 +53,7 @@ cdef bint allocate_scratch(Scratch* scratch, offset_t max_row_entries,
 cdef void release_scratch(Scratch* scratch) noexcept nogil:
     cdef int at
     free(scratch.margins)
+    free(scratch.scores)
     for at in range(PIPELINE_DEPTH):
         free(scratch.shared[at].positions)
         free(scratch.shared[at].counts_before)

@@ -32,9 +32,7 @@ def prune_level(level, weight_threshold=0.0, max_weights=None):
         _prune_chunk(chunk, level.n_features, weight_threshold, max_weights)
         for chunk in _split_chunks(level)
     ]
-    a = level.arrays
-    blocks = [join_chunks(chunks)]
-    return LevelModel.from_blocks(blocks, a["child_indptr"], a["child_ids"], level.n_features)
+    return LevelModel.from_blocks([join_chunks(chunks)], level.layout)
 
 
 def _split_chunks(level):

@@ -1,8 +1,12 @@
 """Score the children of given parents: one level of a beam search.
 
-The input is pairs (row, parent) with the parent's score. `margins` computes the margins of the
-parent's children. `transforms` converts margins to scores and combines them with the parent's
-score. The best children per row are kept.
+The input is pairs (row, parent) with the parent's score and the sum of the margins on its path.
+`margins` computes the margins of the parent's children. `transforms` converts margins to scores and
+combines them with the parent's score. The best children per row are kept.
+
+An only child can have the score of its parent: it is reached whenever its parent is, so its own
+margin says nothing. Otherwise labels that are carried down a chain of only children, in a tree of
+uneven depth, would rank differently from those that are not.
 
 The pairs of a batch are scored in the order of their parents, so that a chunk is read from memory
 once for all of its rows. The result does not depend on this order: each pair is scored
@@ -13,8 +17,10 @@ import numpy as np
 
 from libc.stdlib cimport calloc, free, malloc
 
-from skxmr._core.topk cimport keep_best, sort_best_first, sort_by_id
-from skxmr._core.transforms cimport LevelTransform, Transform, transform_margins, with_offsets
+from skxmr._core.topk cimport Entries, Entry, entries_from, keep_best, sort_entries
+from skxmr._core.transforms cimport (
+    LevelTransform, Node, Transform, inherit_score, transform_margins, with_offsets
+)
 from skxmr._core.types cimport index_t, offset_t
 from skxmr._linear.simd.lanes cimport get_lane_kernels, lane_kernels
 from skxmr._linear.margins cimport (
@@ -29,6 +35,7 @@ cdef struct Batch:             # rows of X, and pairs (row, parent) to score, as
     const offset_t* indptr
     const index_t* parents
     const float* scores        # of the parents
+    const float* margins       # of the paths to the parents
     index_t n_rows
 
 
@@ -52,9 +59,11 @@ cdef class LevelScorer:
     cdef const offset_t[::1] child_indptr      # (n_parents + 1) slices of the children
     cdef const index_t[::1] child_ids          # (n_children) id of each child in the result
     cdef index_t max_children                  # per parent
+    cdef bint only_children_inherit            # whether they have the scores of their parents
 
-    def __init__(self, ChunkMargins chunks, child_indptr, child_ids):
+    def __init__(self, ChunkMargins chunks, child_indptr, child_ids, bint only_children_inherit):
         self.chunks = chunks
+        self.only_children_inherit = only_children_inherit
         self.child_indptr = child_indptr
         self.child_ids = child_ids
         self.max_children = np.diff(child_indptr).max(initial=0)
@@ -62,11 +71,12 @@ cdef class LevelScorer:
     cdef void score_pair(self, const lane_kernels* kernels, const Batch* batch,
                          const PairOrder* order, offset_t at, const Transform* transform,
                          Scratch* scratch) noexcept nogil:
-        # Write the scores of the children of pair number `at` to scratch.margins. Call this
+        # Write the scores and margins of the children of pair number `at` to `scratch`. Call this
         # function for at = 0, 1, 2, ... in turn, because it also performs the first steps of the
         # next pairs, see margins.pyx: step 3 of pair at + 1, step 2 of at + 2, step 1 of at + 3,
         # then step 4 of `at`. The first call fills this pipeline.
         cdef offset_t current, ahead, pair, start
+        cdef Node parent_node
         cdef index_t parent, row, n_children
         for current in range(-PIPELINE_DEPTH if at == 0 else at, at + 1):
             for ahead in range(max(current + 1, 0),
@@ -91,19 +101,25 @@ cdef class LevelScorer:
         parent = batch.parents[pair]
         n_children = self.chunks.compute_margins(
             kernels, parent, &scratch.shared[at % PIPELINE_DEPTH], scratch.margins)
-        transform_margins(transform, batch.scores[pair], self.child_indptr[parent], scratch.margins,
-                          n_children)
+        parent_node = Node(batch.scores[pair], batch.margins[pair])
+        if n_children == 1 and self.only_children_inherit:
+            inherit_score(transform, parent_node, self.child_indptr[parent], scratch.margins,
+                          scratch.scores)
+        else:
+            transform_margins(transform, parent_node, self.child_indptr[parent], scratch.margins,
+                              scratch.scores, n_children)
 
-    cdef void keep_best_children(self, index_t parent, const float* child_scores, float* scores,
-                                 index_t* ids, index_t* size, index_t capacity) noexcept nogil:
+    cdef void keep_best_children(self, index_t parent, const Scratch* scratch, const Entries* best,
+                                 index_t* size, index_t capacity) noexcept nogil:
         # Add the children of a parent to the best children of the row.
         cdef offset_t first = self.child_indptr[parent]
         cdef index_t child, n_children = <index_t>(self.child_indptr[parent + 1] - first)
         for child in range(n_children):
             # Skip most children by one comparison with the worst kept score.
-            if size[0] < capacity or child_scores[child] >= scores[0]:
-                keep_best(scores, ids, size, capacity, child_scores[child],
-                          self.child_ids[first + child])
+            if size[0] < capacity or scratch.scores[child] >= best.scores[0]:
+                keep_best(best, size, capacity,
+                          Entry(scratch.scores[child], scratch.margins[child],
+                                self.child_ids[first + child]))
 
     cdef offset_t* sort_pairs_by_parent(self, const index_t* parents,
                                         offset_t n_pairs) noexcept nogil:
@@ -127,12 +143,13 @@ cdef class LevelScorer:
         return order
 
     cdef bint score_batch(self, const Batch* batch, const Transform* transform,
-                          const offset_t* out_indptr, index_t* ids, float* scores, bint keep_all,
+                          const offset_t* out_indptr, const Entries* best, bint keep_all,
                           bint best_first) noexcept nogil:
         # Score all pairs, and write the best children per row. Returns False if memory runs out.
         cdef const lane_kernels* kernels = get_lane_kernels()
         cdef offset_t pair, at
         cdef index_t row, capacity
+        cdef Entries best_of_row
         cdef PairOrder order = PairOrder(
             self.sort_pairs_by_parent(batch.parents, batch.indptr[batch.n_rows]),
             list_pair_rows(batch))
@@ -149,12 +166,12 @@ cdef class LevelScorer:
                 capacity = <index_t>(out_indptr[row + 1] - out_indptr[row])
                 # If all children are kept, the capacity is larger by one. Then `size` never reaches
                 # the capacity, and keep_best only appends.
-                self.keep_best_children(batch.parents[pair], scratch.margins,
-                                        &scores[out_indptr[row]], &ids[out_indptr[row]],
-                                        &sizes[row], capacity + keep_all)
+                best_of_row = entries_from(best, out_indptr[row])
+                self.keep_best_children(batch.parents[pair], &scratch, &best_of_row, &sizes[row],
+                                        capacity + keep_all)
             for row in range(batch.n_rows):
-                sort_children(&scores[out_indptr[row]], &ids[out_indptr[row]], sizes[row],
-                              best_first)
+                best_of_row = entries_from(best, out_indptr[row])
+                sort_entries(&best_of_row, sizes[row], best_first)
         release_scratch(&scratch)
         free(order.pairs)
         free(order.rows)
@@ -164,18 +181,19 @@ cdef class LevelScorer:
     def expand(self, const offset_t[::1] indptr, const index_t[::1] indices,
                const float[::1] data, const offset_t[::1] parent_indptr,
                const index_t[::1] parent_ids, const float[::1] parent_scores,
-               index_t max_kept, bint best_first, LevelTransform transform not None,
-               const float[::1] offsets):
+               const float[::1] parent_margins, index_t max_kept, bint best_first,
+               LevelTransform transform not None, const float[::1] offsets):
         """Score the children of each row's parents, and return the best ones per row.
 
         X and the parents are CSR arrays; the parents of a row are sorted. `max_kept` is the maximum
         number of children kept per row; 0 keeps all. `offsets` has the shape (n_children,) or is
         None.
-        Returns CSR arrays (indptr, ids, scores). Rows are sorted by decreasing score if
-        `best_first`, otherwise by increasing id.
+        Returns CSR arrays (indptr, ids, scores, margins). Rows are sorted best first, in the order
+        of topk.pxd, if `best_first`, otherwise by increasing id.
         """
         cdef Batch batch = Batch(&indptr[0], &indices[0], &data[0], &parent_indptr[0],
-                                 &parent_ids[0], &parent_scores[0], <index_t>(indptr.shape[0] - 1))
+                                 &parent_ids[0], &parent_scores[0], &parent_margins[0],
+                                 <index_t>(indptr.shape[0] - 1))
         cdef Transform margin_transform = with_offsets(transform, offsets)
         cdef index_t row
         cdef bint has_memory
@@ -187,14 +205,16 @@ cdef class LevelScorer:
                 max_kept)
         out_ids = np.empty(out[batch.n_rows], dtype=np.int32)
         out_scores = np.empty(out[batch.n_rows], dtype=np.float32)
+        out_margins = np.empty(out[batch.n_rows], dtype=np.float32)
         cdef index_t[::1] ids = out_ids
-        cdef float[::1] scores = out_scores
+        cdef float[::1] scores = out_scores, margins = out_margins
+        cdef Entries best = Entries(&scores[0], &margins[0], &ids[0])
         with nogil:
-            has_memory = self.score_batch(&batch, &margin_transform, &out[0], &ids[0], &scores[0],
-                                          max_kept == 0, best_first)
+            has_memory = self.score_batch(&batch, &margin_transform, &out[0], &best, max_kept == 0,
+                                          best_first)
         if not has_memory:
             raise MemoryError()
-        return out_indptr, out_ids, out_scores
+        return out_indptr, out_ids, out_scores, out_margins
 
     cdef offset_t count_kept(self, const index_t* parents, offset_t n_parents,
                              index_t max_kept) noexcept nogil:
@@ -206,14 +226,14 @@ cdef class LevelScorer:
 
     def expand_row(self, const index_t[::1] indices, const float[::1] data,
                    const index_t[::1] parent_ids, const float[::1] parent_scores,
-                   index_t max_kept, bint best_first, LevelTransform transform not None,
-                   const float[::1] offsets):
-        """Return (ids, scores) of the best children of one row, bit-identical to `expand`."""
+                   const float[::1] parent_margins, index_t max_kept, bint best_first,
+                   LevelTransform transform not None, const float[::1] offsets):
+        """Return (ids, scores, margins) of the best children of one row, as `expand` does."""
         cdef const lane_kernels* kernels = get_lane_kernels()
         cdef offset_t[2] x_indptr = [0, indices.shape[0]]
         cdef offset_t[2] parent_indptr = [0, parent_ids.shape[0]]
         cdef Batch batch = Batch(&x_indptr[0], &indices[0], &data[0], &parent_indptr[0],
-                                 &parent_ids[0], &parent_scores[0], 1)
+                                 &parent_ids[0], &parent_scores[0], &parent_margins[0], 1)
         cdef Transform margin_transform = with_offsets(transform, offsets)
         cdef index_t size = 0, at, capacity
         cdef PairOrder order = PairOrder(NULL, NULL)
@@ -222,41 +242,47 @@ cdef class LevelScorer:
         capacity = <index_t>self.count_kept(&parent_ids[0], parent_ids.shape[0], max_kept)
         out_ids = np.empty(capacity, dtype=np.int32)
         out_scores = np.empty(capacity, dtype=np.float32)
+        out_margins = np.empty(capacity, dtype=np.float32)
         cdef index_t[::1] ids = out_ids
-        cdef float[::1] scores = out_scores
+        cdef float[::1] scores = out_scores, margins = out_margins
+        cdef Entries best = Entries(&scores[0], &margins[0], &ids[0])
         with nogil:
             has_memory = allocate_scratch(&scratch, indices.shape[0], self.max_children)
             if has_memory:
                 for at in range(<index_t>parent_ids.shape[0]):
                     self.score_pair(kernels, &batch, &order, at, &margin_transform, &scratch)
-                    self.keep_best_children(parent_ids[at], scratch.margins, &scores[0], &ids[0],
-                                            &size, capacity + (max_kept == 0))
-                sort_children(&scores[0], &ids[0], size, best_first)
+                    self.keep_best_children(parent_ids[at], &scratch, &best, &size,
+                                            capacity + (max_kept == 0))
+                sort_entries(&best, size, best_first)
             release_scratch(&scratch)
         if not has_memory:
             raise MemoryError()
-        return out_ids, out_scores
+        return out_ids, out_scores, out_margins
 
     def score_children(self, const offset_t[::1] indptr, const index_t[::1] indices,
                        const float[::1] data, const offset_t[::1] parent_indptr,
                        const index_t[::1] parent_ids, const float[::1] parent_scores,
-                       const offset_t[::1] wanted_indptr, const index_t[::1] wanted,
-                       LevelTransform transform not None, const float[::1] offsets):
-        """Return the scores of given children only; arguments as for `expand`.
+                       const float[::1] parent_margins, const offset_t[::1] wanted_indptr,
+                       const index_t[::1] wanted, LevelTransform transform not None,
+                       const float[::1] offsets):
+        """Return the scores and margins of given children only; arguments as for `expand`.
 
         The children of pair i are wanted[wanted_indptr[i]:wanted_indptr[i + 1]], as positions in
         the level instead of `child_ids`.
         """
         cdef const lane_kernels* kernels = get_lane_kernels()
         cdef Batch batch = Batch(&indptr[0], &indices[0], &data[0], &parent_indptr[0],
-                                 &parent_ids[0], &parent_scores[0], <index_t>(indptr.shape[0] - 1))
+                                 &parent_ids[0], &parent_scores[0], &parent_margins[0],
+                                 <index_t>(indptr.shape[0] - 1))
         cdef Transform margin_transform = with_offsets(transform, offsets)
         cdef offset_t pair, at, e
+        cdef index_t child
         cdef PairOrder order
         cdef Scratch scratch
         cdef bint has_memory
         out_scores = np.empty(wanted.shape[0], dtype=np.float32)
-        cdef float[::1] scores = out_scores
+        out_margins = np.empty(wanted.shape[0], dtype=np.float32)
+        cdef float[::1] scores = out_scores, margins = out_margins
         with nogil:
             order = PairOrder(self.sort_pairs_by_parent(batch.parents, batch.indptr[batch.n_rows]),
                               list_pair_rows(&batch))
@@ -268,14 +294,15 @@ cdef class LevelScorer:
                     pair = order.pairs[at]
                     self.score_pair(kernels, &batch, &order, at, &margin_transform, &scratch)
                     for e in range(wanted_indptr[pair], wanted_indptr[pair + 1]):
-                        scores[e] = scratch.margins[
-                            wanted[e] - self.child_indptr[batch.parents[pair]]]
+                        child = <index_t>(wanted[e] - self.child_indptr[batch.parents[pair]])
+                        scores[e] = scratch.scores[child]
+                        margins[e] = scratch.margins[child]
             release_scratch(&scratch)
             free(order.pairs)
             free(order.rows)
         if not has_memory:
             raise MemoryError()
-        return out_scores
+        return out_scores, out_margins
 
 
 cdef index_t* list_pair_rows(const Batch* batch) noexcept nogil:
@@ -296,11 +323,3 @@ cdef offset_t find_max_row_entries(const Batch* batch) noexcept nogil:
     for row in range(batch.n_rows):
         max_entries = max(max_entries, batch.x_indptr[row + 1] - batch.x_indptr[row])
     return max_entries
-
-
-cdef inline void sort_children(float* scores, index_t* ids, index_t size,
-                               bint best_first) noexcept nogil:
-    if best_first:
-        sort_best_first(scores, ids, size)
-    else:
-        sort_by_id(scores, ids, size)

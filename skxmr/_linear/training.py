@@ -11,7 +11,7 @@ from skxmr._core.progress import NO_PROGRESS
 from skxmr._core.threads import run_tasks
 from skxmr._linear.dual_solver import solve_cluster
 from skxmr._linear.level_blocks import cut_block, make_blocks
-from skxmr._linear.level_model import Chunk, join_chunks
+from skxmr._linear.level_model import Chunk, LevelLayout, join_chunks
 from skxmr._linear.weight_precision import quantize
 from skxmr._linear.weight_stores import MemoryStore
 
@@ -42,6 +42,8 @@ class LevelProblem(NamedTuple):
         result does not depend on the worker that trains it.
     target_costs : ndarray of float32 or None
         Multiplier of the cost of errors for each entry of `targets`.
+    only_children_inherit : bool
+        Whether the only child of a parent has the score of its parent; it is then not trained.
     """
 
     rows: NodeRows
@@ -50,6 +52,7 @@ class LevelProblem(NamedTuple):
     child_ids: np.ndarray
     seed: int
     target_costs: np.ndarray | None = None
+    only_children_inherit: bool = False
 
 
 class Solver(NamedTuple):
@@ -185,9 +188,10 @@ def fit_levels(
         if levels[i] is None:
             # The blocks of a level are joined and freed before those of the next level.
             finished = [results.pop(block) for block in sorted(results) if block.level == i]
-            levels[i] = store.join(
-                first_level + i, finished, problem.child_indptr, problem.child_ids, X.n_features
+            layout = LevelLayout(
+                problem.child_indptr, problem.child_ids, X.n_features, problem.only_children_inherit
             )
+            levels[i] = store.join(first_level + i, finished, layout)
     return levels
 
 

@@ -55,9 +55,9 @@ class MemoryStore:
         """Store the arrays that `join_chunks` returned; return what `join` needs."""
         return arrays
 
-    def join(self, level, blocks, child_indptr, child_ids, n_features):
+    def join(self, level, blocks, layout):
         """Return the `LevelModel` of all blocks of a level, in the order of their clusters."""
-        return LevelModel.from_blocks(blocks, child_indptr, child_ids, n_features)
+        return LevelModel.from_blocks(blocks, layout)
 
 
 class FolderStore:
@@ -108,14 +108,14 @@ class FolderStore:
             raise resumable_error(error, self.path) from error
         return path
 
-    def join(self, level, blocks, child_indptr, child_ids, n_features):
+    def join(self, level, blocks, layout):
         """Write the arrays of a level from the files of its blocks, then remove these files."""
         folder = self._level_folder(level)
         try:
             # A level is whole and safe on the disk before its blocks are removed.
             with atomic_path(folder) as part:
                 part.mkdir()
-                info = _join_files(part, blocks, child_indptr, child_ids, n_features)
+                info = _join_files(part, blocks, layout)
                 with atomic_file(part / LEVEL_FILE) as file:
                     file.write(json.dumps(info).encode())
                 sync_folder(part)
@@ -137,17 +137,18 @@ def _map_level(folder, info, map_file):
         {name: map_file(folder / f"{name}.npy", crc32) for name, crc32 in info[kind].items()}
         for kind in ("arrays", "tables")
     )
-    counts = (info[name] for name in ("n_features", "n_iter", "n_unsolved"))
-    return LevelModel(arrays, *counts, tables)
+    names = ("n_features", "n_iter", "n_unsolved", "only_children_inherit")
+    return LevelModel(arrays, tables=tables, **{name: info[name] for name in names})
 
 
-def _join_files(folder, blocks, child_indptr, child_ids, n_features):
+def _join_files(folder, blocks, layout):
     # Write the arrays and tables of a level. Return their checksums and the counts of the level.
     dtypes, n_chunk_features = _inspect_blocks(blocks)
-    dense = has_dense_weights(np.diff(child_indptr).max(), n_chunk_features)
+    dense = has_dense_weights(np.diff(layout.child_indptr).max(), n_chunk_features)
     with ExitStack() as stack:
         files, counts = _append_blocks(folder, blocks, dense, dtypes, stack)
-        for name, values in (("child_indptr", child_indptr), ("child_ids", child_ids)):
+        for name in ("child_indptr", "child_ids"):
+            values = getattr(layout, name)
             file = ArrayWriter(folder / f"{name}.npy", values)
             files[name] = stack.enter_context(file)
             file.append(values)
@@ -156,9 +157,10 @@ def _join_files(folder, blocks, child_indptr, child_ids, n_features):
     return {
         "arrays": {name: file.crc32 for name, file in files.items() if name in array_names},
         "tables": {name: file.crc32 for name, file in files.items() if name not in array_names},
-        "n_features": int(n_features),
+        "n_features": int(layout.n_features),
         "n_iter": n_iter,
         "n_unsolved": n_unsolved,
+        "only_children_inherit": layout.only_children_inherit,
     }
 
 

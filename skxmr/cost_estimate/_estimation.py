@@ -6,7 +6,8 @@ import numpy as np
 import scipy.sparse as sp
 
 from skxmr._core.machine import find_memory_limit
-from skxmr._core.rows import as_rows
+from skxmr._core.row_length import mean_row_length
+from skxmr._core.rows import canonical_rows, in_float32
 from skxmr._core.threads import count_workers
 from skxmr._core.validation import FLOAT_DTYPES, check_targets, validate_fit_data
 from skxmr.cost_estimate._fit_costs import measure_fit
@@ -38,7 +39,8 @@ def estimate_costs(classifier, X, y):
     (validated, y), _ = validate_fit_data(classifier, X, y, **options)
     Y = check_targets(y).indicator
     check_indexing_options(classifier, Y.shape[1], validated.shape[1])
-    rows = as_rows(validated, drop_zeros=True)
+    rows = canonical_rows(validated)
+    rows = in_float32(rows, length=mean_row_length(rows))
     copied_bytes, known = 0, _get_buffers(X)
     for array in [*_get_buffers(validated), *rows[:3]]:
         if not any(np.shares_memory(array, other) for other in known):

@@ -40,6 +40,11 @@ cdef index_t SAMPLE_ROWS = 4096
 cdef int FULL_ROUNDS = 2
 
 
+ctypedef fused center_t:       # float for spherical k-means; see _kmeans.py
+    float
+    double
+
+
 cdef struct Rows:              # CSR matrix
     const offset_t* indptr
     const index_t* indices
@@ -48,7 +53,6 @@ cdef struct Rows:              # CSR matrix
 
 
 cdef struct Workspace:
-    float* center              # (n_features) R, or another sum of rows; 0 between calls
     double* scores             # (n) rows are ordered by these
     double* products_total     # (n) z.T
     double* products_right     # (n) z.R
@@ -58,10 +62,10 @@ cdef struct Workspace:
     double right_norm          # |R|, or the number of right rows for k-means
 
 
-cdef float dot(const Rows* z, index_t row, const float* center) noexcept nogil:
+cdef center_t dot(const Rows* z, index_t row, const center_t* center) noexcept nogil:
     # Four independent sums, because each addition to one sum waits for the previous addition.
     cdef offset_t e = z.indptr[row], stop = z.indptr[row + 1]
-    cdef float a = 0.0, b = 0.0, c = 0.0, d = 0.0
+    cdef center_t a = 0.0, b = 0.0, c = 0.0, d = 0.0
     while e + 4 <= stop:
         a += z.data[e] * center[z.indices[e]]
         b += z.data[e + 1] * center[z.indices[e + 1]]
@@ -74,21 +78,21 @@ cdef float dot(const Rows* z, index_t row, const float* center) noexcept nogil:
     return (a + b) + (c + d)
 
 
-cdef void add_row(const Rows* z, index_t row, float factor, float* center) noexcept nogil:
+cdef void add_row(const Rows* z, index_t row, center_t factor, center_t* center) noexcept nogil:
     cdef offset_t e
     for e in range(z.indptr[row], z.indptr[row + 1]):
         center[z.indices[e]] += factor * z.data[e]
 
 
 cdef void clear_center(const Rows* z, const index_t* rows, index_t n,
-                       float* center) noexcept nogil:
+                       center_t* center) noexcept nogil:
     # Set the features of the rows to 0, or all features if there are fewer of them.
     cdef offset_t e, n_entries = 0
     cdef index_t i
     for i in range(n):
         n_entries += z.indptr[rows[i] + 1] - z.indptr[rows[i]]
     if n_entries >= z.n_features:
-        memset(center, 0, z.n_features * sizeof(float))
+        memset(center, 0, z.n_features * sizeof(center_t))
         return
     for i in range(n):
         for e in range(z.indptr[rows[i]], z.indptr[rows[i] + 1]):
@@ -136,8 +140,9 @@ cdef void partition_lowest(index_t* order, index_t n, index_t n_first,
 
 
 cdef int run_rounds(const Rows* z, const index_t* rows, index_t n, index_t n_left, bint spherical,
-                    int max_iter, Workspace* w) noexcept nogil:
-    # Rounds of balanced 2-means, starting from the order by w.scores. Returns their number.
+                    int max_iter, center_t* center, Workspace* w) noexcept nogil:
+    # Rounds of balanced 2-means, starting from the order by w.scores. Returns their number. The
+    # center contains R.
     cdef index_t i, n_changed
     cdef int n_rounds = 0
     cdef double rr, tr, tt = 0.0       # R.R, T.R, T.T
@@ -157,22 +162,22 @@ cdef int run_rounds(const Rows* z, const index_t* rows, index_t n, index_t n_lef
                 n_changed += 1
         if n_rounds == 1 and max_iter > 1:
             for i in range(n):
-                add_row(z, rows[i], 1.0, w.center)
+                add_row(z, rows[i], 1.0, center)
             for i in range(n):
-                w.products_total[i] = dot(z, rows[i], w.center)
+                w.products_total[i] = dot(z, rows[i], center)
                 tt += w.products_total[i]
-            clear_center(z, rows, n, w.center)
+            clear_center(z, rows, n, center)
         for i in range(n):
             if w.is_right[i] >= 2:
                 w.is_right[i] -= 2
                 if max_iter > 1:
-                    add_row(z, rows[i], 1.0 if w.is_right[i] else -1.0, w.center)
+                    add_row(z, rows[i], 1.0 if w.is_right[i] else -1.0, center)
         if n_changed == 0 or n_rounds == max_iter:
             break
         rr = 0.0
         tr = 0.0
         for i in range(n):
-            w.products_right[i] = dot(z, rows[i], w.center)
+            w.products_right[i] = dot(z, rows[i], center)
             if w.is_right[i]:
                 rr += w.products_right[i]
                 tr += w.products_total[i]
@@ -185,44 +190,45 @@ cdef int run_rounds(const Rows* z, const index_t* rows, index_t n, index_t n_lef
         for i in range(n):
             w.scores[i] = (w.products_right[i] * (1.0 / w.right_norm + 1.0 / w.left_norm)
                            - w.products_total[i] / w.left_norm)
-    clear_center(z, rows, n, w.center)
+    clear_center(z, rows, n, center)
     return n_rounds
 
 
-cdef void draw_centers(const Rows* z, const index_t* rows, index_t n, Workspace* w,
-                       uint64_t* rng) noexcept nogil:
+cdef void draw_centers(const Rows* z, const index_t* rows, index_t n, center_t* center,
+                       Workspace* w, uint64_t* rng) noexcept nogil:
     # Use two random rows as the first centers, and compute w.scores.
     cdef index_t i, p = draw_below(rng, n), q = draw_below(rng, n - 1)
     q += q >= p
-    add_row(z, rows[p], 1.0, w.center)
-    add_row(z, rows[q], -1.0, w.center)
+    add_row(z, rows[p], 1.0, center)
+    add_row(z, rows[q], -1.0, center)
     for i in range(n):
-        w.scores[i] = dot(z, rows[i], w.center)
-    clear_center(z, &rows[p], 1, w.center)
-    clear_center(z, &rows[q], 1, w.center)
+        w.scores[i] = dot(z, rows[i], center)
+    clear_center(z, &rows[p], 1, center)
+    clear_center(z, &rows[q], 1, center)
 
 
 cdef int split_rows(const Rows* z, const index_t* rows, index_t n, index_t n_left, bint spherical,
-                    int max_iter, uint64_t* rng, index_t* sample, Workspace* w) noexcept nogil:
+                    int max_iter, uint64_t* rng, index_t* sample, center_t* center,
+                    Workspace* w) noexcept nogil:
     # Split into w.order[:n_left] (positions in `rows`) and the rest. Returns the number of rounds.
     cdef index_t i, n_sample = min(n, SAMPLE_ROWS)
     cdef int n_rounds
     if n <= 2 * SAMPLE_ROWS:
-        draw_centers(z, rows, n, w, rng)
-        return run_rounds(z, rows, n, n_left, spherical, max_iter, w)
+        draw_centers(z, rows, n, center, w, rng)
+        return run_rounds(z, rows, n, n_left, spherical, max_iter, center, w)
     for i in range(n_sample):
         sample[i] = rows[<offset_t>i * n // n_sample]
-    draw_centers(z, sample, n_sample, w, rng)
+    draw_centers(z, sample, n_sample, center, w, rng)
     n_rounds = run_rounds(z, sample, n_sample, <index_t>(<offset_t>n_sample * n_left // n),
-                          spherical, max_iter, w)
+                          spherical, max_iter, center, w)
     # Order all rows by z.(r - l) with the centers of the sample.
     for i in range(n_sample):
-        add_row(z, sample[i], <float>(1.0 / w.right_norm if w.is_right[i] else -1.0 / w.left_norm),
-                w.center)
+        add_row(z, sample[i],
+                <center_t>(1.0 / w.right_norm if w.is_right[i] else -1.0 / w.left_norm), center)
     for i in range(n):
-        w.scores[i] = dot(z, rows[i], w.center)
-    clear_center(z, sample, n_sample, w.center)
-    return n_rounds + run_rounds(z, rows, n, n_left, spherical, FULL_ROUNDS, w)
+        w.scores[i] = dot(z, rows[i], center)
+    clear_center(z, sample, n_sample, center)
+    return n_rounds + run_rounds(z, rows, n, n_left, spherical, FULL_ROUNDS, center, w)
 
 
 def bisect(
@@ -234,7 +240,7 @@ def bisect(
     bint spherical,
     int max_iter,
     uint64_t seed,
-    float[::1] center,            # INOUT buffer (n_features), 0 on entry and on return
+    center_t[::1] center,         # INOUT buffer (n_features), 0 on entry and on return
 ):
     """Reorder `rows` so that the first `n_left` are one group, and return the number of rounds.
 
@@ -258,7 +264,6 @@ def bisect(
         free(integers)
         free(w.is_right)
         raise MemoryError()
-    w.center = &center[0]
     w.scores = doubles
     w.products_total = doubles + n
     w.products_right = doubles + 2 * <size_t>n
@@ -266,7 +271,8 @@ def bisect(
     new_rows = integers + n            # until then, the buffer of the sample
     w.left_norm = w.right_norm = 1.0
     with nogil:
-        n_rounds = split_rows(&z, &rows[0], n, n_left, spherical, max_iter, &rng, new_rows, &w)
+        n_rounds = split_rows(&z, &rows[0], n, n_left, spherical, max_iter, &rng, new_rows,
+                              &center[0], &w)
         for i in range(n):
             w.is_right[w.order[i]] = i >= n_left
         for i in range(n):

@@ -1,6 +1,9 @@
 """k-means: cluster centers, the nearest center of a row, and Lloyd's algorithm.
 
 Unbalanced trees split clusters by `kmeans`; balanced trees use the kernel in `_balanced_kmeans`.
+
+Spherical k-means computes in float32. Euclidean distances are computed in float64: for rows far
+from the origin they are small differences of large squares.
 """
 
 import numpy as np
@@ -17,12 +20,25 @@ SAMPLE_ROWS_PER_CENTER = 64
 BLOCK_PRODUCTS = 2**22
 
 
-def sum_rows_by_cluster(Z, clusters, n_clusters):
+def center_dtype(spherical):
+    """Return the dtype of cluster centers, in which distances are computed."""
+    return np.dtype(np.float32 if spherical else np.float64)
+
+
+def sum_rows_by_cluster(Z, clusters, n_clusters, dtype):
     """Return the sum of the rows of each cluster, (n_clusters, n_features), sparse if Z is.
 
-    `clusters` contains the cluster of each row of Z.
+    `clusters` contains the cluster of each row of Z, `dtype` is that of the sums.
     """
-    ones = np.ones(len(clusters), dtype=np.float32)
+    block_size = BLOCK_PRODUCTS // max(1, Z.shape[1])
+    if not sp.issparse(Z) and Z.dtype != dtype and len(Z) > block_size:
+        # The product would convert all of Z at once.
+        sums = np.zeros((n_clusters, Z.shape[1]), dtype=dtype)
+        for start in range(0, len(Z), block_size):
+            rows = slice(start, start + block_size)
+            sums += sum_rows_by_cluster(Z[rows], clusters[rows], n_clusters, dtype)
+        return sums
+    ones = np.ones(len(clusters), dtype=dtype)
     members = sp.csr_array(
         (ones, (clusters, np.arange(len(clusters)))), shape=(n_clusters, len(clusters))
     )
@@ -33,7 +49,7 @@ def compute_centers(sums, sizes, spherical):
     """Return cluster centers from sums of rows: unit vectors if `spherical`, else means."""
     if spherical:
         return normalize(sums, norm="l2", axis=1, copy=True)
-    scale = (1.0 / np.maximum(sizes, 1)).astype(np.float32)
+    scale = (1.0 / np.maximum(sizes, 1)).astype(sums.dtype)
     if sp.issparse(sums):
         return sp.csr_array(sp.diags_array(scale) @ sums)
     return sums * scale[:, None]
@@ -49,7 +65,7 @@ def find_nearest_centers(Z, rows, centers, spherical):
     rows : ndarray of int
         Rows to assign.
     centers : {ndarray, csr_array} of shape (n_centers, n_features)
-        Centers.
+        Centers. Their dtype is that of the computation; see `center_dtype`.
     spherical : bool
         Whether the nearest center is the one with the largest cosine. Centers then have unit
         length. False compares Euclidean distances.
@@ -58,16 +74,17 @@ def find_nearest_centers(Z, rows, centers, spherical):
     -------
     ndarray of shape (len(rows),), int32
     """
-    offset = np.zeros(centers.shape[0], dtype=np.float32)
+    offset = np.zeros(centers.shape[0], dtype=centers.dtype)
     if not spherical:
         # |z - c|^2 = |z|^2 - 2 (z.c - |c|^2 / 2)
         squares = centers.multiply(centers) if sp.issparse(centers) else centers**2
-        offset -= 0.5 * np.asarray(squares.sum(axis=1), dtype=np.float32).ravel()
+        offset -= 0.5 * np.asarray(squares.sum(axis=1)).ravel()
     transposed = centers.T if sp.issparse(centers) else np.ascontiguousarray(centers.T)
     nearest = np.empty(len(rows), dtype=np.int32)
     block_size = max(1, BLOCK_PRODUCTS // len(offset))
     for start in range(0, len(rows), block_size):
-        products = Z[rows[start : start + block_size]] @ transposed
+        block = Z[rows[start : start + block_size]].astype(centers.dtype, copy=False)
+        products = block @ transposed
         products = products.toarray() if sp.issparse(products) else products
         nearest[start : start + block_size] = np.argmax(products + offset, axis=1)
     return nearest
@@ -108,6 +125,7 @@ def kmeans(Z, n_clusters, *, spherical, max_iter, seed):
     n_rows = Z.shape[0]
     n_sample = min(n_rows, max(SAMPLE_ROWS, SAMPLE_ROWS_PER_CENTER * n_clusters))
     sample = Z if n_sample == n_rows else Z[np.arange(n_sample) * n_rows // n_sample]
+    sample = sample.astype(center_dtype(spherical), copy=False)
     centers = _draw_centers(sample, n_clusters, np.random.RandomState(seed))
     sample_rows = np.arange(n_sample)
     clusters = np.full(n_sample, -1, dtype=np.int32)
@@ -135,7 +153,7 @@ def _draw_centers(Z, n_clusters, random_state):
     """
     squares = np.asarray((Z * Z).sum(axis=1), dtype=np.float64).ravel()
     nearest = np.full(len(squares), np.inf)
-    centers = np.zeros((n_clusters, Z.shape[1]), dtype=np.float32)
+    centers = np.zeros((n_clusters, Z.shape[1]), dtype=Z.dtype)
     drawn = random_state.randint(len(squares))
     for i in range(n_clusters):
         if sp.issparse(Z):
@@ -156,7 +174,7 @@ def _draw_centers(Z, n_clusters, random_state):
 
 
 def _update_centers(centers, Z, clusters, spherical):
-    sums = sum_rows_by_cluster(Z, clusters, len(centers))
+    sums = sum_rows_by_cluster(Z, clusters, len(centers), centers.dtype)
     sums = sums.toarray() if sp.issparse(sums) else sums
     sizes = np.bincount(clusters, minlength=len(centers))
     # An empty cluster keeps its center, because it may become nearest to rows again.

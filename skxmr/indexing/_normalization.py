@@ -4,26 +4,20 @@ import numpy as np
 import scipy.sparse as sp
 
 from skxmr._core.arrays import csr_of
-from skxmr._core.rows import as_rows
+from skxmr._core.rows import as_rows, check_values
 
 
 def as_float32_rows(Z, name="Z"):
     """Return Z in float32: C-contiguous if dense, canonical CSR without stored zeros if sparse.
 
-    Z is not modified. A value that is not finite in float32 raises a ValueError that calls the
+    Z is not modified. A value that is not finite or too large raises a ValueError that calls the
     matrix `name`.
     """
     if sp.issparse(Z):
-        indptr, indices, data, n_features = as_rows(Z, name, drop_zeros=True)
+        indptr, indices, data, n_features = as_rows(Z, name)
         return csr_of(indptr, indices, data, (Z.shape[0], n_features))
-    with np.errstate(over="ignore"):
-        dense = np.ascontiguousarray(Z, dtype=np.float32)
-    if not np.isfinite(dense).all():
-        raise ValueError(
-            f"{name} must contain only values that are finite in float32; got an infinite value "
-            "or NaN."
-        )
-    return dense
+    check_values(Z, name)
+    return np.ascontiguousarray(Z, dtype=np.float32)
 
 
 def normalize_rows(Z):

@@ -60,7 +60,7 @@ def positive_instance_features(X, Y, *, max_entries=None, n_jobs=None):
     array([[1. , 0. ],
            [0.6, 0.8]], dtype=float32)
     """
-    indptr, indices, data, n_features = as_rows(X, drop_zeros=True)
+    indptr, indices, data, n_features = as_rows(X)
     n_labels = Y.shape[1]
     labels_per_row = np.diff(nonzero_pattern(Y, "csr").indptr)
     row_weights = (1.0 / np.sqrt(np.maximum(labels_per_row, 1))).astype(np.float32)

@@ -2,7 +2,12 @@
 
 import numpy as np
 
-from skxmr.indexing._kmeans import compute_centers, find_nearest_centers, sum_rows_by_cluster
+from skxmr.indexing._kmeans import (
+    center_dtype,
+    compute_centers,
+    find_nearest_centers,
+    sum_rows_by_cluster,
+)
 
 
 def compute_level_centers(hierarchy, Z, spherical):
@@ -27,7 +32,7 @@ def compute_level_centers(hierarchy, Z, spherical):
     for parent, n_clusters in zip(
         hierarchy.to_parents()[:0:-1], hierarchy.level_sizes[-2::-1], strict=True
     ):
-        sums = sum_rows_by_cluster(sums, parent, n_clusters)
+        sums = sum_rows_by_cluster(sums, parent, n_clusters, center_dtype(spherical))
         sizes = np.bincount(parent, weights=sizes, minlength=n_clusters)
         centers.append(compute_centers(sums, sizes, spherical))
     return centers[::-1]

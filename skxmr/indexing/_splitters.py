@@ -14,7 +14,12 @@ from skxmr._core.arrays import csr_of
 from skxmr._core.native_threads import limit_openmp_threads
 from skxmr._core.rows import as_rows
 from skxmr.indexing._balanced_kmeans import bisect
-from skxmr.indexing._kmeans import compute_centers, kmeans, sum_rows_by_cluster
+from skxmr.indexing._kmeans import (
+    center_dtype,
+    compute_centers,
+    kmeans,
+    sum_rows_by_cluster,
+)
 
 
 class KMeansBisector(NamedTuple):
@@ -37,7 +42,7 @@ class KMeansBisector(NamedTuple):
     @classmethod
     def of(cls, Z, spherical, max_iter):
         """Create a bisector of a matrix. Dense and sparse rows give the same tree."""
-        return cls(as_rows(Z, "Z", drop_zeros=True), spherical, max_iter)
+        return cls(as_rows(Z, "Z"), spherical, max_iter)
 
     def select_rows(self, rows):
         """Return a bisector of these rows only, numbered from 0."""
@@ -48,7 +53,7 @@ class KMeansBisector(NamedTuple):
     def scratch(self):
         """Return a work array for `cut`. One array serves all cuts of a thread."""
         _, _, _, n_features = self.arrays
-        return np.zeros(n_features, dtype=np.float32)
+        return np.zeros(n_features, dtype=center_dtype(self.spherical))
 
     def cut(self, rows, n_left, seed, scratch):
         """Return `rows` with the `n_left` rows of the left part first, and the iterations."""
@@ -135,7 +140,8 @@ class CustomClusterer(NamedTuple):
         if abs(n_ones - n_left) < abs(n_zeros - n_left):
             side = 1 - side
         sizes = np.bincount(side, minlength=2)
-        centers = compute_centers(sum_rows_by_cluster(Z, side, 2), sizes, spherical=False)
+        sums = sum_rows_by_cluster(Z, side, 2, np.float64)
+        centers = compute_centers(sums, sizes, spherical=False)
         score = Z @ (centers[[1]] - centers[[0]]).T
         score = score.toarray() if sp.issparse(score) else score
         order = np.lexsort((score.ravel(), side))

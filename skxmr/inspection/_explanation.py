@@ -168,7 +168,7 @@ def explain(estimator, x, label, *, feature_names=None, label_names=None, n_feat
         raise ValueError(f"x must be one row; got {rows.n_rows} rows.")
     row = SparseRow(rows.indices, rows.data)
     score_params, beam_width = classifier._score_params(), classifier.beam_width
-    model = classifier._model
+    model, length = classifier._model, classifier._row_length
     n_labels = len(classifier.classes_)
     ranking = ScoredNodes(*model.rank_row(row, beam_width, score_params, n_labels))
     rank = ranking.rank_of(label)
@@ -182,7 +182,10 @@ def explain(estimator, x, label, *, feature_names=None, label_names=None, n_feat
             (name,) = label_names.lookup([label])
         else:
             name = cluster_name(tree, step.level, step.node, label_names)
-        return replace(step, name=name, names=feature_names.lookup(step.features))
+        # In the units of x: the models measure rows in units of the mean training row.
+        values = (step.values * length).astype(np.float32).astype(np.float64)
+        names = feature_names.lookup(step.features)
+        return replace(step, name=name, names=names, values=values, weights=step.weights / length)
 
     paths = tuple(
         tuple(

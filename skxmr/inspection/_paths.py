@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from skxmr._core.node_scores import RowScores
 from skxmr._core.score_forms import UNSCORED_LOG
 from skxmr._core.transforms import LOG_PROBABILITY, SHAPES, LevelTransform, join_scores
 from skxmr._linear.level_weights import LevelWeights
@@ -29,9 +30,9 @@ class PathStep:
         Number of the cluster on its level. On the last level, the column of the label.
     name : str
         Name of the label, or the size of the cluster and its most frequent labels.
-    source : {"linear", "matcher", "ranker"}
-        Model that scored the step: a linear model, or a custom matcher or ranker. The last two
-        have a score, but no margin, intercept or contributions.
+    source : {"linear", "parent", "matcher", "ranker"}
+        Source of the score: a linear model; the parent, if the node is its only child; or a custom
+        matcher or ranker. Only linear models have a margin, an intercept and contributions.
     margin : float or None
         Output of the linear model: `intercept` plus the sum of `contributions`.
     intercept : float or None
@@ -101,37 +102,30 @@ class SparseRow(NamedTuple):
     values: np.ndarray
 
 
-class ScoredNodes(NamedTuple):
-    """Scored nodes of one level for one row.
+class ScoredNodes(RowScores):
+    """Scored nodes of one level for one row; on the last level, nodes are columns of labels.
 
-    Attributes
-    ----------
-    ids : ndarray of int32
-        Nodes; on the last level, columns of labels.
-    scores : ndarray of float32
-        Path scores, before `ScoreForm.shown`.
+    Scores are path scores, before `ScoreForm.shown`.
     """
 
-    ids: np.ndarray
-    scores: np.ndarray
-
-    @classmethod
-    def single(cls, node, score):
-        """Return the scores of a single node."""
-        return cls(np.array([node], dtype=np.int32), np.array([score], dtype=np.float32))
+    def of(self, node):
+        """Return the scores of one node; UNSCORED_LOG if it was not scored."""
+        is_node = self.ids == node
+        if not is_node.any():
+            return ScoredNodes.single(node, UNSCORED_LOG)
+        return ScoredNodes(*(values[is_node] for values in self))
 
     def score_of(self, node):
         """Return the score of a node; UNSCORED_LOG if it was not scored."""
-        matches = np.flatnonzero(self.ids == node)
-        return self.scores[matches[0]] if len(matches) else UNSCORED_LOG
+        return self.of(node).scores[0]
 
     def rank_of(self, node):
         """Return the rank of a node, starting at 1; None if it was not scored."""
-        if not np.any(self.ids == node):
+        matches = np.flatnonzero(self.ids == node)
+        if not len(matches):
             return None
-        score = self.score_of(node)
-        is_better = (self.scores > score) | ((self.scores == score) & (self.ids < node))
-        return 1 + int(np.count_nonzero(is_better))
+        best_first = np.lexsort((self.ids, -self.margins, -self.scores))
+        return 1 + int(np.flatnonzero(best_first == matches[0])[0])
 
 
 def follow_path(model, row, label, beam_width, score_params):
@@ -177,7 +171,7 @@ def follow_path(model, row, label, beam_width, score_params):
                 kept=node in beam.ids,
             )
         )
-        parent = ScoredNodes.single(node, scored.score_of(node))
+        parent = scored.of(node)
     for level, transform, depth in zip(
         linear_levels,
         cluster_transforms[n_custom_levels:],
@@ -198,7 +192,7 @@ def follow_path(model, row, label, beam_width, score_params):
                 kept=node in beam.ids,
             )
         )
-        parent = ScoredNodes.single(node, siblings.score_of(node))
+        parent = siblings.of(node)
     siblings = ScoredNodes(*model.ranker.rank_row(row, parent, label_transform, 0))
     scored = ScoredNodes(*model.ranker.rank_row(row, beam, label_transform, 0))
     ranks = _ranks(label, siblings, scored, form)
@@ -247,6 +241,10 @@ def _custom_ranker_score(ranker, row, cluster, label, transform, form):
 
 
 def _linear_model_score(level, row, parent, node, transform, form):
+    n_siblings = np.diff(level.arrays["child_indptr"][parent : parent + 2])
+    if level.only_children_inherit and n_siblings == 1:
+        own_score = _shown_alone(np.float32(0.0), transform.shape, form)
+        return {"source": "parent", "own_score": own_score, **NO_FEATURES}
     child = node - int(level.arrays["child_indptr"][parent])
     features, weights, intercept = LevelWeights(level).of_chunk(parent).of_child(child)
     features, in_model, in_row = np.intersect1d(
@@ -257,9 +255,9 @@ def _linear_model_score(level, row, parent, node, transform, form):
     order = np.argsort(-np.abs(contributions), kind="stable")
     margin = intercept + float(contributions.sum())
     zero = np.zeros(1, dtype=np.float32)
-    score = join_scores(
-        zero, np.array([margin], dtype=np.float32), LevelTransform(transform.shape)
-    )[0]
+    (score,), _ = join_scores(
+        zero, zero, np.array([margin], dtype=np.float32), LevelTransform(transform.shape)
+    )
     return {
         "margin": margin,
         "intercept": intercept,

@@ -90,6 +90,8 @@ def describe_scores(step):
     scores = f"score {step.own_score:.4g}{lift}, path score {step.joint_score:.4g}"
     if step.source == "linear":
         return f"margin {step.margin:.4g}, {scores}"
+    if step.source == "parent":
+        return f"{scores}; an only child has the score of its cluster"
     return f"{scores}; from the custom {step.source}, which has no feature weights"
 
 

@@ -7,7 +7,7 @@ import scipy.sparse as sp
 
 from skxmr._core.arrays import as_public_csr, offsets_of
 from skxmr._core.estimators import clone_with_seed, fit_weighted
-from skxmr._core.node_scores import NodeScores, join_rows
+from skxmr._core.node_scores import NodeScores, RowScores, join_rows
 from skxmr._core.rows import Rows
 from skxmr._core.score_forms import to_log_scores
 from skxmr._core.score_rule import MIN_SCORE
@@ -76,27 +76,27 @@ class EstimatorMatcher:
         The classifier replaces the linear models of its level and of all levels above it.
         """
         rows = X.to_csr()
-        beam = join_rows(
-            [
-                self._match_block(rows[start : start + self.max_call_rows], beam_width)
-                for start in range(0, X.n_rows, self.max_call_rows)
-            ]
-        )
+        blocks = [
+            self._match_block(rows[start : start + self.max_call_rows], beam_width)
+            for start in range(0, X.n_rows, self.max_call_rows)
+        ]
+        beam = NodeScores(*join_rows(blocks))
         n_replaced = len(transforms) - len(self.levels)
         for level, transform in zip(self.levels, transforms[n_replaced:], strict=True):
             beam = level.expand(X, beam, beam_width or 0, transform)
         return beam
 
     def match_row(self, x, beam_width, transforms):
-        """Return the (ids, scores) of the best leaf clusters of one row (indices, data)."""
+        """Return the `RowScores` of the best leaf clusters of one row (indices, data)."""
         indices, data = x
         indptr = np.array([0, len(indices)], dtype=np.int64)
         X = Rows(indptr, indices, data, self.n_features)
-        beam = self.match(X, beam_width, transforms)
-        return beam.ids, beam.scores
+        _, *beam = self.match(X, beam_width, transforms)
+        return RowScores(*beam)
 
     def _match_block(self, rows, beam_width):
-        # Return the best clusters of the level of the classifier, with log probabilities.
+        # Return the best clusters of the level of the classifier, with log probabilities and the
+        # margin 0.
         n_rows = rows.shape[0]
         always_positive = np.flatnonzero(self.cluster_frequencies == 1).astype(np.int32)
         P = sp.csr_array((n_rows, 0))
@@ -107,8 +107,9 @@ class EstimatorMatcher:
             P = sp.hstack([P, np.ones((n_rows, len(always_positive)))], format="csr")
         clusters = np.concatenate([self.predicted_clusters, always_positive])[P.indices]
         scores = to_log_scores(P.data)
-        best = best_of_rows(P.indptr.astype(np.int64), clusters, scores, beam_width or 0, False)
-        return self._fill_empty_rows(NodeScores(*best), beam_width)
+        scored = NodeScores(P.indptr.astype(np.int64), clusters, scores, np.zeros_like(scores))
+        best = NodeScores(*best_of_rows(*scored, beam_width or 0, False))
+        return self._fill_empty_rows(best, beam_width)
 
     def _fill_empty_rows(self, beam, beam_width):
         # Give rows without clusters the most frequent clusters.
@@ -117,10 +118,11 @@ class EstimatorMatcher:
         if n_empty == 0:
             return beam
         n_clusters = len(self.cluster_frequencies)
-        _, frequent_clusters, frequent_scores = best_of_rows(
+        _, frequent_clusters, frequent_scores, _ = best_of_rows(
             np.array([0, n_clusters]),
             np.arange(n_clusters, dtype=np.int32),
             to_log_scores(self.cluster_frequencies),
+            np.zeros(n_clusters, dtype=np.float32),
             beam_width or 0,
             False,
         )
@@ -131,7 +133,7 @@ class EstimatorMatcher:
         ids[from_beam], scores[from_beam] = beam.ids, beam.scores
         ids[~from_beam] = np.tile(frequent_clusters, n_empty)
         scores[~from_beam] = np.tile(frequent_scores, n_empty)
-        return NodeScores(offsets_of(filled_counts), ids, scores)
+        return NodeScores(offsets_of(filled_counts), ids, scores, np.zeros_like(scores))
 
 
 def count_matched_levels(matcher, matcher_level, level_sizes):

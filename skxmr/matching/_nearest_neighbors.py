@@ -349,5 +349,5 @@ def _project(projection, rows):
 
 
 def _as_csr(X):
-    indptr, indices, data, n_features = as_rows(X, drop_zeros=True)
+    indptr, indices, data, n_features = as_rows(X)
     return csr_of(indptr, indices, data, (X.shape[0], n_features))

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from skxmr._core.node_scores import NodeScores
+from skxmr._core.node_scores import NodeScores, RowScores
 
 
 class RecursiveLinearMatcher:
@@ -49,8 +49,8 @@ class RecursiveLinearMatcher:
         return beam
 
     def match_row(self, x, beam_width, transforms):
-        """Return the (ids, scores) of the best leaf clusters of one row (indices, data)."""
-        beam = (np.zeros(1, dtype=np.int32), np.zeros(1, dtype=np.float32))
+        """Return the `RowScores` of the best leaf clusters of one row (indices, data)."""
+        beam = RowScores.single(0, 0.0)
         for level, transform in zip(self.levels, transforms, strict=True):
             beam = level.expand_row(x, beam, beam_width or 0, transform)
         return beam
@@ -69,12 +69,12 @@ class RecursiveLinearMatcher:
 
         Returns
         -------
-        ndarray of float32
-            Scores of the parents of the last level, which are leaf clusters.
+        NodeScores
+            The parents of the last level, which are leaf clusters.
         """
-        scores = np.zeros(len(paths[0].parents), dtype=np.float32)
+        scored = np.zeros((2, len(paths[0].parents)), dtype=np.float32)  # scores and margins
         for level, path, transform in zip(self.levels, paths[:-1], transforms, strict=True):
-            parents = NodeScores(path.indptr, path.parents, scores)
+            parents = NodeScores(path.indptr, path.parents, *scored)
             wanted = (path.child_indptr, path.children)
-            scores = level.score_children(X, parents, wanted, transform)
-        return scores
+            scored = level.score_children(X, parents, wanted, transform)
+        return NodeScores(paths[-1].indptr, paths[-1].parents, *scored)

@@ -53,7 +53,7 @@ class ExactIndex:
         def query_block(start):
             S = sp.csr_array(X[start : start + block_size] @ self.transposed_rows)
             ids = S.indices.astype(np.int32, copy=False)
-            return best_of_rows(S.indptr.astype(np.int64), ids, S.data, k, False)
+            return _select_nearest(S.indptr.astype(np.int64), ids, S.data, k)
 
         starts = [(start,) for start in range(0, X.shape[0], block_size)]
         nearest = join_rows(run_tasks(query_block, starts, n_jobs, threads_only=True))
@@ -96,7 +96,7 @@ class GraphIndex:
         nearest, distances = self.graph.knn_query(normalize(X), k, num_threads=n_threads)
         indptr = np.arange(0, len(X) * k + 1, k)
         ids = self.ids[nearest.ravel()]
-        by_id = best_of_rows(indptr, ids, 1 - distances.ravel(), 0, False)
+        by_id = _select_nearest(indptr, ids, 1 - distances.ravel(), 0)
         return _positive_similarities(*by_id, shape)
 
 
@@ -109,6 +109,12 @@ def import_hnswlib():
             "index='hnswlib' needs the package hnswlib. Install it: pip install 'skxmr[neighbors]'."
         ) from error
     return hnswlib
+
+
+def _select_nearest(indptr, ids, similarities, k):
+    no_margins = np.zeros_like(similarities)
+    *nearest, _ = best_of_rows(indptr, ids, similarities, no_margins, k, False)
+    return nearest
 
 
 def _positive_similarities(indptr, ids, similarities, shape):

@@ -44,7 +44,7 @@ def precision_at_k(y_true, y_score, k=5):
         - a tuple of two arrays (n_samples, n_columns), as ``predict_topk`` returns: label ids and
           their scores, in any order. Id -1 or score -inf marks a place without a label.
 
-        Labels with equal scores are ranked by label id.
+        Labels with equal scores are ranked by label id; in a tuple, in the order of its columns.
     k : int, default=5
         Number of labels to evaluate per row, at least 1. For a tuple, `k` must not exceed the
         number of columns, unless the columns hold all labels.
@@ -209,7 +209,7 @@ def rank_labels(y_true, y_score, k):
 def select_top_labels(indptr, labels, scores, k):
     """Return the k best labels per row, best first, padded with -1; shape (n_rows, k).
 
-    Scores of -inf are ignored, and ties are ordered by label. Only candidates that reach the k-th
+    Scores of -inf are ignored, and ties keep their order. Only candidates that reach the k-th
     best score of their row are sorted.
     """
     n_rows, lengths = len(indptr) - 1, np.diff(indptr)
@@ -229,7 +229,7 @@ def select_top_labels(indptr, labels, scores, k):
     selected = np.flatnonzero((scores >= np.repeat(threshold, lengths)) & (scores > -np.inf))
     rows = np.searchsorted(indptr, selected, side="right") - 1
     labels = labels[selected]
-    order = np.lexsort((labels, -scores[selected], rows))
+    order = np.lexsort((-scores[selected], rows))  # stable
     rows, labels = rows[order], labels[order]
     rank = np.arange(len(rows)) - np.searchsorted(rows, np.arange(n_rows))[rows]
     top = np.full((n_rows, k), -1, dtype=np.int64)

@@ -7,12 +7,12 @@ import numpy as np
 from skxmr._core.arrays import offsets_of
 from skxmr._core.estimators import clone_with_seed, fit_weighted
 from skxmr._core.native_threads import limit_openmp_threads, limit_threads
-from skxmr._core.node_scores import NodeScores, join_rows
+from skxmr._core.node_scores import NodeScores, RowScores, join_rows
 from skxmr._core.rows import Rows
 from skxmr._core.score_forms import UNSCORED_LOG, to_log_scores
 from skxmr._core.threads import BLOCK_SCORES, run_tasks, split_by_cost
 from skxmr._core.topk import best_of_rows
-from skxmr._core.transforms import LOG_PROBABILITY, LevelTransform, join_scores
+from skxmr._core.transforms import LOG_PROBABILITY, SHAPES, LevelTransform, join_scores
 
 
 class EstimatorRanker:
@@ -26,9 +26,9 @@ class EstimatorRanker:
     Parameters
     ----------
     models : list of classifier or bool
-        Classifier of each label, in tree order. True if the label is positive for all of its
-        training rows; its probability is 1. False if the label has no positive rows; it gets the
-        minimum score.
+        Classifier of each label, in tree order. True if the label has the score of its cluster,
+        because it is positive for all training rows or the only label of the cluster. False if the
+        label has no positive rows; it gets the minimum score.
     child_indptr : ndarray of shape (n_clusters + 1,), int64
         Start of the labels of each cluster, in tree order.
     child_ids : ndarray of shape (n_labels,), int32
@@ -81,16 +81,14 @@ class EstimatorRanker:
         for start, stop in zip(starts, [*starts[1:], X.n_rows], strict=True):
             scored = self._score(rows[start:stop], clusters.block(start, stop), transform)
             blocks.append(best_of_rows(*scored, k, best_first))
-        return join_rows(blocks)
+        return NodeScores(*join_rows(blocks))
 
     def rank_row(self, x, clusters, transform, k):
-        """Return the (labels, scores) of one row (indices, data), best first."""
+        """Return the `RowScores` of one row (indices, data), best first."""
         indices, data = x
-        ids, scores = clusters
         X = Rows(np.array([0, len(indices)], dtype=np.int64), indices, data, self.n_features)
-        clusters = NodeScores(np.array([0, len(ids)], dtype=np.int64), ids, scores)
-        ranking = self.rank(X, clusters, transform, k, True)
-        return ranking.ids, ranking.scores
+        _, *ranking = self.rank(X, clusters.as_matrix(), transform, k, True)
+        return RowScores(*ranking)
 
     def _score(self, rows, clusters, transform):
         # Score all labels of the clusters. A pair is a row and one of its clusters. Pairs are
@@ -98,24 +96,27 @@ class EstimatorRanker:
         row_of_pair = np.repeat(np.arange(clusters.n_rows), np.diff(clusters.indptr))
         start_of_pair = offsets_of(np.diff(self.child_indptr)[clusters.ids])
         labels = np.empty(start_of_pair[-1], dtype=np.int32)
-        scores = np.empty(start_of_pair[-1], dtype=np.float32)
+        scores, margins = np.empty((2, start_of_pair[-1]), dtype=np.float32)
         order = np.argsort(clusters.ids, kind="stable")
         for pairs in np.split(order, np.flatnonzero(np.diff(clusters.ids[order])) + 1):
             if not len(pairs):
                 continue  # no row has a cluster
             cluster = clusters.ids[pairs[0]]
             first_child, stop = self.child_indptr[cluster : cluster + 2]
-            cluster_rows, cluster_scores = rows[row_of_pair[pairs]], clusters.scores[pairs]
+            cluster_rows = rows[row_of_pair[pairs]]
             for child in range(first_child, stop):
                 at = start_of_pair[pairs] + child - first_child
                 labels[at] = self.child_ids[child]
                 output = _evaluate(self.models[child], cluster_rows)
-                shape = LOG_PROBABILITY if output.is_log_probability else transform.shape
-                label_transform = LevelTransform(shape, transform.offset_weight)
-                scores[at] = join_scores(
-                    cluster_scores, output.values, label_transform, self.offsets[child]
+                shape = transform.shape if output.shape is None else output.shape
+                scores[at], margins[at] = join_scores(
+                    clusters.scores[pairs],
+                    clusters.margins[pairs],
+                    output.values,
+                    LevelTransform(shape, transform.offset_weight),
+                    self.offsets[child],
                 )
-        return NodeScores(start_of_pair[clusters.indptr], labels, scores)
+        return NodeScores(start_of_pair[clusters.indptr], labels, scores, margins)
 
 
 def fit_ranker(estimator, X, problem, offsets, *, n_jobs, sample_weight=None):
@@ -164,17 +165,22 @@ def fit_ranker(estimator, X, problem, offsets, *, n_jobs, sample_weight=None):
 
 
 class _ClusterData(NamedTuple):
-    """Rows of a cluster, the positive rows of each of its labels, and the seed of the first."""
+    """Rows of a cluster, the positive rows of each of its labels, and the seed of the first.
+
+    `inherits` is whether the only label of a cluster has the score of the cluster.
+    """
 
     rows: np.ndarray
     positives: list
     seed: int
+    inherits: bool
 
 
 def _cluster_data(problem, cluster):
     first, stop = problem.child_indptr[cluster : cluster + 2]
     positives = [problem.targets.of(child) for child in range(first, stop)]
-    return _ClusterData(problem.rows.of(cluster), positives, problem.seed + int(first))
+    inherits = problem.only_children_inherit and len(positives) == 1
+    return _ClusterData(problem.rows.of(cluster), positives, problem.seed + int(first), inherits)
 
 
 def _fit_block(estimator, indptr, indices, data, n_features, clusters, sample_weight):
@@ -185,6 +191,8 @@ def _fit_block(estimator, indptr, indices, data, n_features, clusters, sample_we
 
 
 def _fit_cluster(estimator, X, cluster, sample_weight):
+    if cluster.inherits:
+        return [len(cluster.positives[0]) > 0]
     weights = None if sample_weight is None else sample_weight[cluster.rows]
     cluster_rows = X[cluster.rows]
     models = []
@@ -208,17 +216,19 @@ def _sparsify(model):
 
 
 class _Output(NamedTuple):
-    """Log probabilities or margins that a classifier predicts, one per row."""
+    """Values that a classifier predicts, one per row, and their shape, see `LevelTransform`.
+
+    The shape None is the shape of the level.
+    """
 
     values: np.ndarray
-    is_log_probability: bool
+    shape: int | None
 
 
 def _evaluate(model, rows):
     if isinstance(model, bool):
-        return _Output(
-            np.full(rows.shape[0], 0.0 if model else UNSCORED_LOG, dtype=np.float32), True
-        )
+        values = np.full(rows.shape[0], 0.0 if model else UNSCORED_LOG, dtype=np.float32)
+        return _Output(values, SHAPES["identity"])  # added to the score of the cluster
     if hasattr(model, "predict_proba"):
-        return _Output(to_log_scores(model.predict_proba(rows)[:, 1]), True)
-    return _Output(np.asarray(model.decision_function(rows), dtype=np.float32), False)
+        return _Output(to_log_scores(model.predict_proba(rows)[:, 1]), LOG_PROBABILITY)
+    return _Output(np.asarray(model.decision_function(rows), dtype=np.float32), None)

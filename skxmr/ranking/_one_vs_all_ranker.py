@@ -71,11 +71,11 @@ class OneVsAllRanker:
         return self.level.expand(X, clusters, k, transform, best_first, self._offsets(transform))
 
     def rank_row(self, x, clusters, transform, k):
-        """Return the (labels, scores) of one row (indices, data), best first."""
+        """Return the `RowScores` of one row (indices, data), best first."""
         return self.level.expand_row(x, clusters, k, transform, True, self._offsets(transform))
 
     def score(self, X, clusters, wanted, transform):
-        """Return the scores of given labels; see `LevelModel.score_children`."""
+        """Return scores and margins of given labels; see `LevelModel.score_children`."""
         return self.level.score_children(X, clusters, wanted, transform, self._offsets(transform))
 
     def _offsets(self, transform):

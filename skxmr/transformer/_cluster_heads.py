@@ -10,7 +10,7 @@ import scipy.sparse as sp
 from sklearn.exceptions import ConvergenceWarning
 
 from skxmr._core.arrays import as_public_csr, offsets_of
-from skxmr._core.node_scores import join_rows
+from skxmr._core.node_scores import NodeScores, join_rows
 from skxmr._core.rows import Rows
 from skxmr._core.score_rule import MIN_SCORE
 from skxmr._core.threads import BLOCK_SCORES
@@ -76,15 +76,15 @@ class ClusterHeads:
         sparse matrix of shape (n_rows, n_clusters), float32
             Scores in (0, 1] as CSR with sorted indices.
         """
-        indptr, ids, log_scores = self.search(E, beam_width)
+        indptr, ids, log_scores, _ = self.search(E, beam_width)
         scores = np.maximum(np.exp(log_scores), MIN_SCORE)
         return as_public_csr(indptr, ids, scores, (len(E), self.hierarchy.n_labels))
 
     def search(self, E, beam_width, n_levels=None):
-        """Return the beam after `n_levels` levels (None: all) as CSR arrays.
+        """Return the beam after `n_levels` levels (None: all) as `NodeScores`, sorted by id.
 
-        The arrays are (indptr, ids, log scores), ids increasing in each row. An id is the position
-        of a node in its level. On the last level of the hierarchy it is the number of a cluster.
+        An id is the position of a node in its level. On the last level of the hierarchy it is the
+        number of a cluster.
         """
         n_levels = self.hierarchy.n_levels if n_levels is None else n_levels
         child_indptrs = self.hierarchy.child_indptrs[:n_levels]
@@ -96,30 +96,34 @@ class ClusterHeads:
         # A block of rows needs memory for the scores and for the embeddings.
         block_size = max(1, BLOCK_SCORES // (scores_per_row + E.shape[1]))
         starts = range(0, max(len(E), 1), block_size)
-        return join_rows(
-            [self._search_block(E[s : s + block_size], beam_width, n_levels) for s in starts]
-        )
+        blocks = [self._search_block(E[s : s + block_size], beam_width, n_levels) for s in starts]
+        return NodeScores(*join_rows(blocks))
 
     def _search_block(self, E, beam_width, n_levels):
         shape = SHAPES[SCORE_TRANSFORMS[self.loss]]
-        indptr = np.arange(len(E) + 1, dtype=np.int64)
-        ids = np.zeros(len(E), dtype=np.int32)
-        scores = np.zeros(len(E), dtype=np.float32)
+        beam = NodeScores.root(len(E))
         for level in range(n_levels):
             child_indptr = self.hierarchy.child_indptrs[level]
-            rows = np.repeat(np.arange(len(E)), np.diff(indptr))
-            starts, counts = child_indptr[ids], np.diff(child_indptr)[ids]
+            rows = np.repeat(np.arange(len(E)), np.diff(beam.indptr))
+            starts, counts = child_indptr[beam.ids], np.diff(child_indptr)[beam.ids]
             offsets = offsets_of(counts)
-            margins = self._margins(E, rows, ids, offsets, level)
+            margins = self._margins(E, rows, beam.ids, offsets, level)
             within = np.arange(offsets[-1]) - np.repeat(offsets[:-1], counts)
             children = (np.repeat(starts, counts) + within).astype(np.int32)
-            child_scores = join_scores(np.repeat(scores, counts), margins, LevelTransform(shape))
+            parent_scores = np.repeat(beam.scores, counts)
+            parent_margins = np.repeat(beam.margins, counts)
+            scored = join_scores(parent_scores, parent_margins, margins, LevelTransform(shape))
+            if level > 0 or self.hierarchy.n_labels > 1:
+                # As in `XRLinearClassifier`, an only child has the score of its parent.
+                is_only = np.repeat(counts == 1, counts)
+                for values, inherited in zip(scored, (parent_scores, parent_margins), strict=True):
+                    np.copyto(values, inherited, where=is_only)
             if level == self.hierarchy.n_levels - 1:
                 children = self.hierarchy.label_order[children]
-            indptr, ids, scores = best_of_rows(
-                offsets[indptr], children, child_scores, beam_width or 0, False
+            beam = NodeScores(
+                *best_of_rows(offsets[beam.indptr], children, *scored, beam_width or 0, False)
             )
-        return indptr, ids, scores
+        return beam
 
     def _margins(self, E, rows, parents, offsets, level):
         """Return the margins of all children of each pair (row, parent), one pair after the other.
@@ -178,7 +182,8 @@ def fit_cluster_heads(E, M, hierarchy, loss, seed):
         model = linear._model.levels[level]
         n_parents = len(hierarchy.child_indptrs[level]) - 1
         intercepts.append(np.array(model.arrays["intercepts"]))
-        weights.append(_dense_weights(model, n_parents, child_ids[level], intercepts[-1]))
+        dense = _dense_weights(model, n_parents, child_ids[level], intercepts[-1])
+        weights.append(dense / np.float32(linear._row_length))
     return ClusterHeads(weights, intercepts, hierarchy, loss)
 
 

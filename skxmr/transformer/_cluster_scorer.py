@@ -6,6 +6,8 @@ import scipy.sparse as sp
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.preprocessing import normalize
 
+from skxmr._core.row_length import mean_row_length
+from skxmr._core.rows import canonical_rows, in_float32
 from skxmr.matching import find_varying_columns
 
 
@@ -89,7 +91,10 @@ def set_encoder_matcher(classifier, X, clusters, encoders, with_linear):
             propensity_weight=0.0,
             sparse_output=True,
         )
-        linear.fit(X, clusters.targets)
+        # `classifier` divides the rows of its matcher by their mean length. These rows are divided
+        # already, so `linear` does not divide them again.
+        rows = canonical_rows(X)
+        linear.fit(in_float32(rows, length=mean_row_length(rows)).to_csr(), clusters.targets)
     classifier.set_params(
         label_tree=clusters.label_hierarchy,
         label_features="pifa",

@@ -159,7 +159,7 @@ def _start_level(encoder, rows, targets, level, options):
     heads = fit_cluster_heads(
         E[rows.training], training_targets, hierarchy, options.loss, options.seed
     )
-    indptr, nodes, _ = heads.search(E, options.beam_width, level)
+    indptr, nodes, *_ = heads.search(E, options.beam_width, level)
     parents = NodesPerRow(indptr, nodes)
     if level:
         # Validation rows have no positive nodes added: prediction does not know these either.

@@ -10,7 +10,8 @@ from sklearn.utils.validation import check_is_fitted
 
 from skxmr._core.callbacks import CallbackSupportMixin, report_progress
 from skxmr._core.model_folder import CodecRegistry, estimator_codec
-from skxmr._core.rows import as_rows
+from skxmr._core.row_length import mean_row_length
+from skxmr._core.rows import canonical_rows, in_float32
 from skxmr._core.score_rule import TRANSFORMS
 from skxmr._core.validation import (
     FLOAT_DTYPES,
@@ -375,7 +376,9 @@ class XRLinearClassifier(
         )
         if relevance is not None or self.relevance_norm is not None:
             relevance = check_relevance(relevance, Y)
-        rows = as_rows(X, drop_zeros=True)
+        rows = canonical_rows(X)
+        row_length = mean_row_length(rows, row_weights)
+        rows = in_float32(rows, length=row_length)
         refuse_if_too_large(self, rows, Y)
         options = make_training_options(self, score_params, negatives, relevance, row_weights)
         checkpoint = None
@@ -399,6 +402,7 @@ class XRLinearClassifier(
                 "n_iter_": check_convergence(model.levels, self.max_iter),
                 "_target_kind": target_kind,
                 "_target_dtype": target_dtype,
+                "_row_length": row_length,
                 "_model": model,
             }
             if checkpoint is not None:

@@ -2,9 +2,10 @@
 
 import numpy as np
 
-from skxmr._core.node_scores import NodeScores
+from skxmr._core.node_scores import NodeScores, RowScores
 from skxmr._core.score_forms import round_log_scores
 from skxmr._core.score_rule import ScoreForm
+from skxmr._core.topk import best_of_rows
 from skxmr._core.votes import add_votes
 
 # Number of labels per row that each tree scores. Labels below are irrelevant for the best of the
@@ -51,20 +52,18 @@ class TreeEnsemble:
         for model in self.models:
             ranking = model.rank(X, beam_width, score_params, MAX_VOTES)
             probabilities = model.score_form(score_params).probabilities(ranking.scores)
-            votes.append((ranking.indptr, ranking.ids, probabilities))
+            votes.append(ranking._replace(scores=probabilities))
         return self._average(votes, k, best_first)
 
     def rank_row(self, x, beam_width, score_params, k):
-        """Return the (labels, scores) of one row (indices, data), best first."""
+        """Return the `RowScores` of one row (indices, data), best first."""
         votes = []
         for model in self.models:
-            labels, scores = model.rank_row(x, beam_width, score_params, MAX_VOTES)
-            by_label = np.argsort(labels)
-            indptr = np.array([0, len(labels)], dtype=np.int64)
-            probabilities = model.score_form(score_params).probabilities(scores[by_label])
-            votes.append((indptr, labels[by_label], probabilities))
-        ranking = self._average(votes, k, True)
-        return ranking.ids, ranking.scores
+            ranking = model.rank_row(x, beam_width, score_params, MAX_VOTES)
+            probabilities = model.score_form(score_params).probabilities(ranking.scores)
+            votes.append(ranking._replace(scores=probabilities).as_matrix())
+        _, *ranking = self._average(votes, k, True)
+        return RowScores(*ranking)
 
     def candidate_scorer(self, score_params):
         """Return a function (X, indptr, labels) -> scores; every tree scores all labels."""
@@ -87,7 +86,7 @@ class TreeEnsemble:
 
     def _average(self, votes, k, best_first):
         n_labels = self.models[0].hierarchy.n_labels
-        indptr, labels, sums = add_votes(votes, n_labels, k, best_first)
-        return NodeScores(
-            indptr, labels, round_log_scores(np.log(sums / np.float32(len(self.models))))
-        )
+        summed = NodeScores(*add_votes(votes, n_labels))
+        means = summed.scores / np.float32(len(self.models))
+        scored = summed._replace(scores=round_log_scores(np.log(means)))
+        return NodeScores(*best_of_rows(*scored, k, best_first))

@@ -15,6 +15,7 @@ from skxmr._core.rows import Rows, as_rows
 from skxmr._core.score_rule import ScoreParams, check_score_params
 from skxmr._core.single_row import read_single_row
 from skxmr._core.threads import run_tasks, split_rows
+from skxmr._core.topk import best_of_rows
 from skxmr._core.validation import check_candidates, validate_rows
 
 # Smallest probability of a label that `predict` returns.
@@ -38,7 +39,7 @@ class PredictionParams(NamedTuple):
 class RankingPredictionMixin:
     """Prediction methods of a classifier whose `_model` is a `TreeModel` or `TreeEnsemble`."""
 
-    # Number by which rows are divided.
+    # Mean length of the training rows. Models that earlier versions saved lack it.
     _row_length = 1.0
 
     def _prediction_params(self):
@@ -67,7 +68,7 @@ class RankingPredictionMixin:
     def _check_rows(self, X):
         x = self._read_single_row(X)
         if x is None:
-            return as_rows(validate_rows(self, X), drop_zeros=True)
+            return as_rows(validate_rows(self, X), length=self._row_length)
         return Rows(np.array([0, len(x[0])], dtype=np.int64), *x, self.n_features_in_)
 
     def _score_params(self):
@@ -111,7 +112,7 @@ class RankingPredictionMixin:
             Scores as determined by `score_transform`: numbers in (0, 1], their logarithms for a
             log- transform, or sums of margins for "identity". With several trees, the mean of the
             probabilities of the trees, or its logarithm. -inf if the index is -1. Labels with equal
-            scores are sorted by index.
+            scores are sorted by the sum of the margins on their paths, then by index.
 
         Raises
         ------
@@ -139,7 +140,7 @@ class RankingPredictionMixin:
         x = self._read_single_row(X)
         if x is not None:
             score_params = params.score_params
-            labels, scores = self._model.rank_row(x, params.beam_width, score_params, k)
+            labels, scores, _ = self._model.rank_row(x, params.beam_width, score_params, k)
             shown = self._model.score_form(score_params).shown(scores)
             return score_forms.pad_ranking(labels[None], shown[None], k)
 
@@ -298,7 +299,7 @@ class RankingPredictionMixin:
 
     def _sparse_probabilities(self, X, params):
         def finish(ranking, form, start):
-            return ranking._replace(scores=form.probabilities(ranking.scores))
+            return ranking.indptr, ranking.ids, form.probabilities(ranking.scores)
 
         return self._join_blocks(self._rank(self._check_rows(X), params, finish))
 
@@ -315,11 +316,14 @@ class RankingPredictionMixin:
         step = max(1, DENSE_BLOCK_SCORES // n_labels)
 
         def finish(ranking, form, start):
-            ranking = ranking._replace(scores=form.log_probabilities(ranking.scores))
             for first in range(0, ranking.n_rows, step):
                 block = ranking.block(first, min(first + step, ranking.n_rows))
-                logs = score_forms.to_dense_log_scores(*block, n_labels)
-                scores[start + first : start + first + len(logs)] = convert(logs)
+                logs = form.log_probabilities(block.scores)
+                logs = score_forms.to_dense_log_scores(block.indptr, block.ids, logs, n_labels)
+                block_scores = convert(logs)
+                if self._target_kind == "classes":
+                    score_forms.put_first(block_scores, best_of_rows(*block, 1, True)[1])
+                scores[start + first : start + first + len(logs)] = block_scores
 
         self._rank(rows, params, finish)
         return scores

@@ -6,7 +6,6 @@ import numpy as np
 import scipy.sparse as sp
 
 from skxmr._core.arrays import offsets_of
-from skxmr._core.node_scores import NodeScores
 from skxmr._linear import prune_level
 
 
@@ -94,7 +93,7 @@ class TreeModel:
         k : int
             Maximum number of labels per row; 0 keeps all labels of the leaf clusters.
         best_first : bool
-            Whether each row is sorted by falling score instead of by label.
+            Whether each row is sorted best first instead of by label.
 
         Returns
         -------
@@ -106,7 +105,7 @@ class TreeModel:
         return self.ranker.rank(X, clusters, label_transform, k, best_first)
 
     def rank_row(self, x, beam_width, score_params, k):
-        """Return the (labels, scores) of one row (indices, data), best first."""
+        """Return the `RowScores` of one row (indices, data), best first."""
         *cluster_transforms, label_transform = self.score_rule(score_params).transforms
         clusters = self.matcher.match_row(x, beam_width, cluster_transforms)
         return self.ranker.rank_row(x, clusters, label_transform, k)
@@ -139,12 +138,10 @@ class TreeModel:
             by_position.sort_indices()
             positions = by_position.indices.astype(np.int32, copy=False)
             paths = _paths_to(indptr, positions, parents_of)
-            last = paths[-1]
-            cluster_scores = self.matcher.score(X, paths, cluster_transforms)
-            clusters = NodeScores(last.indptr, last.parents, cluster_scores)
-            wanted = (last.child_indptr, last.children)
+            clusters = self.matcher.score(X, paths, cluster_transforms)
+            wanted = (paths[-1].child_indptr, paths[-1].children)
             scores = np.empty(len(labels), dtype=np.float32)
-            scores[by_position.data] = self.ranker.score(X, clusters, wanted, label_transform)
+            scores[by_position.data], _ = self.ranker.score(X, clusters, wanted, label_transform)
             return scores
 
         return score

@@ -170,6 +170,11 @@ class _TreeTraining:
             pairs = self.custom_pairs[level]
             pairs = None if pairs is None else pairs[level - 1]
             rows = select_training_rows(self.negatives[level], self.targets[level - 1], pairs, beam)
+        # Except for the only label of all, which is trained against the rows without labels.
+        only_children_inherit = level > 0 or hierarchy.n_labels > 1
+        n_children = np.diff(hierarchy.child_indptrs[level])
+        if only_children_inherit and np.any(n_children == 1):
+            rows = rows.without(n_children == 1)
         is_last = level == hierarchy.n_levels - 1
         child_ids = np.arange(hierarchy.level_sizes[level], dtype=np.int32)
         return LevelProblem(
@@ -179,6 +184,7 @@ class _TreeTraining:
             hierarchy.label_order if is_last else child_ids,
             self.seeds[level],
             costs,
+            only_children_inherit,
         )
 
     def _search(self, level):

@@ -59,15 +59,17 @@ def test_as_rows_returns_equal_rows_for_every_format_and_keeps_the_input():
     before = unsorted.copy()
     expected = as_rows(dense)
     for X in (unsorted, sp.csc_array(dense), sp.coo_matrix(dense), dense.astype(np.float32)):
-        for got, array in zip(as_rows(X, drop_zeros=True), expected, strict=True):
+        for got, array in zip(as_rows(X), expected, strict=True):
             np.testing.assert_array_equal(got, array)
     np.testing.assert_array_equal(unsorted.data, before.data)
     np.testing.assert_array_equal(unsorted.indices, before.indices)
 
 
 def test_as_rows_refuses_values_beyond_float32():
-    with pytest.raises(ValueError, match="Q must contain only values that are finite"):
-        as_rows(np.array([[1e300, 0.0]]), "Q")
+    with pytest.raises(ValueError, match="Q must contain only values from .* from 0 to 1e.300"):
+        as_rows(sp.csr_array([[1e300, 0.0], [0.0, 1.0]]), "Q")
+    with pytest.raises(ValueError, match="Q must contain only finite values"):
+        as_rows(np.array([[np.inf, 0.0]]), "Q")
 
 
 def test_as_rows_refuses_indices_out_of_range():

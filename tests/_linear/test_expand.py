@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from helpers.reference import dense_weights
+from skxmr._core.node_scores import NodeScores, RowScores
 from skxmr._core.rows import as_rows
 from skxmr._core.score_rule import ScoreParams
 from skxmr._linear import LevelModel
@@ -54,33 +55,43 @@ def random_level(draw):
         n_features,
         1,
         0,
+        only_children_inherit=draw(st.booleans()),
     )
     n_rows = draw(st.integers(0, 5))
     X = rng.normal(size=(n_rows, n_features)) * (rng.random((n_rows, n_features)) < draw(DENSITY))
     chosen = rng.random((n_rows, n_parents)) < 0.5
-    return level, X.astype(np.float32), chosen, rng.normal(size=chosen.shape) - 2
+    # Few different margins, to have ties.
+    parent_scores = rng.integers(-3, 0, size=chosen.shape)
+    parent_margins = rng.integers(-1, 2, size=chosen.shape)
+    return level, X.astype(np.float32), chosen, parent_scores, parent_margins
 
 
 @given(case=random_level(), keep=st.integers(0, 12), best_first=st.booleans())
 def test_expand_scores_the_children_of_given_parents(case, keep, best_first):
-    level, X, chosen, parent_scores = case
+    level, X, chosen, parent_scores, parent_margins = case
     parents = sp.csr_array(chosen)
     parents.sort_indices()
-    scores = np.concatenate(
-        [parent_scores[row, here] for row, here in enumerate(chosen)] or [[]]
-    ).astype(np.float32)
-    beam = (parents.indptr.astype(np.int64), parents.indices.astype(np.int32), scores)
-    indptr, ids, values = level.expand(as_rows(X), beam, keep, L3_HINGE, best_first)
+    scores, path_margins = (
+        values[chosen].astype(np.float32) for values in (parent_scores, parent_margins)
+    )
+    indptr, indices = parents.indptr.astype(np.int64), parents.indices.astype(np.int32)
+    beam = NodeScores(indptr, indices, scores, path_margins)
+    indptr, ids, values, margins = level.expand(as_rows(X), beam, keep, L3_HINGE, best_first)
     W, intercepts = dense_weights(level)
     child_indptr, names = level.arrays["child_indptr"], level.arrays["child_ids"]
     assert indptr[0] == 0
     for row in range(len(X)):
-        expected = {}
+        expected, expected_margins = {}, {}
         for at in range(parents.indptr[row], parents.indptr[row + 1]):
             parent = parents.indices[at]
             for child in range(child_indptr[parent], child_indptr[parent + 1]):
                 margin = X[row] @ W[:, child] + intercepts[child]
-                expected[int(names[child])] = scores[at] - max(0.0, 1.0 - margin) ** 3
+                score, path_margin = -(max(0.0, 1.0 - margin) ** 3), margin
+                n_children = child_indptr[parent + 1] - child_indptr[parent]
+                if n_children == 1 and level.only_children_inherit:
+                    score = path_margin = 0.0
+                expected[int(names[child])] = scores[at] + score
+                expected_margins[int(names[child])] = path_margins[at] + path_margin
         here = slice(indptr[row], indptr[row + 1])
         best = sorted(expected.values(), reverse=True)
         best = best[:keep] if keep else best
@@ -88,14 +99,19 @@ def test_expand_scores_the_children_of_given_parents(case, keep, best_first):
         assert len(set(ids[here])) == len(best)
         got = [expected[name] for name in ids[here]]
         np.testing.assert_allclose(values[here], got, rtol=1e-4, atol=1e-4)
-        order = np.lexsort((ids[here], -values[here])) if best_first else np.argsort(ids[here])
+        got_margins = [expected_margins[name] for name in ids[here]]
+        np.testing.assert_allclose(margins[here], got_margins, rtol=1e-4, atol=1e-4)
+        order = np.argsort(ids[here])
+        if best_first:
+            order = np.lexsort((ids[here], -margins[here], -values[here]))
         np.testing.assert_array_equal(order, np.arange(len(best)))
         one = level.expand_row(
             as_rows(X[[row]])[1:3],
-            tuple(part[beam[0][row] : beam[0][row + 1]] for part in beam[1:]),
+            RowScores(*beam.block(row, row + 1)[1:]),
             keep,
             L3_HINGE,
             best_first,
         )
         np.testing.assert_array_equal(one[0], ids[here])
         np.testing.assert_array_equal(one[1], values[here])
+        np.testing.assert_array_equal(one[2], margins[here])

@@ -7,6 +7,7 @@ import pytest
 
 from helpers.reference import dense_weights
 from skxmr import XRLinearClassifier
+from skxmr._core.node_scores import RowScores
 from skxmr._core.score_rule import ScoreParams
 from skxmr._linear.pruning import prune_level
 
@@ -84,7 +85,8 @@ def test_prune_by_a_huge_threshold_leaves_intercepts_only(fitted, xmc_data):
     fitted.prune(weight_threshold=1e6)
     empty_row = (np.zeros(0, np.int32), np.zeros(0, np.float32))
     n_leaves = fitted.hierarchy_.n_leaves
-    clusters = (np.arange(n_leaves, dtype=np.int32), np.zeros(n_leaves, np.float32))
+    zeros = np.zeros(n_leaves, np.float32)
+    clusters = RowScores(np.arange(n_leaves, dtype=np.int32), zeros, zeros)
     margin = ScoreParams(("identity",)).make_rule((False,)).transforms[0]
     one = fitted._model.ranker.rank_row(empty_row, clusters, margin, 150)
     labels, scores = fitted.set_params(beam_width=None).predict_topk(xmc_data[0], k=1)

@@ -61,10 +61,11 @@ def read_bitmap(summary, words):
 
 
 def expand(level, x, parents, keep, best_first=False, combine=None):
-    """Return the best `keep` children [(id, score)] of the parents [(id, score)] of one dense row.
+    """Return the best `keep` children of the parents of one dense row.
 
-    0 keeps all children. `combine(parent_score, margin, id)` returns the score of a child; None
-    uses the rule of the default parameters. Children are sorted by id, or by score if `best_first`.
+    Parents and children are (id, score, margin of the path). 0 keeps all children.
+    `combine(parent_score, margin, id)` returns the score of a child; None uses the rule of the
+    default parameters. Children are sorted by id, or best first.
     """
     if combine is None:
 
@@ -74,18 +75,26 @@ def expand(level, x, parents, keep, best_first=False, combine=None):
     W, intercepts = dense_weights(level)
     indptr, child_ids = level.arrays["child_indptr"], level.arrays["child_ids"]
     scored = []
-    for parent, parent_score in parents:
+    for parent, parent_score, parent_margin in parents:
         children = slice(indptr[parent], indptr[parent + 1])
         margins = x @ W[:, children] + intercepts[children]
+        if len(margins) == 1 and level.only_children_inherit:
+            margins = [None]
         for margin, child_id in zip(margins, child_ids[children].tolist(), strict=True):
-            scored.append((child_id, combine(parent_score, margin, child_id)))
-    scored.sort(key=lambda pair: (-pair[1], pair[0]))
+            score = combine(parent_score, margin, child_id)
+            scored.append((child_id, score, parent_margin + (margin or 0.0)))
+    scored.sort(key=lambda entry: (-entry[1], -entry[2], entry[0]))
     scored = scored[:keep] if keep else scored
     return scored if best_first else sorted(scored)
 
 
 def log_score(transform, margin):
-    """Return the logarithm of a margin's score, or the margin itself for "identity"."""
+    """Return the logarithm of a margin's score, or the margin itself for "identity".
+
+    The margin None is that of a child that has the score of its parent.
+    """
+    if margin is None:
+        return 0.0
     transform = transform.removeprefix("log-")
     if transform == "identity":
         return margin
@@ -120,11 +129,12 @@ def make_score_rules(model, offsets=None):
 
 def beam_search(model, x, beam_width, keep=0, offsets=None):
     """Return the best labels [(label, score)] of one dense row, best first."""
-    beam = [(0, 0.0)]
+    beam = [(0, 0.0, 0.0)]
     *cluster_rules, label_rule = make_score_rules(model, offsets)
     for level, rule in zip(model._model.matcher.levels, cluster_rules, strict=True):
         beam = expand(level, x, beam, beam_width, combine=rule)
-    return expand(model._model.ranker.level, x, beam, keep, best_first=True, combine=label_rule)
+    best = expand(model._model.ranker.level, x, beam, keep, best_first=True, combine=label_rule)
+    return [(label, score) for label, score, _ in best]
 
 
 def all_scores(model, x, offsets=None):

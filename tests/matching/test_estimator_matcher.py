@@ -75,7 +75,7 @@ ROWS = as_rows(sp.csr_array(np.array([[0.0], [1.0], [2.0], [3.0]])))
 
 def as_pairs(beam):
     """Return a list of (cluster, probability) for each row."""
-    indptr, ids, logs = beam
+    indptr, ids, logs, _ = beam
     return [
         list(zip(ids[a:b].tolist(), np.exp(logs[a:b], dtype=float).tolist(), strict=True))
         for a, b in itertools.pairwise(indptr)
@@ -98,7 +98,7 @@ def test_match_keeps_the_most_probable_clusters(container, monkeypatch):
     assert [len(row) for row in as_pairs(matcher.match(ROWS, 100, TRANSFORMS))] == [4, 1, 1, 4]
     for row in range(4):
         x = sp.csr_array([[float(row)]], dtype=np.float32)
-        ids, logs = matcher.match_row((x.indices, x.data), 2, TRANSFORMS)
+        ids, logs, _ = matcher.match_row((x.indices, x.data), 2, TRANSFORMS)
         expected = beam.block(row, row + 1)
         np.testing.assert_array_equal(ids, expected.ids)
         np.testing.assert_array_equal(logs, expected.scores)
@@ -211,11 +211,11 @@ def test_linear_levels_continue_the_search_of_the_matcher(matcher, level, xmc_da
     assert len(model._model.matcher.levels) == 2 - at
     for row, x in enumerate(queries.toarray()):
         order = np.lexsort((np.arange(P.shape[1]), -P[row]))[:3]
-        beam = [(int(c), float(np.log(P[row, c]))) for c in sorted(order) if P[row, c] > 1e-37]
+        beam = [(int(c), float(np.log(P[row, c])), 0.0) for c in sorted(order) if P[row, c] > 1e-37]
         assert beam
         for linear in model._model.matcher.levels:
             beam = expand(linear, x, beam, 3)
-        wanted = dict(expand(model._model.ranker.level, x, beam, 0))
+        wanted = {label: score for label, score, _ in expand(model._model.ranker.level, x, beam, 0)}
         is_label = labels[row] >= 0
         assert set(labels[row, is_label]) == set(wanted)
         np.testing.assert_allclose(

@@ -77,11 +77,11 @@ def test_ranker_equals_a_separate_classifier_for_each_label(ranker, small_data):
     P = model.predict_proba(queries).toarray()
     labels, scores = model.predict_topk(queries, k=5)
     for row, x in enumerate(queries.toarray()):
-        beam = [(0, 0.0)]
+        beam = [(0, 0.0, 0.0)]
         for level in model._model.matcher.levels:
             beam = expand(level, x, beam, 3)
         wanted = np.zeros(Y.shape[1])
-        for leaf, log_score in beam:
+        for leaf, log_score, _ in beam:
             below = model.hierarchy_.leaf_of_label == leaf
             wanted[below] = np.exp(log_score) * label_scores[row, below]
         np.testing.assert_allclose(P[row], wanted, rtol=2e-4, atol=1e-6)
@@ -181,7 +181,7 @@ def test_fit_ranker_stores_linear_coefficients_of_cluster_features_only(linear):
     cluster_features = np.unique(X[[0, 1, 3]].indices)
     np.testing.assert_array_equal(np.sort(ranker.models[0].coef_.indices), cluster_features)
     clusters = NodeScores.root(4)
-    _, labels, logs = ranker.rank(as_rows(X), clusters, L3_HINGE)
+    _, labels, logs, _ = ranker.rank(as_rows(X), clusters, L3_HINGE)
     reference = clone(linear).fit(X[[0, 1, 3]], [0, 1, 0])
     np.testing.assert_allclose(np.exp(logs[labels == 4]), classifier_score(reference, X), rtol=1e-4)
 
@@ -192,16 +192,17 @@ def test_rank_scores_labels_without_a_classifier():
         np.array([0, 2, 2, 3, 3]),
         np.array([0, 1, 1], dtype=np.int32),
         np.log(np.float32([0.5, 0.25, 0.125])),
+        np.zeros(3, dtype=np.float32),
     )
-    indptr, labels, logs = ranker.rank(EYE, clusters, L3_HINGE, best_first=True)
+    indptr, labels, logs, _ = ranker.rank(EYE, clusters, L3_HINGE, best_first=True)
     np.testing.assert_array_equal(indptr, [0, 3, 3, 4, 4])
     # Equal scores are sorted by label. The label without positive rows is last.
     np.testing.assert_array_equal(labels, [0, 4, 2, 0])
     np.testing.assert_allclose(np.exp(logs), [0.25, 0.25, 0, 0.125], rtol=1e-6)
-    indptr, labels, _ = ranker.rank(EYE, clusters, L3_HINGE, k=2)
+    indptr, labels, *_ = ranker.rank(EYE, clusters, L3_HINGE, k=2)
     np.testing.assert_array_equal(indptr, [0, 2, 2, 3, 3])
     np.testing.assert_array_equal(labels, [0, 4, 0])
-    no_clusters = NodeScores(np.zeros(5, dtype=np.int64), clusters.ids[:0], clusters.scores[:0])
+    no_clusters = NodeScores(np.zeros(5, dtype=np.int64), *(part[:0] for part in clusters[1:]))
     np.testing.assert_array_equal(ranker.rank(EYE, no_clusters, L3_HINGE).indptr, np.zeros(5))
 
 

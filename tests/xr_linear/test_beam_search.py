@@ -2,9 +2,11 @@
 
 import numpy as np
 import pytest
+import scipy.sparse as sp
 
 from helpers.reference import all_scores, beam_search
 from skxmr import XRLinearClassifier
+from skxmr._core.rows import as_rows
 
 PARAMS = [
     {"branching_factor": 2, "max_leaf_size": 4},
@@ -136,12 +138,36 @@ def test_predict_topk_limits_k_to_the_number_of_labels(xmc_data, k):
             np.testing.assert_array_equal(got, want)
 
 
-def test_predict_topk_sorts_equal_scores_by_label(xmc_data):
+@pytest.mark.parametrize("n_trees", [1, 2])
+def test_equal_scores_are_ranked_by_the_sum_of_the_margins(n_trees, xmc_data):
     X, Y = xmc_data
-    model = XRLinearClassifier(max_leaf_size=200, C=1e4, tol=1.0, random_state=0).fit(X, Y)
+    model = XRLinearClassifier(4, 10, n_trees=n_trees, beam_width=None, random_state=0).fit(X, Y)
+    long_rows = 20 * X[:100]  # most margins are greater than 1
+    labels, scores = model.predict_topk(long_rows, k=20)
+    trees = [model._model] if n_trees == 1 else model._model.models
+    sums = 0.0
+    for tree in trees:
+        ranking = tree.rank(as_rows(long_rows), None, model._score_params(), 100)
+        margins = sp.csr_array((ranking.margins, ranking.ids, ranking.indptr), shape=(100, 150))
+        sums = sums + margins.toarray()
+    margins = np.take_along_axis(sums, labels, axis=1)
+    # The smallest score that is shown stands for all smaller ones.
+    equal = (scores[:, 1:] == scores[:, :-1]) & (scores[:, 1:] > 1e-30)
+    assert equal.sum() > 100
+    assert np.all(margins[:, 1:][equal] <= margins[:, :-1][equal])
+    for row in range(20):
+        one = model.predict_topk(long_rows[[row]], k=20)
+        np.testing.assert_array_equal(one[0], labels[[row]])
+        np.testing.assert_array_equal(one[1], scores[[row]])
+
+
+def test_labels_with_equal_scores_and_margins_are_ranked_by_number(xmc_data):
+    X, Y = xmc_data
+    Y = sp.csr_matrix(sp.hstack([Y, Y[:, :30]]))  # each of 30 labels twice, with equal models
+    model = XRLinearClassifier(max_leaf_size=200, random_state=0).fit(X, Y)
     labels, scores = model.predict_topk(X, k=20)
     equal = scores[:, 1:] == scores[:, :-1]
-    assert equal.any()
+    assert equal.sum() > 100
     assert np.all(labels[:, 1:][equal] > labels[:, :-1][equal])
 
 

@@ -66,9 +66,10 @@ def test_ensemble_averages_probabilities_for_every_transform(two_trees, xmc_data
     score_params = ScoreParams((transform,) if isinstance(transform, str) else transform)
     votes = []
     for tree in two_trees._model.models:
-        indptr, ids, values = tree.rank(as_rows(X), None, score_params)
-        values = tree.score_form(score_params).probabilities(values)
-        votes.append(sp.csr_array((values, ids, indptr), shape=(ROWS, 150)).toarray())
+        ranking = tree.rank(as_rows(X), None, score_params)
+        values = tree.score_form(score_params).probabilities(ranking.scores)
+        shape = (ROWS, 150)
+        votes.append(sp.csr_array((values, ranking.ids, ranking.indptr), shape=shape).toarray())
     mean = np.mean(votes, axis=0)
     chosen = np.take_along_axis(mean, labels, 1)
     # Each tree votes only for its 100 best labels of 150.

@@ -43,7 +43,7 @@ def test_x_rejects_nan_and_infinity(xmc_data, fitted, value):
 
 
 def test_x_rejects_values_beyond_float32(xmc_data):
-    with pytest.raises(ValueError, match="X must contain only values that are finite in float32"):
+    with pytest.raises(ValueError, match=r"X must contain only values from -1e\+30 to 1e\+30"):
         XRLinearClassifier().fit(replace_value(xmc_data[0], 1e300), xmc_data[1])
 
 
@@ -275,7 +275,7 @@ def test_score_candidates_rejects_wrong_shapes_and_indices(fitted, xmc_data):
 def test_label_tree_rejects_values_beyond_float32(clustering):
     Z = np.random.default_rng(0).random((30, 3)) * 1e300
     for rows in (Z, sp.csr_array(Z)):
-        with pytest.raises(ValueError, match="Z .*finite"):
+        with pytest.raises(ValueError, match="Z must contain only values from"):
             HierarchicalLabelTree(2, 5, clustering=clustering).fit(rows)
 
 
@@ -295,7 +295,7 @@ def test_predict_before_fit_raises_not_fitted_error(xmc_data):
 def test_fit_that_fails_keeps_the_fitted_model(xmc_data, fitted):
     X, Y = xmc_data
     before = fitted.predict_topk(X)
-    with pytest.raises(ValueError, match="infinite"):
+    with pytest.raises(ValueError, match="X must contain only values from"):
         fitted.fit(replace_value(X, 1e300), Y)
     with pytest.raises(ValueError, match="indicator"):
         fitted.fit(X, Y * 2)

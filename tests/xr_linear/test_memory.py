@@ -129,9 +129,10 @@ def test_memory_trains_again_if_data_or_costs_differ(xmc_data, tmp_path, trained
     assert len(trained_trees) == 1
     model.fit(X, Y, sample_weight=weights)
     model.fit(X, Y, relevance=Y * 2.5)
-    model.fit(X * 0.5, Y)
     model.fit(X, Y[::-1])
-    assert len(trained_trees) == 5
+    assert len(trained_trees) == 4
+    model.fit(X * 0.5, Y)  # rows are divided by their mean length, so these are the same
+    assert len(trained_trees) == 4
 
 
 @pytest.mark.parametrize("name", ["beam_width", "score_transform"])
