@@ -200,8 +200,8 @@ def check_convergence(levels, max_iter):
     n_unsolved = sum(level.n_unsolved for level in levels)
     if n_unsolved:
         warnings.warn(
-            f"{n_unsolved} linear models did not converge within max_iter={max_iter} sweeps. Scale "
-            "the rows to unit length, increase max_iter or tol, or decrease C.",
+            f"{n_unsolved} linear models did not converge within max_iter={max_iter} sweeps. "
+            "Increase max_iter or tol, decrease C, or scale the rows to equal length.",
             ConvergenceWarning,
             stacklevel=4,
         )

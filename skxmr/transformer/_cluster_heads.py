@@ -210,12 +210,14 @@ def _dense_weights(model, n_parents, child_ids, intercepts):
         np.ones(n_rows, dtype=np.float32),
         n_rows,
     )
-    all_parents = (
+    zeros = np.zeros(n_rows * n_parents, dtype=np.float32)
+    all_parents = NodeScores(
         np.arange(n_rows + 1, dtype=np.int64) * n_parents,
         np.tile(np.arange(n_parents, dtype=np.int32), n_rows),
-        np.zeros(n_rows * n_parents, dtype=np.float32),
+        zeros,
+        zeros,
     )
-    _, ids, margins = model.expand(identity, all_parents, 0, LevelTransform(SHAPES["identity"]))
+    children = model.expand(identity, all_parents, 0, LevelTransform(SHAPES["identity"]))
     by_id = np.empty((len(child_ids), n_rows), dtype=np.float32)
-    by_id[ids.reshape(n_rows, -1)[0]] = margins.reshape(n_rows, -1).T
+    by_id[children.ids.reshape(n_rows, -1)[0]] = children.margins.reshape(n_rows, -1).T
     return by_id[child_ids] - intercepts[:, None]

@@ -114,3 +114,26 @@ def test_upper_levels_returns_first_levels_of_tree():
     assert cut.level_sizes == HIERARCHY.level_sizes[:2]
     np.testing.assert_array_equal(cut.label_order, np.arange(7))
     assert upper_levels(HIERARCHY, 3).level_sizes == HIERARCHY.level_sizes
+
+
+@pytest.mark.parametrize("loss", ["squared_hinge", "log_loss"])
+def test_heads_do_not_depend_on_the_scale_of_the_embeddings(loss, xmc_data):
+    embeddings = np.random.default_rng(0).normal(size=(600, 8))
+    M = sp.csr_array(xmc_data[1])[:, :20]
+    heads, scaled = (
+        fit_cluster_heads(c * embeddings, M, flat_hierarchy(20), loss, seed=0) for c in (1, 50)
+    )
+    np.testing.assert_allclose(50 * scaled.weights[0], heads.weights[0], rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(scaled.intercepts[0], heads.intercepts[0], rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("loss", ["squared_hinge", "log_loss"])
+def test_an_only_child_has_the_score_of_its_parent(loss):
+    chained = LabelHierarchy([[0, 1], [0, 2], [0, 3, 4], [0, 1, 2, 3, 5]], np.arange(5))
+    heads = random_heads(loss, chained)
+    P = heads.predict_proba(E, None).toarray()
+    plain = LabelHierarchy([[0, 2], [0, 3, 5]], np.arange(5))
+    weights = [heads.weights[1], np.vstack([heads.weights[2][:3], heads.weights[3][3:]])]
+    intercepts = [heads.intercepts[1], np.append(heads.intercepts[2][:3], heads.intercepts[3][3:])]
+    expected = ClusterHeads(weights, intercepts, plain, loss).predict_proba(E, None)
+    np.testing.assert_allclose(P, expected.toarray(), rtol=1e-5)
