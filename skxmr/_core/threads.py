@@ -56,13 +56,15 @@ def run_tasks(function, tasks, n_jobs, threads_only=False, prefer="threads", on_
         Results in the order of the tasks.
     """
     tasks = list(tasks)
-    n_workers = min(count_workers(n_jobs), len(tasks))
     on_result = on_result or _return_result
 
     def run_here(index, *task):
         return on_result(index, function(*task))
 
     indexed_tasks = [(index, *task) for index, task in enumerate(tasks)]
+    if threads_only and len(tasks) < 2:  # the search for the backend takes as long as a small task
+        return [run_here(*task) for task in indexed_tasks]
+    n_workers = min(count_workers(n_jobs), len(tasks))
     backend = _find_backend()
     has_threads = getattr(backend, "supports_sharedmem", False)
     # A cluster can have a single worker now and more workers later.
@@ -95,13 +97,25 @@ def count_workers(n_jobs):
     return _find_backend().effective_n_jobs(n_jobs)
 
 
+def limit_process_jobs(n_jobs):
+    """Return `n_jobs` for `joblib.Parallel`, or 1 in a process that cannot start processes.
+
+    For fits of estimators of the user, which may not be safe in threads.
+    """
+    backend, _ = get_active_backend()
+    return 1 if _is_blocked(backend) else n_jobs
+
+
 def _find_backend():
-    # The backend that the user has chosen, or threads. Daemonic processes always use threads, as
-    # they cannot start processes.
+    # The backend that the user has chosen, or threads.
     backend, _ = get_active_backend(prefer="threads")
-    if current_process().daemon and isinstance(backend, MultiprocessingBackend | LokyBackend):
-        return ThreadingBackend()
-    return backend
+    return ThreadingBackend() if _is_blocked(backend) else backend
+
+
+def _is_blocked(backend):
+    # Daemonic processes cannot start processes.
+    is_of_processes = isinstance(backend, MultiprocessingBackend | LokyBackend)
+    return is_of_processes and current_process().daemon
 
 
 def split_by_cost(costs, n_jobs):
@@ -149,6 +163,8 @@ def split_rows(n_rows, scores_per_row, n_jobs):
     list of (int, int)
         Start and stop of each block, in order.
     """
+    if n_rows == 1:
+        return [(0, 1)]
     rows_per_worker = -(-n_rows // count_workers(n_jobs))
     size = max(1, min(BLOCK_ROWS, BLOCK_SCORES // scores_per_row, rows_per_worker))
     return [(start, min(start + size, n_rows)) for start in range(0, n_rows, size)]

@@ -15,6 +15,7 @@ from skxmr._core.arrays import as_public_csr
 from skxmr._core.estimators import find_topk_estimator, freeze_params
 from skxmr._core.node_scores import join_rows
 from skxmr._core.score_rule import MIN_SCORE
+from skxmr._core.threads import limit_process_jobs
 from skxmr._core.validation import check_indicator, refuse_label_collections
 from skxmr.metrics import Indicator, mark_true_labels
 
@@ -82,7 +83,7 @@ class HeldOutScoresClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator
         Y = _check_multilabel(y)
         X, y = indexable(X, y)
         folds = list(check_cv(self.cv).split(X, y))
-        summaries = Parallel(n_jobs=self.n_jobs)(
+        summaries = Parallel(n_jobs=limit_process_jobs(self.n_jobs))(
             delayed(_fit_and_summarize)(
                 clone(self.estimator), X, y, Y, train, test, fit_params, summarize
             )

@@ -236,8 +236,9 @@ class RankingPredictionMixin:
             indptr = np.concatenate(([0], np.cumsum(is_predicted)))[ranking.indptr]
             return indptr, ranking.ids[is_predicted], np.ones(indptr[-1], dtype=np.int8)
 
-        Y = self._join_blocks(self._rank(rows, params, finish)).astype(self._target_dtype)
-        return Y if params.returns_sparse else Y.toarray()
+        Y = self._join_blocks(self._rank(rows, params, finish))
+        Y = Y if params.returns_sparse else Y.toarray()
+        return Y.astype(self._target_dtype, copy=False)
 
     def score_candidates(self, X, candidates):
         """Score given labels of each row, and no others.

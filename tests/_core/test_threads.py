@@ -12,6 +12,8 @@ from sklearn.linear_model import LogisticRegression
 from helpers.models import assert_equal_models
 from skxmr import XRLinearClassifier
 from skxmr._core.threads import count_workers, run_tasks, split_rows
+from skxmr.calibration import CalibratedMultilabelClassifierCV
+from skxmr.model_selection import cross_val_predict, cross_val_score
 
 
 @pytest.fixture
@@ -68,3 +70,17 @@ def test_count_workers_uses_the_configured_number():
         assert count_workers(2) == 2
     assert count_workers(None) == 1
     assert count_workers(-1) == joblib.cpu_count()
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        lambda X, Y: cross_val_score(XRLinearClassifier(), X, Y, cv=2, n_jobs=2),
+        lambda X, Y: cross_val_predict(XRLinearClassifier(), X, Y, cv=2, n_jobs=2),
+        lambda X, Y: CalibratedMultilabelClassifierCV(
+            XRLinearClassifier(), cv=2, n_jobs=2, method="sigmoid"
+        ).fit(X, Y),
+    ],
+)
+def test_cross_validation_does_not_warn_in_a_daemon(function, in_daemon, xmc_data):
+    function(xmc_data[0][:100], xmc_data[1][:100])
