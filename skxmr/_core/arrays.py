@@ -46,6 +46,9 @@ def nonzero_pattern(M, format):
         Ones, with sorted indices and without duplicates. Shares the indices of `M` if possible.
     """
     container = {"csr": sp.csr_array, "csc": sp.csc_array}[format]
+    if sp.issparse(M) and M.format in ("csr", "csc"):
+        # Conversions do not check the arrays. A new object, because check_format may change them.
+        type(M)(M).check_format(full_check=True)
     pattern = container(M)  # a new object, which may share the arrays of M
     if not pattern.has_canonical_format or not np.all(pattern.data):
         coo = pattern.tocoo()

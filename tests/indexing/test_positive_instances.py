@@ -82,3 +82,11 @@ def test_label_features_ignore_stored_zeros(format):
     ):
         np.testing.assert_array_equal(features(Y), features(without))
         assert not features(Y)[1].any()
+
+
+@pytest.mark.parametrize("function", [positive_instance_indices, label_spectrum])
+def test_y_with_an_invalid_indptr_is_rejected(function):
+    Y = sp.eye_array(4, format="csr")
+    Y.indptr = Y.indptr + 1
+    with pytest.raises(ValueError, match="index pointer"):
+        function(Y)

@@ -125,3 +125,20 @@ def test_fit_accepts_few_labels_and_empty_rows():
     assert model.predict(X).nnz == 0
     model = XRLinearClassifier(random_state=0).fit(sp.csr_matrix((30, 5)), Y)
     assert np.ptp(model.predict_topk(X, k=1)[1]) == 0
+
+
+@pytest.mark.parametrize("kind", ["dense", "classes", "two classes"])
+@pytest.mark.parametrize("method", ["predict_proba", "decision_function"])
+def test_dense_results_do_not_depend_on_blocks_of_rows(kind, method, xmc_data, monkeypatch):
+    X, Y = xmc_data
+    if kind == "dense":
+        y = Y.toarray()
+    else:
+        y = np.arange(X.shape[0]) % (2 if kind == "two classes" else 60)
+    model = XRLinearClassifier(4, 10, tol=1.0, random_state=0).fit(X, y)
+    expected = getattr(model, method)(X)
+    monkeypatch.setattr("skxmr.xr_linear._prediction.DENSE_BLOCK_SCORES", 1000)
+    for n_jobs in (1, 3):
+        got = getattr(model.set_params(n_jobs=n_jobs), method)(X)
+        assert got.dtype == np.float32
+        np.testing.assert_array_equal(got, expected)
