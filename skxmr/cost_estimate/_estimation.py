@@ -8,7 +8,7 @@ from joblib import effective_n_jobs
 
 from skxmr._core.machine import find_memory_limit
 from skxmr._core.rows import as_rows
-from skxmr._core.validation import FLOAT_DTYPES, check_targets, validate_fit_data
+from skxmr._core.validation import validate_fit_data
 from skxmr.cost_estimate._fit_costs import measure_fit
 from skxmr.cost_estimate._memory import MemoryEstimate, estimate_memory
 from skxmr.cost_estimate._time import TimeEstimate, estimate_time
@@ -34,9 +34,8 @@ class CostEstimate(NamedTuple):
 def estimate_costs(classifier, X, y):
     """Return the `CostEstimate` of ``classifier.fit(X, y)``; validate arguments as `fit` does."""
     classifier._validate_params()
-    options = {"accept_sparse": "csr", "dtype": FLOAT_DTYPES, "multi_output": True}
-    (validated, y), _ = validate_fit_data(classifier, X, y, **options)
-    Y = check_targets(y).indicator
+    validated, targets, _ = validate_fit_data(classifier, X, y)
+    Y = targets.indicator
     check_indexing_options(classifier, Y.shape[1], validated.shape[1])
     rows = as_rows(validated, drop_zeros=True)
     copied_bytes, known = 0, _get_buffers(X)

@@ -12,15 +12,15 @@ from sklearn.base import (
 from sklearn.preprocessing import normalize
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 
 from skxmr._core.arrays import as_public_csr
 from skxmr._core.validation import (
-    FLOAT_DTYPES,
     MAX_CHILDREN,
     MAX_SEED,
     set_input_attributes,
-    validate_fit_data,
+    validate_fit_rows,
+    validate_rows,
 )
 from skxmr.indexing._clusterings import (
     CLUSTERINGS,
@@ -204,7 +204,7 @@ class HierarchicalLabelTree(ClassNamePrefixFeaturesOutMixin, TransformerMixin, B
             If a parameter is invalid, if parameters cannot be combined, or if Z has no rows, no
             features, or values that are not finite.
         """
-        Z, seen = validate_fit_data(self, Z, accept_sparse="csr", dtype=FLOAT_DTYPES)
+        Z, input_attributes = validate_fit_rows(self, Z)
         frequencies = check_frequencies(self.clustering, frequencies, Z.shape[0])
         Z = self._prepare_rows(Z)
         self.hierarchy_, self.n_iter_ = self._build_hierarchy(Z, frequencies)
@@ -212,7 +212,7 @@ class HierarchicalLabelTree(ClassNamePrefixFeaturesOutMixin, TransformerMixin, B
         self.n_leaves_ = self.hierarchy_.n_leaves
         self.n_levels_ = self.hierarchy_.n_levels
         self.cluster_centers_ = compute_level_centers(self.hierarchy_, Z, self._is_spherical)
-        set_input_attributes(self, seen)
+        set_input_attributes(self, input_attributes)
         return self
 
     def fit_hierarchy(self, Z, *, frequencies=None):
@@ -258,7 +258,7 @@ class HierarchicalLabelTree(ClassNamePrefixFeaturesOutMixin, TransformerMixin, B
             Leaf cluster of each row.
         """
         check_is_fitted(self)
-        Z = validate_data(self, Z, accept_sparse="csr", dtype=FLOAT_DTYPES, reset=False)
+        Z = validate_rows(self, Z)
         return self._route_rows(Z)
 
     def transform(self, Z):
@@ -277,7 +277,7 @@ class HierarchicalLabelTree(ClassNamePrefixFeaturesOutMixin, TransformerMixin, B
             A single 1 in each row, in the dtype of `Z` (float64 if `Z` is not floating point).
         """
         check_is_fitted(self)
-        Z = validate_data(self, Z, accept_sparse="csr", dtype=FLOAT_DTYPES, reset=False)
+        Z = validate_rows(self, Z)
         leaves = self._route_rows(Z)
         memberships = as_public_csr(
             np.arange(len(leaves) + 1),

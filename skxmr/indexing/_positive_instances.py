@@ -7,6 +7,7 @@ from joblib import effective_n_jobs
 
 from skxmr._core.arrays import csr_of, nonzero_pattern, offsets_of
 from skxmr._core.rows import as_rows
+from skxmr._core.targets import read_targets
 from skxmr._core.threads import run_tasks
 from skxmr.indexing._aggregate import aggregate
 
@@ -59,6 +60,7 @@ def positive_instance_features(X, Y, *, max_entries=None, n_jobs=None):
            [0.6, 0.8]], dtype=float32)
     """
     indptr, indices, data, n_features = as_rows(X)
+    Y = read_targets(Y, "Y")
     n_labels = Y.shape[1]
     labels_per_row = np.diff(nonzero_pattern(Y, "csr").indptr)
     row_weights = (1.0 / np.sqrt(np.maximum(labels_per_row, 1))).astype(np.float32)
@@ -132,6 +134,7 @@ def positive_instance_indices(Y):
     array([[1.  , 0.  , 0.  , 0.  ],
            [0.  , 0.  , 0.71, 0.71]], dtype=float32)
     """
+    Y = read_targets(Y, "Y")
     positives = nonzero_pattern(Y, "csc")
     counts = np.diff(positives.indptr)
     values = np.repeat((1.0 / np.sqrt(np.maximum(counts, 1))).astype(np.float32), counts)

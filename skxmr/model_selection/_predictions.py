@@ -9,7 +9,7 @@ from sklearn.base import BaseEstimator, MetaEstimatorMixin
 from sklearn.utils import get_tags
 from sklearn.utils._param_validation import Interval, StrOptions, validate_params
 
-from skxmr.model_selection._validation import resolve_cv
+from skxmr.model_selection._validation import read_split_targets, resolve_cv
 
 # Labels and scores of a ranking in one array, because scikit-learn concatenates single arrays.
 _RANKED_LABEL = np.dtype([("label", np.int64), ("score", np.float32)])
@@ -96,6 +96,7 @@ def cross_val_predict(
     >>> round(precision_at_k(Y, ranking, k=1), 2)
     0.57
     """
+    y = read_split_targets(estimator, y)
     cv = resolve_cv(cv, y)
     kwargs = {
         "groups": groups,

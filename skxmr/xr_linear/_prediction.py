@@ -3,7 +3,7 @@
 from numbers import Integral
 
 import numpy as np
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 
 from skxmr._core import score_forms
 from skxmr._core.arrays import as_public_csr
@@ -11,7 +11,7 @@ from skxmr._core.node_scores import join_rows
 from skxmr._core.rows import as_rows
 from skxmr._core.score_rule import check_score_params
 from skxmr._core.threads import run_tasks, split_rows
-from skxmr._core.validation import FLOAT_DTYPES, check_candidates, needs_no_conversion
+from skxmr._core.validation import check_candidates, needs_no_conversion, validate_rows
 
 # Smallest probability of a label that `predict` returns.
 DECISION_THRESHOLD = 0.5
@@ -23,7 +23,7 @@ class RankingPredictionMixin:
     def _check_rows(self, X):
         check_is_fitted(self, "hierarchy_")
         self._validate_params()
-        return as_rows(validate_data(self, X, accept_sparse="csr", dtype=FLOAT_DTYPES, reset=False))
+        return as_rows(validate_rows(self, X))
 
     def _score_params(self):
         return check_score_params(self.score_transform, self.propensity_weight)
