@@ -15,7 +15,7 @@ import scipy.sparse as sp
 from sklearn.exceptions import DataConversionWarning
 from sklearn.utils.multiclass import check_classification_targets
 
-from skxmr._core.arrays import csr_of, nonzero_pattern, offsets_of
+from skxmr._core.arrays import csr_of, nonzero_pattern, offsets_of, plain_value
 
 BINARIZER = "MultiLabelBinarizer(sparse_output=True)"
 # `y` is reported if more than this fraction of its labels has no row, and at least this number.
@@ -52,8 +52,8 @@ def read_targets(y, name="y"):
     Raises
     ------
     ValueError
-        If `y` is not an array, for example a dict; if a value is missing, `y` is a list or set of labels per row, has classes of several types,
-        or more than two dimensions.
+        If `y` is not an array, for example a dict; if a value is missing; or if `y` is a list or
+        set of labels per row, has classes of several types, or more than two dimensions.
     """
     if sp.issparse(y):
         Y = _read_sparse(y, name)
@@ -299,12 +299,6 @@ def _advise_on_values(wrong, is_sparse, name):
         f"If the columns contain label ids, join them into a list of ids per row and convert the "
         f"lists with {BINARIZER}. If the values are counts, pass ({name} > 0)."
     )
-
-
-def plain_value(value):
-    """Return a numpy scalar as a Python number without decimals that are zero, for messages."""
-    value = value.item() if isinstance(value, np.generic) else value
-    return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 def check_n_labels(y, n_labels, name="y"):

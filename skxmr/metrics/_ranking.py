@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from skxmr._core.arrays import plain_value
 from skxmr.metrics._candidates import Indicator, as_indicator, check_scores, mark_true_labels
 
 
@@ -183,7 +184,7 @@ def ideal_gains(ranking):
 def check_k(k):
     """Raise an error unless `k` is a positive integer."""
     if not isinstance(k, numbers.Integral) or isinstance(k, (bool, np.bool_)):
-        raise TypeError(f"k must be a positive integer; got {k!r}.")
+        raise TypeError(f"k must be a positive integer; got {plain_value(k)!r}.")
     if k < 1:
         raise ValueError(f"k must be a positive integer; got {k}.")
 

@@ -127,7 +127,7 @@ def test_metrics_accept_lists_and_integer_scores():
         (sp.csr_array(-Y_TRUE), Y_SCORE, 1, ValueError, "of 0 and 1; got the value -1"),
         (sp.coo_array(Y_TRUE * 0.5), Y_SCORE, 1, ValueError, "of 0 and 1; got the value 0.5"),
         (NAN > NAN, Y_SCORE[:, 1:], 1, ValueError, "y_score must have the shape of y_true,"),
-        (np.where(Y_TRUE, np.nan, 0), Y_SCORE, 1, ValueError, "y_true must have no missing values; got NaN"),
+        (np.where(Y_TRUE, np.nan, 0), Y_SCORE, 1, ValueError, "y_true must have no missing value"),
         (Y_TRUE[0], Y_SCORE, 1, ValueError, r"y_true must be a nonempty .*; got shape \(5,\)"),
         (sp.csr_array((0, 5)), Y_SCORE[:0], 1, ValueError, r"got shape \(0, 5\)"),
         (Y_TRUE.astype(str), Y_SCORE, 1, ValueError, "y_true must be an indicator .* dtype <U21"),
