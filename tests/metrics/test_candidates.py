@@ -153,3 +153,22 @@ def test_metrics_raise_for_invalid_arguments(y_true, y_score, k, error, message)
     for metric in PROPENSITY_METRICS.values():
         with pytest.raises(error, match=message):
             metric(y_true, y_score, k, propensities=np.ones(5))
+
+
+@pytest.mark.parametrize("dtype", [bool, np.uint8, np.int64, np.float32])
+@pytest.mark.parametrize("container", [np.asarray, sp.csr_matrix, sp.coo_array])
+def test_metrics_warn_if_y_score_is_a_prediction(dtype, container):
+    if dtype == np.float32 and container is np.asarray:
+        pytest.skip("a dense array of 0.0 and 1.0 may be the probabilities of a decision tree")
+    predicted = container(np.array([[1, 0, 0, 1, 0]] * 3, dtype=dtype))
+    for metric in PLAIN_METRICS.values():
+        with pytest.warns(UserWarning, match="Pass the result of predict_topk or predict_proba"):
+            metric(Y_TRUE, predicted, 2)
+
+
+def test_metrics_do_not_warn_about_scores():
+    ones = np.ones((3, 1))
+    for scores in (Y_SCORE, sp.csr_array(Y_SCORE), Y_TRUE * 2, Y_TRUE - 1, np.round(Y_SCORE)):
+        precision_at_k(Y_TRUE, scores, 1)
+    precision_at_k(Y_TRUE, (IDS[:, :1], ones), 1)
+    precision_at_k(Y_TRUE, sp.csr_array((3, 5), dtype=int), 1)
