@@ -160,8 +160,10 @@ def _read_array(y, name):
         _refuse_label_lists(y, name)
     values = _read_column(y) if _is_pandas(y, "Series", "Index") else np.asarray(y)
     if isinstance(y, (list, tuple)) and values.ndim == 1 and values.dtype.kind in "SU":
-        # numpy converts other values in a list of strings to strings, even None and NaN.
-        values = np.array(y, dtype=object) if set(map(type, y)) != {str} else values
+        types = set(map(type, y))
+        # numpy converts other values in a list of strings to strings, even NaN.
+        is_mixed = not all(issubclass(cls, (str, bytes)) for cls in types)
+        values = np.array(y, dtype=object) if is_mixed else values
     if np.ma.is_masked(y) or values.dtype.kind == "T":  # "T": strings of variable length
         values = values.astype(object)
         values[np.ma.getmaskarray(y)] = None
@@ -235,7 +237,8 @@ def _convert_objects(values, name):
         return np.array(objects).reshape(values.shape)
     if values.ndim == 1 and any(map(_is_collection, objects)):
         _refuse_label_collections(name)
-    if values.ndim == 1 and len(types) > 1 and any(issubclass(cls, str) for cls in types):
+    is_string = [issubclass(cls, str) for cls in types]
+    if values.ndim == 1 and any(is_string) and not all(is_string):
         names = " and ".join(sorted(cls.__name__ for cls in types))
         raise ValueError(
             f"{name} must have classes of one type; got {names}. Convert all classes to str."

@@ -357,6 +357,12 @@ class XRLinearClassifier(
             If the estimated memory is more than 1.5 times the memory of the machine.
         OSError
             If `model_dir` cannot be written, or is in use by another fit. Finished parts are kept.
+
+        Warns
+        -----
+        UserWarning
+            If `y` looks like a frequent mistake: nearly all labels have no row, or classes are
+            several labels joined by a separator.
         """
         score_params = self._score_params()
         X, (Y, classes, target_kind, target_dtype), input_attributes = validate_fit_data(self, X, y)

@@ -81,6 +81,7 @@ CLASS_CONTAINERS = {
     "object array": lambda y: np.array(y, dtype=object),
     "list": lambda y: y,
     "tuple": tuple,
+    "list of numpy numbers": lambda y: list(np.array(y)),
     "Series": lambda y: pytest.importorskip("pandas").Series(y),
     "Series of Int64": lambda y: pytest.importorskip("pandas").Series(y, dtype="Int64"),
     "Series of objects": lambda y: pytest.importorskip("pandas").Series(y, dtype=object),
@@ -120,6 +121,12 @@ def test_check_targets_keeps_integer_classes_of_every_container(name):
 def test_check_targets_reads_string_classes_of_pandas(dtype):
     pd = pytest.importorskip("pandas")
     assert check_targets(pd.Series(["b", "a", "b"], dtype=dtype)).classes.tolist() == ["a", "b"]
+
+
+def test_check_targets_reads_numpy_strings_in_lists():
+    names = np.array(["b", "a", "b"])
+    assert check_targets(list(names)).dtype == names.dtype
+    assert check_targets(np.array(["b", names[1]], dtype=object)).classes.tolist() == ["a", "b"]
 
 
 def test_read_targets_of_sparse_frame_takes_memory_of_its_entries():
