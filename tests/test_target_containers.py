@@ -264,6 +264,15 @@ def test_score_is_the_subset_accuracy(sparse, data):
         assert model.score(X, y, weights) == pytest.approx(np.average(is_correct, weights=weights))
 
 
+@pytest.mark.parametrize("n_labels", [1, 2])
+def test_score_treats_one_or_two_sparse_columns_as_labels(n_labels, data):
+    X, Y = data
+    Y = sp.csr_matrix(Y[:, np.argsort(-Y.sum(axis=0))[:n_labels]])
+    model = make_classifier().fit(X[:60], Y[:60])
+    is_correct = (model.predict(X).toarray() == Y.toarray()).all(axis=1)
+    assert model.score(X, Y) == is_correct.mean() < 1
+
+
 ZERO_CALLS = {
     "classifier": lambda X, Y: make_classifier().fit(X, Y),
     "estimate_memory": lambda X, Y: make_classifier().estimate_memory(X, Y),

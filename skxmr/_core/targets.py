@@ -76,14 +76,14 @@ def read_targets(y, name="y"):
     return Y
 
 
-def read_sparse_frame(frame):
+def read_sparse_frame(values, name="X"):
     """Return a frame with sparse columns as a CSR matrix, and any other value unchanged.
 
-    scikit-learn converts such a frame to a dense array.
+    numpy converts such a frame to a dense array, and so does scikit-learn if one column is dense.
     """
-    if _is_pandas(frame, "DataFrame") and any(map(_is_sparse_dtype, frame.dtypes)):
-        return _read_frame(frame, "X")
-    return frame
+    if _is_pandas(values, "DataFrame") and any(map(_is_sparse_dtype, values.dtypes)):
+        return _read_sparse_columns(values, name)
+    return values
 
 
 def _is_pandas(values, *classes):

@@ -44,6 +44,11 @@ def positive_instance_features(X, Y, *, max_entries=None, n_jobs=None):
     Z : csr_array of shape (n_labels, n_features), float32
         Rows of unit l2 norm. The row of a label without positive rows is zero.
 
+    Raises
+    ------
+    ValueError
+        If the numbers of rows differ, or a value is missing or not finite.
+
     References
     ----------
     .. [1] H.-F. Yu, K. Zhong, J. Zhang, W.-C. Chang, I. S. Dhillon (2022). "PECOS: Prediction for
@@ -61,6 +66,10 @@ def positive_instance_features(X, Y, *, max_entries=None, n_jobs=None):
     """
     indptr, indices, data, n_features = as_rows(X)
     Y = read_targets(Y, "Y")
+    if Y.shape[0] != len(indptr) - 1:
+        raise ValueError(
+            f"X and Y must have the same number of rows; got {len(indptr) - 1} and {Y.shape[0]}."
+        )
     n_labels = Y.shape[1]
     labels_per_row = np.diff(nonzero_pattern(Y, "csr").indptr)
     row_weights = (1.0 / np.sqrt(np.maximum(labels_per_row, 1))).astype(np.float32)

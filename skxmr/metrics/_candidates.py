@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 import scipy.sparse as sp
 
-from skxmr._core.targets import check_indicator, read_targets
+from skxmr._core.targets import check_indicator, read_sparse_frame, read_targets
 
 # Number of candidates per block. Measured with 20,000 rows of 1000 stored scores, k = 5: any value
 # from 2**15 to 2**20 takes 0.2 s, 2**22 takes 0.5 s. At 2**17 the peak memory is 6 MB.
@@ -71,6 +71,7 @@ def check_scores(y_score, shape, k):
     """
     if isinstance(y_score, tuple):
         return _split_pair(*_check_pair(y_score, shape, k))
+    y_score = read_sparse_frame(y_score, "y_score")
     is_sparse = sp.issparse(y_score)
     if not is_sparse:
         y_score = np.asarray(y_score)

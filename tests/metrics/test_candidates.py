@@ -172,3 +172,11 @@ def test_metrics_do_not_warn_about_scores():
         precision_at_k(Y_TRUE, scores, 1)
     precision_at_k(Y_TRUE, (IDS[:, :1], ones), 1)
     precision_at_k(Y_TRUE, sp.csr_array((3, 5), dtype=int), 1)
+
+
+def test_metrics_accept_scores_in_a_sparse_frame():
+    pd = pytest.importorskip("pandas")
+    scores = sp.csr_matrix(Y_SCORE)
+    frame = pd.DataFrame.sparse.from_spmatrix(scores)
+    # Dense scores would rank labels with the score 0.
+    assert precision_at_k(Y_TRUE, frame, 4) == precision_at_k(Y_TRUE, scores, 4)
