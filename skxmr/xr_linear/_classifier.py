@@ -4,21 +4,20 @@ from contextlib import nullcontext
 from numbers import Integral, Real
 from os import PathLike
 
-from sklearn.base import BaseEstimator, ClassifierMixin, _fit_context
+from sklearn.base import BaseEstimator, _fit_context
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions, validate_params
 from sklearn.utils.validation import check_is_fitted
 
 from skxmr._core.callbacks import CallbackSupportMixin, report_progress
+from skxmr._core.estimators import SubsetAccuracyMixin
 from skxmr._core.model_folder import CodecRegistry, estimator_codec
 from skxmr._core.row_length import mean_row_length
 from skxmr._core.rows import canonical_rows, in_float32
 from skxmr._core.score_rule import TRANSFORMS
 from skxmr._core.validation import (
-    FLOAT_DTYPES,
     MAX_CHILDREN,
     MAX_COST,
     N_JOBS,
-    check_targets,
     drop_zero_weight_rows,
     set_input_attributes,
     validate_fit_data,
@@ -48,7 +47,7 @@ MAX_TREES = 1000
 
 
 class XRLinearClassifier(
-    RankingPredictionMixin, CallbackSupportMixin, ClassifierMixin, BaseEstimator
+    RankingPredictionMixin, CallbackSupportMixin, SubsetAccuracyMixin, BaseEstimator
 ):
     """Classifier for thousands to millions of labels: a label tree of linear models.
 
@@ -334,7 +333,8 @@ class XRLinearClassifier(
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
             Training rows; converted to float32.
         y : {array-like, sparse matrix} of shape (n_samples, n_labels) or (n_samples,)
-            Indicator of 0 and 1, or one class per row. Rows without labels and labels without rows
+            Indicator of 0 and 1, or one class per row, in an array, list, sparse matrix or frame.
+            Sparse columns of a frame remain sparse. Rows without labels and labels without rows
             are allowed. A label without rows keeps its column and is never ranked first.
         sample_weight : array-like of shape (n_samples,), default=None
             Multiplier of the cost of errors on each row, and weight of the row in the label
@@ -355,19 +355,22 @@ class XRLinearClassifier(
         ------
         ValueError
             If a parameter is out of range; `X` or `y` contains invalid values; their numbers of
-            rows differ; or a given hierarchy has another number of labels.
+            rows differ; no row has a label; or a given hierarchy has another number of labels.
         TypeError
             If the classifier or a parameter cannot be saved to `model_dir`.
         MemoryError
             If the estimated memory is more than 1.5 times the memory of the machine.
         OSError
             If `model_dir` cannot be written, or is in use by another fit. Finished parts are kept.
+
+        Warns
+        -----
+        UserWarning
+            If the lengths of the rows differ widely, or `y` looks like a frequent mistake: nearly
+            all labels have no row, or classes are several labels joined by a separator.
         """
         score_params = self._score_params()
-        (X, y), input_attributes = validate_fit_data(
-            self, X, y, accept_sparse="csr", dtype=FLOAT_DTYPES, multi_output=True
-        )
-        Y, classes, target_kind, target_dtype = check_targets(y)
+        X, (Y, classes, target_kind, target_dtype), input_attributes = validate_fit_data(self, X, y)
         indexing = check_indexing_options(self, Y.shape[1], X.shape[1])
         self._check_combination(target_kind, sample_weight, relevance)
         negatives = check_negatives(self.negatives, Y.shape)

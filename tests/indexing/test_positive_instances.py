@@ -82,3 +82,10 @@ def test_label_features_ignore_stored_zeros(format):
     ):
         np.testing.assert_array_equal(features(Y), features(without))
         assert not features(Y)[1].any()
+
+
+def test_positive_instance_features_rejects_different_numbers_of_rows(xmc_data):
+    X, Y = xmc_data
+    for rows, labels in ((X[:-1], Y), (X, Y[:-1])):
+        with pytest.raises(ValueError, match="X and Y must have the same number of rows; got"):
+            positive_instance_features(rows, labels)
