@@ -104,7 +104,8 @@ class HierarchicalLabelTree(ClassNamePrefixFeaturesOutMixin, TransformerMixin, B
     n_levels_ : int
         Number of levels below the root, including the labels.
     cluster_centers_ : list of ndarray or csr_array of shape (n_clusters, n_features)
-        Centers of the clusters of each level; sparse if the training rows were sparse.
+        Centers of the clusters of each level; sparse if the training rows were sparse. float32 for
+        spherical k-means, else float64.
     n_iter_ : int
         Maximum number of iterations of a k-means split; 1 if there was no such split.
     n_features_in_ : int
