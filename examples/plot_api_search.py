@@ -101,7 +101,8 @@ for question, n_known, labels, scores in zip(
         # Rows without features all get the same ranking, which is not an answer.
         print("    no known words in this question")
         continue
-    for name, score in zip(docs.target_names[labels], scores, strict=True):
+    is_label = labels >= 0  # -1 where the search found fewer than k labels
+    for name, score in zip(docs.target_names[labels[is_label]], scores[is_label], strict=True):
         print(f"    {score:.2f}  {name}")
 
 # %%

@@ -86,7 +86,8 @@ for k in (1, 5, 10):
 # Suggest tags for new texts
 # --------------------------
 # ``predict_topk`` returns columns and scores, best first. ``binarizer.classes_`` has the tag of
-# each column. The texts below were written for this example.
+# each column. The column is -1 where the search found fewer than k tags. The texts below were
+# written for this example.
 
 new_texts = [
     "draw random numbers from a Poisson distribution",
@@ -94,9 +95,9 @@ new_texts = [
     "group similar documents into clusters",
 ]
 labels, scores = classifier.predict_topk(vectorizer.transform(new_texts), k=7)
-suggestions = binarizer.classes_[labels]
-for text, row in zip(new_texts, suggestions, strict=True):
-    print(f"{text}: {', '.join(row)}")
+suggestions = [binarizer.classes_[row[row >= 0]] for row in labels]
+for text, best in zip(new_texts, suggestions, strict=True):
+    print(f"{text}: {', '.join(best)}")
 
 # %%
 # The bars show scores, which are not probabilities.
@@ -104,8 +105,8 @@ for text, row in zip(new_texts, suggestions, strict=True):
 # threshold.
 
 fig, axes = plt.subplots(1, 3, figsize=(11, 3.2), sharex=True, layout="constrained")
-for ax, text, row, row_scores in zip(axes, new_texts, suggestions, scores, strict=True):
-    ax.barh(row, row_scores, color="#0072B2")
+for ax, text, best, row in zip(axes, new_texts, suggestions, scores, strict=True):
+    ax.barh(best, row[: len(best)], color="#0072B2")
     ax.invert_yaxis()
     ax.set_title(text, fontsize=9.5)
     ax.set(xlim=(0, 1), xlabel="score")

@@ -23,7 +23,6 @@ ctypedef fused value_t:
     double
 
 
-
 cdef bint check_row(const index_t* indices, const value_t* data, offset_t size,
                     index_t n_columns) noexcept nogil:
     cdef offset_t at

@@ -1,8 +1,10 @@
 """Helpers for the user's estimators: clone with a seed, fit with weights, look into pipelines."""
 
+import copy
+
 import numpy as np
 import scipy.sparse as sp
-from sklearn.base import ClassifierMixin, clone
+from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.frozen import FrozenEstimator
 from sklearn.metrics import accuracy_score
 from sklearn.pipeline import Pipeline
@@ -75,6 +77,24 @@ def clone_with_seed(estimator, seed):
         if value is None and name.rpartition("__")[2] == "random_state"
     }
     return cloned.set_params(**unset) if unset else cloned
+
+
+def freeze_params(estimator):
+    """Return a copy of a fitted estimator that later changes of parameters do not affect.
+
+    A prediction in several calls uses it, so that `set_params` in another thread does not mix two
+    values. The copy shares fitted arrays with the estimator. Nested estimators are copied too.
+    """
+    copied = copy.copy(estimator)
+    for name, value in vars(copied).items():
+        if isinstance(value, BaseEstimator):
+            vars(copied)[name] = freeze_params(value)
+    if isinstance(copied, Pipeline):
+        copied.steps = [
+            (name, freeze_params(step) if isinstance(step, BaseEstimator) else step)
+            for name, step in copied.steps
+        ]
+    return copied
 
 
 def fit_weighted(estimator, X, y, sample_weight):
@@ -153,3 +173,38 @@ def find_topk_estimator(estimator):
         else:
             return None, []
     return estimator, transformers
+
+
+def predict_topk_of(estimator, X, k=10):
+    """Return ``predict_topk`` of an estimator, or of the last step of a pipeline or search.
+
+    Pipelines of scikit-learn have no `predict_topk`.
+
+    Parameters
+    ----------
+    estimator : estimator
+        Fitted estimator, pipeline or parameter search; these can be nested.
+    X : object
+        Rows, in the format that the estimator accepts.
+    k : int
+        Number of labels per row.
+
+    Returns
+    -------
+    indices, scores : ndarray of shape (n_samples, min(k, n_labels))
+        Ranking.
+
+    Raises
+    ------
+    TypeError
+        If there is no estimator with `predict_topk`.
+    """
+    ranker, transformers = find_topk_estimator(estimator)
+    if ranker is None:
+        raise TypeError(
+            "estimator must have predict_topk, or be a pipeline or search that ends with such an "
+            f"estimator; got {type(estimator).__name__}."
+        )
+    for transformer in transformers:
+        X = transformer.transform(X)
+    return ranker.predict_topk(X, k)

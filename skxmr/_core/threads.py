@@ -56,14 +56,16 @@ def run_tasks(function, tasks, n_jobs, threads_only=False, prefer="threads", on_
         Results in the order of the tasks.
     """
     tasks = list(tasks)
-    n_workers = min(count_workers(n_jobs), len(tasks))
     on_result = on_result or _return_result
 
     def run_here(index, *task):
         return on_result(index, function(*task))
 
     indexed_tasks = [(index, *task) for index, task in enumerate(tasks)]
-    backend, _ = _find_backend()
+    if threads_only and len(tasks) < 2:  # the search for the backend takes as long as a small task
+        return [run_here(*task) for task in indexed_tasks]
+    n_workers = min(count_workers(n_jobs), len(tasks))
+    backend = _find_backend()
     has_threads = getattr(backend, "supports_sharedmem", False)
     # A cluster can have a single worker now and more workers later.
     is_cluster = hasattr(backend, "client")
@@ -90,17 +92,30 @@ def count_workers(n_jobs):
     `joblib.effective_n_jobs` assumes processes. Inside a worker of a `multiprocessing.Pool`, which
     cannot start processes, it warns and returns 1, although threads can be used there.
     """
-    backend, default_n_jobs = _find_backend()
-    return backend.effective_n_jobs(default_n_jobs if n_jobs is None else n_jobs)
+    if n_jobs is None:
+        _, n_jobs = get_active_backend()
+    return _find_backend().effective_n_jobs(n_jobs)
+
+
+def limit_process_jobs(n_jobs):
+    """Return `n_jobs` for `joblib.Parallel`, or 1 in a process that cannot start processes.
+
+    For fits of estimators of the user, which may not be safe in threads.
+    """
+    backend, _ = get_active_backend()
+    return 1 if _is_blocked(backend) else n_jobs
 
 
 def _find_backend():
-    # The backend and the number of workers that the user has chosen, or threads. Daemonic processes
-    # cannot start processes, so they use threads instead.
-    backend, n_jobs = get_active_backend(prefer="threads")
-    if current_process().daemon and isinstance(backend, MultiprocessingBackend | LokyBackend):
-        return ThreadingBackend(), n_jobs
-    return backend, n_jobs
+    # The backend that the user has chosen, or threads.
+    backend, _ = get_active_backend(prefer="threads")
+    return ThreadingBackend() if _is_blocked(backend) else backend
+
+
+def _is_blocked(backend):
+    # Daemonic processes cannot start processes.
+    is_of_processes = isinstance(backend, MultiprocessingBackend | LokyBackend)
+    return is_of_processes and current_process().daemon
 
 
 def split_by_cost(costs, n_jobs):
@@ -148,6 +163,8 @@ def split_rows(n_rows, scores_per_row, n_jobs):
     list of (int, int)
         Start and stop of each block, in order.
     """
+    if n_rows == 1:
+        return [(0, 1)]
     rows_per_worker = -(-n_rows // count_workers(n_jobs))
     size = max(1, min(BLOCK_ROWS, BLOCK_SCORES // scores_per_row, rows_per_worker))
     return [(start, min(start + size, n_rows)) for start in range(0, n_rows, size)]

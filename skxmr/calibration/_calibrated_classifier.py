@@ -8,7 +8,7 @@ from sklearn.utils._param_validation import HasMethods, StrOptions
 from sklearn.utils.validation import _num_samples, check_is_fitted
 
 from skxmr._core.arrays import as_public_csr
-from skxmr._core.estimators import find_topk_estimator
+from skxmr._core.estimators import find_topk_estimator, freeze_params, predict_topk_of
 from skxmr._core.node_scores import join_rows
 from skxmr._core.score_rule import MIN_SCORE
 from skxmr._core.validation import N_JOBS
@@ -16,7 +16,6 @@ from skxmr.calibration._held_out import (
     HeldOutScoresClassifier,
     if_estimator_ranks,
     predict_proba_blocks,
-    predict_topk_of,
 )
 from skxmr.calibration._score_maps import SCORE_MAPS, count_pairs
 
@@ -157,13 +156,10 @@ class CalibratedMultilabelClassifierCV(HeldOutScoresClassifier):
             ``predict_proba`` is sparse.
         """
         check_is_fitted(self)
-        blocks = list(predict_proba_blocks(self.estimator_, X))
+        blocks = [self._calibrate_block(P) for P in predict_proba_blocks(self.estimator_, X)]
         if not all(map(sp.issparse, blocks)):
-            return np.concatenate([self._calibrate(P) for P in blocks])
-        blocks = map(sp.csr_array, blocks)
-        indptr, labels, proba = join_rows(
-            (P.indptr, P.indices, self._calibrate(P.data)) for P in blocks
-        )
+            return np.concatenate(blocks)
+        indptr, labels, proba = join_rows((P.indptr, P.indices, P.data) for P in blocks)
         return as_public_csr(indptr, labels, proba, (len(indptr) - 1, len(self.classes_)))
 
     def predict(self, X):
@@ -201,10 +197,19 @@ class CalibratedMultilabelClassifierCV(HeldOutScoresClassifier):
             Probabilities of these labels; -inf if the index is -1.
         """
         check_is_fitted(self)
-        labels, scores = predict_topk_of(self.estimator_, X, k)
-        if not self._topk_returns_proba:
-            scores = _predict_proba_at(self.estimator_, X, labels)
+        if self._topk_returns_proba:
+            labels, scores = predict_topk_of(self.estimator_, X, k)
+        else:
+            estimator = freeze_params(self.estimator_)
+            labels, _ = predict_topk_of(estimator, X, k)
+            scores = _predict_proba_at(estimator, X, labels)
         return labels, np.where(labels >= 0, self._calibrate(scores), np.float32(-np.inf))
+
+    def _calibrate_block(self, P):
+        if not sp.issparse(P):
+            return self._calibrate(P)
+        P = sp.csr_array(P)
+        return sp.csr_array((self._calibrate(P.data), P.indices, P.indptr), shape=P.shape)
 
     def _calibrate(self, scores):
         scores = np.asarray(scores, dtype=np.float32)

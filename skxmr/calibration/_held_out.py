@@ -16,11 +16,13 @@ from skxmr._core.estimators import (
     SubsetAccuracyMixin,
     check_frozen_width,
     find_topk_estimator,
+    freeze_params,
     is_frozen,
 )
 from skxmr._core.node_scores import join_rows
 from skxmr._core.score_rule import MIN_SCORE
 from skxmr._core.targets import check_has_labels, check_indicator, read_targets
+from skxmr._core.threads import limit_process_jobs
 from skxmr.metrics import Indicator, mark_true_labels
 
 # Number of rows scored at once. With 1000 scored labels per row, the scores take 65 MB.
@@ -88,7 +90,7 @@ class HeldOutScoresClassifier(MetaEstimatorMixin, SubsetAccuracyMixin, BaseEstim
         check_frozen_width(self.estimator, y)
         X, y = indexable(X, y)
         folds = self._trainable_folds(X, y, Y)
-        summaries = Parallel(n_jobs=self.n_jobs)(
+        summaries = Parallel(n_jobs=limit_process_jobs(self.n_jobs))(
             delayed(_fit_and_summarize)(
                 clone(self.estimator), X, y, Y, train, test, fit_params, summarize
             )
@@ -160,20 +162,13 @@ def if_estimator_ranks(method):
     return available_if(has_ranker)(method)
 
 
-def predict_topk_of(estimator, X, k):
-    """Return ``predict_topk`` of the estimator, or of the last step of a pipeline."""
-    ranker, transformers = find_topk_estimator(estimator)
-    for transformer in transformers:
-        X = transformer.transform(X)
-    return ranker.predict_topk(X, k)
-
-
 def predict_proba_blocks(estimator, X):
     """Yield predict_proba of consecutive blocks of rows."""
     (X,) = indexable(X)
     if _num_samples(X) <= _ROWS_PER_BLOCK:
         yield estimator.predict_proba(X)
         return
+    estimator = freeze_params(estimator)
     for rows in gen_batches(_num_samples(X), _ROWS_PER_BLOCK):
         yield estimator.predict_proba(_safe_indexing(X, rows))
 

@@ -8,6 +8,7 @@ from sklearn.base import _fit_context
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
+from skxmr._core.estimators import predict_topk_of
 from skxmr._core.validation import N_JOBS
 from skxmr.calibration._f1_thresholds import (
     PairPool,
@@ -18,7 +19,6 @@ from skxmr.calibration._f1_thresholds import (
 from skxmr.calibration._held_out import (
     HeldOutScoresClassifier,
     if_estimator_ranks,
-    predict_topk_of,
 )
 
 

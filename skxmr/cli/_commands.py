@@ -2,6 +2,7 @@
 
 import argparse
 import sys
+import warnings
 from typing import NamedTuple
 
 import numpy as np
@@ -159,18 +160,28 @@ def main(arguments=None):
     Returns
     -------
     status : int
-        Exit status: 0 for success, 1 for an error in a file or its data. Invalid arguments exit
-        with status 2.
+        Exit status: 0 for success, 1 for an error in a file or its data, 130 if the user
+        interrupted the command. Invalid arguments exit with status 2.
     """
     parser = make_parser()
     options = parser.parse_args(arguments)
+    command = f"python -m skxmr {options.command}"
+
+    def print_warning(message, *_args, **_kwargs):
+        print(f"{command}: warning: {message}", file=sys.stderr)
+
     try:
-        COMMANDS[options.command](parser, options)
+        with warnings.catch_warnings():
+            warnings.showwarning = print_warning
+            COMMANDS[options.command](parser, options)
+    except KeyboardInterrupt:
+        print(f"{command}: interrupted", file=sys.stderr)
+        return 130
     except BrokenPipeError:  # the reader of the output has ended, as in ``| head``
         sys.stderr.close()
         return 1
     except (OSError, ValueError, MemoryError) as error:
-        print(f"python -m skxmr {options.command}: error: {error}", file=sys.stderr)
+        print(f"{command}: error: {error}", file=sys.stderr)
         return 1
     return 0
 

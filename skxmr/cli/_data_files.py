@@ -4,7 +4,10 @@ There are two formats: the text format of the Extreme Classification Repository,
 the names of their labels (one line per row: the text, a tab, and labels separated by commas).
 """
 
+import re
 import sys
+import warnings
+from collections import Counter
 from contextlib import nullcontext
 from typing import NamedTuple
 
@@ -18,6 +21,14 @@ from skxmr.datasets import load_xmc_file
 
 # Number of characters of an invalid line that an error message shows.
 MAX_SHOWN_CHARACTERS = 60
+# A row with labels and features, or with features only.
+REPOSITORY_ROW = re.compile(rb"(\d+(,\d+)*)?(\s+\d+:[-+.\deE]+)+\s*")
+# Label fields of a header line.
+HEADER_LABELS = {"label", "labels", "tag", "tags", "class", "classes", "category", "categories"}
+# Separators that are often used instead of commas, and the fraction of rows with one of them that
+# causes a warning.
+OTHER_SEPARATORS = ";|"
+MIN_SEPARATED_ROWS = 0.1
 
 
 class TextRows(NamedTuple):
@@ -95,25 +106,43 @@ class DataFormat(NamedTuple):
 
 
 def is_text_file(path):
-    """Return whether a file contains texts: it is uncompressed and has no repository header."""
+    """Return whether a file contains texts, and not rows of the repository format.
+
+    The first line of a repository file has three integers: the sizes of the data. A line with a tab
+    can also be a text of numbers and its label. Then the second line decides.
+
+    Raises
+    ------
+    ValueError
+        If the file has rows of the repository format, but no sizes.
+    """
+    if str(path).endswith((".gz", ".bz2")):
+        return False
     with open(path, "rb") as file:
-        fields = file.readline().split()
-    is_compressed = str(path).endswith((".gz", ".bz2"))
-    has_repository_header = len(fields) == 3 and all(field.isdigit() for field in fields)
-    return not is_compressed and not has_repository_header
+        first, second = file.readline(), file.readline()
+    fields = first.split()
+    if len(fields) == 3 and all(field.isdigit() for field in fields):
+        return b"\t" in first and not REPOSITORY_ROW.fullmatch(second)
+    if REPOSITORY_ROW.fullmatch(first):
+        line = first.decode().rstrip()[:MAX_SHOWN_CHARACTERS]
+        raise ValueError(
+            f"{path}, line 1: a file in the repository format must start with the line "
+            f"'n_samples n_features n_labels'; got the row {line!r}. Add this line."
+        )
+    return True
 
 
 def read_texts(path, require_labels):
     """Read a text file in UTF-8; the path "-" is standard input.
 
-    The last tab of a line separates the text and the labels.
+    The last tab of a line separates the text and the labels. Blank lines at the end are ignored.
 
     Parameters
     ----------
     path : str
         File to read.
     require_labels : bool
-        Whether a line without a tab is an error.
+        Whether a line without a tab is an error. Blank lines are ignored then.
 
     Returns
     -------
@@ -137,6 +166,8 @@ def read_texts(path, require_labels):
                 ) from None
             text, tab, names = line.rpartition("\t")
             if not tab:
+                if require_labels and not line.strip():
+                    continue
                 if require_labels:
                     raise ValueError(
                         f"{path}, line {number}: the line must be a text, a tab and labels "
@@ -146,9 +177,42 @@ def read_texts(path, require_labels):
             texts.append(text)
             stripped = (name.strip() for name in names.split(","))
             labels.append([name for name in stripped if name])
+    while texts and not texts[-1].strip() and not labels[-1]:
+        del texts[-1], labels[-1]
     if not texts:
-        raise ValueError(f"{path} must have at least one line; the file is empty.")
+        raise ValueError(f"{path} must have at least one line with a text; got none.")
     return TextRows(texts, labels)
+
+
+def warn_about_labels(path, rows):
+    """Warn about a header line, and about labels that are not separated by commas.
+
+    Parameters
+    ----------
+    path : str
+        File, for the warning.
+    rows : TextRows
+        Content of the file.
+    """
+    counts = Counter(name for names in rows.labels for name in names)
+    first = rows.labels[0]
+    if len(first) == 1 and first[0].lower() in HEADER_LABELS and counts[first[0]] == 1:
+        warnings.warn(
+            f"{path}: the first row has the label {first[0]!r}, which no other row has. It looks "
+            "like a header, but is used as a row. Remove the line if it is a header.",
+            stacklevel=2,
+        )
+    if any(len(names) > 1 for names in rows.labels):
+        return
+    for separator in OTHER_SEPARATORS:
+        n_rows = sum(any(separator in name for name in names) for names in rows.labels)
+        if n_rows >= MIN_SEPARATED_ROWS * len(rows.labels):
+            warnings.warn(
+                f"{path}: no row has several labels separated by commas, but {n_rows:,} of "
+                f"{len(rows.labels):,} rows have a label with {separator!r}. Such a label is one "
+                "label. Separate labels by commas.",
+                stacklevel=2,
+            )
 
 
 def make_indicator(labels, column_of):
@@ -194,6 +258,7 @@ def read_training_file(path, normalize_rows):
         X, Y, _ = data_format.read(path)
         return X, Y, data_format
     rows = read_texts(path, require_labels=True)
+    warn_about_labels(path, rows)
     names = sorted({name for row_names in rows.labels for name in row_names})
     if not names:
         raise ValueError(f"{path} must have at least one label; no line has one.")

@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from sklearn.utils import check_array
 
+from skxmr._core.native_threads import limit_threads
 from skxmr.indexing._balanced_tree import (
     build_balanced_hierarchy,
     build_random_hierarchy,
@@ -71,10 +72,11 @@ def _build_by_kmeans(task, spherical):
 
 def _build_by_custom_clusterer(task):
     clusterer = CustomClusterer(task.clustering, task.Z)
-    if task.balanced:
-        return _build_balanced(task, clusterer)
-    bisector = KMeansBisector.of(task.Z, False, task.max_iter)
-    return _build_unbalanced(task, clusterer, bisector)
+    with limit_threads():
+        if task.balanced:
+            return _build_balanced(task, clusterer)
+        bisector = KMeansBisector.of(task.Z, False, task.max_iter)
+        return _build_unbalanced(task, clusterer, bisector)
 
 
 def _build_balanced(task, bisector):

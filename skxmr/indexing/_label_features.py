@@ -2,7 +2,7 @@
 
 from sklearn.utils import check_array
 
-from skxmr._core.validation import FLOAT_DTYPES
+from skxmr._core.validation import FLOAT_DTYPES, MAX_FEATURES
 from skxmr.indexing._label_feature_union import LabelFeatureUnion, check_equal_widths
 from skxmr.indexing._label_spectrum import label_spectrum
 from skxmr.indexing._normalization import as_float32_rows, normalize_rows
@@ -64,6 +64,11 @@ def check_label_features(label_features, n_labels, n_features, name="label_featu
         checked = LabelFeatureUnion(parts, how=label_features.how, weights=label_features.weights)
         if checked.how == "mean":
             check_equal_widths([_known_width(part, n_features) for part in parts], name)
+        width = _known_width(checked, n_features)
+        if width is not None and width > MAX_FEATURES:
+            raise ValueError(
+                f"{name} must have at most {MAX_FEATURES} features in total; got {width}."
+            )
         return checked
     if isinstance(label_features, str):
         if label_features not in LABEL_FEATURES:

@@ -62,7 +62,8 @@ class HierarchicalLabelTree(ClassNamePrefixFeaturesOutMixin, TransformerMixin, B
           paths [4]_. It needs ``balanced=False``.
         - A scikit-learn clusterer with the parameter `n_clusters` is cloned for each split. Its
           `n_clusters` is set, and so is its `random_state` if that is None. It receives the rows
-          unchanged, in float32, and sparse if the rows passed to `fit` are sparse.
+          unchanged, in float32, and sparse if the rows passed to `fit` are sparse. BLAS and OpenMP
+          use one thread per split; `n_jobs` splits run in parallel.
 
         k-means finds the centers on a sample if a cluster is large. With ``balanced=True``, more
         than 8,192 rows are cut on a sample of 4,096. With ``balanced=False``, the sample has 4,096

@@ -3,17 +3,20 @@
 import itertools
 
 import numpy as np
+from sklearn.utils._param_validation import validate_params
 
 from skxmr._core.arrays import csr_of, nonzero_pattern, offsets_of
 from skxmr._core.rows import as_rows
 from skxmr._core.targets import read_targets
 from skxmr._core.threads import count_workers, run_tasks
+from skxmr._core.validation import N_JOBS
 from skxmr.indexing._aggregate import aggregate
 
 # Blocks of labels per worker. With several blocks, a worker that finishes early finds more work.
 BLOCKS_PER_WORKER = 8
 
 
+@validate_params({"n_jobs": N_JOBS}, prefer_skip_nested_validation=True)
 def positive_instance_features(X, Y, *, max_entries=None, n_jobs=None):
     """Represent each label by the features of its positive rows (PIFA).
 

@@ -11,6 +11,7 @@ import scipy.sparse as sp
 from sklearn.base import clone
 
 from skxmr._core.arrays import csr_of
+from skxmr._core.native_threads import limit_openmp_threads
 from skxmr._core.rows import as_rows
 from skxmr.indexing._balanced_kmeans import bisect
 from skxmr.indexing._kmeans import (
@@ -103,7 +104,8 @@ class CustomClusterer(NamedTuple):
         if clusterer.get_params(deep=False).get("random_state", 0) is None:
             clusterer.set_params(random_state=seed % 2**32)
         name = type(clusterer).__name__
-        clusters = np.asarray(clusterer.fit_predict(self.Z[rows]))
+        with limit_openmp_threads():
+            clusters = np.asarray(clusterer.fit_predict(self.Z[rows]))
         if clusters.shape != rows.shape:
             raise ValueError(
                 f"fit_predict of clustering={name} must return one cluster per row; got shape "

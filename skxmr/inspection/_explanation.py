@@ -163,11 +163,12 @@ def explain(estimator, x, label, *, feature_names=None, label_names=None, n_feat
     label_names = LabelNames(label_names, classifier.classes_)
     feature_names = FeatureNames(feature_names, classifier, transformer)
     label = label_names.find_column(label)
+    params = classifier._prediction_params()
     rows = classifier._check_rows(_as_single_row(x, transformer))
     if rows.n_rows != 1:
-        raise ValueError(f"x must be one row; got {rows.n_rows} rows.")
+        raise ValueError(f"x must be one row; got {rows.n_rows} rows. Pass one row, such as X[:1].")
     row = SparseRow(rows.indices, rows.data)
-    score_params, beam_width = classifier._score_params(), classifier.beam_width
+    score_params, beam_width = params.score_params, params.beam_width
     model, length = classifier._model, classifier._row_length
     n_labels = len(classifier.classes_)
     ranking = ScoredNodes(*model.rank_row(row, beam_width, score_params, n_labels))

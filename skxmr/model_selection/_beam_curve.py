@@ -19,7 +19,7 @@ from skxmr.model_selection._validation import resolve_cv
 
 
 @validate_params(
-    {"beams": ["array-like"], "k": [Interval(Integral, 1, 2**31 - 1, closed="both")]},
+    {"beams": ["array-like"], "k": [Interval(Integral, 1, None, closed="left")]},
     prefer_skip_nested_validation=False,
 )
 def beam_width_curve(

@@ -10,6 +10,7 @@ from sklearn.utils import get_tags
 from sklearn.utils._param_validation import Interval, StrOptions, validate_params
 
 from skxmr._core.score_forms import pad_ranking
+from skxmr._core.threads import limit_process_jobs
 from skxmr._core.validation import N_JOBS
 from skxmr.model_selection._validation import read_split_targets, resolve_cv
 
@@ -107,7 +108,7 @@ def cross_val_predict(
     kwargs = {
         "groups": groups,
         "cv": cv,
-        "n_jobs": n_jobs,
+        "n_jobs": limit_process_jobs(n_jobs),
         "verbose": verbose,
         "params": params,
         "pre_dispatch": pre_dispatch,

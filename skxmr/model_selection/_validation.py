@@ -15,6 +15,7 @@ from sklearn.utils._param_validation import validate_params
 
 from skxmr._core.estimators import check_frozen_width
 from skxmr._core.targets import read_targets
+from skxmr._core.threads import limit_process_jobs
 from skxmr._core.validation import N_JOBS
 
 
@@ -155,7 +156,7 @@ def cross_validate(
         groups=groups,
         scoring=scoring,
         cv=resolve_cv(cv, y),
-        n_jobs=n_jobs,
+        n_jobs=limit_process_jobs(n_jobs),
         verbose=verbose,
         params=params,
         pre_dispatch=pre_dispatch,
@@ -245,7 +246,7 @@ def cross_val_score(
         groups=groups,
         scoring={"score": check_scoring(estimator, scoring=scoring)},
         cv=cv,
-        n_jobs=n_jobs,
+        n_jobs=limit_process_jobs(n_jobs),
         verbose=verbose,
         params=params,
         pre_dispatch=pre_dispatch,
@@ -358,7 +359,7 @@ def learning_curve(
         cv=resolve_cv(cv, y),
         scoring=scoring,
         exploit_incremental_learning=exploit_incremental_learning,
-        n_jobs=n_jobs,
+        n_jobs=limit_process_jobs(n_jobs),
         pre_dispatch=pre_dispatch,
         verbose=verbose,
         shuffle=shuffle,

@@ -6,14 +6,18 @@ from functools import lru_cache
 import numpy as np
 import scipy.sparse as sp
 from sklearn.utils import _safe_indexing
+from sklearn.utils._param_validation import validate_params
 
+from skxmr._core.estimators import predict_topk_of
 from skxmr._core.model_folder import model_checksum
 from skxmr._core.threads import run_tasks, split_rows
+from skxmr._core.validation import N_JOBS
 from skxmr.persistence._model_files import load_model
 
 METHODS = ("predict_topk", "predict_proba", "decision_function", "predict")
 
 
+@validate_params({"n_jobs": N_JOBS}, prefer_skip_nested_validation=False)
 def predict_saved(path, X, method="predict_topk", *, n_jobs=None, **params):
     """Predict with a saved model, in parallel with any joblib backend.
 
@@ -46,8 +50,10 @@ def predict_saved(path, X, method="predict_topk", *, n_jobs=None, **params):
     FileNotFoundError
         If the folder does not exist here or on the machine of a worker.
     ValueError
-        If `method` is not supported, the folder is damaged, or a worker finds another model in the
-        folder.
+        If `method` or `n_jobs` is invalid, the folder is damaged, or a worker finds another model
+        in the folder.
+    TypeError
+        If the saved model has no `predict_topk`, for example because it is a label tree.
 
     See Also
     --------
@@ -92,7 +98,10 @@ def _predict_block(path, checksum, method, params, block):
             f"path={path!r} must be the same folder for all workers; a worker found another model "
             "there. Use a folder on a shared file system, and do not replace the model meanwhile."
         )
-    return getattr(_load_cached(path, checksum), method)(*block, **params)
+    model = _load_cached(path, checksum)
+    if method == "predict_topk":
+        return predict_topk_of(model, *block, **params)
+    return getattr(model, method)(*block, **params)
 
 
 @lru_cache(maxsize=1)

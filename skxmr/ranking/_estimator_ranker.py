@@ -6,6 +6,7 @@ import numpy as np
 
 from skxmr._core.arrays import offsets_of
 from skxmr._core.estimators import clone_with_seed, fit_weighted
+from skxmr._core.native_threads import limit_openmp_threads, limit_threads
 from skxmr._core.node_scores import NodeScores, RowScores, join_rows
 from skxmr._core.rows import Rows
 from skxmr._core.score_forms import UNSCORED_LOG, to_log_scores
@@ -155,7 +156,8 @@ def fit_ranker(estimator, X, problem, offsets, *, n_jobs, sample_weight=None):
     models = [None] * int(child_indptr[-1])
     # Processes, because most of the time is spent in Python, and because all threads share the
     # random number generator of liblinear.
-    fitted_blocks = run_tasks(_fit_block, tasks, n_jobs, prefer="processes")
+    with limit_threads():
+        fitted_blocks = run_tasks(_fit_block, tasks, n_jobs, prefer="processes")
     for block, fitted in zip(blocks, fitted_blocks, strict=True):
         for cluster, cluster_models in zip(block, fitted, strict=True):
             models[child_indptr[cluster] : child_indptr[cluster + 1]] = cluster_models
@@ -184,7 +186,8 @@ def _cluster_data(problem, cluster):
 def _fit_block(estimator, indptr, indices, data, n_features, clusters, sample_weight):
     # One task. Its arguments are arrays and the estimator, so that every joblib backend can run it.
     X = Rows(indptr, indices, data, n_features).to_csr()
-    return [_fit_cluster(estimator, X, cluster, sample_weight) for cluster in clusters]
+    with limit_openmp_threads():
+        return [_fit_cluster(estimator, X, cluster, sample_weight) for cluster in clusters]
 
 
 def _fit_cluster(estimator, X, cluster, sample_weight):

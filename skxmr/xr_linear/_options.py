@@ -26,6 +26,13 @@ def check_combination(classifier, kind, sample_weight, relevance):
         raise ValueError(
             "y must be an indicator if sparse_output=True; got classes. Set sparse_output='auto'."
         )
+    for name in ("matcher", "ranker"):
+        value = getattr(classifier, name)
+        if isinstance(value, type):
+            raise ValueError(
+                f"{name} must be an estimator instance; got the class {value.__name__}. Pass "
+                f"{name}={value.__name__}()."
+            )
     _check_trees_differ(classifier)
     if classifier.matcher is None and classifier.matcher_level != -1:
         raise ValueError(

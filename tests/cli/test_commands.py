@@ -12,6 +12,7 @@ from sklearn.preprocessing import normalize
 from skxmr import XRLinearClassifier, load_model
 from skxmr.cli import main
 from skxmr.cli._commands import PARAMETERS
+from skxmr.cli._data_files import read_texts, read_training_file
 from skxmr.datasets import dump_xmc_file, load_xmc_file
 from skxmr.metrics import label_propensities, ndcg_at_k, precision_at_k, psprecision_at_k
 
@@ -156,6 +157,78 @@ def test_train_names_invalid_file(folder, capsys, content, message):
     assert "bad" in error
     assert message in error
     assert not (folder / "model").exists()
+
+
+@pytest.mark.parametrize(
+    ("content", "n_samples", "n_labels"),
+    [
+        ("12 34\t7\n45 56\t8\n12 56\t7\n", 3, 2),  # texts of numbers
+        ("11 22\t3\n1:22 33:4\t5\n", 2, 2),
+        ("2\t4\t3\n0,2\t1:0.5\t3:1\n1\t0:2\n", 2, 3),  # a header with tabs
+        ("2 4 3\n0,2 1:0.5 3:1\n 0:-2e-1\n", 2, 3),
+    ],
+)
+def test_train_detects_the_format(folder, content, n_samples, n_labels):
+    (folder / "data").write_text(content)
+    X, Y, _ = read_training_file("data", False)
+    assert (X.shape[0], Y.shape[1]) == (n_samples, n_labels)
+
+
+@pytest.mark.parametrize("line", ["0,2\t1:0.5\t3:1", "0,2 1:0.5 3:1", " 0:1", "3 1:1e-05"])
+def test_train_rejects_repository_rows_without_sizes(folder, capsys, line):
+    (folder / "rows").write_text(f"{line}\n1\t0:2\t2:1\n")
+    assert main(["train", "rows", "model", "--verbose", "0"]) == 1
+    message = "rows, line 1: a file in the repository format must start with the line 'n_samples"
+    assert message in capsys.readouterr().err
+
+
+def test_read_texts_keeps_long_texts_and_ignores_blank_lines(folder):
+    long = "word " * 40_000
+    content = f"a\rb\t x , y,\r\n\n{long}\ty\n  \t\nempty label\t\n\n \n"
+    (folder / "data").write_bytes(content.encode())
+    rows = read_texts("data", require_labels=True)
+    assert rows.texts == ["a\rb", long, "  ", "empty label"]
+    assert rows.labels == [["x", "y"], ["y"], [], []]
+    (folder / "queries").write_text("one\n\ntwo\n\n\n")
+    assert read_texts("queries", require_labels=False).texts == ["one", "", "two"]
+
+
+@pytest.mark.filterwarnings("default")
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("text\tlabels\n" + TEXTS, "the first row has the label 'labels', which no other row has"),
+        ("Text\tTag\n" + TEXTS, "looks like a header"),
+        (TEXTS.replace(", ", ";").replace(",", ";"), "4 of 8 rows have a label with ';'"),
+        (TEXTS, None),
+        ("a text\tlabels\nanother\tlabels\n", None),
+    ],
+)
+def test_train_warns_about_headers_and_other_separators(folder, capsys, content, message):
+    (folder / "data").write_text(content)
+    assert main(["train", "data", "model", "--verbose", "0"]) == 0
+    error = capsys.readouterr().err
+    if message is None:
+        assert "warning" not in error
+    else:
+        assert message in error
+        assert error.startswith("python -m skxmr train: warning: data: ")
+
+
+def test_main_reports_an_interruption_in_one_line(folder, capsys, monkeypatch):
+    def interrupt(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("skxmr.cli._commands.read_training_file", interrupt)
+    assert main(["train", "texts.tsv", "model"]) == 130
+    assert capsys.readouterr().err == "python -m skxmr train: interrupted\n"
+
+
+def test_predict_limits_k_to_the_number_of_labels(folder, capsys):
+    assert main(["train", "texts.tsv", "model", "--verbose", "0"]) == 0
+    assert main(["predict", "model", "texts.tsv", "-k", str(2**40)]) == 0
+    assert all(line.count("\t") == 3 for line in capsys.readouterr().out.splitlines())
+    assert main(["evaluate", "model", "texts.tsv", "-k", "1", "100"]) == 0
 
 
 def test_evaluate_rejects_file_with_other_labels(xmc_files, folder, capsys):

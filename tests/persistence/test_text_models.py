@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 import scipy.sparse as sp
 from sklearn import config_context
@@ -20,8 +21,8 @@ from sklearn.naive_bayes import MultinomialNB
 from sklearn.pipeline import FeatureUnion, make_pipeline, make_union
 from sklearn.preprocessing import MultiLabelBinarizer, Normalizer
 
-from skxmr import XRLinearClassifier, load_model, save_model
-from skxmr.persistence import load_extras
+from skxmr import HierarchicalLabelTree, XRLinearClassifier, load_model, save_model
+from skxmr.persistence import load_extras, predict_saved
 
 TOPICS = ["apple pie", "fast car", "new parliament", "green ähre", "sorted 数据"]
 TEXTS = [f"{TOPICS[i % 5]} number {i} of the {TOPICS[(3 * i + 1) % 5]}" for i in range(60)]
@@ -172,3 +173,28 @@ def test_saving_vectorizers_does_not_import_torch(tmp_path):
         "sys.exit(bool({'torch', 'transformers', 'skxmr.transformer'} & set(sys.modules)))"
     )
     assert subprocess.run([sys.executable, "-c", code, str(tmp_path / "model")]).returncode == 0
+
+
+@pytest.mark.parametrize("container", [list, tuple, np.array, pd.Series])
+def test_predict_saved_takes_texts_of_a_pipeline(tmp_path, container):
+    Y = MultiLabelBinarizer(sparse_output=True).fit_transform(LABELS)
+    classifier = XRLinearClassifier(max_leaf_size=4, random_state=0)
+    model = make_pipeline(TfidfVectorizer(), Normalizer(), classifier).fit(TEXTS, Y)
+    save_model(model, tmp_path / "model")
+    texts = container(NEW * 3)
+    expected = model[-1].predict_topk(model[:-1].transform(NEW * 3), k=2)
+    got = predict_saved(tmp_path / "model", texts, n_jobs=2, k=2)
+    for part, expected_part in zip(got, expected, strict=True):
+        np.testing.assert_array_equal(part, expected_part)
+    for method in ("predict", "predict_proba", "decision_function"):
+        got = predict_saved(tmp_path / "model", texts, method, n_jobs=2)
+        assert (got != getattr(model, method)(NEW * 3)).nnz == 0
+
+
+def test_predict_saved_rejects_invalid_arguments(tmp_path):
+    save_model(XRLinearClassifier().fit(np.eye(3), [0, 1, 2]), tmp_path / "classifier")
+    with pytest.raises(ValueError, match="'n_jobs' parameter of predict_saved .* Got 0"):
+        predict_saved(tmp_path / "classifier", np.eye(3), n_jobs=0)
+    save_model(HierarchicalLabelTree().fit(np.eye(3)), tmp_path / "tree")
+    with pytest.raises(TypeError, match="estimator must have predict_topk.* HierarchicalLabelTree"):
+        predict_saved(tmp_path / "tree", np.eye(3))

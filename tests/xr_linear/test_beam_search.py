@@ -138,6 +138,7 @@ def test_predict_topk_limits_k_to_the_number_of_labels(xmc_data, k):
             np.testing.assert_array_equal(got, want)
 
 
+@pytest.mark.filterwarnings("ignore:The rows of X are")
 @pytest.mark.parametrize("n_trees", [1, 2])
 def test_equal_scores_are_ranked_by_the_sum_of_the_margins(n_trees, xmc_data):
     X, Y = xmc_data

@@ -3,12 +3,16 @@
 import warnings
 
 import numpy as np
+import pandas as pd
 import pytest
 import scipy.sparse as sp
+from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning, NotFittedError
 
 from skxmr import HierarchicalLabelTree, LabelHierarchy, XRLinearClassifier
 from skxmr.calibration import CalibratedMultilabelClassifierCV
+from skxmr.indexing import LabelFeatureUnion, positive_instance_features
+from skxmr.matching import NearestCentroidMatcher, NearestNeighborsMatcher
 
 
 @pytest.fixture
@@ -41,6 +45,109 @@ def test_x_rejects_nan_and_infinity(xmc_data, fitted, value):
 def test_x_rejects_values_beyond_float32(xmc_data):
     with pytest.raises(ValueError, match=r"X must contain only values from -1e\+30 to 1e\+30"):
         XRLinearClassifier().fit(replace_value(xmc_data[0], 1e300), xmc_data[1])
+
+
+@pytest.mark.parametrize("value", [3.4e38, -2e30])
+def test_x_rejects_values_whose_sums_are_not_finite(value, xmc_data, fitted):
+    X, Y = xmc_data
+    for rows in (replace_value(X, value), replace_value(X, value).astype(np.float32).toarray()):
+        for function in (
+            lambda rows: XRLinearClassifier(label_features=refuse_to_compute).fit(rows, Y),
+            fitted.predict_topk,
+            fitted.decision_function,
+        ):
+            with pytest.raises(ValueError, match="^X must contain only values from -1e.30"):
+                function(rows)
+
+
+def refuse_to_compute(X, Y):
+    raise AssertionError("label features were computed")
+
+
+TEXTS = ["sparse matrix", "fourier transform", "solver"]
+
+
+@pytest.mark.filterwarnings("ignore:X has feature names")
+@pytest.mark.parametrize(
+    "texts",
+    [
+        TEXTS,
+        tuple(TEXTS),
+        np.array(TEXTS),
+        np.array(TEXTS, dtype=object),
+        np.array(TEXTS)[:, None],
+        [[text, 1.0] for text in TEXTS],
+        pd.Series(TEXTS),
+        pd.DataFrame({"text": TEXTS}),
+        pd.DataFrame({"number": [1.0, 2.0, 3.0], "text": TEXTS}),
+        "a single text",
+        [text.encode() for text in TEXTS],
+    ],
+    ids=lambda texts: type(texts).__name__,
+)
+@pytest.mark.parametrize(
+    ("estimator", "name"),
+    [
+        (XRLinearClassifier(), "X"),
+        (NearestCentroidMatcher(), "X"),
+        (NearestNeighborsMatcher(), "X"),
+        (CalibratedMultilabelClassifierCV(XRLinearClassifier(), cv=2), "X"),
+        (HierarchicalLabelTree(), "Z"),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_text_names_a_vectorizer_in_the_error(estimator, name, texts):
+    message = f"^{name} must contain numbers; got text. Put a vectorizer such as TfidfVectorizer"
+    y = np.array([[1, 0], [0, 1], [1, 1]])
+    if not isinstance(texts, str) or not isinstance(estimator, CalibratedMultilabelClassifierCV):
+        with pytest.raises(ValueError, match=message):
+            clone(estimator).fit(texts, y)
+    fitted = clone(estimator).fit(np.eye(3), y)
+    for method in ("predict", "predict_proba", "predict_topk", "transform"):
+        if hasattr(fitted, method):
+            with pytest.raises(ValueError, match=message):
+                getattr(fitted, method)(texts)
+
+
+def test_strings_of_numbers_are_converted(fitted, xmc_data):
+    X = xmc_data[0][:2].toarray().astype(np.float64)
+    expected = fitted.predict_topk(X)
+    for part, want in zip(fitted.predict_topk(X.astype(str)), expected, strict=True):
+        np.testing.assert_array_equal(part, want)
+
+
+@pytest.mark.parametrize("n_features", [2**31 - 63, 2**31 - 1, 2**31, 2**40])
+def test_too_many_features_are_rejected_before_any_work(n_features):
+    rows, columns = np.arange(4), np.array([0, 7, 9, n_features - 1])
+    X = sp.csr_array(sp.coo_array((np.ones(4), (rows, columns)), shape=(4, n_features)))
+    Y = sp.eye_array(4, format="csr")
+    message = f"{{}} must have at most 2147483584 columns; got {n_features}"
+    for name, function in {
+        "X": lambda: XRLinearClassifier(label_features=refuse_to_compute).fit(X, Y),
+        "Z": lambda: HierarchicalLabelTree().fit(X),
+        "label_features": lambda: XRLinearClassifier(label_features=X).fit(np.eye(4), Y),
+    }.items():
+        with pytest.raises(ValueError, match=message.format(name)):
+            function()
+    for function in (
+        lambda: positive_instance_features(X, Y),
+        lambda: NearestCentroidMatcher().fit(X, Y),
+        lambda: XRLinearClassifier().estimate_costs(X, Y),
+    ):
+        with pytest.raises(ValueError, match=message.format("X")):
+            function()
+    union = LabelFeatureUnion(["pifa", X[:, : 2**31 - 70]])
+    with pytest.raises(ValueError, match="label_features must have at most 2147483584 features"):
+        XRLinearClassifier(label_features=union).fit(sp.eye_array(4, 100, format="csr"), Y)
+
+
+def test_largest_number_of_features_can_be_fitted():
+    n_features = 2**31 - 64
+    columns = np.array([0, n_features - 1, 7, n_features - 65] * 5)
+    X = sp.csr_array((np.ones(20, dtype=np.float32), columns, np.arange(21)), (20, n_features))
+    y = np.arange(20) % 4
+    model = XRLinearClassifier(random_state=0).fit(X, y)
+    np.testing.assert_array_equal(model.predict_topk(X, k=1)[0].ravel(), y)
 
 
 def test_x_rejects_a_different_number_of_features(xmc_data, fitted):

@@ -4,8 +4,21 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 from sklearn.exceptions import NotFittedError
+from sklearn.linear_model import LogisticRegression
 
 from skxmr import HierarchicalLabelTree, LabelHierarchy, XRLinearClassifier
+from skxmr.calibration import (
+    CalibratedMultilabelClassifierCV,
+    TunedThresholdMultilabelClassifierCV,
+)
+from skxmr.indexing import positive_instance_features
+from skxmr.matching import NearestCentroidMatcher
+from skxmr.model_selection import (
+    cross_val_predict,
+    cross_val_score,
+    cross_validate,
+    learning_curve,
+)
 
 
 @pytest.fixture
@@ -36,6 +49,9 @@ def fitted(xmc_data):
         ("sparse_output", "yes", "'auto'"),
         ("random_state", "seed", "RandomState"),
         ("n_jobs", 0.5, "int"),
+        ("n_jobs", 0, r"int in the range \(-inf, -1\]"),
+        ("n_trees", 0, r"\[1, 1000\]"),
+        ("n_trees", 10**9, r"\[1, 1000\]"),
     ],
 )
 def test_fit_rejects_invalid_parameters(name, value, allowed, xmc_data):
@@ -157,3 +173,35 @@ def test_matcher_level_without_matcher_is_rejected_before_label_features(xmc_dat
 
     with pytest.raises(ValueError, match="matcher_level must be -1 if matcher is None; got 2"):
         XRLinearClassifier(label_features=fail, matcher_level=2).fit(*xmc_data)
+
+
+@pytest.mark.parametrize("name", ["matcher", "ranker"])
+def test_custom_stage_that_is_a_class_is_rejected_before_any_work(name, xmc_data):
+    model = XRLinearClassifier(**{name: LogisticRegression}, label_features=refuse_to_compute)
+    message = f"{name} must be an estimator instance; got the class LogisticRegression"
+    with pytest.raises(ValueError, match=message):
+        model.fit(*xmc_data)
+
+
+def refuse_to_compute(X, Y):
+    raise AssertionError("label features were computed")
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        lambda X, Y: NearestCentroidMatcher(n_jobs=0).fit(X, Y),
+        lambda X, Y: HierarchicalLabelTree(n_jobs=0).fit(X),
+        lambda X, Y: CalibratedMultilabelClassifierCV(XRLinearClassifier(), n_jobs=0).fit(X, Y),
+        lambda X, Y: TunedThresholdMultilabelClassifierCV(XRLinearClassifier(), n_jobs=0).fit(X, Y),
+        lambda X, Y: cross_validate(XRLinearClassifier(), X, Y, n_jobs=0),
+        lambda X, Y: cross_val_score(XRLinearClassifier(), X, Y, n_jobs=0),
+        lambda X, Y: cross_val_predict(XRLinearClassifier(), X, Y, n_jobs=0),
+        lambda X, Y: learning_curve(XRLinearClassifier(), X, Y, n_jobs=0),
+        lambda X, Y: positive_instance_features(X, Y, n_jobs=0),
+        lambda X, Y: XRLinearClassifier(n_jobs=0).estimate_costs(X, Y),
+    ],
+)
+def test_n_jobs_of_0_is_rejected_by_all_functions(function, xmc_data):
+    with pytest.raises(ValueError, match="'n_jobs' parameter of .* Got 0 instead"):
+        function(*xmc_data)
