@@ -16,8 +16,8 @@ UNIT_TOLERANCE = 1e-5
 # `fit` warns if the mean or the longest row is more than this many times as long as the median row.
 # On Debian dependencies, bibtex and YSO titles (November 2026), rows of unit length were multiplied
 # by lognormal numbers. P@1 fell by 0.5 to 2 points if the mean was 1.4 times the median, by 3 to 7
-# for 2.7 times, and by 6 to 17 for 5.4 times. Word counts of three data sets had means of 1.1 to 1.3, and
-# longest rows of 5 to 79 times the median.
+# for 2.7 times, and by 6 to 17 for 5.4 times. For word counts of Debian, WordNet and YSO, the mean
+# was 1.1 to 1.3 times the median, the longest row 5 to 79 times.
 MAX_MEAN_RATIO = 2
 MAX_LENGTH_RATIO = 100
 # Prediction warns if each row is longer than LONG_RATIO mean training rows, or shorter than

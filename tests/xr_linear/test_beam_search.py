@@ -152,7 +152,7 @@ def test_equal_scores_are_ranked_by_the_sum_of_the_margins(n_trees, xmc_data):
         margins = sp.csr_array((ranking.margins, ranking.ids, ranking.indptr), shape=(100, 150))
         sums = sums + margins.toarray()
     margins = np.take_along_axis(sums, labels, axis=1)
-    # The smallest score that is shown stands for all smaller ones.
+    # Smaller scores are shown as the smallest float32.
     equal = (scores[:, 1:] == scores[:, :-1]) & (scores[:, 1:] > 1e-30)
     assert equal.sum() > 100
     assert np.all(margins[:, 1:][equal] <= margins[:, :-1][equal])
