@@ -59,3 +59,8 @@ def nonzero_pattern(M, format):
         pattern.sum_duplicates()
     ones = np.ones(len(pattern.indices), dtype=np.int8)
     return container((ones, pattern.indices, pattern.indptr), shape=pattern.shape)
+
+
+def plain_value(value):
+    """Return a numpy scalar as a Python object, for messages; other values unchanged."""
+    return value.item() if isinstance(value, np.generic) else value

@@ -2,9 +2,57 @@
 
 import copy
 
-from sklearn.base import BaseEstimator, clone
+import numpy as np
+import scipy.sparse as sp
+from sklearn.base import BaseEstimator, ClassifierMixin, clone
+from sklearn.frozen import FrozenEstimator
+from sklearn.metrics import accuracy_score
 from sklearn.pipeline import Pipeline
-from sklearn.utils.validation import has_fit_parameter
+from sklearn.utils.validation import check_consistent_length, has_fit_parameter
+
+from skxmr._core.targets import check_indicator, check_n_labels, read_targets
+
+
+class SubsetAccuracyMixin(ClassifierMixin):
+    """`ClassifierMixin` whose `score` reads every container of `y` and checks its width."""
+
+    def score(self, X, y, sample_weight=None):
+        """Return the accuracy of `predict`; for an indicator, the subset accuracy.
+
+        The subset accuracy is the fraction of rows whose labels are all correct. It is low if rows
+        have many labels. To evaluate rankings, use `skxmr.metrics.topk_scorer`.
+
+        Parameters
+        ----------
+        X : array-like, sparse matrix or DataFrame of shape (n_samples, n_features)
+            Rows.
+        y : array-like, sparse matrix or DataFrame of shape (n_samples, n_labels) or (n_samples,)
+            True labels, in any container that `fit` accepts.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights of the rows.
+
+        Returns
+        -------
+        float
+            Fraction of the rows, or of their weight, that are predicted correctly.
+
+        Raises
+        ------
+        ValueError
+            If `y` is not an indicator with one column per label, or not classes.
+        """
+        y = read_targets(y)
+        is_indicator = y.ndim == 2 and (sp.issparse(y) or y.shape[1] > 1)
+        if is_indicator and hasattr(self, "classes_"):
+            check_n_labels(y, len(self.classes_))
+        predicted = self.predict(X)
+        if predicted.ndim == 1:
+            return accuracy_score(y, predicted, sample_weight=sample_weight)
+        Y = check_indicator(y)
+        check_n_labels(Y, predicted.shape[1])
+        check_consistent_length(predicted, Y, sample_weight)
+        is_correct = np.diff((Y != check_indicator(predicted)).indptr) == 0
+        return float(np.average(is_correct, weights=sample_weight))
 
 
 def clone_with_seed(estimator, seed):
@@ -76,6 +124,26 @@ def check_sample_weight_support(name, estimator, sample_weight):
             f"{name}={estimator!r}, whose fit method has no parameter sample_weight. Fit without "
             "weights or use another estimator."
         )
+
+
+def check_frozen_width(estimator, y):
+    """Raise a ValueError if a `FrozenEstimator` was fitted on another number of labels.
+
+    Parameters
+    ----------
+    estimator : estimator
+        Estimator; not checked unless it is a `FrozenEstimator` with `classes_`.
+    y : ndarray, sparse matrix or None
+        Result of `read_targets`.
+    """
+    classes = getattr(estimator, "classes_", None) if is_frozen(estimator) else None
+    if y is not None and isinstance(classes, np.ndarray):
+        check_n_labels(y, len(classes))
+
+
+def is_frozen(estimator):
+    """Return whether `fit` of an estimator does nothing."""
+    return isinstance(estimator, FrozenEstimator)
 
 
 def find_topk_estimator(estimator):

@@ -1,16 +1,22 @@
 """Validation of the arguments of public estimators. Kernels do not check their arrays again."""
 
 import copy
-import warnings
 from numbers import Integral
 from typing import NamedTuple
 
 import numpy as np
 import scipy.sparse as sp
-from sklearn.exceptions import DataConversionWarning
+from sklearn.utils import check_array, check_consistent_length
 from sklearn.utils._param_validation import Interval
-from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import _check_sample_weight, validate_data
+
+from skxmr._core.targets import (
+    Targets,
+    check_has_labels,
+    check_training_targets,
+    read_sparse_frame,
+    read_targets,
+)
 
 # Kernels store the index of a child within its parent, and the number of children, in 16 bits.
 MAX_CHILDREN = 2**16 - 1
@@ -37,7 +43,7 @@ def check_candidates(candidates, shape):
 
     Parameters
     ----------
-    candidates : sparse matrix or array-like
+    candidates : sparse matrix, array-like or DataFrame
         Candidates of each row: all stored entries of a sparse matrix, including zeros, or the
         nonzero values of an array. Never modified.
     shape : tuple
@@ -56,7 +62,7 @@ def check_candidates(candidates, shape):
         If the shape differs, or an index is out of range.
     """
     if not sp.issparse(candidates):
-        candidates = np.asarray(candidates)
+        candidates = read_targets(candidates, "candidates")
     if candidates.shape != shape:
         raise ValueError(
             f"candidates must have the shape {shape}, one row per row of X and one column per "
@@ -72,78 +78,58 @@ def check_candidates(candidates, shape):
     return C.indptr.astype(np.int64), C.indices.astype(np.int32, copy=False)
 
 
-def validate_fit_data(estimator, *args, name="X", **kwargs):
-    """Validate the data of a fit without changing the estimator, so that a failed fit keeps it.
+class FitData(NamedTuple):
+    """Validated data of a fit.
 
-    Parameters
+    Attributes
     ----------
-    estimator : estimator
-        Estimator to be fitted; not modified.
-    *args, **kwargs
-        Arguments of `sklearn.utils.validation.validate_data` after the estimator.
-    name : str
-        Name of the rows in error messages.
-
-    Returns
-    -------
-    data : ndarray, sparse matrix or tuple of them
-        Result of `validate_data`.
+    X : csr_matrix, csr_array or ndarray of shape (n_samples, n_features)
+        Rows, float32 or float64.
+    targets : Targets
+        Result of `check_training_targets`.
     input_attributes : dict
-        `n_features_in_` and, if the columns have names, `feature_names_in_`. Pass them to
-        `set_input_attributes` at the end of the fit.
-
-    Raises
-    ------
-    ValueError
-        If `y` holds a list or set of labels per row, the rows have more than `MAX_FEATURES`
-        columns, or `validate_data` fails.
+        Attributes for `set_input_attributes`.
     """
-    check_n_features(args[0], name)
-    if len(args) > 1:
-        refuse_label_collections(args[1])
-    copied = copy.copy(estimator)
-    data = _validate_numbers(copied, *args, name=name, **kwargs)
-    attributes = vars(copied)
-    return data, {key: attributes[key] for key in INPUT_ATTRIBUTES if key in attributes}
+
+    X: object
+    targets: Targets
+    input_attributes: dict
 
 
-def validate_rows(estimator, X, name="X"):
-    """Validate the rows of a prediction, and return them as a CSR matrix or an ndarray.
+def validate_rows(estimator, X, name="X", *, reset=False):
+    """Validate rows with `sklearn.utils.validation.validate_data`; sparse frames remain sparse.
 
     Parameters
     ----------
     estimator : estimator
-        Fitted estimator; not modified.
-    X : {array-like, sparse matrix} of shape (n_samples, n_features)
-        Rows of the user.
+        Estimator, whose number and names of features are checked, or set if `reset` is True.
+    X : array-like, sparse matrix or DataFrame of shape (n_samples, n_features)
+        Rows; never modified.
     name : str
         Name of the rows in error messages.
+    reset : bool
+        Whether to set the attributes of the columns instead of checking them.
 
     Returns
     -------
-    {ndarray, sparse matrix} of shape (n_samples, n_features)
-        Rows with a dtype of `FLOAT_DTYPES`.
+    csr_matrix, csr_array or ndarray of shape (n_samples, n_features)
+        Rows, float32 or float64, all values finite.
 
     Raises
     ------
     ValueError
-        If the rows do not match the training data, or contain text or values that are not finite.
+        If the rows have more than `MAX_FEATURES` columns, do not match the training data, or
+        contain text or values that are not finite.
     """
-    return _validate_numbers(
-        estimator, X, name=name, accept_sparse="csr", dtype=FLOAT_DTYPES, reset=False
-    )
-
-
-def check_n_features(X, name="X"):
-    """Raise a ValueError if a matrix has more than `MAX_FEATURES` columns."""
-    shape = getattr(X, "shape", ())
-    if len(shape) == 2 and shape[1] > MAX_FEATURES:
-        raise ValueError(f"{name} must have at most {MAX_FEATURES} columns; got {shape[1]}.")
-
-
-def _validate_numbers(estimator, *args, name, **kwargs):
+    check_n_features(X, name)
+    options = {"accept_sparse": "csr", "dtype": FLOAT_DTYPES}
+    converted = read_sparse_frame(X, name)
     try:
-        return validate_data(estimator, *args, **kwargs)
+        if converted is X:
+            return validate_data(estimator, X, reset=reset, **options)
+        # The names of the columns are checked on the frame, and the values on the matrix.
+        validate_data(estimator, X, reset=reset, skip_check_array=True)
+        return check_array(converted, estimator=estimator, input_name=name, **options)
     except ValueError as error:
         if "could not convert string to float" not in str(error):
             raise
@@ -153,36 +139,70 @@ def _validate_numbers(estimator, *args, name, **kwargs):
         ) from error
 
 
-def refuse_label_collections(y):
-    """Raise a ValueError if `y` is a list or set of labels per row.
+def check_n_features(X, name="X"):
+    """Raise a ValueError if a matrix has more than `MAX_FEATURES` columns."""
+    shape = getattr(X, "shape", ())
+    if len(shape) == 2 and shape[1] > MAX_FEATURES:
+        raise ValueError(f"{name} must have at most {MAX_FEATURES} columns; got {shape[1]}.")
 
-    numpy and scikit-learn also fail for such targets, but do not explain how to convert them.
+
+def validate_fit_rows(estimator, X, name="X"):
+    """Validate the rows of a fit without changing the estimator, so that a failed fit keeps it.
 
     Parameters
     ----------
-    y : object
-        Targets of the user.
+    estimator : estimator
+        Estimator to be fitted; not modified.
+    X : array-like, sparse matrix or DataFrame of shape (n_samples, n_features)
+        Rows.
+    name : str
+        Name of the rows in error messages.
+
+    Returns
+    -------
+    X : csr_matrix, csr_array or ndarray of shape (n_samples, n_features)
+        Result of `validate_rows`.
+    input_attributes : dict
+        `n_features_in_` and, if the columns have names, `feature_names_in_`. Pass them to
+        `set_input_attributes` at the end of the fit.
+    """
+    copied = copy.copy(estimator)
+    X = validate_rows(copied, X, name, reset=True)
+    attributes = vars(copied)
+    return X, {key: attributes[key] for key in INPUT_ATTRIBUTES if key in attributes}
+
+
+def validate_fit_data(estimator, X, y):
+    """Validate the rows and targets of a fit without changing the estimator.
+
+    Parameters
+    ----------
+    estimator : estimator
+        Estimator to be fitted; not modified.
+    X : array-like, sparse matrix or DataFrame of shape (n_samples, n_features)
+        Rows.
+    y : array-like, sparse matrix, DataFrame or Series
+        Targets, as in `check_training_targets`.
+
+    Returns
+    -------
+    FitData
 
     Raises
     ------
     ValueError
-        If a row is a set, or rows are lists that differ in length or hold several strings.
+        If `X` or `y` is invalid, their numbers of rows differ, or no row has a label.
     """
-    is_array = getattr(y, "ndim", 0) == 1 and getattr(y.dtype, "kind", None) == "O"
-    if not is_array and not isinstance(y, (list, tuple)):
-        return
-    rows = [row for row in y if isinstance(row, (list, tuple, set, frozenset))]
-    lengths = {len(row) for row in rows}
-    if (
-        len(lengths) > 1
-        or any(isinstance(row, (set, frozenset)) for row in rows)
-        or (lengths and lengths != {1} and any(isinstance(x, str) for row in rows for x in row))
-    ):
+    if y is None:
+        # scikit-learn's estimator checks require this text.
         raise ValueError(
-            "y must be an indicator matrix of 0 and 1, or contain one class per row; got a list or "
-            "set of labels per row. Convert it with "
-            "MultiLabelBinarizer(sparse_output=True).fit_transform(y)."
+            f"This {type(estimator).__name__} estimator requires y to be passed, but the target y "
+            "is None."
         )
+    X, input_attributes = validate_fit_rows(estimator, X)
+    y = read_targets(y)
+    check_consistent_length(X, y)
+    return FitData(X, check_training_targets(y), input_attributes)
 
 
 def set_input_attributes(estimator, input_attributes):
@@ -190,127 +210,6 @@ def set_input_attributes(estimator, input_attributes):
     for name in INPUT_ATTRIBUTES:
         vars(estimator).pop(name, None)
     vars(estimator).update(input_attributes)
-
-
-def check_indicator(y, name="y"):
-    """Return an indicator as a canonical CSR matrix without stored zeros.
-
-    Parameters
-    ----------
-    y : sparse matrix or ndarray of shape (n_samples, n_labels)
-        Values 0 and 1 of dtype bool, integer or float; never modified. Duplicate entries of a
-        sparse matrix count once.
-    name : str
-        Name of the argument in error messages.
-
-    Returns
-    -------
-    Y : csr_array of shape (n_samples, n_labels)
-        Ones of dtype int8, with int32 indices.
-
-    Raises
-    ------
-    ValueError
-        If a value is neither 0 nor 1, or there are no labels.
-    """
-    if y.ndim != 2:
-        raise ValueError(
-            f"{name} must be 2-D, of shape (n_samples, n_labels); got {y.ndim} dimension(s)."
-        )
-    if y.shape[1] == 0:
-        raise ValueError(f"{name} has 0 labels (shape={y.shape}) while a minimum of 1 is required.")
-    if y.shape[1] > np.iinfo(np.int32).max:
-        raise ValueError(f"{name} must have at most 2147483647 labels; got {y.shape[1]}.")
-    if sp.issparse(y) and y.format not in ("csr", "csc", "coo"):
-        y = y.tocsr()  # other formats have no array of values
-    values = y.data if sp.issparse(y) else y
-    if values.dtype.kind not in "buif":
-        raise ValueError(
-            f"{name} must be an indicator of 0 and 1 of a bool, integer or float dtype; "
-            f"got dtype {values.dtype}."
-        )
-    wrong = values[(values != 0) & (values != 1)]
-    if wrong.size:
-        raise ValueError(
-            f"{name} must be an indicator of 0 and 1; got the value {wrong.flat[0]!r}."
-        )
-    if sp.issparse(y):
-        if y.format in ("csr", "csc"):
-            # A new object, because check_format may change the arrays of its object.
-            type(y)(y).check_format(full_check=True)
-        Y = y.tocoo()
-        is_one = Y.data != 0
-        row, col = Y.coords[0][is_one], Y.coords[1][is_one]
-        Y = sp.csr_array((np.ones(len(row), dtype=np.int8), (row, col)), shape=y.shape)
-        Y.sum_duplicates()
-        Y.data[:] = 1
-    else:
-        Y = sp.csr_array(y != 0).astype(np.int8)
-    Y.indices = Y.indices.astype(np.int32, copy=False)
-    return Y
-
-
-class Targets(NamedTuple):
-    """Validated targets of a classifier.
-
-    Attributes
-    ----------
-    indicator : csr_array of shape (n_samples, n_classes)
-        Result of `check_indicator`.
-    classes : ndarray of shape (n_classes,)
-        Sorted classes, or the column numbers of an indicator.
-    kind : {"classes", "sparse", "dense"}
-        Format of `y`: one class per row, or a sparse or dense indicator.
-    dtype : dtype
-        dtype of `y` and of predictions.
-    """
-
-    indicator: sp.csr_array
-    classes: np.ndarray
-    kind: str
-    dtype: np.dtype
-
-
-def check_targets(y):
-    """Find out whether `y` holds classes or is an indicator, and convert it to an indicator.
-
-    Parameters
-    ----------
-    y : ndarray or sparse matrix
-        One class per row (1-D or one dense column), or an indicator of 0 and 1 of shape
-        (n_samples, n_labels). All values must be finite.
-
-    Returns
-    -------
-    Targets
-
-    Raises
-    ------
-    ValueError
-        If `y` has neither format.
-    """
-    if sp.issparse(y):
-        return Targets(check_indicator(y), np.arange(y.shape[1]), "sparse", y.dtype)
-    if y.ndim == 2 and y.shape[1] > 1:
-        return Targets(check_indicator(y), np.arange(y.shape[1]), "dense", y.dtype)
-    if y.ndim == 2:
-        warnings.warn(
-            "A column-vector y was passed when a 1d array was expected. Its values are used as one "
-            "class per row. For an indicator of a single label, pass a sparse matrix.",
-            DataConversionWarning,
-            stacklevel=3,
-        )
-        y = y.ravel()
-    if y.dtype.kind not in "biuSU":
-        # Integers and strings are always classes. scikit-learn would warn that many different
-        # values look like a regression target.
-        check_classification_targets(y)
-    classes, codes = np.unique(y, return_inverse=True)
-    Y = sp.csr_array(
-        (np.ones(len(y), dtype=np.int8), codes.astype(np.int32), np.arange(len(y) + 1)),
-        shape=(len(y), len(classes)),
-    )
-    return Targets(Y, classes, "classes", y.dtype)
 
 
 class WeightedData(NamedTuple):
@@ -356,7 +255,8 @@ def drop_zero_weight_rows(sample_weight, X, Y, relevance, negatives):
     Raises
     ------
     ValueError
-        If a weight is out of range or not finite, all weights are 0, or a shape does not match.
+        If a weight is out of range or not finite, all weights are 0, a shape does not match, or no
+        remaining row has a label.
     """
     if sample_weight is None:
         return WeightedData(X, Y, relevance, negatives, None)
@@ -367,15 +267,18 @@ def drop_zero_weight_rows(sample_weight, X, Y, relevance, negatives):
             f"{weights.max()}."
         )
     weights = weights.astype(np.float32)
-    if relevance is not None and np.shape(relevance) != Y.shape:
-        raise ValueError(
-            f"relevance must have the shape of y, {Y.shape}; got {np.shape(relevance)}."
-        )
+    if relevance is not None:
+        relevance = read_targets(relevance, "relevance")
+        if relevance.shape != Y.shape:
+            raise ValueError(
+                f"relevance must have the shape of y, {Y.shape}; got {relevance.shape}."
+            )
     positive = np.flatnonzero(weights)
     if len(positive) == 0:
         raise ValueError("sample_weight must be positive for at least one row; got only zeros.")
     if len(positive) < len(weights):
         X, Y = X[positive], Y[positive]
+        check_has_labels(Y, "y without the rows whose sample_weight is 0")
         relevance = relevance if relevance is None else _take_rows(relevance, positive)
         if isinstance(negatives, (list, tuple)):
             negatives = [_take_rows(entry, positive) for entry in negatives]

@@ -65,7 +65,7 @@ class Chunk(NamedTuple):
 
 
 class LevelLayout(NamedTuple):
-    """What is known of a level before its weights are; attributes as in `LevelModel`."""
+    """Structure of a level, without weights; attributes as in `LevelModel`."""
 
     child_indptr: np.ndarray
     child_ids: np.ndarray

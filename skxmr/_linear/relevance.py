@@ -3,6 +3,7 @@
 import numpy as np
 import scipy.sparse as sp
 
+from skxmr._core.targets import read_targets
 from skxmr._core.validation import MAX_COST
 
 NORMS = ("l1", "l2", "max")
@@ -13,9 +14,9 @@ def check_relevance(relevance, Y):
 
     Parameters
     ----------
-    relevance : sparse matrix or array of shape (n_samples, n_labels), or None
+    relevance : sparse matrix, array or frame of shape (n_samples, n_labels), or None
         A positive, finite value for each positive entry of Y. Values of other entries are ignored.
-        None means 1 for each entry.
+        Duplicate entries of a sparse matrix are summed. None means 1 for each entry.
     Y : csr_array of shape (n_samples, n_labels)
         Canonical indicator.
 
@@ -31,10 +32,9 @@ def check_relevance(relevance, Y):
     """
     if relevance is None:
         return np.ones(Y.nnz, dtype=np.float32)
-    if np.shape(relevance) != Y.shape:
-        raise ValueError(
-            f"relevance must have the shape of y, {Y.shape}; got {np.shape(relevance)}."
-        )
+    relevance = read_targets(relevance, "relevance")
+    if relevance.shape != Y.shape:
+        raise ValueError(f"relevance must have the shape of y, {Y.shape}; got {relevance.shape}.")
     R = sp.csr_array(relevance).astype(np.float64)
     R.sum_duplicates()
     # Both matrices are sorted, so the product has the order of Y. It lacks entries where R is 0.

@@ -48,7 +48,8 @@ class CalibratedMultilabelClassifierCV(HeldOutScoresClassifier):
         to float32 precision. "sigmoid" fits a logistic regression on the log-odds of the score
         [2]_. It has only two parameters and needs fewer pairs.
     cv : int, cross-validation generator, iterable or None, default=None
-        Splits of the rows as in scikit-learn, without stratification. None means 5 folds. More
+        Splits of the rows as in scikit-learn, without stratification. None means 5 folds. Folds
+        whose training rows have no label are skipped. More
         folds take longer, but their models are closer to the final model. If there are many rows,
         one split is enough, for example ``ShuffleSplit(n_splits=1)`` of
         `sklearn.model_selection`.
@@ -132,8 +133,8 @@ class CalibratedMultilabelClassifierCV(HeldOutScoresClassifier):
         Raises
         ------
         ValueError
-            If a parameter is out of range, `y` is not an indicator, or ``predict_proba`` of the
-            estimator does not return one matrix of values in [0, 1].
+            If a parameter is out of range, `y` is not an indicator or has no label, or
+            ``predict_proba`` of the estimator does not return one matrix of values in [0, 1].
         """
         counts, fitted = self._fit_folds(X, y, fit_params, _count_fold_pairs)
         fitted["calibrator_"] = SCORE_MAPS[self.method](sum(counts))

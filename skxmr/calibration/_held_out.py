@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 import scipy.sparse as sp
-from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin, clone
+from sklearn.base import BaseEstimator, MetaEstimatorMixin, clone
 from sklearn.model_selection import check_cv
 from sklearn.utils import _safe_indexing, gen_batches, get_tags, indexable
 from sklearn.utils.metaestimators import available_if
@@ -12,11 +12,17 @@ from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.validation import _check_method_params, _num_samples, check_is_fitted
 
 from skxmr._core.arrays import as_public_csr
-from skxmr._core.estimators import find_topk_estimator, freeze_params
+from skxmr._core.estimators import (
+    SubsetAccuracyMixin,
+    check_frozen_width,
+    find_topk_estimator,
+    freeze_params,
+    is_frozen,
+)
 from skxmr._core.node_scores import join_rows
 from skxmr._core.score_rule import MIN_SCORE
+from skxmr._core.targets import check_has_labels, check_indicator, read_targets
 from skxmr._core.threads import limit_process_jobs
-from skxmr._core.validation import check_indicator, refuse_label_collections
 from skxmr.metrics import Indicator, mark_true_labels
 
 # Number of rows scored at once. With 1000 scored labels per row, the scores take 65 MB.
@@ -61,7 +67,7 @@ def extract_scored_pairs(P, n_labels):
     return ScoredPairs(P.shape[0], rows, labels, scores)
 
 
-class HeldOutScoresClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
+class HeldOutScoresClassifier(MetaEstimatorMixin, SubsetAccuracyMixin, BaseEstimator):
     """Base of meta-estimators that tune something on an estimator's scores of held-out rows."""
 
     def __sklearn_tags__(self):
@@ -80,9 +86,10 @@ class HeldOutScoresClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator
         iterator over blocks, each a tuple (ScoredPairs, boolean array of the true pairs). To save
         memory, it should count pairs as they come instead of collecting them.
         """
-        Y = _check_multilabel(y)
+        y, Y = _read_multilabel(y)
+        check_frozen_width(self.estimator, y)
         X, y = indexable(X, y)
-        folds = list(check_cv(self.cv).split(X, y))
+        folds = self._trainable_folds(X, y, Y)
         summaries = Parallel(n_jobs=limit_process_jobs(self.n_jobs))(
             delayed(_fit_and_summarize)(
                 clone(self.estimator), X, y, Y, train, test, fit_params, summarize
@@ -95,12 +102,29 @@ class HeldOutScoresClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator
             "estimator_": estimator,
             "classes_": np.arange(Y.shape[1]),
             "_is_target_sparse": sp.issparse(y),
-            "_target_dtype": y.dtype if hasattr(y, "dtype") else np.asarray(y).dtype,
+            "_target_dtype": y.dtype,
         }
         for name in ("n_features_in_", "feature_names_in_"):
             if hasattr(estimator, name):
                 fitted[name] = getattr(estimator, name)
         return summaries, fitted
+
+    def _trainable_folds(self, X, y, Y):
+        """Return the (training, held-out) rows of the folds; skip folds without training labels.
+
+        All labels of small data may be in one fold. The other folds are then sufficient.
+        """
+        folds = list(check_cv(self.cv).split(X, y))
+        if is_frozen(self.estimator):
+            return folds
+        has_labels = np.diff(Y.indptr) > 0
+        trainable = [(train, test) for train, test in folds if has_labels[train].any()]
+        if not trainable:
+            raise ValueError(
+                "cv must leave at least one label of y in the training rows of a fold; got none in "
+                f"{len(folds)} fold(s). Shuffle the rows, or use more folds."
+            )
+        return trainable
 
     def _set_fitted(self, fitted):
         vars(self).pop("feature_names_in_", None)
@@ -149,23 +173,21 @@ def predict_proba_blocks(estimator, X):
         yield estimator.predict_proba(_safe_indexing(X, rows))
 
 
-def _check_multilabel(y):
-    """Return the indicator `y` as CSR; raise ValueError for single-label classes."""
+def _read_multilabel(y):
+    """Return `y` as an array or CSR, and as canonical CSR; raise ValueError for classes."""
     if y is None:
         # scikit-learn's estimator checks require this text.
         raise ValueError("requires y to be passed, but the target y is None.")
-    refuse_label_collections(y)
-    if sp.issparse(y):
-        y = y if y.format in ("csr", "csc", "coo") else y.tocoo()
-    else:
-        y = np.asarray(y)
-        if y.ndim != 2 or y.shape[1] < 2:
-            raise ValueError(
-                "y must be an indicator of shape (n_samples, n_labels), sparse or dense; got "
-                f"shape {y.shape}. For single-label classes, use CalibratedClassifierCV or "
-                "TunedThresholdClassifierCV of scikit-learn."
-            )
-    return check_indicator(y)
+    y = read_targets(y)
+    if not sp.issparse(y) and (y.ndim != 2 or y.shape[1] < 2):
+        raise ValueError(
+            "y must be an indicator of shape (n_samples, n_labels), sparse or dense; got "
+            f"shape {y.shape}. For single-label classes, use CalibratedClassifierCV or "
+            "TunedThresholdClassifierCV of scikit-learn."
+        )
+    Y = check_indicator(y)
+    check_has_labels(Y)
+    return y, Y
 
 
 def _fit_and_summarize(estimator, X, y, Y, train, test, fit_params, summarize):

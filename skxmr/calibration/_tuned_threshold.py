@@ -53,7 +53,8 @@ class TunedThresholdMultilabelClassifierCV(HeldOutScoresClassifier):
         Labels with fewer pairs share one threshold. Smaller values fit the held-out rows better
         and generalize less well.
     cv : int, cross-validation generator, iterable or None, default=None
-        Splits of the rows as in scikit-learn, without stratification. None means 5 folds.
+        Splits of the rows as in scikit-learn, without stratification. None means 5 folds. Folds
+        whose training rows have no label are skipped.
     n_jobs : int or None, default=None
         Number of folds to fit in parallel, as in joblib. Each needs memory for a model. Results do
         not depend on `n_jobs`.
@@ -151,8 +152,8 @@ class TunedThresholdMultilabelClassifierCV(HeldOutScoresClassifier):
         ------
         ValueError
             If a parameter is out of range, `per_label` is combined with "samples", `y` is not an
-            indicator, or ``predict_proba`` of the estimator does not return one matrix of values
-            in [0, 1].
+            indicator or has no label, or ``predict_proba`` of the estimator does not return one
+            matrix of values in [0, 1].
         """
         if self.per_label and self.average == "samples":
             raise ValueError(

@@ -88,8 +88,8 @@ def make_parser():
     train.add_argument(
         "--normalize",
         action="store_true",
-        help="scale rows of the repository format to unit length, as the default parameters "
-        "assume; texts always have unit length",
+        help="scale each row of the repository format to unit length, which usually ranks better; "
+        "texts always have unit length",
     )
     train.add_argument(
         "--estimate",

@@ -9,7 +9,7 @@ from skxmr._core.machine import find_memory_limit
 from skxmr._core.row_length import mean_row_length
 from skxmr._core.rows import canonical_rows, in_float32
 from skxmr._core.threads import count_workers
-from skxmr._core.validation import FLOAT_DTYPES, check_targets, validate_fit_data
+from skxmr._core.validation import validate_fit_data
 from skxmr.cost_estimate._fit_costs import measure_fit
 from skxmr.cost_estimate._memory import MemoryEstimate, estimate_memory
 from skxmr.cost_estimate._time import TimeEstimate, estimate_time
@@ -35,9 +35,8 @@ class CostEstimate(NamedTuple):
 def estimate_costs(classifier, X, y):
     """Return the `CostEstimate` of ``classifier.fit(X, y)``; validate arguments as `fit` does."""
     classifier._validate_params()
-    options = {"accept_sparse": "csr", "dtype": FLOAT_DTYPES, "multi_output": True}
-    (validated, y), _ = validate_fit_data(classifier, X, y, **options)
-    Y = check_targets(y).indicator
+    validated, targets, _ = validate_fit_data(classifier, X, y)
+    Y = targets.indicator
     check_indexing_options(classifier, Y.shape[1], validated.shape[1])
     rows = canonical_rows(validated)
     rows = in_float32(rows, length=mean_row_length(rows))

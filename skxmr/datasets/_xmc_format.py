@@ -23,7 +23,7 @@ from sklearn.utils import check_array
 
 from skxmr._core.arrays import as_public_csr
 from skxmr._core.files import atomic_file
-from skxmr._core.validation import check_indicator
+from skxmr._core.targets import check_indicator, read_sparse_frame, read_targets
 
 # All bytes except for separators. "_" is a digit separator in Python and must not be accepted.
 _NON_SEPARATORS = bytes(set(range(256)) - set(b": _"))
@@ -170,7 +170,7 @@ def dump_xmc_file(X, Y, path):
     <BLANKLINE>
     """
     X = check_array(
-        X,
+        read_sparse_frame(X),
         accept_sparse="csr",
         dtype=[np.float64, np.float32],
         ensure_min_samples=0,
@@ -181,11 +181,7 @@ def dump_xmc_file(X, Y, path):
     if not X.has_canonical_format:
         X = X.copy()
         X.sum_duplicates()
-    Y = Y if sp.issparse(Y) else np.asarray(Y)
-    if Y.ndim != 2:
-        raise ValueError(
-            f"Y must be an indicator of shape (n_samples, n_labels); got shape {Y.shape}."
-        )
+    Y = read_targets(Y, "Y")
     if X.shape[0] != Y.shape[0]:
         raise ValueError(
             f"X and Y must have the same number of rows; got {X.shape[0]} and {Y.shape[0]}."

@@ -16,12 +16,11 @@ from sklearn.utils.validation import check_is_fitted
 
 from skxmr._core.arrays import as_public_csr
 from skxmr._core.validation import (
-    FLOAT_DTYPES,
     MAX_CHILDREN,
     MAX_SEED,
     N_JOBS,
     set_input_attributes,
-    validate_fit_data,
+    validate_fit_rows,
     validate_rows,
 )
 from skxmr.indexing._clusterings import (
@@ -106,7 +105,8 @@ class HierarchicalLabelTree(ClassNamePrefixFeaturesOutMixin, TransformerMixin, B
     n_levels_ : int
         Number of levels below the root, including the labels.
     cluster_centers_ : list of ndarray or csr_array of shape (n_clusters, n_features)
-        Centers of the clusters of each level; sparse if the training rows were sparse.
+        Centers of the clusters of each level; sparse if the training rows were sparse. float32 for
+        spherical k-means, else float64.
     n_iter_ : int
         Maximum number of iterations of a k-means split; 1 if there was no such split.
     n_features_in_ : int
@@ -207,7 +207,7 @@ class HierarchicalLabelTree(ClassNamePrefixFeaturesOutMixin, TransformerMixin, B
             If a parameter is invalid, if parameters cannot be combined, or if Z has no rows, no
             features, or values that are not finite.
         """
-        Z, seen = validate_fit_data(self, Z, name="Z", accept_sparse="csr", dtype=FLOAT_DTYPES)
+        Z, input_attributes = validate_fit_rows(self, Z, "Z")
         frequencies = check_frequencies(self.clustering, frequencies, Z.shape[0])
         Z = self._prepare_rows(Z)
         self.hierarchy_, self.n_iter_ = self._build_hierarchy(Z, frequencies)
@@ -215,7 +215,7 @@ class HierarchicalLabelTree(ClassNamePrefixFeaturesOutMixin, TransformerMixin, B
         self.n_leaves_ = self.hierarchy_.n_leaves
         self.n_levels_ = self.hierarchy_.n_levels
         self.cluster_centers_ = compute_level_centers(self.hierarchy_, Z, self._is_spherical)
-        set_input_attributes(self, seen)
+        set_input_attributes(self, input_attributes)
         return self
 
     def fit_hierarchy(self, Z, *, frequencies=None):

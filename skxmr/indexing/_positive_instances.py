@@ -7,6 +7,7 @@ from sklearn.utils._param_validation import validate_params
 
 from skxmr._core.arrays import csr_of, nonzero_pattern, offsets_of
 from skxmr._core.rows import as_rows
+from skxmr._core.targets import read_targets
 from skxmr._core.threads import count_workers, run_tasks
 from skxmr._core.validation import N_JOBS
 from skxmr.indexing._aggregate import aggregate
@@ -45,6 +46,11 @@ def positive_instance_features(X, Y, *, max_entries=None, n_jobs=None):
     Z : csr_array of shape (n_labels, n_features), float32
         Rows of unit l2 norm. The row of a label without positive rows is zero.
 
+    Raises
+    ------
+    ValueError
+        If the numbers of rows differ, or a value is missing or not finite.
+
     References
     ----------
     .. [1] H.-F. Yu, K. Zhong, J. Zhang, W.-C. Chang, I. S. Dhillon (2022). "PECOS: Prediction for
@@ -61,6 +67,11 @@ def positive_instance_features(X, Y, *, max_entries=None, n_jobs=None):
            [0.6, 0.8]], dtype=float32)
     """
     indptr, indices, data, n_features = as_rows(X)
+    Y = read_targets(Y, "Y")
+    if Y.shape[0] != len(indptr) - 1:
+        raise ValueError(
+            f"X and Y must have the same number of rows; got {len(indptr) - 1} and {Y.shape[0]}."
+        )
     n_labels = Y.shape[1]
     labels_per_row = np.diff(nonzero_pattern(Y, "csr").indptr)
     row_weights = (1.0 / np.sqrt(np.maximum(labels_per_row, 1))).astype(np.float32)
@@ -134,6 +145,7 @@ def positive_instance_indices(Y):
     array([[1.  , 0.  , 0.  , 0.  ],
            [0.  , 0.  , 0.71, 0.71]], dtype=float32)
     """
+    Y = read_targets(Y, "Y")
     positives = nonzero_pattern(Y, "csc")
     counts = np.diff(positives.indptr)
     values = np.repeat((1.0 / np.sqrt(np.maximum(counts, 1))).astype(np.float32), counts)

@@ -1,7 +1,12 @@
 """Reliability diagram: do the scores agree with observed frequencies?"""
 
 from skxmr.inspection._axes import axes_or_new, hide_frame
-from skxmr.metrics import calibration_curve, expected_calibration_error, score_labels
+from skxmr.metrics import (
+    calibration_curve,
+    expected_calibration_error,
+    read_scored_targets,
+    score_labels,
+)
 
 
 class CalibrationDisplay:
@@ -82,6 +87,7 @@ class CalibrationDisplay:
         display : CalibrationDisplay
             Display with the computed values, already plotted.
         """
+        y = read_scored_targets(estimator, y)
         scores = score_labels(estimator, X, k)
         name = type(estimator).__name__ if name is None else name
         return cls.from_predictions(y, scores, n_bins=n_bins, strategy=strategy, name=name, ax=ax)

@@ -5,7 +5,7 @@ from numbers import Integral
 import numpy as np
 
 from skxmr.inspection._axes import BLUE, ORANGE, axes_or_new, hide_frame
-from skxmr.metrics import rank_labels, score_labels
+from skxmr.metrics import rank_labels, read_scored_targets, score_labels
 
 
 class LabelFrequencyDisplay:
@@ -83,6 +83,7 @@ class LabelFrequencyDisplay:
         display : LabelFrequencyDisplay
             Display with the computed values, already plotted.
         """
+        y = read_scored_targets(estimator, y)
         scores = score_labels(estimator, X, k)
         return cls.from_predictions(y, scores, label_counts=label_counts, k=k, n_bins=n_bins, ax=ax)
 

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from skxmr._core.arrays import plain_value
 from skxmr.inspection._fitted_model import label_positions, most_frequent_labels
 
 # Number of columns that an error message about an ambiguous label name lists.
@@ -90,7 +91,7 @@ class LabelNames:
             return int(columns[0])
         if len(columns):
             raise ValueError(
-                f"label must be unique; got {label!r}, the name of columns "
+                f"label must be unique; got {plain_value(label)!r}, the name of columns "
                 f"{columns[:MAX_LISTED_COLUMNS].tolist()}. Pass the column number."
             )
         n_labels = len(self._classes)
@@ -100,7 +101,7 @@ class LabelNames:
         elif isinstance(label, str) and self._classes.dtype.kind in "biuf":
             allowed += ", which are numbers"
             advice = " To use names, pass label_names, such as classes_ of a MultiLabelBinarizer."
-        raise ValueError(f"label must be {allowed}; got {label!r}.{advice}")
+        raise ValueError(f"label must be {allowed}; got {plain_value(label)!r}.{advice}")
 
 
 def cluster_name(model, level, node, label_names, n_labels=3):

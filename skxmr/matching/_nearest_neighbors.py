@@ -4,7 +4,7 @@ from numbers import Integral
 
 import numpy as np
 import scipy.sparse as sp
-from sklearn.base import BaseEstimator, ClassifierMixin, _fit_context
+from sklearn.base import BaseEstimator, _fit_context
 from sklearn.decomposition import TruncatedSVD
 from sklearn.preprocessing import FunctionTransformer, normalize
 from sklearn.utils import check_random_state
@@ -12,13 +12,12 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
 from skxmr._core.arrays import as_public_csr, csr_of
+from skxmr._core.estimators import SubsetAccuracyMixin
 from skxmr._core.rows import as_rows
 from skxmr._core.score_forms import clip_to_open_interval
 from skxmr._core.validation import (
-    FLOAT_DTYPES,
     MAX_SEED,
     N_JOBS,
-    check_targets,
     set_input_attributes,
     validate_fit_data,
     validate_rows,
@@ -29,7 +28,7 @@ from skxmr.matching._similarity_index import ExactIndex, GraphIndex, import_hnsw
 DEFAULT_GRAPH_COMPONENTS = 128
 
 
-class _SimilarityClassifier(ClassifierMixin, BaseEstimator):
+class _SimilarityClassifier(SubsetAccuracyMixin, BaseEstimator):
     """Base class of the classifiers by cosine similarity.
 
     A subclass implements `_make_points`, which returns the vectors that queries are compared with.
@@ -77,16 +76,14 @@ class _SimilarityClassifier(ClassifierMixin, BaseEstimator):
         Raises
         ------
         ValueError
-            If a parameter is out of range, or `X` or `y` contains invalid values.
+            If a parameter is out of range, `X` or `y` contains invalid values, or no row has a
+            label.
         ImportError
             If ``index="hnswlib"`` and the package hnswlib is not installed.
         """
         if self.index == "hnswlib":
             import_hnswlib()
-        (X, y), input_attributes = validate_fit_data(
-            self, X, y, accept_sparse="csr", dtype=FLOAT_DTYPES, multi_output=True
-        )
-        Y, classes, kind, dtype = check_targets(y)
+        X, (Y, classes, kind, dtype), input_attributes = validate_fit_data(self, X, y)
         rows = _as_csr(X)
         points, labels_of_points = self._make_points(rows, Y)
         seed = check_random_state(self.random_state).randint(MAX_SEED)

@@ -11,6 +11,7 @@ import scipy.sparse as sp
 
 from skxmr._core.arrays import nonzero_pattern
 from skxmr._core.node_rows import NodeRows
+from skxmr._core.targets import read_targets
 from skxmr._core.threads import run_tasks, split_rows
 
 NEGATIVES = ("tfn", "man", "tfn+man")
@@ -52,15 +53,11 @@ def _check_entry(entry, shape):
                 f"or a sequence of these; got {entry!r}."
             )
         return entry
-    if np.shape(entry) != tuple(shape):
+    M = read_targets(entry, "negatives")
+    if M.shape != tuple(shape):
         raise ValueError(
-            f"negatives given as a matrix must have the shape of y, {tuple(shape)}; got "
-            f"{np.shape(entry)}."
+            f"negatives given as a matrix must have the shape of y, {tuple(shape)}; got {M.shape}."
         )
-    M = sp.csr_array(entry)
-    M.check_format(full_check=True)
-    if np.any(np.isnan(M.data)):
-        raise ValueError("negatives given as a matrix must not contain NaN.")
     return nonzero_pattern(M, "csr")
 
 

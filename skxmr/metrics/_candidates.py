@@ -5,10 +5,13 @@ one block of rows at a time, to the same structure: the candidates of each row, 
 label and score, stored as in CSR. Temporary memory does not grow with the input.
 """
 
+import warnings
 from typing import NamedTuple
 
 import numpy as np
 import scipy.sparse as sp
+
+from skxmr._core.targets import check_indicator, read_sparse_frame, read_targets
 
 # Number of candidates per block. Measured with 20,000 rows of 1000 stored scores, k = 5: any value
 # from 2**15 to 2**20 takes 0.2 s, 2**22 takes 0.5 s. At 2**17 the peak memory is 6 MB.
@@ -38,40 +41,22 @@ class CandidateBlock(NamedTuple):
 
 
 def as_indicator(y, name):
-    """Convert a sparse or dense 0/1 matrix to `Indicator`; `y` is not changed."""
+    """Convert an indicator in any container to `Indicator`; `y` is not changed."""
     if isinstance(y, Indicator):
         return y
-    if sp.issparse(y):
-        y = y if y.format in ("csr", "csc", "coo") else y.tocoo()
-        values, shape = y.data, y.shape
-    else:
-        y = values = np.asarray(y)
-        shape = y.shape
-    if len(shape) != 2 or 0 in shape:
+    if isinstance(y, tuple) and [np.ndim(array) for array in y] == [2, 2]:
+        raise ValueError(
+            f"{name} must be an indicator of shape (n_samples, n_labels); got a tuple of two "
+            "arrays. Exchange y_true and y_score if they are in the wrong order."
+        )
+    y = read_targets(y, name)
+    if y.ndim != 2 or 0 in y.shape:
         raise ValueError(
             f"{name} must be a nonempty indicator of shape (n_samples, n_labels); got shape "
-            f"{shape}."
+            f"{y.shape}."
         )
-    _check_real(values, name)
-    is_invalid = (values != 0) & (values != 1)
-    if is_invalid.any():
-        raise ValueError(f"{name} must contain only 0 and 1; got {values[is_invalid][0]}.")
-    if not sp.issparse(y):
-        rows, labels = np.nonzero(y)
-        indptr = np.searchsorted(rows, np.arange(shape[0] + 1))
-        return Indicator(indptr, labels, shape[1])
-    if y.format == "csr" and values.all():
-        # A new array object, because scipy caches the result of the check on the object.
-        view = sp.csr_array((values, y.indices, y.indptr), shape=shape)
-        if view.has_canonical_format:
-            return Indicator(view.indptr, view.indices, shape[1])
-    coo = y.tocoo()
-    is_one = coo.data != 0
-    coords = (coo.row[is_one], coo.col[is_one])
-    # Only the pattern is used, so any nonzero value will do for the merged duplicates.
-    csr = sp.csr_array((np.ones(len(coords[0]), dtype=np.int8), coords), shape=shape)
-    csr.sum_duplicates()
-    return Indicator(csr.indptr, csr.indices, shape[1])
+    Y = check_indicator(y, name)
+    return Indicator(Y.indptr, Y.indices, Y.shape[1])
 
 
 def _check_real(array, name):
@@ -86,16 +71,19 @@ def check_scores(y_score, shape, k):
     """
     if isinstance(y_score, tuple):
         return _split_pair(*_check_pair(y_score, shape, k))
+    y_score = read_sparse_frame(y_score, "y_score")
     is_sparse = sp.issparse(y_score)
     if not is_sparse:
         y_score = np.asarray(y_score)
     if y_score.shape != shape:
         raise ValueError(
             f"y_score must have the shape of y_true, {shape}, or be a tuple (label ids, scores); "
-            f"got shape {y_score.shape}."
+            f"got shape {y_score.shape}. Pass the whole result of predict_topk, which is such a "
+            "tuple, or the result of predict_proba."
         )
     if is_sparse:
         y_score = y_score.tocsr()
+    _warn_about_predictions(y_score)
     values = y_score.data if is_sparse else y_score
     _check_real(values, "y_score")
     lowest = values.min(initial=1)  # one pass, no temporary array; NaN if any value is NaN
@@ -107,6 +95,23 @@ def check_scores(y_score, shape, k):
             "score would rank above it: pass a dense array or a tuple (label ids, scores)."
         )
     return _split_sparse(y_score) if is_sparse else _split_dense(y_score)
+
+
+def _warn_about_predictions(y_score):
+    values = y_score.data if sp.issparse(y_score) else y_score
+    if values.dtype.kind in "bui":
+        is_prediction = values.size and values.min() >= 0 and values.max() == 1
+    else:
+        # `predict` returns the dtype of `y`, which may be a float. In a dense array, 0 and 1 may be
+        # probabilities, for example of a decision tree.
+        is_prediction = sp.issparse(y_score) and values.size and values.min() == values.max() == 1
+    if is_prediction:
+        warnings.warn(
+            "y_score contains only 0 and 1, as predictions do: the order of the predicted labels "
+            "is unknown. Pass the result of predict_topk or predict_proba instead of predict.",
+            UserWarning,
+            stacklevel=5,
+        )
 
 
 def _check_pair(pair, shape, k):

@@ -53,7 +53,7 @@ def label_propensities(Y, a=0.55, b=1.5, *, sample_weight=None):
     Raises
     ------
     TypeError
-        If `a` or `b` is not a number, or `Y` does not contain real numbers.
+        If `a` or `b` is not a number.
     ValueError
         If `a` or `b` is not positive and finite, or `Y` contains a value other than 0 and 1 or has
         fewer than 3 rows (C would not be positive). Also if `sample_weight` has a wrong length, a

@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from skxmr._core.arrays import plain_value
 from skxmr.metrics._candidates import Indicator, as_indicator, check_scores, mark_true_labels
 
 
@@ -32,8 +33,8 @@ def precision_at_k(y_true, y_score, k=5):
     Parameters
     ----------
     y_true : array-like or sparse matrix of shape (n_samples, n_labels)
-        Indicator of the true labels: zeros and ones of any real dtype. Duplicate entries of a
-        sparse matrix count once.
+        Indicator of the true labels, in any container that `XRLinearClassifier.fit` accepts: zeros
+        and ones of any real dtype. Duplicate entries of a sparse matrix count once.
     y_score : sparse matrix, array-like or (indices, scores)
         Scores of the labels, in one of three forms:
 
@@ -57,12 +58,17 @@ def precision_at_k(y_true, y_score, k=5):
     Raises
     ------
     TypeError
-        If `k` is not an integer, or an array does not contain real numbers.
+        If `k` is not an integer, or `y_score` does not contain real numbers.
     ValueError
         If shapes differ, `k` is less than 1 or greater than the number of columns of the tuple, or
         `y_true` contains a value other than 0 and 1. Also if a score is NaN, a sparse score is
         negative (labels without a score would rank above it), or the tuple contains a label twice
         in a row or an unknown label.
+
+    Warns
+    -----
+    UserWarning
+        If `y_score` looks like the result of ``predict``, which does not order the labels.
 
     See Also
     --------
@@ -183,7 +189,7 @@ def ideal_gains(ranking):
 def check_k(k):
     """Raise an error unless `k` is a positive integer."""
     if not isinstance(k, numbers.Integral) or isinstance(k, (bool, np.bool_)):
-        raise TypeError(f"k must be a positive integer; got {k!r}.")
+        raise TypeError(f"k must be a positive integer; got {plain_value(k)!r}.")
     if k < 1:
         raise ValueError(f"k must be a positive integer; got {k}.")
 

@@ -8,8 +8,9 @@ that check.
 import numpy as np
 import scipy.sparse as sp
 
-from skxmr._core.arrays import offsets_of
+from skxmr._core.arrays import offsets_of, plain_value
 from skxmr._core.estimators import find_topk_estimator
+from skxmr._core.targets import check_n_labels, read_targets
 from skxmr.metrics._propensity import check_propensities, psndcg_at_k, psprecision_at_k
 from skxmr.metrics._ranking import check_k, ndcg_at_k, precision_at_k, recall_at_k
 
@@ -111,24 +112,45 @@ class _TopkScorer:
         return self
 
     def __call__(self, estimator, X, y):
-        y = y if sp.issparse(y) else np.asarray(y)
-        classes = getattr(estimator, "classes_", None)
-        has_classes = isinstance(classes, np.ndarray) and classes.ndim == 1
-        if y.ndim == 1 and not sp.issparse(y):
-            if not has_classes:
-                raise ValueError(
-                    "y must be an indicator of shape (n_samples, n_labels), or hold classes of an "
-                    f"estimator with classes_; got shape {y.shape} for {type(estimator).__name__}."
-                )
-            y = _binarize_classes(classes, y)
-        elif has_classes and y.ndim == 2 and y.shape[1] != len(classes):
-            raise ValueError(
-                f"y must have {len(classes)} columns, one per entry of classes_ of the estimator; "
-                f"got {y.shape[1]}. Use the binarizer that was fitted on the training labels."
-            )
+        y = read_scored_targets(estimator, y)
         scores = score_labels(estimator, X, self._k)
         kwargs = {} if self._propensities is None else {"propensities": self._propensities}
         return _METRICS[self._metric](y, scores, self._k, **kwargs)
+
+
+def read_scored_targets(estimator, y):
+    """Return `y` as an indicator with a column per class of a fitted estimator.
+
+    Parameters
+    ----------
+    estimator : estimator
+        Fitted estimator. The width of `y` is not checked if it has no 1-D array `classes_`.
+    y : array-like, sparse matrix, DataFrame or Series
+        Indicator or classes.
+
+    Returns
+    -------
+    ndarray or sparse matrix of shape (n_samples, n_labels)
+
+    Raises
+    ------
+    ValueError
+        If `y` cannot be read, has another number of columns than the estimator has classes, or
+        holds classes that are all unknown.
+    """
+    y = read_targets(y)
+    classes = getattr(estimator, "classes_", None)
+    has_classes = isinstance(classes, np.ndarray) and classes.ndim == 1
+    if y.ndim == 1:
+        if not has_classes:
+            raise ValueError(
+                "y must be an indicator of shape (n_samples, n_labels), or hold classes of an "
+                f"estimator with classes_; got shape {y.shape} for {type(estimator).__name__}."
+            )
+        return _binarize_classes(classes, y)
+    if has_classes:
+        check_n_labels(y, len(classes))
+    return y
 
 
 def _binarize_classes(classes, y):
@@ -142,7 +164,8 @@ def _binarize_classes(classes, y):
     is_known = classes[columns] == y
     if len(y) and not is_known.any():
         raise ValueError(
-            f"y must contain classes of the estimator; got only unknown ones such as {y[0]!r}."
+            "y must contain classes of the estimator; got only unknown ones such as "
+            f"{plain_value(y[0])!r}."
         )
     indptr = offsets_of(is_known)
     ones = np.ones(indptr[-1], dtype=np.int8)

@@ -12,7 +12,8 @@ from sklearn.utils import Bunch, _safe_indexing, indexable
 from sklearn.utils._param_validation import Interval, validate_params
 from sklearn.utils.validation import _check_method_params, _num_samples, check_is_fitted
 
-from skxmr._core.estimators import find_topk_estimator
+from skxmr._core.estimators import check_frozen_width, find_topk_estimator
+from skxmr._core.targets import check_n_labels, read_targets
 from skxmr.metrics import topk_scorer
 from skxmr.model_selection._validation import resolve_cv
 
@@ -70,8 +71,8 @@ def beam_width_curve(
     Raises
     ------
     ValueError
-        If a beam width or another parameter is out of range or has no effect, or the estimator has
-        no `beam_width`.
+        If a beam width or another parameter is out of range or has no effect, the estimator has no
+        `beam_width`, or `y` has another number of columns than the targets of a fitted estimator.
 
     See Also
     --------
@@ -99,7 +100,9 @@ def beam_width_curve(
         is_integer = isinstance(beam, Integral) and not isinstance(beam, bool)
         if beam is not None and not (is_integer and 1 <= beam < 2**31):
             raise ValueError(f"beams must contain positive integers or None; got {beam!r}.")
-    _find_beam_search(estimator)
+    ranker, _ = _find_beam_search(estimator)
+    y = read_targets(y)
+    check_frozen_width(estimator, y)
     scorer = topk_scorer("precision", k=1) if scoring is None else scoring
     scorer = check_scoring(estimator, scoring=scorer)
     if isinstance(cv, str) and cv == "prefit":
@@ -109,7 +112,8 @@ def beam_width_curve(
                     f'{name} must be None if cv="prefit", which makes no splits and fits; got '
                     f"{value!r}."
                 )
-        check_is_fitted(_find_beam_search(estimator)[0])
+        check_is_fitted(ranker)
+        check_n_labels(y, len(ranker.classes_))
         splits = [_evaluate_beams(estimator, X, y, beams, scorer, k)]
     else:
         X, y, groups = indexable(X, y, groups)

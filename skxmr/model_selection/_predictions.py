@@ -12,7 +12,7 @@ from sklearn.utils._param_validation import Interval, StrOptions, validate_param
 from skxmr._core.score_forms import pad_ranking
 from skxmr._core.threads import limit_process_jobs
 from skxmr._core.validation import N_JOBS
-from skxmr.model_selection._validation import resolve_cv
+from skxmr.model_selection._validation import read_split_targets, resolve_cv
 
 # Labels and scores of a ranking in one array, because scikit-learn concatenates single arrays.
 _RANKED_LABEL = np.dtype([("label", np.int64), ("score", np.float32)])
@@ -103,6 +103,7 @@ def cross_val_predict(
     >>> round(precision_at_k(Y, ranking, k=1), 2)
     0.57
     """
+    y = read_split_targets(estimator, y)
     cv = resolve_cv(cv, y)
     kwargs = {
         "groups": groups,

@@ -6,9 +6,9 @@ from numbers import Integral
 import numpy as np
 import scipy.sparse as sp
 from sklearn.model_selection import BaseCrossValidator
-from sklearn.utils import check_array, check_random_state, indexable
+from sklearn.utils import check_consistent_length, check_random_state
 
-from skxmr._core.validation import check_targets
+from skxmr._core.targets import check_targets, read_targets
 
 
 class IterativeStratification(BaseCrossValidator):
@@ -112,10 +112,9 @@ class IterativeStratification(BaseCrossValidator):
         """
         if y is None:
             raise ValueError("y must be an indicator or classes; got None.")
-        X, y = indexable(X, y)
-        if not sp.issparse(y):
-            y = check_array(y, ensure_2d=False, dtype=None)
-        Y = check_targets(y)[0]
+        y = read_targets(y)
+        check_consistent_length(X, y)
+        Y = check_targets(y).indicator
         n_samples = Y.shape[0]
         if n_samples < self.n_splits:
             raise ValueError(

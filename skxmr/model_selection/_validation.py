@@ -13,6 +13,8 @@ from sklearn.metrics import check_scoring
 from sklearn.model_selection import check_cv
 from sklearn.utils._param_validation import validate_params
 
+from skxmr._core.estimators import check_frozen_width
+from skxmr._core.targets import read_targets
 from skxmr._core.threads import limit_process_jobs
 from skxmr._core.validation import N_JOBS
 
@@ -32,6 +34,19 @@ def _allow_sparse_y(function):
 
 _cross_validate = _allow_sparse_y(model_selection.cross_validate)
 _learning_curve = _allow_sparse_y(model_selection.learning_curve)
+
+
+def read_split_targets(estimator, y):
+    """Return `y` as an array or CSR matrix that scikit-learn can split, or None.
+
+    Raise an error before the first fit if `y` cannot be read, or does not match a frozen estimator.
+    scikit-learn would only warn and use `error_score`.
+    """
+    if y is None:
+        return None
+    y = read_targets(y)
+    check_frozen_width(estimator, y)
+    return y
 
 
 def resolve_cv(cv, y):
@@ -73,7 +88,8 @@ def cross_validate(
     X : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_features)
         Rows.
     y : {array-like, sparse matrix} of shape (n_samples, n_labels) or (n_samples,), default=None
-        Indicator or classes. A sparse indicator remains sparse.
+        Indicator or classes, in any container that `XRLinearClassifier` accepts. A sparse
+        indicator remains sparse.
     groups : array-like of shape (n_samples,), default=None
         Group of each row, for splitters that keep groups together.
     scoring : str, callable, list, tuple, dict or None, default=None
@@ -132,6 +148,7 @@ def cross_validate(
     >>> results["test_P1"].round(2)
     array([0.62, 0.53, 0.57])
     """
+    y = read_split_targets(estimator, y)
     return _cross_validate(
         estimator,
         X,
@@ -332,6 +349,7 @@ def learning_curve(
     >>> test_scores.mean(axis=1).round(2)
     array([0.45, 0.53])
     """
+    y = read_split_targets(estimator, y)
     return _learning_curve(
         estimator,
         X,

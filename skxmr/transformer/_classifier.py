@@ -2,23 +2,19 @@
 
 import copy
 import os
+import warnings
 from numbers import Integral, Real
 
 import numpy as np
-from sklearn.base import BaseEstimator, ClassifierMixin, _fit_context, clone
+from sklearn.base import BaseEstimator, _fit_context, clone
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
-from sklearn.utils.validation import _check_y, check_consistent_length, check_is_fitted
+from sklearn.utils.validation import check_consistent_length, check_is_fitted
 
-from skxmr._core.estimators import clone_with_seed
-from skxmr._core.validation import (
-    MAX_CHILDREN,
-    MAX_SEED,
-    check_targets,
-    drop_zero_weight_rows,
-    refuse_label_collections,
-)
+from skxmr._core.estimators import SubsetAccuracyMixin, clone_with_seed
+from skxmr._core.targets import check_training_targets, read_targets
+from skxmr._core.validation import MAX_CHILDREN, MAX_SEED, drop_zero_weight_rows
 from skxmr._linear.relevance import check_relevance
 from skxmr.indexing import check_label_trees
 from skxmr.matching import check_negatives
@@ -42,7 +38,7 @@ PREDICTION_PARAMETERS = (
 )
 
 
-class XTransformerClassifier(ClassifierMixin, BaseEstimator):
+class XTransformerClassifier(SubsetAccuracyMixin, BaseEstimator):
     """Classify texts into very many labels, with a transformer encoder and TF-IDF.
 
     The features of a text are its TF-IDF row, of unit length, followed by its embedding, of length
@@ -218,8 +214,8 @@ default="fine-tuned"
         ------
         ValueError
             If a parameter is invalid, if an encoder cannot be loaded, if `texts` contains anything
-            other than strings, if `y` contains invalid values, or if numbers of rows differ. A
-            previous fit is kept.
+            other than strings, if `y` contains invalid values or no label, or if numbers of rows
+            differ. A previous fit is kept.
         MemoryError
             If the memory of the device is too small.
         """
@@ -251,7 +247,10 @@ default="fine-tuned"
             set_encoder_matcher(classifier, X, clusters, encoders, self.cluster_scores == "mean")
         # The classifier needs all rows of y for its classes. It ignores rows with weight 0.
         X = insert_empty_rows(X, rows, y.shape[0])
-        classifier.fit(X, y, sample_weight=sample_weight, relevance=relevance)
+        with warnings.catch_warnings():
+            # Mistakes in y were reported before the encoders were trained.
+            warnings.filterwarnings("ignore", message="y has ", category=UserWarning)
+            classifier.fit(X, y, sample_weight=sample_weight, relevance=relevance)
         self.vectorizer_ = vectorizer
         self.encoders_ = encoders
         self.classifier_ = classifier
@@ -381,10 +380,9 @@ default="fine-tuned"
         return current.set_params(**parameters)
 
     def _check_targets(self, texts, y):
-        refuse_label_collections(y)
-        y = _check_y(y, multi_output=True, estimator=self)
+        y = read_targets(y)
         check_consistent_length(texts, y)
-        Y, _, kind, _ = check_targets(y)
+        Y, _, kind, _ = check_training_targets(y)
         # `check_targets` warns about a column vector. Flatten it, or the classifier warns again.
         return y.ravel() if kind == "classes" else y, Y, kind
 

@@ -4,7 +4,6 @@ from numbers import Integral, Real
 from os import PathLike
 
 import numpy as np
-import scipy.sparse as sp
 from sklearn.base import (
     BaseEstimator,
     ClassNamePrefixFeaturesOutMixin,
@@ -15,7 +14,8 @@ from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_consistent_length, check_is_fitted
 
-from skxmr._core.validation import MAX_CHILDREN, MAX_SEED, check_indicator
+from skxmr._core.targets import check_has_labels, check_indicator
+from skxmr._core.validation import MAX_CHILDREN, MAX_SEED
 from skxmr.indexing import LabelHierarchy
 from skxmr.transformer._checkpoint import Checkpoint, compute_fingerprint
 from skxmr.transformer._cluster_heads import SCORE_TRANSFORMS, flat_hierarchy
@@ -245,9 +245,9 @@ class TransformerMatcher(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Base
         ------
         ValueError
             If a parameter is invalid or does not match the data, if `texts` contains anything other
-            than strings, if the encoder or the device is not available, or if `checkpoint_dir`
-            contains the checkpoint of another fit. The attributes of a previous fit are then
-            unchanged.
+            than strings, if no row has a cluster, if the encoder or the device is not available, or
+            if `checkpoint_dir` contains the checkpoint of another fit. The attributes of a previous
+            fit are then unchanged.
         MemoryError
             If the memory of the device is too small.
         FloatingPointError
@@ -327,8 +327,9 @@ class TransformerMatcher(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Base
 
     def _fit(self, texts, M):
         texts = check_texts(texts)
-        M = check_indicator(M if sp.issparse(M) else np.asarray(M), "M")
+        M = check_indicator(M, "M")
         check_consistent_length(texts, M)
+        check_has_labels(M, "M")
         hierarchy = self._check_hierarchy(M.shape[1])
         schedule = make_schedule(self.n_epochs, self.max_steps, hierarchy.n_levels)
         n_validation = int(self.validation_fraction * len(texts))

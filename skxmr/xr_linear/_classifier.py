@@ -4,21 +4,20 @@ from contextlib import nullcontext
 from numbers import Integral, Real
 from os import PathLike
 
-from sklearn.base import BaseEstimator, ClassifierMixin, _fit_context
+from sklearn.base import BaseEstimator, _fit_context
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions, validate_params
 from sklearn.utils.validation import check_is_fitted
 
 from skxmr._core.callbacks import CallbackSupportMixin, report_progress
+from skxmr._core.estimators import SubsetAccuracyMixin
 from skxmr._core.model_folder import CodecRegistry, estimator_codec
 from skxmr._core.row_length import mean_row_length
 from skxmr._core.rows import canonical_rows, in_float32
 from skxmr._core.score_rule import TRANSFORMS
 from skxmr._core.validation import (
-    FLOAT_DTYPES,
     MAX_CHILDREN,
     MAX_COST,
     N_JOBS,
-    check_targets,
     drop_zero_weight_rows,
     set_input_attributes,
     validate_fit_data,
@@ -48,7 +47,7 @@ MAX_TREES = 1000
 
 
 class XRLinearClassifier(
-    RankingPredictionMixin, CallbackSupportMixin, ClassifierMixin, BaseEstimator
+    RankingPredictionMixin, CallbackSupportMixin, SubsetAccuracyMixin, BaseEstimator
 ):
     """Classifier for thousands to millions of labels: a label tree of linear models.
 
@@ -57,9 +56,10 @@ class XRLinearClassifier(
     siblings. Prediction searches the tree with a beam, so its cost grows with the depth of the tree
     and not with the number of labels [1]_ [2]_.
 
-    Targets may be multilabel indicators, sparse or dense, or 1-D classes. Scale the rows to unit l2
-    norm, as `TfidfVectorizer` does: the defaults of `C` and `weight_threshold` are chosen for such
-    rows.
+    Targets may be multilabel indicators, sparse or dense, or 1-D classes. `fit` divides all rows by
+    one number, the root mean square of their l2 norms, and prediction divides by the same number.
+    The scale of `X` therefore has no effect. Rows of equal length usually rank better still:
+    `TfidfVectorizer` makes such rows, and `sklearn.preprocessing.Normalizer` scales any rows.
 
     Parameters
     ----------
@@ -81,22 +81,22 @@ class XRLinearClassifier(
         "pifa" is a weighted sum of the rows of the label, in which rows with many labels have less
         weight; "pii" is the indicator of these rows; "spectral" consists of eigenvectors of the
         graph of labels that occur together. A matrix, for example of embeddings of the names of the
-        labels, has one row per entry of `classes_`. A callable is called with `X` (CSR, float32)
-        and the indicator (CSR), must not modify them, and returns such a matrix. A
+        labels, has one row per entry of `classes_`. A callable is called with the divided rows
+        (CSR, float32) and the indicator (CSR), must not modify them, and returns such a matrix. A
         `LabelFeatureUnion` concatenates or averages several. Must be "pifa" if `label_tree` is a
         finished hierarchy, because that needs no features.
     matcher : classifier or None, default=None
         *Tree.* Multilabel classifier with `predict_proba`, which is cloned and fitted to predict
-        the clusters of one level. It replaces the linear models of that level and of the levels
-        above; see `skxmr.matching`. None uses linear models on all levels.
+        the clusters of one level, from the divided rows. It replaces the linear models of that
+        level and of the levels above; see `skxmr.matching`. None uses linear models on all levels.
     matcher_level : int, default=-1
         *Tree.* Level of the clusters that `matcher` predicts: 1 for the root's children, -1 for the
         leaf clusters. The levels below have linear models. A level nearer to the root has fewer
         clusters to predict.
     ranker : classifier or None, default=None
         *Tree.* Binary classifier with `predict_proba` or `decision_function`, which is cloned and
-        fitted for each label, instead of the linear models of the labels. This is slow and takes
-        much memory, because each label has a Python object.
+        fitted for each label on the divided rows, instead of the linear models of the labels. This
+        is slow and takes much memory, because each label has a Python object.
     negatives : {"tfn", "man", "tfn+man"}, matrix or sequence of these, default="tfn"
         *Training.* Rows that the children of a cluster are trained on. "tfn" (teacher-forced
         negatives): rows that have a label in the cluster. "man" (matcher-aware negatives): only
@@ -112,7 +112,8 @@ class XRLinearClassifier(
         ``relevance_norm=None``, ``positive_weight=1.0`` and a larger `C`.
     C : float, default=1.0
         *Training.* Cost of training errors. A larger value fits the training rows more closely,
-        takes longer, and gives more weights.
+        takes longer, and gives more weights. It applies to the divided rows, whose mean length is
+        1.
     positive_weight : float, default=2.0
         *Training.* Multiplier of the cost of errors on positive rows. A larger value finds more of
         the rows of a label, and makes more errors on other rows. The default compensates for the
@@ -128,7 +129,8 @@ class XRLinearClassifier(
         *Training.* Maximum number of sweeps of the solver over the rows of a cluster.
     weight_threshold : float, default=0.1
         *Model size.* Weights with a smaller absolute value are removed after training; 0 keeps all.
-        A larger value gives a smaller and faster model that uses fewer features.
+        A larger value gives a smaller and faster model that uses fewer features. It applies to the
+        weights for the divided rows.
     weight_dtype : {"float32", "float16", "int8"}, default="float32"
         *Model size.* Dtype of the stored weights, in memory and in files. "float16" reduces the
         size by 40 % and ranks as well. "int8", with one scale per cluster, reduces it by 60 % and
@@ -334,7 +336,8 @@ class XRLinearClassifier(
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
             Training rows; converted to float32.
         y : {array-like, sparse matrix} of shape (n_samples, n_labels) or (n_samples,)
-            Indicator of 0 and 1, or one class per row. Rows without labels and labels without rows
+            Indicator of 0 and 1, or one class per row, in an array, list, sparse matrix or frame.
+            Sparse columns of a frame remain sparse. Rows without labels and labels without rows
             are allowed. A label without rows keeps its column and is never ranked first.
         sample_weight : array-like of shape (n_samples,), default=None
             Multiplier of the cost of errors on each row, and weight of the row in the label
@@ -355,19 +358,22 @@ class XRLinearClassifier(
         ------
         ValueError
             If a parameter is out of range; `X` or `y` contains invalid values; their numbers of
-            rows differ; or a given hierarchy has another number of labels.
+            rows differ; no row has a label; or a given hierarchy has another number of labels.
         TypeError
             If the classifier or a parameter cannot be saved to `model_dir`.
         MemoryError
             If the estimated memory is more than 1.5 times the memory of the machine.
         OSError
             If `model_dir` cannot be written, or is in use by another fit. Finished parts are kept.
+
+        Warns
+        -----
+        UserWarning
+            If the lengths of the rows differ widely, or `y` looks like a frequent mistake: nearly
+            all labels have no row, or classes are several labels joined by a separator.
         """
         score_params = self._score_params()
-        (X, y), input_attributes = validate_fit_data(
-            self, X, y, accept_sparse="csr", dtype=FLOAT_DTYPES, multi_output=True
-        )
-        Y, classes, target_kind, target_dtype = check_targets(y)
+        X, (Y, classes, target_kind, target_dtype), input_attributes = validate_fit_data(self, X, y)
         indexing = check_indexing_options(self, Y.shape[1], X.shape[1])
         self._check_combination(target_kind, sample_weight, relevance)
         negatives = check_negatives(self.negatives, Y.shape)
@@ -435,8 +441,8 @@ class XRLinearClassifier(
         Parameters
         ----------
         weight_threshold : float or None, default=None
-            Weights with a smaller absolute value are removed. A larger value gives a smaller and
-            faster model that uses fewer features.
+            Weights with a smaller absolute value are removed, as by the parameter of the
+            constructor. A larger value gives a smaller and faster model that uses fewer features.
         max_weights_per_label : int or None, default=None
             Maximum number of weights per label. The largest are kept; of equal weights, those of
             lower features. Models of clusters are not limited. For the same total number of

@@ -11,7 +11,8 @@ from sklearn.utils.validation import check_is_fitted
 from skxmr._core import score_forms
 from skxmr._core.arrays import as_public_csr
 from skxmr._core.node_scores import join_rows
-from skxmr._core.rows import Rows, as_rows
+from skxmr._core.row_length import warn_about_other_lengths
+from skxmr._core.rows import Rows, canonical_rows, in_float32
 from skxmr._core.score_rule import ScoreParams, check_score_params
 from skxmr._core.single_row import read_single_row
 from skxmr._core.threads import run_tasks, split_rows
@@ -68,7 +69,10 @@ class RankingPredictionMixin:
     def _check_rows(self, X):
         x = self._read_single_row(X)
         if x is None:
-            return as_rows(validate_rows(self, X), length=self._row_length)
+            rows = canonical_rows(validate_rows(self, X))
+            if "_row_length" in vars(self):
+                warn_about_other_lengths(rows, self._row_length)
+            return in_float32(rows, self._row_length)
         return Rows(np.array([0, len(x[0])], dtype=np.int64), *x, self.n_features_in_)
 
     def _score_params(self):

@@ -6,7 +6,7 @@ import scipy.sparse as sp
 
 from skxmr._core.csr import row_is_canonical, rows_are_canonical
 from skxmr._core.rows import as_rows
-from skxmr._core.validation import check_indicator
+from skxmr._core.targets import check_indicator
 
 
 def make_arrays(indptr, indices, data):

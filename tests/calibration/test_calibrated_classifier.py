@@ -118,7 +118,9 @@ def test_predict_proba_preserves_ranking(method):
 def test_predict_proba_is_between_zero_and_one_for_extreme_scores(method, label_value):
     scores = [1.0, 1 - 2.0**-24, 0.5, 1e-7, 1e-30, np.finfo(np.float32).tiny * 2]
     X = sp.csr_array(np.array([scores] * 4, dtype=np.float32))
-    Y = sp.csr_array(np.full(X.shape, label_value))
+    Y = np.full(X.shape, label_value)
+    Y[0] = 1  # at least one label is needed
+    Y = sp.csr_array(Y)
     proba = make_calibrated(method=method, cv=2).fit(X, Y).predict_proba(X)
     assert proba.nnz == X.nnz
     assert np.all((proba.data > 0) & (proba.data < 1))

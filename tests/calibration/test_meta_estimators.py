@@ -252,7 +252,7 @@ def test_fit_raises_if_scores_are_not_probabilities(meta, xmc_data):
     with pytest.raises(ValueError, match=r"must return values in \[0, 1\]; got"):
         meta(Margins(), cv=2).fit(X, Y)
     frozen = FrozenEstimator(XR.__class__().fit(X, Y[:, :20]))
-    with pytest.raises(ValueError, match="one matrix with the 150 columns of y; got shape"):
+    with pytest.raises(ValueError, match="y must have 20 columns, .*; got 150"):
         meta(frozen).fit(X, Y)
 
 

@@ -6,7 +6,7 @@ import scipy.sparse as sp
 
 from skxmr import LabelHierarchy, XRLinearClassifier
 from skxmr._core.rows import as_rows
-from skxmr._core.validation import check_targets
+from skxmr._core.targets import check_targets
 from skxmr._linear import Solver
 from skxmr.cost_estimate import _cluster_sample
 from skxmr.cost_estimate._cluster_sample import ClusterTrainer, SampledCluster, sample_clusters

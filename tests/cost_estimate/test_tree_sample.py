@@ -5,7 +5,7 @@ import scipy.sparse as sp
 from sklearn.cluster import KMeans
 
 from skxmr._core.rows import as_rows
-from skxmr._core.validation import check_targets
+from skxmr._core.targets import check_targets
 from skxmr.cost_estimate import _tree_sample
 from skxmr.cost_estimate._tree_sample import TreeSampler
 from skxmr.indexing import HierarchicalLabelTree, positive_instance_features

@@ -90,3 +90,10 @@ def test_y_with_an_invalid_indptr_is_rejected(function):
     Y.indptr = Y.indptr + 1
     with pytest.raises(ValueError, match="index pointer"):
         function(Y)
+
+
+def test_positive_instance_features_rejects_different_numbers_of_rows(xmc_data):
+    X, Y = xmc_data
+    for rows, labels in ((X[:-1], Y), (X, Y[:-1])):
+        with pytest.raises(ValueError, match="X and Y must have the same number of rows; got"):
+            positive_instance_features(rows, labels)

@@ -100,8 +100,7 @@ def test_metrics_ignore_stored_zeros_of_y_true():
 def test_metrics_accept_lists_and_integer_scores():
     y_score = [[3, 2, 1, 0, 0], [2, 2, 0, 2, 1], [0, 1, 2, 3, 4]]
     assert recall_at_k(Y_TRUE.tolist(), y_score, 3) == recall_at_k(Y_TRUE, Y_SCORE, 3)
-    assert precision_at_k(Y_TRUE, sp.csr_array(Y_TRUE), 1) == pytest.approx(2 / 3)
-    assert precision_at_k(Y_TRUE, sp.csr_array(Y_TRUE.astype(bool)), 1) == pytest.approx(2 / 3)
+    assert precision_at_k(Y_TRUE.astype(object), sp.csr_array(Y_TRUE * 2), 1) == 2 / 3
     pair = ([[0, 2], [3, -1], [1, 2]], [[1, 2], [1, 3], [1, 1]])
     assert recall_at_k(Y_TRUE, pair, np.int32(2)) == pytest.approx(2 / 3)
     large = np.array([[2**24, 0, 2**24 + 1, 0, 0]])  # equal as float32
@@ -124,14 +123,17 @@ def test_metrics_accept_lists_and_integer_scores():
         (Y_TRUE, sp.csr_array(-Y_SCORE), 1, ValueError, "nonnegative if it is sparse; got -0.9"),
         (Y_TRUE, Y_SCORE.astype(str), 1, TypeError, "y_score must contain real numbers"),
         (Y_TRUE, sp.csr_array(Y_SCORE * 1j), 1, TypeError, "y_score must contain real numbers"),
-        (Y_TRUE * 2, Y_SCORE, 1, ValueError, "y_true must contain only 0 and 1; got 2"),
-        (sp.csr_array(-Y_TRUE), Y_SCORE, 1, ValueError, "only 0 and 1; got -1"),
-        (sp.coo_array(Y_TRUE * 0.5), Y_SCORE, 1, ValueError, "only 0 and 1; got 0.5"),
+        (Y_TRUE * 2, Y_SCORE, 1, ValueError, "y_true must be an indicator of 0 and 1; .* 2"),
+        (sp.csr_array(-Y_TRUE), Y_SCORE, 1, ValueError, "of 0 and 1; got the value -1"),
+        (sp.coo_array(Y_TRUE * 0.5), Y_SCORE, 1, ValueError, "of 0 and 1; got the value 0.5"),
         (NAN > NAN, Y_SCORE[:, 1:], 1, ValueError, "y_score must have the shape of y_true,"),
-        (np.where(Y_TRUE, np.nan, 0), Y_SCORE, 1, ValueError, "only 0 and 1; got nan"),
+        (np.where(Y_TRUE, np.nan, 0), Y_SCORE, 1, ValueError, "y_true must have no missing value"),
         (Y_TRUE[0], Y_SCORE, 1, ValueError, r"y_true must be a nonempty .*; got shape \(5,\)"),
         (sp.csr_array((0, 5)), Y_SCORE[:0], 1, ValueError, r"got shape \(0, 5\)"),
-        (Y_TRUE.astype(object), Y_SCORE, 1, TypeError, "y_true must contain real numbers"),
+        (Y_TRUE.astype(str), Y_SCORE, 1, ValueError, "y_true must be an indicator .* dtype <U21"),
+        (Y_TRUE, IDS, 1, ValueError, r"got shape \(3, 2\). Pass the whole result of predict_topk"),
+        ((IDS, VALUES), Y_TRUE, 1, ValueError, "Exchange y_true and y_score"),
+        ([["a"], ["a", "b"], []], Y_SCORE, 1, ValueError, "y_true must .*MultiLabelBinarizer"),
         (Y_TRUE, (IDS, VALUES), 3, ValueError, "k must be at most 2, .*; got 3"),
         (Y_TRUE, (IDS,), 1, ValueError, "tuple of two arrays .*; got a tuple of 1 items"),
         (Y_TRUE, (IDS, VALUES[:, :1]), 1, ValueError, r"got shapes \(3, 2\) and \(3, 1\)"),
@@ -151,3 +153,30 @@ def test_metrics_raise_for_invalid_arguments(y_true, y_score, k, error, message)
     for metric in PROPENSITY_METRICS.values():
         with pytest.raises(error, match=message):
             metric(y_true, y_score, k, propensities=np.ones(5))
+
+
+@pytest.mark.parametrize("dtype", [bool, np.uint8, np.int64, np.float32])
+@pytest.mark.parametrize("container", [np.asarray, sp.csr_matrix, sp.coo_array])
+def test_metrics_warn_if_y_score_is_a_prediction(dtype, container):
+    if dtype == np.float32 and container is np.asarray:
+        pytest.skip("a dense array of 0.0 and 1.0 may be the probabilities of a decision tree")
+    predicted = container(np.array([[1, 0, 0, 1, 0]] * 3, dtype=dtype))
+    for metric in PLAIN_METRICS.values():
+        with pytest.warns(UserWarning, match="Pass the result of predict_topk or predict_proba"):
+            metric(Y_TRUE, predicted, 2)
+
+
+def test_metrics_do_not_warn_about_scores():
+    ones = np.ones((3, 1))
+    for scores in (Y_SCORE, sp.csr_array(Y_SCORE), Y_TRUE * 2, Y_TRUE - 1, np.round(Y_SCORE)):
+        precision_at_k(Y_TRUE, scores, 1)
+    precision_at_k(Y_TRUE, (IDS[:, :1], ones), 1)
+    precision_at_k(Y_TRUE, sp.csr_array((3, 5), dtype=int), 1)
+
+
+def test_metrics_accept_scores_in_a_sparse_frame():
+    pd = pytest.importorskip("pandas")
+    scores = sp.csr_matrix(Y_SCORE)
+    frame = pd.DataFrame.sparse.from_spmatrix(scores)
+    # Dense scores would rank labels with the score 0.
+    assert precision_at_k(Y_TRUE, frame, 4) == precision_at_k(Y_TRUE, scores, 4)

@@ -365,3 +365,36 @@ def test_invalid_data_is_refused(tiny_bert, topics, monkeypatch):
         model.fit(texts[:2], [["wolf"], ["otter", "lute"]])
     with pytest.raises(ValueError, match="model"):
         make_frozen(str(Path(tiny_bert).parent)).fit(texts, Y)
+
+
+def test_y_without_labels_is_refused_before_training(tiny_bert, topics):
+    texts, Y = topics
+    weights = np.r_[np.zeros(100), np.ones(len(texts) - 100)]
+    for model in (make_frozen(tiny_bert), make_tuned(tiny_bert)):
+        with pytest.raises(ValueError, match="y must have at least one label; got only zeros"):
+            model.fit(texts, Y * 0)
+        with pytest.raises(ValueError, match="y without the rows whose sample_weight is 0 must"):
+            model.fit(texts, Y.multiply(weights[:, None] == 0), sample_weight=weights)
+
+
+def test_joined_labels_are_reported_once(tiny_bert, topic_texts):
+    texts = topic_texts[0][:20]
+    with pytest.warns(UserWarning, match="joined by ';'") as warned:
+        make_frozen(tiny_bert).fit(texts, ["a;b", "b;c", "a", "c"] * 5)
+    assert len(warned) == 1
+
+
+@pytest.mark.parametrize("container", ["sparse", "boolean"])
+def test_pandas_targets_equal_arrays(tiny_bert, topics, container):
+    pd = pytest.importorskip("pandas")
+    texts, Y = topics
+    frame = pd.DataFrame.sparse.from_spmatrix(Y)
+    frame = frame if container == "sparse" else pd.DataFrame(Y.toarray()).astype("boolean")
+    model = make_frozen(tiny_bert).fit(texts, frame)
+    expected = make_frozen(tiny_bert).fit(texts, Y)
+    assert_equal(model.predict_topk(texts)[0], expected.predict_topk(texts)[0])
+    assert_equal(model.predict(texts), expected.predict(texts))
+    assert sp.issparse(model.predict(texts)) == (container == "sparse")
+    assert model.score(texts, frame) == expected.score(texts, Y) > 0
+    with pytest.raises(ValueError, match="y must have 16 columns, .*; got 15"):
+        model.score(texts, Y[:, :15])

@@ -319,6 +319,8 @@ def test_invalid_data_is_refused(unfitted_matcher, fitted_matcher, topic_texts):
         unfitted_matcher.fit([texts[0], None, *texts[2:]], M)
     with pytest.raises(ValueError, match="M must be .*2"):
         unfitted_matcher.fit(texts, M * 2)
+    with pytest.raises(ValueError, match="M must have at least one label; got only zeros"):
+        unfitted_matcher.fit(texts, M * 0)
     with pytest.raises(ValueError, match="single str"):
         fitted_matcher.predict_proba("a text")
 

@@ -138,6 +138,7 @@ def test_predict_topk_limits_k_to_the_number_of_labels(xmc_data, k):
             np.testing.assert_array_equal(got, want)
 
 
+@pytest.mark.filterwarnings("ignore:The rows of X are")
 @pytest.mark.parametrize("n_trees", [1, 2])
 def test_equal_scores_are_ranked_by_the_sum_of_the_margins(n_trees, xmc_data):
     X, Y = xmc_data
@@ -151,7 +152,7 @@ def test_equal_scores_are_ranked_by_the_sum_of_the_margins(n_trees, xmc_data):
         margins = sp.csr_array((ranking.margins, ranking.ids, ranking.indptr), shape=(100, 150))
         sums = sums + margins.toarray()
     margins = np.take_along_axis(sums, labels, axis=1)
-    # The smallest score that is shown stands for all smaller ones.
+    # Smaller scores are shown as the smallest float32.
     equal = (scores[:, 1:] == scores[:, :-1]) & (scores[:, 1:] > 1e-30)
     assert equal.sum() > 100
     assert np.all(margins[:, 1:][equal] <= margins[:, :-1][equal])

@@ -1,5 +1,7 @@
 """Every format of `X` and `y` leads to the same model."""
 
+import tracemalloc
+
 import joblib
 import numpy as np
 import pytest
@@ -122,3 +124,39 @@ def test_y_dense_gives_an_equal_model_and_dense_results(xmc_data, fitted):
     assert np.all(np.isfinite(D))
     np.testing.assert_array_equal(D > 0, sparse > 0.5)
     assert np.all(D[sparse == 0] <= D[sparse > 0].min())
+
+
+@pytest.mark.parametrize("n_dense_columns", [0, 1])
+def test_sparse_frame_as_x_remains_sparse_and_keeps_feature_names(n_dense_columns, xmc_data):
+    pd = pytest.importorskip("pandas")
+    X, Y = xmc_data
+    columns = [f"feature {i}" for i in range(X.shape[1])]
+    frame = pd.DataFrame.sparse.from_spmatrix(X, columns=columns)
+    for name in columns[:n_dense_columns]:
+        frame[name] = frame[name].sparse.to_dense()
+    model = make_classifier().fit(frame, Y)
+    fitted = make_classifier().fit(X, Y)
+    assert_equal_models(model, fitted)
+    assert model.feature_names_in_.tolist() == columns
+    np.testing.assert_array_equal(model.predict_topk(frame)[0], fitted.predict_topk(X)[0])
+    with pytest.raises(ValueError, match="seen at fit time, yet now missing"):
+        model.predict(frame[columns[1:]])
+    with pytest.raises(ValueError, match="must be in the same order"):
+        model.predict(frame[columns[::-1]])
+    frame[columns[0]] = np.nan
+    with pytest.raises(ValueError, match="Input X contains NaN"):
+        model.predict(frame)
+
+
+def test_sparse_frame_as_x_is_not_converted_to_a_dense_array():
+    pd = pytest.importorskip("pandas")
+    X = sp.random(3000, 3000, density=0.001, format="csr", dtype=np.float32, random_state=0)
+    frame = pd.DataFrame.sparse.from_spmatrix(X)
+    frame[0] = frame[0].sparse.to_dense()
+    y = np.arange(3000) % 4
+    model = make_classifier().fit(X, y)
+    tracemalloc.start()
+    model.fit(frame, y).predict(frame)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 3000 * 3000  # a dense array takes 36 MB

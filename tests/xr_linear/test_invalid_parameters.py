@@ -140,6 +140,7 @@ def test_predict_topk_rejects_invalid_k(fitted, xmc_data, k):
         fitted.predict_topk(xmc_data[0], k=k)
 
 
+@pytest.mark.filterwarnings("ignore:y has 70,000 labels")
 def test_label_tree_rejects_hierarchies_that_do_not_match(xmc_data):
     tree = LabelHierarchy.from_parents([[0] * 149])
     with pytest.raises(ValueError, match="label_tree must have 150 labels.*of 149 labels"):

@@ -12,7 +12,8 @@ from sklearn.preprocessing import normalize
 
 from helpers import quick
 from skxmr import XRLinearClassifier, load_model, save_model
-from skxmr._core.row_length import MAX_LENGTH_RATIO
+from skxmr._core.row_length import mean_row_length
+from skxmr._core.rows import canonical_rows
 from skxmr.inspection import explain
 from skxmr.matching import NearestCentroidMatcher
 
@@ -108,17 +109,51 @@ def test_rows_of_zeros_have_no_length(xmc_data):
     assert length_of(0 * X, Y) == 1.0
 
 
-def test_fit_warns_if_the_lengths_of_the_rows_differ_widely(xmc_data):
-    X, Y = xmc_data
-    lengths = np.ones((X.shape[0], 1))
-    lengths[7] = 1.1 * MAX_LENGTH_RATIO
-    with pytest.warns(UserWarning, match="110 times as long as the median row.*Normalizer"):
-        length_of(sp.csr_matrix(X.multiply(lengths)), Y)
-    lengths[7] = 0.9 * MAX_LENGTH_RATIO
-    lengths[8] = 1e-6
+@pytest.mark.parametrize("n_long", [1, 200])
+def test_fit_warns_if_the_lengths_of_the_rows_differ_widely(xmc_data, n_long):
+    X, Y = normalize(xmc_data[0]), xmc_data[1]
+
+    def with_long_rows(factor):
+        lengths = np.ones((X.shape[0], 1))
+        lengths[:n_long] = factor
+        lengths[n_long] = 1e-6  # short rows do no harm
+        return sp.csr_matrix(X.multiply(lengths))
+
+    # A single row among 600 may be longer than many rows.
+    limit = 20 if n_long == 1 else 2.6
+    with pytest.warns(UserWarning, match="lengths of the rows .* median is 1, .*Normalizer"):
+        length_of(with_long_rows(2.6 * limit), Y)
     with warnings.catch_warnings():
         warnings.simplefilter("error", UserWarning)
-        length_of(sp.csr_matrix(X.multiply(lengths)), Y)
+        length_of(with_long_rows(limit), Y)
+
+
+def test_fit_warns_if_one_of_many_rows_is_very_long():
+    X = sp.csr_matrix(np.ones((50000, 1)))
+    rows = canonical_rows(X)
+    assert mean_row_length(rows) == 1.0
+    X.data[7] = 99
+    assert mean_row_length(canonical_rows(X)) == pytest.approx(np.sqrt(1 + 9800 / 50000))
+    X.data[7] = 101
+    with pytest.warns(UserWarning, match="maximum 101"):
+        mean_row_length(canonical_rows(X))
+
+
+def test_prediction_warns_if_all_rows_are_much_longer_or_shorter(mixed_rows, xmc_data):
+    X = normalize(xmc_data[0])
+    model = XRLinearClassifier(4, 10, random_state=0).fit(X, xmc_data[1])
+    with pytest.warns(UserWarning, match="rows of X are 3 to 3 times as long as the mean training"):
+        model.predict_topk(3 * X)
+    with pytest.warns(UserWarning, match="rows of X are 0.05 to 0.05 times as long"):
+        model.predict_proba(0.05 * X.toarray())
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", UserWarning)
+        model.predict_topk(1.9 * X)
+        model.predict_topk(sp.vstack([3 * X, X[:1], 0 * X[:20]]))
+        model.predict_topk(3 * X[:5])
+        model.predict_topk(0 * X)
+        del model._row_length  # a model of an earlier version
+        model.predict_topk(3 * X)
 
 
 class LengthRecorder(ClassifierMixin, BaseEstimator):
