@@ -30,6 +30,16 @@ def as_public_csr(indptr, indices, data, shape):
     return csr_of(indptr, indices, data, shape, container)
 
 
+def check_sparse_arrays(M):
+    """Raise a ValueError if the arrays of a CSR or CSC matrix are invalid.
+
+    Conversions of scipy do not check them, and read out of bounds.
+    """
+    if sp.issparse(M) and M.format in ("csr", "csc"):
+        # A new object, because check_format may change the arrays of its object.
+        type(M)(M).check_format(full_check=True)
+
+
 def nonzero_pattern(M, format):
     """Return the pattern of the nonzero entries of a matrix, without modifying it.
 
@@ -46,9 +56,7 @@ def nonzero_pattern(M, format):
         Ones, with sorted indices and without duplicates. Shares the indices of `M` if possible.
     """
     container = {"csr": sp.csr_array, "csc": sp.csc_array}[format]
-    if sp.issparse(M) and M.format in ("csr", "csc"):
-        # Conversions do not check the arrays. A new object, because check_format may change them.
-        type(M)(M).check_format(full_check=True)
+    check_sparse_arrays(M)
     pattern = container(M)  # a new object, which may share the arrays of M
     if not pattern.has_canonical_format or not np.all(pattern.data):
         coo = pattern.tocoo()

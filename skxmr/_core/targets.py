@@ -15,7 +15,7 @@ import scipy.sparse as sp
 from sklearn.exceptions import DataConversionWarning
 from sklearn.utils.multiclass import check_classification_targets
 
-from skxmr._core.arrays import csr_of, nonzero_pattern, offsets_of, plain_value
+from skxmr._core.arrays import check_sparse_arrays, csr_of, nonzero_pattern, offsets_of, plain_value
 
 BINARIZER = "MultiLabelBinarizer(sparse_output=True)"
 # `y` is reported if more than this fraction of its labels has no row, and at least this number.
@@ -102,9 +102,7 @@ def _read_sparse(Y, name):
             f"{name} must have the shape (n_samples, n_labels) if it is sparse; got shape "
             f"{Y.shape}."
         )
-    if Y.format in ("csr", "csc"):
-        # A new object, because check_format may change the arrays of its object.
-        type(Y)(Y).check_format(full_check=True)
+    check_sparse_arrays(Y)
     if Y.format != "coo":
         return Y.tocsr()
     # Not `tocsr`, which would sum duplicate entries: those of an indicator count once.

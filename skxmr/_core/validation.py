@@ -10,6 +10,7 @@ from sklearn.utils import check_array, check_consistent_length
 from sklearn.utils._param_validation import Interval
 from sklearn.utils.validation import _check_sample_weight, validate_data
 
+from skxmr._core.arrays import check_sparse_arrays
 from skxmr._core.targets import (
     Targets,
     check_has_labels,
@@ -70,8 +71,7 @@ def check_candidates(candidates, shape):
         )
     if not sp.issparse(candidates):
         candidates = sp.csr_array(candidates != 0)
-    if candidates.format in ("csr", "csc"):
-        type(candidates)(candidates).check_format(full_check=True)
+    check_sparse_arrays(candidates)
     coo = candidates.tocoo()
     C = sp.csr_array((np.ones(coo.nnz, dtype=np.int8), coo.coords), shape=shape)
     C.sum_duplicates()

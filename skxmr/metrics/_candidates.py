@@ -11,6 +11,7 @@ from typing import NamedTuple
 import numpy as np
 import scipy.sparse as sp
 
+from skxmr._core.arrays import check_sparse_arrays
 from skxmr._core.targets import check_indicator, read_sparse_frame, read_targets
 
 # Number of candidates per block. Measured with 20,000 rows of 1000 stored scores, k = 5: any value
@@ -82,6 +83,7 @@ def check_scores(y_score, shape, k):
             "tuple, or the result of predict_proba."
         )
     if is_sparse:
+        check_sparse_arrays(y_score)
         y_score = y_score.tocsr()
     _warn_about_predictions(y_score)
     values = y_score.data if is_sparse else y_score

@@ -180,3 +180,10 @@ def test_metrics_accept_scores_in_a_sparse_frame():
     frame = pd.DataFrame.sparse.from_spmatrix(scores)
     # Dense scores would rank labels with the score 0.
     assert precision_at_k(Y_TRUE, frame, 4) == precision_at_k(Y_TRUE, scores, 4)
+
+
+def test_sparse_scores_with_an_invalid_indptr_are_rejected():
+    scores = sp.csr_array(np.eye(3))
+    scores.indptr = scores.indptr + 1
+    with pytest.raises(ValueError, match="index pointer"):
+        precision_at_k(sp.eye_array(3, format="csr"), scores, k=1)
