@@ -41,6 +41,12 @@ class NodeScores(NamedTuple):
         )
 
     @classmethod
+    def of_row(cls, row):
+        """Return the scores of a single row, given as `RowScores`."""
+        ids = row.ids
+        return cls(np.array([0, len(ids)], dtype=np.int64), ids, row.scores, row.margins)
+
+    @classmethod
     def root(cls, n_rows):
         """Return the start of a search: each row has reached the root, with the log score 0."""
         return cls(
@@ -49,27 +55,6 @@ class NodeScores(NamedTuple):
             np.zeros(n_rows, dtype=np.float32),
             np.zeros(n_rows, dtype=np.float32),
         )
-
-
-class RowScores(NamedTuple):
-    """Scores of the nodes of a single row; attributes as of `NodeScores`."""
-
-    ids: np.ndarray
-    scores: np.ndarray
-    margins: np.ndarray
-
-    @classmethod
-    def single(cls, node, score):
-        """Return the scores of a single node, whose path has the margin 0."""
-        return cls(
-            np.array([node], dtype=np.int32),
-            np.array([score], dtype=np.float32),
-            np.zeros(1, dtype=np.float32),
-        )
-
-    def as_matrix(self):
-        """Return these scores as `NodeScores` of one row."""
-        return NodeScores(np.array([0, len(self.ids)], dtype=np.int64), *self)
 
 
 def join_rows(blocks):

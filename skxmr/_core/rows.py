@@ -45,6 +45,12 @@ class Rows(NamedTuple):
             self.n_features,
         )
 
+    @classmethod
+    def of_row(cls, x, n_features):
+        """Return a single row, given as a `SparseRow`."""
+        indptr = np.array([0, len(x.indices)], dtype=np.int64)
+        return cls(indptr, x.indices, x.data, n_features)
+
     def to_csr(self):
         """Return a scipy CSR matrix, in the container that scikit-learn is configured to use."""
         shape = (self.n_rows, self.n_features)

@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from skxmr._core.node_scores import NodeScores, RowScores
+from skxmr._core.node_scores import NodeScores
 from skxmr._linear.chunk import fill_dense_weights
 from skxmr._linear.feature_sets import RankTables, rank_features
 from skxmr._linear.margins import ChunkMargins
@@ -209,9 +209,8 @@ class LevelModel:
         return NodeScores(*found)
 
     def expand_row(self, x, parents, max_children, transform, best_first=False, offsets=None):
-        """Score one row (indices, data); parents and the result are `RowScores`."""
-        found = self._scorer.expand_row(*x, *parents, max_children, best_first, transform, offsets)
-        return RowScores(*found)
+        """Score one `SparseRow`; parents and the result are `RowScores`."""
+        return self._scorer.expand_row(x, parents, max_children, best_first, transform, offsets)
 
     def score_children(self, X, parents, wanted, transform, offsets=None):
         """Score given children; the results are bit-identical to those of `expand`.

@@ -17,6 +17,7 @@ import numpy as np
 
 from libc.stdlib cimport calloc, free, malloc
 
+from skxmr._core.row_search cimport RowScores, SparseRow, allocate_row_scores
 from skxmr._core.topk cimport Entries, Entry, entries_from, keep_best, sort_entries
 from skxmr._core.transforms cimport (
     LevelTransform, Node, Transform, inherit_score, transform_margins, with_offsets
@@ -224,40 +225,35 @@ cdef class LevelScorer:
             n_children += self.child_indptr[parents[at] + 1] - self.child_indptr[parents[at]]
         return min(n_children, <offset_t>max_kept) if max_kept > 0 else n_children
 
-    def expand_row(self, const index_t[::1] indices, const float[::1] data,
-                   const index_t[::1] parent_ids, const float[::1] parent_scores,
-                   const float[::1] parent_margins, index_t max_kept, bint best_first,
-                   LevelTransform transform not None, const float[::1] offsets):
-        """Return (ids, scores, margins) of the best children of one row, as `expand` does."""
+    def expand_row(self, SparseRow x not None, RowScores parents not None, index_t max_kept,
+                   bint best_first, LevelTransform transform not None, const float[::1] offsets):
+        """Return the `RowScores` of the best children of one row, bit-identical to `expand`."""
         cdef const lane_kernels* kernels = get_lane_kernels()
-        cdef offset_t[2] x_indptr = [0, indices.shape[0]]
-        cdef offset_t[2] parent_indptr = [0, parent_ids.shape[0]]
-        cdef Batch batch = Batch(&x_indptr[0], &indices[0], &data[0], &parent_indptr[0],
-                                 &parent_ids[0], &parent_scores[0], &parent_margins[0], 1)
+        cdef offset_t[2] x_indptr = [0, x.index_view.shape[0]]
+        cdef offset_t[2] parent_indptr = [0, parents.size]
+        cdef const Entries* entries = &parents.entries
+        cdef Batch batch = Batch(&x_indptr[0], &x.index_view[0], &x.value_view[0],
+                                 &parent_indptr[0], entries.ids, entries.scores, entries.margins,
+                                 1)
         cdef Transform margin_transform = with_offsets(transform, offsets)
-        cdef index_t size = 0, at, capacity
+        cdef index_t size = 0, at
         cdef PairOrder order = PairOrder(NULL, NULL)
         cdef Scratch scratch
         cdef bint has_memory
-        capacity = <index_t>self.count_kept(&parent_ids[0], parent_ids.shape[0], max_kept)
-        out_ids = np.empty(capacity, dtype=np.int32)
-        out_scores = np.empty(capacity, dtype=np.float32)
-        out_margins = np.empty(capacity, dtype=np.float32)
-        cdef index_t[::1] ids = out_ids
-        cdef float[::1] scores = out_scores, margins = out_margins
-        cdef Entries best = Entries(&scores[0], &margins[0], &ids[0])
+        cdef RowScores best = allocate_row_scores(
+            <index_t>self.count_kept(entries.ids, parents.size, max_kept))
         with nogil:
-            has_memory = allocate_scratch(&scratch, indices.shape[0], self.max_children)
+            has_memory = allocate_scratch(&scratch, x_indptr[1], self.max_children)
             if has_memory:
-                for at in range(<index_t>parent_ids.shape[0]):
+                for at in range(parents.size):
                     self.score_pair(kernels, &batch, &order, at, &margin_transform, &scratch)
-                    self.keep_best_children(parent_ids[at], &scratch, &best, &size,
-                                            capacity + (max_kept == 0))
-                sort_entries(&best, size, best_first)
+                    self.keep_best_children(entries.ids[at], &scratch, &best.entries, &size,
+                                            best.size + (max_kept == 0))
+                sort_entries(&best.entries, size, best_first)
             release_scratch(&scratch)
         if not has_memory:
             raise MemoryError()
-        return out_ids, out_scores, out_margins
+        return best
 
     def score_children(self, const offset_t[::1] indptr, const index_t[::1] indices,
                        const float[::1] data, const offset_t[::1] parent_indptr,

@@ -9,7 +9,7 @@ import scipy.sparse as sp
 from skxmr.inspection._fitted_model import find_classifier, list_trees
 from skxmr.inspection._html import explanation_html
 from skxmr.inspection._names import FeatureNames, LabelNames, cluster_name
-from skxmr.inspection._paths import PathStep, ScoredNodes, SparseRow, follow_path
+from skxmr.inspection._paths import PathStep, ScoredNodes, follow_path
 from skxmr.inspection._text import explanation_text
 
 
@@ -167,11 +167,10 @@ def explain(estimator, x, label, *, feature_names=None, label_names=None, n_feat
     rows = classifier._check_rows(_as_single_row(x, transformer))
     if rows.n_rows != 1:
         raise ValueError(f"x must be one row; got {rows.n_rows} rows. Pass one row, such as X[:1].")
-    row = SparseRow(rows.indices, rows.data)
     score_params, beam_width = params.score_params, params.beam_width
     model, length = classifier._model, classifier._row_length
     n_labels = len(classifier.classes_)
-    ranking = ScoredNodes(*model.rank_row(row, beam_width, score_params, n_labels))
+    ranking = ScoredNodes.of_row(model.rank(rows, beam_width, score_params, n_labels))
     rank = ranking.rank_of(label)
     score = -np.inf
     if rank is not None:
@@ -191,7 +190,7 @@ def explain(estimator, x, label, *, feature_names=None, label_names=None, n_feat
     paths = tuple(
         tuple(
             add_names(tree, step)
-            for step in follow_path(tree, row, label, beam_width, score_params)
+            for step in follow_path(tree, rows, label, beam_width, score_params)
         )
         for tree in list_trees(classifier)
     )
@@ -202,7 +201,7 @@ def explain(estimator, x, label, *, feature_names=None, label_names=None, n_feat
         score=score,
         paths=paths,
         beam_width=beam_width,
-        n_row_features=int(np.count_nonzero(row.values)),
+        n_row_features=int(np.count_nonzero(rows.data)),
         n_features=int(n_features),
     )
 

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from skxmr._core.node_scores import RowScores
+from skxmr._core.node_scores import NodeScores
 from skxmr._core.score_forms import UNSCORED_LOG
 from skxmr._core.transforms import LOG_PROBABILITY, SHAPES, LevelTransform, join_scores
 from skxmr._linear.level_weights import LevelWeights
@@ -87,26 +87,40 @@ class PathStep:
     kept: bool
 
 
-class SparseRow(NamedTuple):
-    """One row in the format that `LevelModel.expand_row` takes.
+class ScoredNodes(NamedTuple):
+    """Scored nodes of one level for one row.
 
     Attributes
     ----------
-    indices : ndarray of int32
-        Features, sorted.
-    values : ndarray of float32
-        Their values.
+    ids : ndarray of int32
+        Nodes; on the last level, columns of labels.
+    scores : ndarray of float32
+        Path scores, before `ScoreForm.shown`.
+    margins : ndarray of float32
+        Sums of the margins on the paths.
     """
 
-    indices: np.ndarray
-    values: np.ndarray
+    ids: np.ndarray
+    scores: np.ndarray
+    margins: np.ndarray
 
+    @classmethod
+    def single(cls, node, score):
+        """Return the scores of a single node, whose path has the margin 0."""
+        return cls(
+            np.array([node], dtype=np.int32),
+            np.array([score], dtype=np.float32),
+            np.zeros(1, dtype=np.float32),
+        )
 
-class ScoredNodes(RowScores):
-    """Scored nodes of one level for one row; on the last level, nodes are columns of labels.
+    @classmethod
+    def of_row(cls, nodes):
+        """Return the scores of `NodeScores` of a single row."""
+        return cls(*nodes[1:])
 
-    Scores are path scores, before `ScoreForm.shown`.
-    """
+    def as_matrix(self):
+        """Return these scores as `NodeScores` of one row."""
+        return NodeScores(np.array([0, len(self.ids)], dtype=np.int64), *self)
 
     def of(self, node):
         """Return the scores of one node; UNSCORED_LOG if it was not scored."""
@@ -138,8 +152,8 @@ def follow_path(model, row, label, beam_width, score_params):
     ----------
     model : TreeModel
         Fitted tree.
-    row : SparseRow
-        Row to explain.
+    row : Rows
+        The single row to explain.
     label : int
         Column of the label.
     beam_width : int or None
@@ -157,8 +171,8 @@ def follow_path(model, row, label, beam_width, score_params):
     if n_custom_levels:
         matcher = model.matcher.with_levels([])  # the custom matcher without the levels below it
         node, transforms = nodes[n_custom_levels - 1], cluster_transforms[:n_custom_levels]
-        scored = ScoredNodes(*matcher.match_row(row, None, transforms))
-        beam = ScoredNodes(*matcher.match_row(row, beam_width, transforms))
+        scored = ScoredNodes.of_row(matcher.match(row, None, transforms))
+        beam = ScoredNodes.of_row(matcher.match(row, beam_width, transforms))
         steps.append(
             PathStep(
                 level=n_custom_levels,
@@ -179,9 +193,9 @@ def follow_path(model, row, label, beam_width, score_params):
         strict=True,
     ):
         node = nodes[depth]
-        siblings = ScoredNodes(*level.expand_row(row, parent, 0, transform))
-        scored = ScoredNodes(*level.expand_row(row, beam, 0, transform))
-        beam = ScoredNodes(*level.expand_row(row, beam, beam_width or 0, transform))
+        siblings = ScoredNodes.of_row(level.expand(row, parent.as_matrix(), 0, transform))
+        scored = ScoredNodes.of_row(level.expand(row, beam.as_matrix(), 0, transform))
+        beam = ScoredNodes.of_row(level.expand(row, beam.as_matrix(), beam_width or 0, transform))
         steps.append(
             PathStep(
                 level=depth + 1,
@@ -193,8 +207,8 @@ def follow_path(model, row, label, beam_width, score_params):
             )
         )
         parent = siblings.of(node)
-    siblings = ScoredNodes(*model.ranker.rank_row(row, parent, label_transform, 0))
-    scored = ScoredNodes(*model.ranker.rank_row(row, beam, label_transform, 0))
+    siblings = ScoredNodes.of_row(model.ranker.rank(row, parent.as_matrix(), label_transform))
+    scored = ScoredNodes.of_row(model.ranker.rank(row, beam.as_matrix(), label_transform))
     ranks = _ranks(label, siblings, scored, form)
     cluster, position = parent.ids[0], nodes[-1]
     if model.ranker.levels:
@@ -235,7 +249,8 @@ def _ranks(node, siblings, scored, form):
 
 def _custom_ranker_score(ranker, row, cluster, label, transform, form):
     without_offsets = LevelTransform(transform.shape)
-    alone = ScoredNodes(*ranker.rank_row(row, ScoredNodes.single(cluster, 0.0), without_offsets, 0))
+    parent = ScoredNodes.single(cluster, 0.0).as_matrix()
+    alone = ScoredNodes.of_row(ranker.rank(row, parent, without_offsets))
     own_score = _shown_alone(alone.score_of(label), transform.shape, form)
     return {"source": "ranker", "own_score": own_score, **NO_FEATURES}
 
@@ -250,7 +265,7 @@ def _linear_model_score(level, row, parent, node, transform, form):
     features, in_model, in_row = np.intersect1d(
         features, row.indices, assume_unique=True, return_indices=True
     )
-    weights, values = weights[in_model], row.values[in_row].astype(np.float64)
+    weights, values = weights[in_model], row.data[in_row].astype(np.float64)
     contributions = weights * values
     order = np.argsort(-np.abs(contributions), kind="stable")
     margin = intercept + float(contributions.sum())

@@ -7,7 +7,8 @@ import scipy.sparse as sp
 
 from skxmr._core.arrays import as_public_csr, offsets_of
 from skxmr._core.estimators import clone_with_seed, fit_weighted
-from skxmr._core.node_scores import NodeScores, RowScores, join_rows
+from skxmr._core.node_scores import NodeScores, join_rows
+from skxmr._core.row_search import RowScores
 from skxmr._core.rows import Rows
 from skxmr._core.score_forms import to_log_scores
 from skxmr._core.score_rule import MIN_SCORE
@@ -87,12 +88,9 @@ class EstimatorMatcher:
         return beam
 
     def match_row(self, x, beam_width, transforms):
-        """Return the `RowScores` of the best leaf clusters of one row (indices, data)."""
-        indices, data = x
-        indptr = np.array([0, len(indices)], dtype=np.int64)
-        X = Rows(indptr, indices, data, self.n_features)
-        _, *beam = self.match(X, beam_width, transforms)
-        return RowScores(*beam)
+        """Return the `RowScores` of the best leaf clusters of one `SparseRow`."""
+        _, *beam = self.match(Rows.of_row(x, self.n_features), beam_width, transforms)
+        return RowScores.from_arrays(*beam)
 
     def _match_block(self, rows, beam_width):
         # Return the best clusters of the level of the classifier, with log probabilities and the

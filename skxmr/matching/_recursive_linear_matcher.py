@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from skxmr._core.node_scores import NodeScores, RowScores
+from skxmr._core.node_scores import NodeScores
+from skxmr._core.row_search import RowScores
 
 
 class RecursiveLinearMatcher:
@@ -49,8 +50,8 @@ class RecursiveLinearMatcher:
         return beam
 
     def match_row(self, x, beam_width, transforms):
-        """Return the `RowScores` of the best leaf clusters of one row (indices, data)."""
-        beam = RowScores.single(0, 0.0)
+        """Return the `RowScores` of the best leaf clusters of one `SparseRow`."""
+        beam = RowScores.root()
         for level, transform in zip(self.levels, transforms, strict=True):
             beam = level.expand_row(x, beam, beam_width or 0, transform)
         return beam

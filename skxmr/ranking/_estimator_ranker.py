@@ -7,7 +7,8 @@ import numpy as np
 from skxmr._core.arrays import offsets_of
 from skxmr._core.estimators import clone_with_seed, fit_weighted
 from skxmr._core.native_threads import limit_openmp_threads, limit_threads
-from skxmr._core.node_scores import NodeScores, RowScores, join_rows
+from skxmr._core.node_scores import NodeScores, join_rows
+from skxmr._core.row_search import RowScores
 from skxmr._core.rows import Rows
 from skxmr._core.score_forms import UNSCORED_LOG, to_log_scores
 from skxmr._core.threads import BLOCK_SCORES, run_tasks, split_by_cost
@@ -84,11 +85,10 @@ class EstimatorRanker:
         return NodeScores(*join_rows(blocks))
 
     def rank_row(self, x, clusters, transform, k):
-        """Return the `RowScores` of one row (indices, data), best first."""
-        indices, data = x
-        X = Rows(np.array([0, len(indices)], dtype=np.int64), indices, data, self.n_features)
-        _, *ranking = self.rank(X, clusters.as_matrix(), transform, k, True)
-        return RowScores(*ranking)
+        """Return the `RowScores` of one `SparseRow`, best first."""
+        X = Rows.of_row(x, self.n_features)
+        _, *ranking = self.rank(X, NodeScores.of_row(clusters), transform, k, True)
+        return RowScores.from_arrays(*ranking)
 
     def _score(self, rows, clusters, transform):
         # Score all labels of the clusters. A pair is a row and one of its clusters. Pairs are

@@ -71,7 +71,7 @@ class OneVsAllRanker:
         return self.level.expand(X, clusters, k, transform, best_first, self._offsets(transform))
 
     def rank_row(self, x, clusters, transform, k):
-        """Return the `RowScores` of one row (indices, data), best first."""
+        """Return the `RowScores` of one `SparseRow`, best first."""
         return self.level.expand_row(x, clusters, k, transform, True, self._offsets(transform))
 
     def score(self, X, clusters, wanted, transform):

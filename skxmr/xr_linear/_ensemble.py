@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from skxmr._core.node_scores import NodeScores, RowScores
+from skxmr._core.node_scores import NodeScores
+from skxmr._core.row_search import RowScores
 from skxmr._core.score_forms import round_log_scores
 from skxmr._core.score_rule import ScoreForm
 from skxmr._core.topk import best_of_rows
@@ -56,14 +57,14 @@ class TreeEnsemble:
         return self._average(votes, k, best_first)
 
     def rank_row(self, x, beam_width, score_params, k):
-        """Return the `RowScores` of one row (indices, data), best first."""
+        """Return the `RowScores` of one `SparseRow`, best first."""
         votes = []
         for model in self.models:
-            ranking = model.rank_row(x, beam_width, score_params, MAX_VOTES)
+            ranking = NodeScores.of_row(model.rank_row(x, beam_width, score_params, MAX_VOTES))
             probabilities = model.score_form(score_params).probabilities(ranking.scores)
-            votes.append(ranking._replace(scores=probabilities).as_matrix())
+            votes.append(ranking._replace(scores=probabilities))
         _, *ranking = self._average(votes, k, True)
-        return RowScores(*ranking)
+        return RowScores.from_arrays(*ranking)
 
     def candidate_scorer(self, score_params):
         """Return a function (X, indptr, labels) -> scores; every tree scores all labels."""

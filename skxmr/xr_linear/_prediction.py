@@ -12,6 +12,7 @@ from skxmr._core import score_forms
 from skxmr._core.arrays import as_public_csr
 from skxmr._core.node_scores import join_rows
 from skxmr._core.row_length import warn_about_other_lengths
+from skxmr._core.row_search import SparseRow
 from skxmr._core.rows import Rows, canonical_rows, in_float32
 from skxmr._core.score_rule import ScoreParams, check_score_params
 from skxmr._core.single_row import read_single_row
@@ -144,9 +145,9 @@ class RankingPredictionMixin:
         x = self._read_single_row(X)
         if x is not None:
             score_params = params.score_params
-            labels, scores, _ = self._model.rank_row(x, params.beam_width, score_params, k)
-            shown = self._model.score_form(score_params).shown(scores)
-            return score_forms.pad_ranking(labels[None], shown[None], k)
+            ranking = self._model.rank_row(SparseRow(*x), params.beam_width, score_params, k)
+            shown = self._model.score_form(score_params).shown(ranking.scores)
+            return score_forms.pad_ranking(ranking.ids[None], shown[None], k)
 
         def finish(ranking, form, start):
             shown = form.shown(ranking.scores)

@@ -105,7 +105,7 @@ class TreeModel:
         return self.ranker.rank(X, clusters, label_transform, k, best_first)
 
     def rank_row(self, x, beam_width, score_params, k):
-        """Return the `RowScores` of one row (indices, data), best first."""
+        """Return the `RowScores` of one `SparseRow`, best first."""
         *cluster_transforms, label_transform = self.score_rule(score_params).transforms
         clusters = self.matcher.match_row(x, beam_width, cluster_transforms)
         return self.ranker.rank_row(x, clusters, label_transform, k)

@@ -6,7 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from helpers.reference import dense_weights
-from skxmr._core.node_scores import NodeScores, RowScores
+from skxmr._core.node_scores import NodeScores
+from skxmr._core.row_search import RowScores, SparseRow
 from skxmr._core.rows import as_rows
 from skxmr._core.score_rule import ScoreParams
 from skxmr._linear import LevelModel
@@ -106,12 +107,12 @@ def test_expand_scores_the_children_of_given_parents(case, keep, best_first):
             order = np.lexsort((ids[here], -margins[here], -values[here]))
         np.testing.assert_array_equal(order, np.arange(len(best)))
         one = level.expand_row(
-            as_rows(X[[row]])[1:3],
-            RowScores(*beam.block(row, row + 1)[1:]),
+            SparseRow(*as_rows(X[[row]])[1:3]),
+            RowScores.from_arrays(*beam.block(row, row + 1)[1:]),
             keep,
             L3_HINGE,
             best_first,
         )
-        np.testing.assert_array_equal(one[0], ids[here])
-        np.testing.assert_array_equal(one[1], values[here])
-        np.testing.assert_array_equal(one[2], margins[here])
+        np.testing.assert_array_equal(one.ids, ids[here])
+        np.testing.assert_array_equal(one.scores, values[here])
+        np.testing.assert_array_equal(one.margins, margins[here])

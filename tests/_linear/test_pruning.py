@@ -7,7 +7,7 @@ import pytest
 
 from helpers.reference import dense_weights
 from skxmr import XRLinearClassifier
-from skxmr._core.node_scores import RowScores
+from skxmr._core.row_search import RowScores, SparseRow
 from skxmr._core.score_rule import ScoreParams
 from skxmr._linear.pruning import prune_level
 
@@ -83,10 +83,10 @@ def test_prune_level_does_not_change_its_argument_and_pickles_are_pruned(fitted,
 
 def test_prune_by_a_huge_threshold_leaves_intercepts_only(fitted, xmc_data):
     fitted.prune(weight_threshold=1e6)
-    empty_row = (np.zeros(0, np.int32), np.zeros(0, np.float32))
+    empty_row = SparseRow(np.zeros(0, np.int32), np.zeros(0, np.float32))
     n_leaves = fitted.hierarchy_.n_leaves
     zeros = np.zeros(n_leaves, np.float32)
-    clusters = RowScores(np.arange(n_leaves, dtype=np.int32), zeros, zeros)
+    clusters = RowScores.from_arrays(np.arange(n_leaves, dtype=np.int32), zeros, zeros)
     margin = ScoreParams(("identity",)).make_rule((False,)).transforms[0]
     one = fitted._model.ranker.rank_row(empty_row, clusters, margin, 150)
     labels, scores = fitted.set_params(beam_width=None).predict_topk(xmc_data[0], k=1)
@@ -94,4 +94,4 @@ def test_prune_by_a_huge_threshold_leaves_intercepts_only(fitted, xmc_data):
     assert np.ptp(labels) == 0
     level = fitted._model.ranker.level
     intercepts = level.arrays["intercepts"][np.argsort(level.arrays["child_ids"])]
-    np.testing.assert_array_equal(intercepts[one[0]], one[1])
+    np.testing.assert_array_equal(intercepts[one.ids], one.scores)

@@ -15,7 +15,7 @@ from sklearn.svm import LinearSVC
 
 from helpers import quick, reference
 from skxmr import XRLinearClassifier
-from skxmr._core.node_scores import RowScores
+from skxmr._core.row_search import RowScores, SparseRow
 from skxmr._core.transforms import SHAPES, LevelTransform
 from skxmr.datasets import make_extreme_multilabel
 from skxmr.inspection import describe_tree, explain
@@ -57,7 +57,7 @@ def test_path_step_contributions_sum_to_margin(model, row, label):
     path = explain(model, row, label).path
     assert [step.level for step in path] == list(range(1, model.hierarchy_.n_levels + 1))
     x = row.toarray()[0].astype(np.float64)
-    parent = RowScores.single(0, 0.0)
+    parent = RowScores.root()
     identity = LevelTransform(SHAPES["identity"])
     for step, level in zip(path, model._model.levels, strict=True):
         W, intercepts = reference.dense_weights(level)
@@ -75,10 +75,10 @@ def test_path_step_contributions_sum_to_margin(model, row, label):
         assert set(step.features) == set(np.flatnonzero(x * W[:, place]))
         assert np.all(np.diff(np.abs(step.contributions)) <= 0)
         # Prediction computes this margin in float32.
-        children = level.expand_row((row.indices, row.data), parent, 0, identity)
+        children = level.expand_row(SparseRow(row.indices, row.data), parent, 0, identity)
         kernel = children.scores[children.ids == step.node][0]
         assert kernel == pytest.approx(step.margin, abs=1e-6 * size * (1 + row.nnz))
-        parent = RowScores.single(place, 0.0)
+        parent = RowScores.from_arrays(np.int32([place]), np.float32([0]), np.float32([0]))
 
 
 @pytest.mark.parametrize(

@@ -19,6 +19,7 @@ from sklearn.svm import LinearSVC
 from helpers import quick
 from helpers.reference import beam_search, expand
 from skxmr import LabelHierarchy, XRLinearClassifier
+from skxmr._core.row_search import SparseRow
 from skxmr._core.rows import as_rows
 from skxmr._core.score_rule import ScoreParams
 from skxmr.matching import (
@@ -98,10 +99,10 @@ def test_match_keeps_the_most_probable_clusters(container, monkeypatch):
     assert [len(row) for row in as_pairs(matcher.match(ROWS, 100, TRANSFORMS))] == [4, 1, 1, 4]
     for row in range(4):
         x = sp.csr_array([[float(row)]], dtype=np.float32)
-        ids, logs, _ = matcher.match_row((x.indices, x.data), 2, TRANSFORMS)
+        one = matcher.match_row(SparseRow(x.indices, x.data), 2, TRANSFORMS)
         expected = beam.block(row, row + 1)
-        np.testing.assert_array_equal(ids, expected.ids)
-        np.testing.assert_array_equal(logs, expected.scores)
+        np.testing.assert_array_equal(one.ids, expected.ids)
+        np.testing.assert_array_equal(one.scores, expected.scores)
 
 
 @pytest.mark.parametrize(("container", "max_rows"), [("sparse", 4), ("dense", 2), ("list", 2)])
