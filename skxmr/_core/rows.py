@@ -126,6 +126,8 @@ def in_float32(rows, length=1.0):
     """Return `canonical_rows` divided by a number, in float32, without stored zeros."""
     if length != 1.0 or rows.data.dtype != np.float32:
         rows = rows._replace(data=divide_values(rows.data, length))
+    if length < 1.0:
+        check_values(rows.data, "X divided by the mean length of the training rows")
     if np.count_nonzero(rows.data) < len(rows.data):
         C = csr_of(rows.indptr, rows.indices, rows.data, (rows.n_rows, rows.n_features)).copy()
         C.eliminate_zeros()

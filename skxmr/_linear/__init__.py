@@ -2,7 +2,14 @@
 
 from skxmr._linear.level_model import LevelModel
 from skxmr._linear.pruning import prune_level
-from skxmr._linear.training import LOSSES, LevelProblem, Solver, check_convergence, fit_levels
+from skxmr._linear.training import (
+    LOSSES,
+    LevelProblem,
+    Solver,
+    check_convergence,
+    check_weights,
+    fit_levels,
+)
 from skxmr._linear.weight_precision import WEIGHT_TYPES
 from skxmr._linear.weight_stores import FolderStore
 
@@ -14,6 +21,7 @@ __all__ = [
     "LevelProblem",
     "Solver",
     "check_convergence",
+    "check_weights",
     "fit_levels",
     "prune_level",
 ]

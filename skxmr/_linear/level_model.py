@@ -7,6 +7,7 @@ import numpy as np
 from skxmr._core.node_scores import NodeScores
 from skxmr._linear.chunk import fill_dense_weights
 from skxmr._linear.feature_sets import RankTables, rank_features
+from skxmr._linear.level_weights import UNTRAINED_INTERCEPT
 from skxmr._linear.margins import ChunkMargins
 from skxmr._linear.scoring import LevelScorer
 from skxmr._linear.simd.lanes import LANES
@@ -179,6 +180,14 @@ class LevelModel:
             self.n_features,
             self.only_children_inherit,
         )
+
+    def count_models(self):
+        """Return the number of children whose model was trained."""
+        is_trained = self.arrays["intercepts"] > UNTRAINED_INTERCEPT
+        if self.only_children_inherit:
+            n_children = np.diff(self.arrays["child_indptr"])
+            is_trained &= np.repeat(n_children > 1, n_children)
+        return int(np.count_nonzero(is_trained))
 
     def expand(self, X, parents, max_children, transform, best_first=False, offsets=None):
         """Score the children of the parents of each row, and keep the best.

@@ -208,6 +208,20 @@ def check_convergence(levels, max_iter):
     return max((level.n_iter for level in levels), default=0)
 
 
+def check_weights(levels, weight_threshold):
+    """Warn if `weight_threshold` removed so many weights that most models have none."""
+    n_weights = sum(len(level.arrays["entry_weights"]) for level in levels)
+    n_models = sum(level.count_models() for level in levels)
+    if weight_threshold > 0 and n_weights < n_models:
+        warnings.warn(
+            f"weight_threshold={weight_threshold:g} removed nearly all weights: {n_weights:,} are "
+            f"left for {n_models:,} linear models. Models without weights give all rows the same "
+            "score. Decrease weight_threshold.",
+            UserWarning,
+            stacklevel=4,
+        )
+
+
 def _solve_block(indptr, indices, data, n_features, row_weights, block, solver):
     # One task. Its arguments can be pickled, so that every joblib backend can run it.
     scratch = np.zeros(n_features, dtype=np.int32)

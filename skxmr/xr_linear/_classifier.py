@@ -22,7 +22,7 @@ from skxmr._core.validation import (
     set_input_attributes,
     validate_fit_data,
 )
-from skxmr._linear import LOSSES, WEIGHT_TYPES, check_convergence
+from skxmr._linear import LOSSES, WEIGHT_TYPES, check_convergence, check_weights
 from skxmr._linear.relevance import NORMS, check_relevance
 from skxmr.cost_estimate import estimate_costs, refuse_if_too_large
 from skxmr.indexing import (
@@ -369,8 +369,9 @@ class XRLinearClassifier(
         Warns
         -----
         UserWarning
-            If the lengths of the rows differ widely, or `y` looks like a frequent mistake: nearly
-            all labels have no row, or classes are several labels joined by a separator.
+            If the lengths of the rows differ widely; `weight_threshold` removed nearly all weights;
+            or `y` looks like a frequent mistake: nearly all labels have no row, or classes are
+            several labels joined by a separator.
         """
         score_params = self._score_params()
         X, (Y, classes, target_kind, target_dtype), input_attributes = validate_fit_data(self, X, y)
@@ -411,6 +412,8 @@ class XRLinearClassifier(
                 "_row_length": row_length,
                 "_model": model,
             }
+            if rows.data.size:
+                check_weights(model.levels, self.weight_threshold)
             if checkpoint is not None:
                 del trees, model
                 fitted = checkpoint.finish(self, fitted)

@@ -105,6 +105,7 @@ class RankingPredictionMixin:
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
             Rows. A single sorted CSR row of dtype float32 is ranked without further conversion.
+            All rows without nonzero values get the same ranking.
         k : int, default=10
             Number of labels per row, limited to the number of labels of the classifier.
 
