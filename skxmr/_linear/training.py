@@ -216,7 +216,7 @@ def check_weights(levels, weight_threshold):
         warnings.warn(
             f"weight_threshold={weight_threshold:g} removed nearly all weights: {n_weights:,} are "
             f"left for {n_models:,} linear models. Models without weights give all rows the same "
-            "score. Decrease weight_threshold.",
+            "score. Decrease weight_threshold, or increase C.",
             UserWarning,
             stacklevel=4,
         )

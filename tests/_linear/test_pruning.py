@@ -29,6 +29,7 @@ def assert_same_arrays(model, expected):
             np.testing.assert_array_equal(level.arrays[name], array, err_msg=name)
 
 
+@pytest.mark.filterwarnings("ignore:weight_threshold=100 removed")
 @pytest.mark.parametrize("threshold", [0.05, 0.1, 0.3, 1.0, 100.0])
 def test_prune_by_threshold_equals_training_with_the_threshold(fitted, xmc_data, threshold):
     expected = train(xmc_data, weight_threshold=threshold)
@@ -95,3 +96,13 @@ def test_prune_by_a_huge_threshold_leaves_intercepts_only(fitted, xmc_data):
     level = fitted._model.ranker.level
     intercepts = level.arrays["intercepts"][np.argsort(level.arrays["child_ids"])]
     np.testing.assert_array_equal(intercepts[one.ids], one.scores)
+
+
+def test_fit_warns_if_weight_threshold_removes_nearly_all_weights(xmc_data):
+    with pytest.warns(
+        UserWarning, match="weight_threshold=5 removed nearly all weights: 0 are lef"
+    ):
+        train(xmc_data, weight_threshold=5)
+    X, Y = xmc_data
+    train((0 * X, Y))  # no features, so no weights
+    XRLinearClassifier(max_leaf_size=1, random_state=0).fit(X, Y)  # labels have no models

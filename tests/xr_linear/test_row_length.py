@@ -180,6 +180,15 @@ def test_custom_stages_get_divided_rows(xmc_data):
     assert matcher.length_ == pytest.approx(1, rel=1e-6)
 
 
+@pytest.mark.filterwarnings("ignore:The rows of X are")
+def test_rows_that_overflow_after_the_division_are_an_error(xmc_data):
+    X, Y = xmc_data
+    model = XRLinearClassifier(4, 10, random_state=0).fit(1e-20 * X.astype(np.float64), Y)
+    for rows in (1e25 * X.astype(np.float64), 1e25 * X[:1].astype(np.float64)):
+        with pytest.raises(ValueError, match="X divided by the mean length of the training rows"):
+            model.predict_topk(rows)
+
+
 def test_explanations_show_the_values_of_the_rows(mixed_rows, xmc_data):
     X = sp.csr_matrix(mixed_rows * 100, dtype=np.float32)
     model = XRLinearClassifier(4, 10, random_state=0).fit(X, xmc_data[1])
