@@ -18,7 +18,7 @@ from skxmr._core.remote_tasks import run_remotely
 # cluster by cluster: with more rows per block, more of them use a cluster while it is in the cache.
 # On generated data with 50,000 labels and 100,000 rows, the time per row was 52 microseconds in
 # blocks of 2,048 rows, and 32 microseconds in blocks of 65,536 (one thread, November 2026). A score
-# takes 8 bytes, so BLOCK_SCORES limits the memory.
+# takes 12 bytes, so BLOCK_SCORES limits the memory.
 BLOCK_ROWS = 2**16
 BLOCK_SCORES = 2**22
 # More than one block per worker, so that a worker that finishes early takes another one.
