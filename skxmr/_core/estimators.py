@@ -10,7 +10,8 @@ from sklearn.metrics import accuracy_score
 from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_consistent_length, has_fit_parameter
 
-from skxmr._core.targets import check_indicator, check_n_labels, read_targets
+from skxmr._core.target_containers import read_targets
+from skxmr._core.targets import check_indicator, check_n_labels
 
 
 class SubsetAccuracyMixin(ClassifierMixin):

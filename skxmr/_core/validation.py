@@ -11,13 +11,8 @@ from sklearn.utils._param_validation import Interval
 from sklearn.utils.validation import _check_sample_weight, validate_data
 
 from skxmr._core.arrays import check_sparse_arrays
-from skxmr._core.targets import (
-    Targets,
-    check_has_labels,
-    check_training_targets,
-    read_sparse_frame,
-    read_targets,
-)
+from skxmr._core.target_containers import read_sparse_frame, read_targets
+from skxmr._core.targets import Targets, check_has_labels, check_training_targets
 
 # Kernels store the index of a child within its parent, and the number of children, in 16 bits.
 MAX_CHILDREN = 2**16 - 1

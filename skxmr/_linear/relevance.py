@@ -3,7 +3,7 @@
 import numpy as np
 import scipy.sparse as sp
 
-from skxmr._core.targets import read_targets
+from skxmr._core.target_containers import read_targets
 from skxmr._core.validation import MAX_COST
 
 NORMS = ("l1", "l2", "max")

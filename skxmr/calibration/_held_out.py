@@ -21,7 +21,8 @@ from skxmr._core.estimators import (
 )
 from skxmr._core.node_scores import join_rows
 from skxmr._core.score_rule import MIN_SCORE
-from skxmr._core.targets import check_has_labels, check_indicator, read_targets
+from skxmr._core.target_containers import read_targets
+from skxmr._core.targets import check_has_labels, check_indicator
 from skxmr._core.threads import limit_process_jobs
 from skxmr.metrics import Indicator, mark_true_labels
 

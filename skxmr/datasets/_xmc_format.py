@@ -23,7 +23,8 @@ from sklearn.utils import check_array
 
 from skxmr._core.arrays import as_public_csr
 from skxmr._core.files import atomic_file
-from skxmr._core.targets import check_indicator, read_sparse_frame, read_targets
+from skxmr._core.target_containers import read_sparse_frame, read_targets
+from skxmr._core.targets import check_indicator
 
 # All bytes except for separators. "_" is a digit separator in Python and must not be accepted.
 _NON_SEPARATORS = bytes(set(range(256)) - set(b": _"))

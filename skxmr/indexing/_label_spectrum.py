@@ -6,7 +6,7 @@ from scipy.sparse.linalg import LinearOperator, eigsh
 from sklearn.utils import check_random_state
 
 from skxmr._core.arrays import nonzero_pattern
-from skxmr._core.targets import read_targets
+from skxmr._core.target_containers import read_targets
 from skxmr.indexing._normalization import normalize_rows
 
 # Relative accuracy of eigenvalues. More digits do not change the clusters.

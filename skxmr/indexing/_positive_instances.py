@@ -7,7 +7,7 @@ from sklearn.utils._param_validation import validate_params
 
 from skxmr._core.arrays import csr_of, nonzero_pattern, offsets_of
 from skxmr._core.rows import as_rows
-from skxmr._core.targets import read_targets
+from skxmr._core.target_containers import read_targets
 from skxmr._core.threads import count_workers, run_tasks
 from skxmr._core.validation import N_JOBS
 from skxmr.indexing._aggregate import aggregate

@@ -11,7 +11,7 @@ import scipy.sparse as sp
 
 from skxmr._core.arrays import nonzero_pattern
 from skxmr._core.node_rows import NodeRows
-from skxmr._core.targets import read_targets
+from skxmr._core.target_containers import read_targets
 from skxmr._core.threads import run_tasks, split_rows
 
 NEGATIVES = ("tfn", "man", "tfn+man")

@@ -12,7 +12,8 @@ import numpy as np
 import scipy.sparse as sp
 
 from skxmr._core.arrays import check_sparse_arrays
-from skxmr._core.targets import check_indicator, read_sparse_frame, read_targets
+from skxmr._core.target_containers import read_sparse_frame, read_targets
+from skxmr._core.targets import check_indicator
 
 # Number of candidates per block. Measured with 20,000 rows of 1000 stored scores, k = 5: any value
 # from 2**15 to 2**20 takes 0.2 s, 2**22 takes 0.5 s. At 2**17 the peak memory is 6 MB.

@@ -10,7 +10,8 @@ import scipy.sparse as sp
 
 from skxmr._core.arrays import offsets_of, plain_value
 from skxmr._core.estimators import find_topk_estimator
-from skxmr._core.targets import check_n_labels, read_targets
+from skxmr._core.target_containers import read_targets
+from skxmr._core.targets import check_n_labels
 from skxmr.metrics._propensity import check_propensities, psndcg_at_k, psprecision_at_k
 from skxmr.metrics._ranking import check_k, ndcg_at_k, precision_at_k, recall_at_k
 

@@ -13,7 +13,8 @@ from sklearn.utils._param_validation import Interval, validate_params
 from sklearn.utils.validation import _check_method_params, _num_samples, check_is_fitted
 
 from skxmr._core.estimators import check_frozen_width, find_topk_estimator
-from skxmr._core.targets import check_n_labels, read_targets
+from skxmr._core.target_containers import read_targets
+from skxmr._core.targets import check_n_labels
 from skxmr.metrics import topk_scorer
 from skxmr.model_selection._validation import resolve_cv
 

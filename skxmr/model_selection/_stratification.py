@@ -8,7 +8,8 @@ import scipy.sparse as sp
 from sklearn.model_selection import BaseCrossValidator
 from sklearn.utils import check_consistent_length, check_random_state
 
-from skxmr._core.targets import check_targets, read_targets
+from skxmr._core.target_containers import read_targets
+from skxmr._core.targets import check_targets
 
 
 class IterativeStratification(BaseCrossValidator):

@@ -14,7 +14,7 @@ from sklearn.model_selection import check_cv
 from sklearn.utils._param_validation import validate_params
 
 from skxmr._core.estimators import check_frozen_width
-from skxmr._core.targets import read_targets
+from skxmr._core.target_containers import read_targets
 from skxmr._core.threads import limit_process_jobs
 from skxmr._core.validation import N_JOBS
 

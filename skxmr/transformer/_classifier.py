@@ -13,7 +13,8 @@ from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils.validation import check_consistent_length, check_is_fitted
 
 from skxmr._core.estimators import SubsetAccuracyMixin, clone_with_seed
-from skxmr._core.targets import check_training_targets, read_targets
+from skxmr._core.target_containers import read_targets
+from skxmr._core.targets import check_training_targets
 from skxmr._core.validation import MAX_CHILDREN, MAX_SEED, drop_zero_weight_rows
 from skxmr._linear.relevance import check_relevance
 from skxmr.indexing import check_label_trees

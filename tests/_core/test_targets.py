@@ -7,13 +7,8 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 
-from skxmr._core.targets import (
-    check_indicator,
-    check_targets,
-    check_training_targets,
-    read_sparse_frame,
-    read_targets,
-)
+from skxmr._core.target_containers import read_sparse_frame, read_targets
+from skxmr._core.targets import check_indicator, check_targets, check_training_targets
 
 DENSE = np.array([[1, 0, 1], [0, 0, 0], [0, 1, 1], [1, 1, 0]])
 IS_MISSING = np.array([[0, 0, 0], [0, 0, 0], [0, 1, 0], [0, 0, 1]], dtype=bool)

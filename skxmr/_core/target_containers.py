@@ -1,0 +1,229 @@
+"""Read targets of every container as an ndarray or a CSR matrix.
+
+All public functions that take `y` call `read_targets` first: it converts pandas, polars and Arrow
+containers, lists, tensors and sparse matrices.
+"""
+
+import sys
+
+import numpy as np
+import scipy.sparse as sp
+
+from skxmr._core.arrays import check_sparse_arrays, csr_of, offsets_of
+
+# How messages tell the user to convert lists of labels.
+BINARIZER = "MultiLabelBinarizer(sparse_output=True)"
+# Types of single labels that numpy reads as a number.
+_NUMBERS = (bool, int, float, np.bool_, np.integer, np.floating)
+
+
+def read_targets(y, name="y"):
+    """Return targets of any container as an array or a CSR matrix.
+
+    Parameters
+    ----------
+    y : array-like, sparse matrix, DataFrame or Series
+        Targets in any container; never modified. A frame with at least one sparse column is read as
+        a sparse matrix.
+    name : str
+        Name of the argument in error messages.
+
+    Returns
+    -------
+    ndarray of 1 or 2 dimensions, csr_array or csr_matrix
+        Values without conversion if possible. Objects that are all numbers are converted to a
+        numeric dtype. A sparse matrix keeps its stored zeros and duplicate entries.
+
+    Raises
+    ------
+    ValueError
+        If `y` is not an array, for example a dict; if a value is missing; or if `y` is a list or
+        set of labels per row, has classes of several types, or more than two dimensions.
+    """
+    if sp.issparse(y):
+        Y = _read_sparse(y, name)
+    elif _is_pandas(y, "DataFrame"):
+        Y = _read_frame(y, name)
+    else:
+        Y = _read_array(y, name)
+    values = Y.data if sp.issparse(Y) else Y
+    missing = _find_missing(values)
+    if missing is not None:
+        if sp.issparse(Y):
+            row = np.searchsorted(Y.indptr, missing, side="right") - 1
+        else:
+            row = np.unravel_index(missing, Y.shape)[0]
+        value = values.flat[missing]
+        value = "NaN" if isinstance(value, (float, np.floating)) else value
+        raise ValueError(f"{name} must have no missing values; got {value} in row {row}.")
+    if not sp.issparse(Y) and Y.dtype.kind == "O":
+        return _convert_objects(Y, name)
+    return Y
+
+
+def read_sparse_frame(values, name="X"):
+    """Return a frame with sparse columns as a CSR matrix, and any other value unchanged.
+
+    numpy converts such a frame to a dense array, and so does scikit-learn if one column is dense.
+    """
+    if _is_pandas(values, "DataFrame") and any(map(_is_sparse_dtype, values.dtypes)):
+        return _read_sparse_columns(values, name)
+    return values
+
+
+def _is_pandas(values, *classes):
+    # pandas is optional: if it is not imported, the values are not of its types.
+    pandas = sys.modules.get("pandas")
+    return pandas is not None and isinstance(values, tuple(getattr(pandas, c) for c in classes))
+
+
+def _is_sparse_dtype(dtype):
+    return isinstance(dtype, sys.modules["pandas"].SparseDtype)
+
+
+def _read_sparse(Y, name):
+    if Y.ndim != 2:
+        raise ValueError(
+            f"{name} must have the shape (n_samples, n_labels) if it is sparse; got shape "
+            f"{Y.shape}."
+        )
+    check_sparse_arrays(Y)
+    if Y.format != "coo":
+        return Y.tocsr()
+    # Not `tocsr`, which would sum duplicate entries: those of an indicator count once.
+    rows, columns = Y.coords
+    order = np.argsort(rows, kind="stable")
+    indptr = offsets_of(np.bincount(rows, minlength=Y.shape[0]))
+    container = sp.csr_array if isinstance(Y, sp.sparray) else sp.csr_matrix
+    C = csr_of(indptr, columns[order], Y.data[order], Y.shape, container)
+    C.check_format(full_check=True)
+    return C
+
+
+def _read_frame(frame, name):
+    dtypes = list(frame.dtypes)
+    if any(map(_is_sparse_dtype, dtypes)):
+        return _read_sparse_columns(frame, name)
+    if all(isinstance(dtype, np.dtype) for dtype in dtypes) and len(set(dtypes)) < 2:
+        return frame.to_numpy()
+    return np.column_stack([_read_column(column) for _, column in frame.items()])
+
+
+def _read_sparse_columns(frame, name):
+    rows, values = [], []
+    for label, column in frame.items():
+        array = column.array
+        if _is_sparse_dtype(column.dtype) and array.fill_value == 0:  # false for NaN
+            rows.append(array.sp_index.to_int_index().indices)
+            values.append(array.sp_values)
+        else:
+            dense = _read_column(column)
+            if dense.dtype.kind not in "biuf":
+                raise ValueError(
+                    f"{name} must have numeric columns if a column is sparse; got dtype "
+                    f"{column.dtype} in column {label!r}."
+                )
+            rows.append(np.flatnonzero(dense))
+            values.append(dense[rows[-1]])
+    indptr = offsets_of([len(column) for column in rows])
+    arrays = (np.concatenate(values), np.concatenate(rows), indptr)
+    return sp.csc_matrix(arrays, shape=frame.shape).tocsr()
+
+
+def _read_column(column):
+    # A nullable column has the dtype object or float64 in numpy, even without missing values.
+    numpy_dtype = getattr(column.dtype, "numpy_dtype", None)
+    if numpy_dtype is not None and numpy_dtype.kind in "biuf" and not column.hasnans:
+        return column.to_numpy(dtype=numpy_dtype)
+    return np.asarray(column)
+
+
+def _read_array(y, name):
+    if isinstance(y, (list, tuple)):
+        _refuse_label_lists(y, name)
+    values = _read_column(y) if _is_pandas(y, "Series", "Index") else np.asarray(y)
+    if isinstance(y, (list, tuple)) and values.ndim == 1 and values.dtype.kind in "SU":
+        types = set(map(type, y))
+        # numpy converts other values in a list of strings to strings, even NaN.
+        is_mixed = not all(issubclass(cls, (str, bytes)) for cls in types)
+        values = np.array(y, dtype=object) if is_mixed else values
+    if np.ma.is_masked(y) or values.dtype.kind == "T":  # "T": strings of variable length
+        values = values.astype(object)
+        values[np.ma.getmaskarray(y)] = None
+    if values.ndim == 0:
+        raise ValueError(
+            f"{name} must be an array, list, frame or sparse matrix with one entry per row; got "
+            f"{type(y).__name__}."
+        )
+    if values.ndim > 2:
+        raise ValueError(f"{name} must have 1 or 2 dimensions; got shape {values.shape}.")
+    return values
+
+
+def _is_collection(value):
+    if isinstance(value, (list, tuple, set, frozenset, dict)):
+        return True
+    return hasattr(value, "__array__") and getattr(value, "ndim", 1) > 0
+
+
+def _refuse_label_lists(y, name):
+    """Raise a ValueError if a list contains a list or set of labels per row.
+
+    Rows of an indicator, that is, lists of numbers that are equally long, are not refused.
+    """
+    rows = [row for row in y if _is_collection(row)]
+    lengths = {len(row) for row in rows}
+    if (
+        len(lengths) > 1
+        or any(isinstance(row, (set, frozenset, dict)) for row in rows)
+        or (rows and len(rows) < len(y))
+        or (max(lengths, default=0) > 1 and any(map(_has_strings, rows)))
+    ):
+        _refuse_label_collections(name)
+
+
+def _has_strings(row):
+    if isinstance(row, np.ndarray) and row.dtype.kind != "O":
+        return row.dtype.kind in "SU"
+    return any(isinstance(value, str) for value in row)
+
+
+def _refuse_label_collections(name):
+    raise ValueError(
+        f"{name} must be an indicator of 0 and 1, or contain one class per row; got a list or set "
+        f"of labels per row. Convert it with {BINARIZER}: fit_transform for training rows, "
+        "transform of the fitted binarizer for other rows."
+    )
+
+
+def _is_missing(value):
+    # NA and NaT are of pandas, which is optional.
+    is_nan = isinstance(value, (float, np.floating)) and value != value
+    return value is None or is_nan or type(value).__name__ in ("NAType", "NaTType")
+
+
+def _find_missing(values):
+    """Return the index of the first missing value in C order, or None."""
+    if values.dtype.kind == "f":
+        is_missing = np.isnan(values)
+        return int(is_missing.argmax()) if is_missing.any() else None
+    if values.dtype.kind == "O" and set(map(type, values.flat)) != {str}:
+        return next((i for i, value in enumerate(values.flat) if _is_missing(value)), None)
+    return None
+
+
+def _convert_objects(values, name):
+    """Return an array of objects with a numeric dtype if all are numbers."""
+    objects = values.ravel().tolist()
+    types = set(map(type, objects))
+    if all(issubclass(cls, _NUMBERS) for cls in types):
+        return np.array(objects).reshape(values.shape)
+    if values.ndim == 1 and any(map(_is_collection, objects)):
+        _refuse_label_collections(name)
+    is_string = [issubclass(cls, str) for cls in types]
+    if values.ndim == 1 and any(is_string) and not all(is_string):
+        names = " and ".join(sorted(cls.__name__ for cls in types))
+        raise ValueError(
+            f"{name} must have classes of one type; got {names}. Convert all classes to str."
+        )
+    return values
