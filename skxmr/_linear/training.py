@@ -212,7 +212,8 @@ def check_weights(levels, weight_threshold):
     """Warn if `weight_threshold` removed so many weights that most models have none."""
     n_weights = sum(len(level.arrays["entry_weights"]) for level in levels)
     n_models = sum(level.count_models() for level in levels)
-    if weight_threshold > 0 and n_weights < n_models:
+    # A single label may be positive for all rows, and needs no weights then.
+    if weight_threshold > 0 and n_weights < n_models and n_models > 1:
         warnings.warn(
             f"weight_threshold={weight_threshold:g} removed nearly all weights: {n_weights:,} are "
             f"left for {n_models:,} linear models. Models without weights give all rows the same "
