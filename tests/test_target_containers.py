@@ -75,6 +75,9 @@ def as_coo_with_duplicates(Y):
 CONTAINERS = {
     "lists": lambda Y: Y.tolist(),
     "coo": as_coo_with_duplicates,
+    "dok": sp.dok_array,
+    "float16": lambda Y: Y.astype(np.float16),
+    "big-endian": lambda Y: Y.astype(">i4"),
     "frame of Int64": as_frame("Int64"),
     "frame of boolean": as_frame("boolean"),
     "sparse frame": as_sparse_frame,
@@ -114,6 +117,7 @@ def write_file(X, Y, model):
 CALLS = {
     "fit": lambda X, Y, m: rank(make_classifier().fit(X, Y), X),
     "negatives": lambda X, Y, m: rank(make_classifier(negatives=[Y, Y]).fit(X, Y), X),
+    "node_targets": lambda X, Y, m: m.hierarchy_.node_targets(Y)[0].toarray(),
     "score": lambda X, Y, m: m.score(X, Y),
     "estimate_memory": lambda X, Y, m: m.estimate_memory(X, Y).weights,
     "score_candidates": score_candidates,

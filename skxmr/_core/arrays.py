@@ -31,13 +31,23 @@ def as_public_csr(indptr, indices, data, shape):
 
 
 def check_sparse_arrays(M):
-    """Raise a ValueError if the arrays of a CSR or CSC matrix are invalid.
+    """Raise a ValueError if the arrays of a CSR, CSC or COO matrix are invalid.
 
-    Conversions of scipy do not check them, and read out of bounds.
+    Conversions of scipy do not check them, and read or write out of bounds.
     """
-    if sp.issparse(M) and M.format in ("csr", "csc"):
+    if not sp.issparse(M):
+        return
+    if M.format in ("csr", "csc"):
         # A new object, because check_format may change the arrays of its object.
         type(M)(M).check_format(full_check=True)
+    elif M.format == "coo":
+        for axis, (indices, size) in enumerate(zip(M.coords, M.shape, strict=True)):
+            low, high = indices.min(initial=0), indices.max(initial=-1)
+            if low < 0 or high >= size:
+                raise ValueError(
+                    f"The indices of axis {axis} of a COO matrix of shape {M.shape} must be from 0 "
+                    f"to {size - 1}; got indices from {low} to {high}."
+                )
 
 
 def nonzero_pattern(M, format):
@@ -57,7 +67,8 @@ def nonzero_pattern(M, format):
     """
     container = {"csr": sp.csr_array, "csc": sp.csc_array}[format]
     check_sparse_arrays(M)
-    pattern = container(M)  # a new object, which may share the arrays of M
+    # A new object, which may share the arrays of M. scipy does not support all dtypes of numpy.
+    pattern = container(M if sp.issparse(M) else M != 0)
     if not pattern.has_canonical_format or not np.all(pattern.data):
         coo = pattern.tocoo()
         is_nonzero = coo.data != 0

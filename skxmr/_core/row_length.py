@@ -1,4 +1,4 @@
-"""Mean length of the training rows, the unit in which linear models measure rows.
+"""Root mean square length of the training rows, the unit in which linear models measure rows.
 
 `C`, `tol` and `weight_threshold` are absolute, so their effect depends on the length of the rows.
 Training divides all rows by their root mean square length, and prediction by the same number.
@@ -60,7 +60,7 @@ def mean_row_length(rows, sample_weight=None):
             "training, and short rows are learned badly. Scale the rows to equal length, for "
             "example with sklearn.preprocessing.Normalizer.",
             UserWarning,
-            stacklevel=3,
+            stacklevel=4,
         )
     return 1.0 if abs(length - 1.0) <= UNIT_TOLERANCE else length
 

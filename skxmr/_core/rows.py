@@ -97,7 +97,8 @@ def canonical_rows(X, name="X"):
     if C.dtype not in (np.float32, np.float64):
         C = C.astype(np.float64)
     rows = _contiguous(C)
-    if not rows_are_canonical(rows.indptr, rows.indices, rows.data, X.shape[1]):
+    is_complete = rows.n_rows == X.shape[0]
+    if not is_complete or not rows_are_canonical(rows.indptr, rows.indices, rows.data, X.shape[1]):
         # Sort the indices and sum duplicates in the precision of X, then check again.
         # A copy, because check_format may change the arrays of its object.
         C = sp.csr_array(C, copy=True)

@@ -83,6 +83,8 @@ def _read_entries(X):
     n_entries = len(X.data)
     if X.indptr[-1] != n_entries or len(X.indices) != n_entries or X.indices.any():
         return None
+    if X.indptr[0] != 0 or np.any(X.indptr[1:] < X.indptr[:-1]):
+        return None
     # The column of entry i is the last one that starts at i or before. X has many more columns
     # than entries, so a binary search per entry is faster than a pass over all columns.
     positions = np.arange(n_entries, dtype=X.indptr.dtype)

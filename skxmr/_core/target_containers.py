@@ -61,6 +61,16 @@ def read_targets(y, name="y"):
     return Y
 
 
+def read_label_matrix(y, name="y"):
+    """Return the result of `read_targets`; raise a ValueError if it has no column per label."""
+    y = read_targets(y, name)
+    if y.ndim != 2:
+        raise ValueError(
+            f"{name} must be an indicator of shape (n_samples, n_labels); got shape {y.shape}."
+        )
+    return y
+
+
 def read_sparse_frame(values, name="X"):
     """Return a frame with sparse columns as a CSR matrix, and any other value unchanged.
 

@@ -16,9 +16,9 @@ from skxmr._core.target_containers import BINARIZER
 MAX_EMPTY_FRACTION = 0.98
 MIN_EMPTY_LABELS = 1000
 # With fewer labels, label 0 is sometimes the only one without rows in a training fold.
-MIN_NUMBERED_LABELS = 6
-# The comma in 1,000.
-_THOUSANDS_SEPARATOR = re.compile(r"(?<=\d),(?=\d{3}(\D|$))")
+MIN_NUMBERED_LABELS = 20
+# Characters of other meaning: the comma in 1,000, and HTML entities such as &amp;.
+_NO_SEPARATORS = re.compile(r"(?<=\d),(?=\d{3}(\D|$))|&\w+;")
 
 
 def warn_about_empty_labels(Y):
@@ -66,21 +66,24 @@ def _find_separator(classes):
     """Return the separator of joined labels in the names of classes, or None.
 
     At least half of the classes must contain the separator. Names of single classes often contain a
-    comma, as in "Korea, North". Therefore a comma is a separator only if the parts occur at
-    different places: a quarter of the parts that occur repeatedly must be first in one name and
-    second in another, for example. In "last name, first name", each part has its place.
+    comma, as in "Korea, North", and names of a taxonomy a bar, as in "Books|Fiction". Therefore
+    these are separators only if the parts occur at different places: a quarter of the parts that
+    occur repeatedly must be first in one name and second in another, for example. In "last name,
+    first name" and in a taxonomy, each part has its place. Numbers such as "1,5" are not joined.
     """
-    names = [name for name in classes.tolist() if isinstance(name, str)]
+    names = [_NO_SEPARATORS.sub("", name) for name in classes.tolist() if isinstance(name, str)]
     for separator in (";", "|", ","):
         joined = [name for name in names if separator in name.strip(separator)]
         if len(joined) < 2 or 2 * len(joined) < len(names):
             continue
-        if separator != ",":
+        if separator == ";":
             return separator
         counts, places = Counter(), set()
         for name in names:
-            parts = _THOUSANDS_SEPARATOR.sub("", name).split(",")
-            parts = [part.strip() for part in parts]
+            parts = [part.strip() for part in name.split(separator)]
+            is_number = all(part.isdecimal() for part in parts)
+            if len(parts) == 1 or len(set(parts)) < len(parts) or is_number:
+                continue
             counts.update(parts)
             places.update(zip(parts, range(len(parts)), strict=True))
         n_places = Counter(part for part, _ in places)

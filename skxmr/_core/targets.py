@@ -9,7 +9,7 @@ from sklearn.exceptions import DataConversionWarning
 from sklearn.utils.multiclass import check_classification_targets
 
 from skxmr._core.arrays import csr_of, nonzero_pattern, plain_value
-from skxmr._core.target_containers import BINARIZER, read_targets
+from skxmr._core.target_containers import BINARIZER, read_label_matrix, read_targets
 from skxmr._core.target_mistakes import warn_about_empty_labels, warn_about_joined_labels
 
 
@@ -34,11 +34,7 @@ def check_indicator(y, name="y"):
     ValueError
         If `read_targets` refuses `y`, a value is neither 0 nor 1, or there are no labels.
     """
-    y = read_targets(y, name)
-    if y.ndim != 2:
-        raise ValueError(
-            f"{name} must be an indicator of shape (n_samples, n_labels); got shape {y.shape}."
-        )
+    y = read_label_matrix(y, name)
     if y.shape[1] == 0:
         raise ValueError(f"{name} must have at least one label; got shape {y.shape}.")
     if y.shape[1] > np.iinfo(np.int32).max:

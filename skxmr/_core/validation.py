@@ -117,6 +117,8 @@ def validate_rows(estimator, X, name="X", *, reset=False):
         contain text or values that are not finite.
     """
     check_n_features(X, name)
+    if sp.issparse(X) and X.format != "csr":  # CSR is checked by `canonical_rows`
+        check_sparse_arrays(X)
     options = {"accept_sparse": "csr", "dtype": FLOAT_DTYPES}
     converted = read_sparse_frame(X, name)
     try:
@@ -132,6 +134,16 @@ def validate_rows(estimator, X, name="X", *, reset=False):
             f"{name} must contain numbers; got text. Put a vectorizer such as TfidfVectorizer "
             f"before the {type(estimator).__name__} in a Pipeline."
         ) from error
+
+
+def check_matrix(X, name="X"):
+    """Return a matrix of numbers as `validate_rows` does, for functions without an estimator."""
+    check_n_features(X, name)
+    if sp.issparse(X) and X.format != "csr":
+        check_sparse_arrays(X)
+    return check_array(
+        read_sparse_frame(X, name), accept_sparse="csr", dtype=FLOAT_DTYPES, input_name=name
+    )
 
 
 def check_n_features(X, name="X"):

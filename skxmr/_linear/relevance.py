@@ -35,7 +35,7 @@ def check_relevance(relevance, Y):
     relevance = read_targets(relevance, "relevance")
     if relevance.shape != Y.shape:
         raise ValueError(f"relevance must have the shape of y, {Y.shape}; got {relevance.shape}.")
-    R = sp.csr_array(relevance).astype(np.float64)
+    R = sp.csr_array(relevance.astype(np.float64))
     R.sum_duplicates()
     # Both matrices are sorted, so the product has the order of Y. It lacks entries where R is 0.
     product = sp.csr_array(Y.astype(np.float64).multiply(R))

@@ -20,6 +20,10 @@ from skxmr._linear.weight_stores import MemoryStore
 # Debian's packages, 72 children took 2.4 times as long, and 2 children almost as long as 16.
 ROW_COST = 24
 
+# With fewer weights, nearly all linear models have none. It is less than 1, because a model has at
+# most one weight if X has a single feature.
+MIN_WEIGHTS_PER_MODEL = 0.1
+
 # Numbers of the losses in simd/lanes.h.
 LOSSES = {"squared_hinge": 0, "hinge": 1, "log_loss": 2}
 
@@ -209,11 +213,11 @@ def check_convergence(levels, max_iter):
 
 
 def check_weights(levels, weight_threshold):
-    """Warn if `weight_threshold` removed so many weights that most models have none."""
+    """Warn if `weight_threshold` removed so many weights that nearly all models have none."""
     n_weights = sum(len(level.arrays["entry_weights"]) for level in levels)
     n_models = sum(level.count_models() for level in levels)
     # A single label may be positive for all rows, and needs no weights then.
-    if weight_threshold > 0 and n_weights < n_models and n_models > 1:
+    if weight_threshold > 0 and n_weights < MIN_WEIGHTS_PER_MODEL * n_models and n_models > 1:
         warnings.warn(
             f"weight_threshold={weight_threshold:g} removed nearly all weights: {n_weights:,} are "
             f"left for {n_models:,} linear models. Models without weights give all rows the same "

@@ -147,11 +147,13 @@ class HeldOutScoresClassifier(MetaEstimatorMixin, SubsetAccuracyMixin, BaseEstim
             selected = select_pairs(pairs)
             counts = np.bincount(pairs.rows[selected], minlength=pairs.n_rows)
             indptr = np.concatenate(([0], np.cumsum(counts)))
-            ones = np.ones(indptr[-1], dtype=self._target_dtype)
+            ones = np.ones(indptr[-1], dtype=np.int8)
             blocks.append((indptr, pairs.labels[selected], ones))
         indptr, labels, ones = join_rows(blocks)
         predicted = as_public_csr(indptr, labels, ones, (len(indptr) - 1, len(self.classes_)))
-        return predicted if is_sparse else predicted.toarray()
+        predicted = predicted if is_sparse else predicted.toarray()
+        # Only a dense array can have every dtype of `y`.
+        return predicted.astype(self._target_dtype)
 
 
 def if_estimator_ranks(method):

@@ -3,7 +3,8 @@
 import numpy as np
 import scipy.sparse as sp
 
-from skxmr._core.arrays import csr_of
+from skxmr._core.arrays import csr_of, nonzero_pattern
+from skxmr._core.target_containers import read_label_matrix
 
 
 class LabelHierarchy:
@@ -399,10 +400,11 @@ class LabelHierarchy:
 
         Parameters
         ----------
-        Y : csr_array of shape (n_samples, n_labels)
-            Indicator in canonical form. Only its sparsity pattern is used.
+        Y : array-like, sparse matrix or DataFrame of shape (n_samples, n_labels)
+            Indicator: all nonzero entries are positive.
         weights : ndarray of float32, default=None
-            Weight of each entry of Y. The weights of a row are summed over the labels below a node.
+            Weight of each nonzero entry of Y, row by row, with labels in increasing order. The
+            weights of a row are summed over the labels below a node.
 
         Returns
         -------
@@ -410,6 +412,11 @@ class LabelHierarchy:
             One matrix per level below the root, with sorted indices. The columns of the last matrix
             are the labels in tree order. The values are the sums of `weights`, or 1 if `weights` is
             None.
+
+        Raises
+        ------
+        ValueError
+            If Y does not have one column per label, or `weights` not one value per nonzero entry.
 
         Examples
         --------
@@ -421,6 +428,15 @@ class LabelHierarchy:
         array([[1, 0],
                [0, 1]], dtype=int8)
         """
+        Y = nonzero_pattern(read_label_matrix(Y, "Y"), "csr")
+        if Y.shape[1] != self.n_labels:
+            raise ValueError(
+                f"Y must have {self.n_labels} columns, one per label; got {Y.shape[1]}."
+            )
+        if weights is not None and len(weights) != Y.nnz:
+            raise ValueError(
+                f"weights must have {Y.nnz} values, one per nonzero entry of Y; got {len(weights)}."
+            )
         position = np.empty(self.n_labels, dtype=np.int32)
         position[self.label_order] = np.arange(self.n_labels, dtype=np.int32)
         nodes = position[Y.indices]

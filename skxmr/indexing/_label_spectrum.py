@@ -6,7 +6,7 @@ from scipy.sparse.linalg import LinearOperator, eigsh
 from sklearn.utils import check_random_state
 
 from skxmr._core.arrays import nonzero_pattern
-from skxmr._core.target_containers import read_targets
+from skxmr._core.target_containers import read_label_matrix
 from skxmr.indexing._normalization import normalize_rows
 
 # Relative accuracy of eigenvalues. More digits do not change the clusters.
@@ -69,7 +69,7 @@ def label_spectrum(Y, n_components=64, *, random_state=None):
            [0., 0., 1., 1.],
            [0., 0., 1., 1.]], dtype=float32)
     """
-    Y = nonzero_pattern(read_targets(Y, "Y"), "csr").astype(np.float64)
+    Y = nonzero_pattern(read_label_matrix(Y, "Y"), "csr").astype(np.float64)
     counts = Y.sum(axis=0)
     present = np.flatnonzero(counts)
     n_columns = min(n_components, Y.shape[1])

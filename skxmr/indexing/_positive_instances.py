@@ -7,9 +7,9 @@ from sklearn.utils._param_validation import validate_params
 
 from skxmr._core.arrays import csr_of, nonzero_pattern, offsets_of
 from skxmr._core.rows import as_rows
-from skxmr._core.target_containers import read_targets
+from skxmr._core.target_containers import read_label_matrix
 from skxmr._core.threads import count_workers, run_tasks
-from skxmr._core.validation import N_JOBS
+from skxmr._core.validation import N_JOBS, check_matrix
 from skxmr.indexing._aggregate import aggregate
 
 # Blocks of labels per worker. With several blocks, a worker that finishes early finds more work.
@@ -66,8 +66,8 @@ def positive_instance_features(X, Y, *, max_entries=None, n_jobs=None):
     array([[1. , 0. ],
            [0.6, 0.8]], dtype=float32)
     """
-    indptr, indices, data, n_features = as_rows(X)
-    Y = read_targets(Y, "Y")
+    indptr, indices, data, n_features = as_rows(check_matrix(X))
+    Y = read_label_matrix(Y, "Y")
     if Y.shape[0] != len(indptr) - 1:
         raise ValueError(
             f"X and Y must have the same number of rows; got {len(indptr) - 1} and {Y.shape[0]}."
@@ -145,7 +145,7 @@ def positive_instance_indices(Y):
     array([[1.  , 0.  , 0.  , 0.  ],
            [0.  , 0.  , 0.71, 0.71]], dtype=float32)
     """
-    Y = read_targets(Y, "Y")
+    Y = read_label_matrix(Y, "Y")
     positives = nonzero_pattern(Y, "csc")
     counts = np.diff(positives.indptr)
     values = np.repeat((1.0 / np.sqrt(np.maximum(counts, 1))).astype(np.float32), counts)

@@ -145,11 +145,12 @@ class _SimilarityClassifier(SubsetAccuracyMixin, BaseEstimator):
         if self._target_kind == "classes":
             return self.classes_[np.argmax(self.predict_proba(X), axis=1)]
         scores = self._scores(X)
-        scores.data = (scores.data >= 0.5).astype(self._target_dtype)
+        scores.data = (scores.data >= 0.5).astype(np.int8)
         scores.eliminate_zeros()
         if self._target_kind == "dense":
-            return scores.toarray()
-        return as_public_csr(scores.indptr, scores.indices, scores.data, scores.shape)
+            return scores.toarray().astype(self._target_dtype)
+        ones = scores.data.astype(self._target_dtype)
+        return as_public_csr(scores.indptr, scores.indices, ones, scores.shape)
 
     def _make_points(self, rows, Y):
         """Return the vectors to compare queries with, and the indicator of the labels of each.

@@ -55,8 +55,10 @@ def _check_entry(entry, shape):
         return entry
     M = read_targets(entry, "negatives")
     if M.shape != tuple(shape):
+        hint = " A list has one entry per level; pass a matrix as an array." * (M.ndim == 1)
         raise ValueError(
-            f"negatives given as a matrix must have the shape of y, {tuple(shape)}; got {M.shape}."
+            f"negatives given as a matrix must have the shape of y, {tuple(shape)}; got shape "
+            f"{M.shape}.{hint}"
         )
     return nonzero_pattern(M, "csr")
 

@@ -148,6 +148,12 @@ def read_scored_targets(estimator, y):
                 "y must be an indicator of shape (n_samples, n_labels), or hold classes of an "
                 f"estimator with classes_; got shape {y.shape} for {type(estimator).__name__}."
             )
+        ranker, _ = find_topk_estimator(estimator)
+        if getattr(ranker, "_target_kind", "classes") != "classes":
+            raise ValueError(
+                f"y must be an indicator of shape (n_samples, {len(classes)}), as in the fit; got "
+                f"shape {y.shape}."
+            )
         return _binarize_classes(classes, y)
     if has_classes:
         check_n_labels(y, len(classes))
@@ -160,9 +166,12 @@ def _binarize_classes(classes, y):
     The row of an unknown class is empty, so it counts as a miss. In cross-validation, rare classes
     can be missing in the training rows.
     """
-    # classes_ is sorted in all scikit-learn estimators.
-    columns = np.minimum(np.searchsorted(classes, y), len(classes) - 1)
-    is_known = classes[columns] == y
+    is_known = np.zeros(len(y), dtype=bool)
+    # numpy cannot compare strings with numbers.
+    if _has_strings(classes) == _has_strings(y):
+        # classes_ is sorted in all scikit-learn estimators.
+        columns = np.minimum(np.searchsorted(classes, y), len(classes) - 1)
+        is_known = classes[columns] == y
     if len(y) and not is_known.any():
         raise ValueError(
             "y must contain classes of the estimator; got only unknown ones such as "
@@ -171,6 +180,11 @@ def _binarize_classes(classes, y):
     indptr = offsets_of(is_known)
     ones = np.ones(indptr[-1], dtype=np.int8)
     return sp.csr_array((ones, columns[is_known], indptr), shape=(len(y), len(classes)))
+
+
+def _has_strings(values):
+    is_object = values.dtype.kind == "O" and len(values) > 0
+    return values.dtype.kind in "SU" or (is_object and isinstance(values[0], str))
 
 
 def score_labels(estimator, X, k):

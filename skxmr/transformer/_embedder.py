@@ -38,7 +38,7 @@ class TransformerEmbedder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Bas
     batch_size : int, default=32
         Number of texts per batch. A larger value is faster on a GPU and needs more memory.
     normalize : bool, default=True
-        Whether to scale embeddings to unit length, as the linear models expect.
+        Whether to scale each embedding to unit length. Linear models usually rank better then.
     device : str or torch.device, default="auto"
         Device that computes. "auto" is CUDA if available, else MPS if available, else the CPU.
     precision : {"auto", "float32", "bfloat16", "float16"}, default="auto"

@@ -112,8 +112,8 @@ class XRLinearClassifier(
         ``relevance_norm=None``, ``positive_weight=1.0`` and a larger `C`.
     C : float, default=1.0
         *Training.* Cost of training errors. A larger value fits the training rows more closely,
-        takes longer, and gives more weights. It applies to the divided rows, whose mean length is
-        1.
+        takes longer, and gives more weights. It applies to the divided rows, whose root mean square
+        length is 1.
     positive_weight : float, default=2.0
         *Training.* Multiplier of the cost of errors on positive rows. A larger value finds more of
         the rows of a label, and makes more errors on other rows. The default compensates for the
@@ -478,6 +478,7 @@ class XRLinearClassifier(
                 "weight_threshold or max_weights_per_label must be set; got None for both."
             )
         self._model = self._model.prune(weight_threshold or 0.0, max_weights_per_label)
+        check_weights(self._model.levels, weight_threshold or 0.0)
         return self
 
     def estimate_memory(self, X, y):

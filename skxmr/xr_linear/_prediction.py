@@ -59,9 +59,10 @@ class RankingPredictionMixin:
             self.n_jobs,
         )
         try:
-            return _check_prediction_params(type(self), self._target_kind, *values)
-        except TypeError:  # a value is not hashable, so it is invalid
+            hash(values)
+        except TypeError:  # not hashable, so invalid
             return _check_prediction_params.__wrapped__(type(self), self._target_kind, *values)
+        return _check_prediction_params(type(self), self._target_kind, *values)
 
     def _read_single_row(self, X):
         names = getattr(self, "feature_names_in_", None)
@@ -185,12 +186,12 @@ class RankingPredictionMixin:
         >>> P.nnz, round(float(P.max()), 2)
         (100, 0.9)
         """
-        params = self._prediction_params()
+        params, rows = self._prediction_params(), self._check_rows(X)
         if params.returns_sparse:
-            return self._sparse_probabilities(X, params)
+            return self._sparse_probabilities(rows, params)
         if self._target_kind == "classes":
-            return self._dense_scores(X, params, score_forms.to_class_probabilities)
-        return self._dense_scores(X, params, score_forms.to_probabilities)
+            return self._dense_scores(rows, params, score_forms.to_class_probabilities)
+        return self._dense_scores(rows, params, score_forms.to_probabilities)
 
     def decision_function(self, X):
         """Return a score for the labels of each row; a higher score is more likely.
@@ -208,12 +209,12 @@ class RankingPredictionMixin:
             finite minimum outside the beam. For classes: logarithm of `predict_proba`; for two
             classes, the 1-D log-odds of the second.
         """
-        params = self._prediction_params()
+        params, rows = self._prediction_params(), self._check_rows(X)
         if params.returns_sparse:
-            return self._sparse_probabilities(X, params)
+            return self._sparse_probabilities(rows, params)
         if self._target_kind == "classes":
-            return self._dense_scores(X, params, score_forms.to_class_decisions)
-        return self._dense_scores(X, params, score_forms.to_log_odds)
+            return self._dense_scores(rows, params, score_forms.to_class_decisions)
+        return self._dense_scores(rows, params, score_forms.to_log_odds)
 
     def predict(self, X):
         """Return the labels with a score of at least 0.5, or the best class.
@@ -304,20 +305,20 @@ class RankingPredictionMixin:
         scores = np.concatenate(run_tasks(score_block, blocks, params.n_jobs, threads_only=True))
         return as_public_csr(indptr, labels, scores, shape)
 
-    def _sparse_probabilities(self, X, params):
+    def _sparse_probabilities(self, rows, params):
         def finish(ranking, form, start):
             return ranking.indptr, ranking.ids, form.probabilities(ranking.scores)
 
-        return self._join_blocks(self._rank(self._check_rows(X), params, finish))
+        return self._join_blocks(self._rank(rows, params, finish))
 
     def _join_blocks(self, blocks):
         indptr, labels, values = join_rows(blocks)
         return as_public_csr(indptr, labels, values, (len(indptr) - 1, len(self.classes_)))
 
-    def _dense_scores(self, X, params, convert):
+    def _dense_scores(self, rows, params, convert):
         # Return `convert(log_scores)` of all labels. It is called for a few rows at a time, because
         # it needs several times the memory of its result.
-        rows, n_labels = self._check_rows(X), len(self.classes_)
+        n_labels = len(self.classes_)
         no_rows = convert(np.empty((0, n_labels), dtype=np.float32))
         scores = np.empty((rows.n_rows, *no_rows.shape[1:]), dtype=np.float32)
         step = max(1, DENSE_BLOCK_SCORES // n_labels)

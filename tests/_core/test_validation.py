@@ -4,9 +4,11 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 
+from skxmr import XRLinearClassifier
 from skxmr._core.csr import row_is_canonical, rows_are_canonical
 from skxmr._core.rows import as_rows
 from skxmr._core.targets import check_indicator
+from skxmr.indexing import positive_instance_features
 
 
 def make_arrays(indptr, indices, data):
@@ -92,3 +94,26 @@ def test_check_indicator_accepts_every_format_and_dtype(dtype, container):
 def test_check_indicator_counts_duplicates_once():
     Y = sp.coo_array((np.ones(3), ([0, 0, 1], [1, 1, 0])), shape=(2, 2))
     np.testing.assert_array_equal(check_indicator(Y).toarray(), [[0, 1], [1, 0]])
+
+
+def test_sparse_arrays_out_of_bounds_are_an_error():
+    X = sp.random_array((4, 5), density=0.5, format="csc", dtype=np.float32, rng=0)
+    X.indices[0] = 10**8
+    B = sp.random_array((4, 5), density=0.5, format="coo", dtype=np.float32, rng=0)
+    B.coords[1][0] = -1
+    C = sp.csr_array((1, 5), dtype=np.float32)
+    C.indptr = np.array([0, 1, 2], dtype=np.int32)
+    C.indices, C.data = np.array([1, 2], dtype=np.int32), np.ones(2, dtype=np.float32)
+    model = XRLinearClassifier().fit(np.eye(5), np.eye(5))
+    for bad in (X, B, C):
+        with pytest.raises(ValueError, match="indices|index|indptr"):
+            model.predict_topk(bad)
+        with pytest.raises(ValueError, match="indices|index|indptr"):
+            positive_instance_features(bad, np.ones((bad.shape[0], 2)))
+    for one in (sp.csc_array(np.eye(5)[:1]), sp.coo_array(np.eye(5)[:1])):
+        if one.format == "csc":
+            one.indptr = np.array([1, 1, 1, 1, 1, 1], dtype=np.int32)
+        else:
+            one.coords[0][0] = 1
+        with pytest.raises(ValueError, match="ind"):
+            model.predict_topk(one)

@@ -82,6 +82,7 @@ def test_prune_level_does_not_change_its_argument_and_pickles_are_pruned(fitted,
     )
 
 
+@pytest.mark.filterwarnings("ignore:weight_threshold=1e.06 removed")
 def test_prune_by_a_huge_threshold_leaves_intercepts_only(fitted, xmc_data):
     fitted.prune(weight_threshold=1e6)
     empty_row = SparseRow(np.zeros(0, np.int32), np.zeros(0, np.float32))
@@ -104,5 +105,9 @@ def test_fit_warns_if_weight_threshold_removes_nearly_all_weights(xmc_data):
     ):
         train(xmc_data, weight_threshold=5)
     X, Y = xmc_data
+    with pytest.warns(UserWarning, match="weight_threshold=5 removed nearly all weights"):
+        train(xmc_data).prune(weight_threshold=5)
     train((0 * X, Y))  # no features, so no weights
+    rng = np.random.default_rng(0)  # a single feature, so at most one weight per label
+    XRLinearClassifier(random_state=0).fit(rng.poisson(0.1, (200, 1)), rng.random((200, 10)) < 0.2)
     XRLinearClassifier(max_leaf_size=1, random_state=0).fit(X, Y)  # labels have no models

@@ -286,3 +286,18 @@ def test_hierarchy_is_immutable_and_copies_its_arrays():
 def test_hierarchy_rejects_invalid_trees(make, message):
     with pytest.raises(ValueError, match=message):
         make()
+
+
+def test_node_targets_reads_any_indicator_and_checks_its_width():
+    tree = LabelHierarchy.from_memberships([0, 1, 0])
+    Z = np.array([[1, 0, 1], [0, 1, 1], [0, 0, 0]])
+    with_zero = sp.csr_array((np.array([1, 0, 1, 1, 1]), [0, 1, 2, 1, 2], [0, 3, 5, 5]), (3, 3))
+    for Y in (Z, sp.csc_array(Z), sp.lil_array(Z), with_zero, Z.tolist()):
+        clusters, labels = tree.node_targets(Y)
+        np.testing.assert_array_equal(clusters.toarray(), [[1, 0], [1, 1], [0, 0]])
+        np.testing.assert_array_equal(labels.toarray(), Z[:, tree.label_order])
+    for wrong in (Z[:, :2], np.hstack([Z, Z])):
+        with pytest.raises(ValueError, match="Y must have 3 columns, one per label; got"):
+            tree.node_targets(wrong)
+    with pytest.raises(ValueError, match="weights must have 4 values.*got 3"):
+        tree.node_targets(Z, weights=np.ones(3, dtype=np.float32))

@@ -97,3 +97,17 @@ def test_positive_instance_features_rejects_different_numbers_of_rows(xmc_data):
     for rows, labels in ((X[:-1], Y), (X, Y[:-1])):
         with pytest.raises(ValueError, match="X and Y must have the same number of rows; got"):
             positive_instance_features(rows, labels)
+
+
+def test_features_and_labels_are_read_as_in_a_fit():
+    X = np.array([[3.0, 0.0], [0.0, 4.0], [3.0, 4.0]])
+    Y = np.array([[1, 0], [0, 0], [0, 1]])
+    expected = [[1.0, 0.0], [0.6, 0.8]]
+    for rows in (X.tolist(), X.astype(np.float16), X.astype(">f4"), X.astype(object)):
+        Z = positive_instance_features(rows, Y.tolist())
+        np.testing.assert_allclose(Z.toarray(), expected, rtol=1e-6)
+    with pytest.raises(ValueError, match="Expected 2D array"):
+        positive_instance_features(X[0], Y)
+    for function in (lambda y: positive_instance_features(X, y), positive_instance_indices):
+        with pytest.raises(ValueError, match=r"Y must be an indicator .*; got shape \(3,\)"):
+            function(np.array([0, 1, 1]))

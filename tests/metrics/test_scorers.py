@@ -252,3 +252,19 @@ def test_topk_scorer_raises_if_y_has_another_number_of_columns_than_classes(data
             with pytest.raises(ValueError, match=rf"y must have {y.shape[1]} columns.*got"):
                 scorer(model, X, labels)
     assert scorer(model, X, y) > 0
+
+
+def test_topk_scorer_refuses_classes_of_another_kind(xmc_data):
+    X, Y = xmc_data
+    model = XRLinearClassifier(max_leaf_size=200, random_state=0).fit(X, Y)
+    with pytest.raises(ValueError, match=r"y must be an indicator of shape \(n_samples, 150\)"):
+        topk_scorer("precision", k=1)(model, X, np.arange(600) % 150)
+    y = np.arange(600) % 3
+    names = np.array(["a", "b", "c"])[y]
+    numbers = XRLinearClassifier(random_state=0).fit(X, y)
+    strings = XRLinearClassifier(random_state=0).fit(X, names)
+    for other in (names, names.astype(object)):
+        with pytest.raises(ValueError, match="only unknown ones such as 'a'"):
+            topk_scorer("precision", k=1)(numbers, X, other)
+        with pytest.raises(ValueError, match="only unknown ones such as 0"):
+            topk_scorer("precision", k=1)(strings, X, y)

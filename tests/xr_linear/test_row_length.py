@@ -41,7 +41,7 @@ def length_of(X, Y, **fit_params):
 
 
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
-@pytest.mark.parametrize("params", quick.first(3, SETTINGS), ids=str)
+@pytest.mark.parametrize("params", quick.first(3, SETTINGS), ids=lambda params: "-".join(params))
 def test_rankings_do_not_depend_on_the_scale_of_the_rows(mixed_rows, xmc_data, params):
     Y = xmc_data[1]
     weights = np.linspace(0, 2, len(Y.indptr) - 1)
