@@ -24,12 +24,13 @@ Y_SCORE = np.array(
 def reference_metric(name, truth, candidates, k, propensities):
     """Compute the metric `name`.
 
-    `truth` has a set of labels per row, `candidates` a dict label -> score per row.
+    `truth` has a set of labels per row, `candidates` a dict label -> score per row, in which labels
+    with equal scores are in the order of their ranks.
     """
     values, best_values = [], []
     for true, scores in zip(truth, candidates, strict=True):
-        order = sorted((-score, label) for label, score in scores.items() if score > -math.inf)
-        ranked = [label for _, label in order][:k]
+        order = sorted(scores, key=lambda label: -scores[label])
+        ranked = [label for label in order if scores[label] > -math.inf][:k]
         discounts = [1 / math.log2(r + 2) for r in range(min(k, len(true)))]
         best_weights = sorted((1 / propensities[label] for label in true), reverse=True)[:k]
         hits = [(r, label) for r, label in enumerate(ranked) if label in true]

@@ -57,17 +57,19 @@ def problems(draw):
         for i, row in enumerate(rows):
             for j, score in row.items():
                 y_score[i, j] = score
-        return truth, rows, y_score.tocsr(), k, propensities
+        return truth, [dict(sorted(row.items())) for row in rows], y_score.tocsr(), k, propensities
     # Columns without a label must have no effect, even more columns than labels.
     n_columns = max(min(k, n_labels), *map(len, rows)) + draw(st.integers(0, 2))
     indices, scores = np.full((n, n_columns), -1), np.full((n, n_columns), -INF, dtype=dtype)
     for i, row in enumerate(rows):
-        columns = draw(st.permutations(range(n_columns)))
-        for column, (j, score) in zip(columns, row.items(), strict=False):
+        # Labels with equal scores are ranked in the order of their columns.
+        columns = sorted(draw(st.permutations(range(n_columns)))[: len(row)])
+        for column, (j, score) in zip(columns, row.items(), strict=True):
             indices[i, column], scores[i, column] = j, score
     return truth, rows, (indices, scores), k, propensities
 
 
+@pytest.mark.filterwarnings("ignore:y_score contains only 0 and 1")
 @given(problem=problems(), block_size=st.integers(1, 12), is_y_true_sparse=st.booleans())
 def test_metrics_equal_reference(problem, block_size, is_y_true_sparse):
     truth, candidates, y_score, k, propensities = problem
@@ -94,7 +96,7 @@ def test_psndcg_equals_reference_for_rows_of_different_lengths():
     indptr = np.concatenate(([0], np.cumsum(lengths)))
     y_score = sp.csr_array((np.concatenate(scores), np.concatenate(rows), indptr), (n, n_labels))
     truth = [{*rng.choice(n_labels, size=3), *row[:2].tolist()} for row in rows]
-    candidates = [dict(zip(*pair, strict=True)) for pair in zip(rows, scores, strict=True)]
+    candidates = [dict(sorted(zip(*pair, strict=True))) for pair in zip(rows, scores, strict=True)]
     propensities = rng.uniform(0.1, 1, size=n_labels)
     expected = reference_metric("psndcg", truth, candidates, k, propensities)
     y_true = make_indicator(truth, n_labels)

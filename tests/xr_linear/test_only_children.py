@@ -13,15 +13,11 @@ from skxmr.inspection import explain
 TRANSFORMS = ["l3-hinge", "sigmoid", "identity", "log-l1-hinge"]
 # Two clusters of 75 labels.
 PLAIN = LabelHierarchy([[0, 2], [0, 75, 150]], np.arange(150))
-# The same labels below a chain of two clusters; each label of the first cluster below one more.
-CHAINED = LabelHierarchy(
-    [
-        [0, 1],
-        [0, 2],
-        [0, 75, 76],
-        np.append(np.arange(76), 150),
-    ],
-    np.arange(150),
+# The same clusters below a chain of two, and above another one.
+CHAINED = LabelHierarchy([[0, 1], [0, 1], [0, 2], [0, 1, 2], [0, 75, 150]], np.arange(150))
+# The same labels below a chain, and each label of the first cluster below a cluster of its own.
+UNEVEN = LabelHierarchy(
+    [[0, 1], [0, 2], [0, 75, 76], np.append(np.arange(76), 150)], np.arange(150)
 )
 
 
@@ -68,7 +64,7 @@ def test_scores_do_not_depend_on_only_children(xmc_data, params, transform):
 
 
 def test_only_children_are_not_trained(xmc_data):
-    model = fit(CHAINED, xmc_data)
+    model = fit(UNEVEN, xmc_data)
     chain, _, clusters, labels = model._model.levels
     assert len(chain.arrays["entry_weights"]) == 0
     assert len(clusters.arrays["entry_weights"]) > 0
@@ -96,7 +92,7 @@ def test_the_only_label_is_trained_against_rows_without_labels(xmc_data):
 def test_explain_shows_that_the_score_is_that_of_the_cluster(xmc_data):
     X = xmc_data[0][:1]
     for transform in TRANSFORMS:
-        model = fit(CHAINED, xmc_data).set_params(score_transform=transform)
+        model = fit(UNEVEN, xmc_data).set_params(score_transform=transform)
         explanation = explain(model, X, 3)
         sources = [step.source for step in explanation.path]
         assert sources == ["parent", "linear", "linear", "parent"]
