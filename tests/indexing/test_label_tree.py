@@ -8,6 +8,8 @@ import scipy.sparse as sp
 from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.cluster import KMeans
+from sklearn.datasets import make_blobs
+from sklearn.metrics import adjusted_rand_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler, normalize
 
@@ -249,3 +251,18 @@ def test_splits_on_a_sample_find_planted_groups_for_any_n_jobs():
     counts = np.zeros((4, 4))
     np.add.at(counts, (trees[0].labels_, group), 1)
     assert counts.max(axis=1).sum() > 0.95 * n
+
+
+@pytest.mark.parametrize("balanced", [True, False])
+def test_kmeans_finds_the_same_clusters_far_from_the_origin(balanced):
+    Z, blobs = make_blobs(1000, centers=8, n_features=4, cluster_std=0.3, random_state=0)
+    # Multiples of 2**-10 are exact in float32 at this offset.
+    Z = np.round(Z * 2**10) / 2**10
+    tree = HierarchicalLabelTree(8, 130, clustering="kmeans", balanced=balanced, random_state=0)
+    expected = tree.fit(Z).labels_
+    routed = tree.predict(Z)
+    assert adjusted_rand_score(blobs, expected) > 0.9
+    for offset in (100, 8192):
+        for rows in (Z + offset, sp.csr_array(Z + offset), (Z + offset).astype(np.float32)):
+            np.testing.assert_array_equal(tree.fit(rows).labels_, expected)
+            np.testing.assert_array_equal(tree.predict(rows), routed)

@@ -139,11 +139,14 @@ def test_predict_topk_limits_k_to_the_number_of_labels(xmc_data, k):
 
 
 @pytest.mark.filterwarnings("ignore:The rows of X are")
-@pytest.mark.parametrize("n_trees", [1, 2])
-def test_equal_scores_are_ranked_by_the_sum_of_the_margins(n_trees, xmc_data):
+@pytest.mark.parametrize(
+    ("n_trees", "transform"), [(1, "l3-hinge"), (2, "l3-hinge"), (2, "identity")]
+)
+def test_equal_scores_are_ranked_by_the_sum_of_the_margins(n_trees, transform, xmc_data):
     X, Y = xmc_data
     model = XRLinearClassifier(4, 10, n_trees=n_trees, beam_width=None, random_state=0).fit(X, Y)
-    long_rows = 20 * X[:100]  # most margins are greater than 1
+    model.set_params(score_transform=transform)
+    long_rows = 20 * X[:100]  # most margins are greater than 1, or even 20
     labels, scores = model.predict_topk(long_rows, k=20)
     trees = [model._model] if n_trees == 1 else model._model.models
     sums = 0.0
