@@ -9,18 +9,22 @@ import math
 import mmap
 import os
 import re
+import stat
 import sys
 import zlib
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
+from skxmr._core.arrays import PLAIN_DTYPES
 from skxmr._core.files import atomic_path, sync, sync_folder
 
 HEADER = "header.json"
 ARRAY_FILE = re.compile(r"[\w-][\w.-]*\.npy", re.ASCII)
 MIN_MAPPED_BYTES = 2**16  # smaller files are read, because each memory map keeps a file open
 ALIGNMENT = 64  # bytes: a cache line, and the widest vector of the kernels
+MAX_HEADER_BYTES = 2**28  # a header has less than 10 kilobytes, but extras may be long
 READ_BYTES = 2**20  # read at once, to compute the checksum of a file
 # Without this option, a memory map keeps a second file descriptor. New in Python 3.13.
 MAP_OPTIONS = {"trackfd": False} if sys.version_info >= (3, 13) and os.name != "nt" else {}
@@ -147,26 +151,90 @@ def read_header(path, format_name, version=None):
     path = Path(path)
     if not path.exists():
         raise FileNotFoundError(f"{path}: no such folder.")
-    if not (path / HEADER).is_file():
+    file = path / HEADER
+    size = _size_of_regular_file(file)
+    if size is None:
         raise ValueError(f"{path} is not a folder that save_model wrote: it contains no {HEADER}.")
+    if size > MAX_HEADER_BYTES:
+        raise ValueError(f"{file} must have at most {MAX_HEADER_BYTES} bytes; got {size}.")
     try:
-        header = json.loads((path / HEADER).read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise ValueError(f"{path / HEADER} is damaged: {error}.") from None
+        header = json.loads(file.read_text(encoding="utf-8"))
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"{file} is damaged: {error}.") from None
     if not isinstance(header, dict) or header.get("format") != format_name:
+        raise ValueError(f"{file} was not written by save_model: its format is not {format_name}.")
+    checksum = header.pop("checksum", None)
+    try:
+        expected = header_checksum(header)
+    except (ValueError, RecursionError) as error:  # for example a NaN, which is not JSON
+        raise ValueError(f"{file} is damaged: {error}.") from None
+    if checksum != expected:
+        raise ValueError(f"{file} is damaged: its checksum does not match.")
+    found_version = header.get("format_version", 0)
+    if type(found_version) is not int or not isinstance(header.get("arrays"), dict):
+        raise ValueError(f"{file} must have an integer format_version and a dict of arrays.")
+    if version is not None and found_version > version:
         raise ValueError(
-            f"{path / HEADER} was not written by save_model: its format is not {format_name}."
-        )
-    if version is not None and header.get("format_version", 0) > version:
-        raise ValueError(
-            f"{path} has format version {header['format_version']}, written by skxmr "
+            f"{path} has format version {found_version}, written by skxmr "
             f"{header.get('skxmr_version')}; the installed skxmr reads versions up to {version}. "
             "Update skxmr."
         )
-    checksum = header.pop("checksum", None)
-    if checksum != header_checksum(header):
-        raise ValueError(f"{path / HEADER} is damaged: its checksum does not match.")
     return header
+
+
+def _size_of_regular_file(file):
+    """Return the size of a regular file, or None for anything else.
+
+    A symbolic link could lead out of the folder, and a named pipe would block.
+    """
+    try:
+        found = os.lstat(file)
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    return found.st_size if stat.S_ISREG(found.st_mode) else None
+
+
+class ArrayEntry(NamedTuple):
+    """Entry of an array in a header.
+
+    Attributes
+    ----------
+    shape : tuple of int
+        Shape of the array.
+    dtype : dtype
+        Its dtype.
+    offset : int
+        Start of the values in the file, in bytes.
+    bytes : int
+        Size of the file.
+    crc32 : str
+        Checksum of the file.
+    """
+
+    shape: tuple
+    dtype: np.dtype
+    offset: int
+    bytes: int
+    crc32: str
+
+    @classmethod
+    def read(cls, entry):
+        """Return the entry of a header after checking it; raise a ValueError if it is invalid."""
+        try:
+            shape, dtype = tuple(entry["shape"]), np.dtype(entry["dtype"])
+            offset, size, crc32 = entry["offset"], entry["bytes"], entry["crc32"]
+        except (TypeError, KeyError, ValueError) as error:
+            raise ValueError(
+                f"it must have a shape, dtype, offset, bytes and crc32: {error}"
+            ) from None
+        numbers = (*shape, offset, size)
+        if not all(type(number) is int and number >= 0 for number in numbers):
+            raise ValueError("its shape, offset and bytes must be integers >= 0")
+        if dtype.kind not in PLAIN_DTYPES or type(entry["dtype"]) is not str:
+            raise ValueError(f"its dtype must be that of plain values; got {entry['dtype']!r}")
+        if offset + math.prod(shape) * dtype.itemsize != size:
+            raise ValueError(f"its shape {shape} and dtype {dtype} must have {size} bytes")
+        return cls(shape, dtype, offset, size, crc32)
 
 
 class ArrayFiles:
@@ -190,22 +258,27 @@ class ArrayFiles:
 
     def __init__(self, path, entries, mapped):
         self.path = Path(path)
-        self.entries = entries
+        self.entries = {}
         self.mapped = mapped
         self._arrays = {}
-        for name, entry in entries.items():
+        for name, fields in entries.items():
             if not ARRAY_FILE.fullmatch(name):
                 raise ValueError(
                     f"{self.path / HEADER} lists {name!r}, which is not a valid name of an array "
                     "file."
                 )
             try:
-                size = os.stat(self.path / name).st_size
-            except FileNotFoundError:
-                raise ValueError(f"{self.path} is damaged: {name} is missing.") from None
-            if size != entry["bytes"]:
+                entry = self.entries[name] = ArrayEntry.read(fields)
+            except ValueError as error:
                 raise ValueError(
-                    f"{self.path} is damaged: {name} must have {entry['bytes']} bytes; got {size}."
+                    f"{self.path / HEADER} has an invalid entry of {name}: {error}."
+                ) from None
+            size = _size_of_regular_file(self.path / name)
+            if size is None:
+                raise ValueError(f"{self.path} is damaged: {name} is missing.")
+            if size != entry.bytes:
+                raise ValueError(
+                    f"{self.path} is damaged: {name} must have {entry.bytes} bytes; got {size}."
                 )
 
     def __getitem__(self, name):
@@ -220,11 +293,11 @@ class ArrayFiles:
 
     def _read(self, name, entry):
         file = self.path / name
-        is_mapped = self.mapped and entry["bytes"] >= MIN_MAPPED_BYTES
+        is_mapped = self.mapped and entry.bytes >= MIN_MAPPED_BYTES
         buffer = _map(file) if is_mapped else _read_verified(file, entry)
         # The header of the .npy file contains the same shape and dtype, but is slower to read.
-        shape, dtype = entry["shape"], np.dtype(entry["dtype"])
-        return np.frombuffer(buffer, dtype, math.prod(shape), entry["offset"]).reshape(shape)
+        values = np.frombuffer(buffer, entry.dtype, math.prod(entry.shape), entry.offset)
+        return values.reshape(entry.shape)
 
 
 def _link_array(file, array, owned_folder):
@@ -284,12 +357,12 @@ def _map(file):
 
 def _read_verified(file, entry):
     # Memory maps are aligned for the kernels, so this buffer is aligned too.
-    buffer = np.empty(entry["bytes"] + ALIGNMENT, dtype=np.uint8)
+    buffer = np.empty(entry.bytes + ALIGNMENT, dtype=np.uint8)
     start = -buffer.ctypes.data % ALIGNMENT
-    content = buffer[start : start + entry["bytes"]]
+    content = buffer[start : start + entry.bytes]
     with open(file, "rb") as opened:
         opened.readinto(content)
-    if f"{zlib.crc32(content):08x}" != entry["crc32"]:
+    if f"{zlib.crc32(content):08x}" != entry.crc32:
         raise ValueError(f"{file.parent} is damaged: the checksum of {file.name} does not match.")
     # Several objects of a model share an array, and some of them are immutable.
     content.flags.writeable = False

@@ -4,6 +4,8 @@ import numpy as np
 import scipy.sparse as sp
 from sklearn import get_config
 
+PLAIN_DTYPES = "biufcSUmM"  # kinds of dtypes that np.save stores without pickle
+
 
 def offsets_of(lengths):
     """Return the start of each of several neighboring runs, and the end of the last, as int64."""

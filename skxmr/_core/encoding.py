@@ -16,7 +16,8 @@ from typing import NamedTuple
 import numpy as np
 import scipy.sparse as sp
 
-PLAIN_DTYPES = "biufcSUmM"  # kinds of dtypes that np.save stores without pickle
+from skxmr._core.arrays import PLAIN_DTYPES
+
 PYTHON_TYPES = {"bool": bool, "int": int, "float": float}  # possible values of a `dtype` parameter
 
 
@@ -35,11 +36,15 @@ class ClassCodec(NamedTuple):
         Function that returns a dict of values for an object.
     from_fields : callable
         Function that returns an object for such a dict.
+    check_content : callable or None
+        Function that raises a ValueError if values inside the arrays of an object are invalid. It
+        is not called for trusted files, because it reads all arrays.
     """
 
     cls: type
     to_fields: Callable
     from_fields: Callable
+    check_content: Callable | None = None
 
 
 class Encoder:
@@ -176,11 +181,15 @@ class Decoder:
         DecodingError if the name is unknown.
     arrays : mapping of str to ndarray
         Arrays by file name.
+    trusted : bool
+        Whether to skip `ClassCodec.check_content`.
     """
 
-    def __init__(self, get_codec, arrays):
+    def __init__(self, get_codec, arrays, trusted=False):
         self._get_codec = get_codec
+        self._trusted = trusted
         self._arrays = arrays
+        self.key_path = []  # position of the value that is decoded, or whose decoding failed
         # Functions of the value of the tag and of the whole dict.
         self._decoders = {
             "object": self._decode_object,
@@ -224,10 +233,19 @@ class Decoder:
         return self._decoders[tag](encoded[tag], encoded)
 
     def _decode_items(self, items):
-        return {key: self.decode(item) for key, item in items.items()}
+        decoded = {}
+        for key, item in items.items():
+            self.key_path.append(key)
+            decoded[key] = self.decode(item)
+            self.key_path.pop()
+        return decoded
 
     def _decode_object(self, name, encoded):
-        return self._get_codec(name).from_fields(self._decode_items(encoded["fields"]))
+        codec = self._get_codec(name)
+        value = codec.from_fields(self._decode_items(encoded["fields"]))
+        if codec.check_content is not None and not self._trusted:
+            codec.check_content(value)
+        return value
 
     def _decode_scalar(self, dtype, encoded):
         return np.dtype(dtype).type(self.decode(encoded["value"]))

@@ -87,7 +87,7 @@ def attribute_codec(cls, *attributes, field_names=None):
     )
 
 
-def estimator_codec(cls, removed_params=None):
+def estimator_codec(cls, removed_params=None, check_fitted=None):
     """Return the codec of an estimator: its parameters and its fitted attributes.
 
     Parameters
@@ -97,6 +97,8 @@ def estimator_codec(cls, removed_params=None):
     removed_params : dict or None
         Parameters of earlier versions, with their default values. A file with another value cannot
         be loaded.
+    check_fitted : callable or None
+        Function that raises a ValueError if the attributes of a loaded estimator are invalid.
     """
     removed_params = removed_params or {}
 
@@ -122,6 +124,8 @@ def estimator_codec(cls, removed_params=None):
         with config_context(enable_metadata_routing=True):
             for method, request in fields["requests"].items():
                 getattr(value, f"set_{method}_request")(**request)
+        if check_fitted is not None:
+            check_fitted(value)
         return value
 
     return ClassCodec(cls, to_fields, from_fields)
@@ -188,7 +192,7 @@ def write_model(model, path, registry, *, owned_folder=None, extras=None):
     write_folder(path, header, encoder.arrays, owned_folder)
 
 
-def read_model(path, registry, mmap_mode=None, key="model"):
+def read_model(path, registry, mmap_mode=None, key="model", trusted=False):
     """Read a folder that `write_model` wrote.
 
     Parameters
@@ -201,6 +205,8 @@ def read_model(path, registry, mmap_mode=None, key="model"):
         Whether large arrays are memory maps.
     key : {"model", "extras"}
         Entry of the header to decode.
+    trusted : bool
+        Whether to skip the checks of the content of memory-mapped arrays.
 
     Returns
     -------
@@ -220,13 +226,25 @@ def read_model(path, registry, mmap_mode=None, key="model"):
         )
     header = read_header(path, FORMAT, FORMAT_VERSION)
     arrays = ArrayFiles(path, header["arrays"], mapped=mmap_mode is not None)
+    decoder = Decoder(registry.get, arrays, trusted=trusted and mmap_mode is not None)
     try:
-        return Decoder(registry.get, arrays).decode(header[key])
-    except DecodingError as error:
+        value = decoder.decode(header[key])
+    except (OSError, MemoryError, ImportError):
+        raise
+    except Exception as error:  # whatever the constructors raise for invalid fields
+        place = ".".join([key, *map(str, decoder.key_path)])
+        text = str(error) if isinstance(error, ValueError) else f"{type(error).__name__}: {error}"
         raise ValueError(
             f"{path}, written by skxmr {header.get('skxmr_version')}, cannot be loaded by skxmr "
-            f"{__version__}: {error}."
+            f"{__version__}: {text.removesuffix('.')}. The field is {place}."
         ) from error
+    wanted = "dict" if key == "extras" else header.get("class")
+    if type(value).__name__ != wanted:
+        raise ValueError(
+            f"{path} must contain an object of the class {wanted!r} as its {key}; got one of "
+            f"{type(value).__name__!r}."
+        )
+    return value
 
 
 def model_checksum(path):

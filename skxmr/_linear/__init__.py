@@ -1,5 +1,6 @@
 """The linear models of one tree level: trained, stored by chunk, and used for scores."""
 
+from skxmr._linear.level_checks import check_level_content, check_level_structure
 from skxmr._linear.level_model import LevelModel
 from skxmr._linear.pruning import prune_level
 from skxmr._linear.training import (
@@ -21,6 +22,8 @@ __all__ = [
     "LevelProblem",
     "Solver",
     "check_convergence",
+    "check_level_content",
+    "check_level_structure",
     "check_weights",
     "fit_levels",
     "prune_level",

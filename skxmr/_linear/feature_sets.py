@@ -63,9 +63,20 @@ def rank_features(summaries, words, counts):
     Returns
     -------
     RankTables
+
+    Raises
+    ------
+    ValueError
+        If the numbers of words or features disagree, as in a damaged file.
     """
     n_words = np.bitwise_count(summaries).astype(np.int64)
     word_indptr = offsets_of(n_words.sum(axis=1))
+    n_features = int(np.bitwise_count(words).sum(dtype=np.int64))
+    if len(words) != word_indptr[-1] + 1 or n_features != len(counts):
+        raise ValueError(
+            f"The bitmaps of a level must have {word_indptr[-1] + 1} words and {len(counts)} "
+            f"features; got {len(words)} and {n_features}. Its files are damaged."
+        )
     summary_ranks = (np.cumsum(n_words, axis=1) - n_words).astype(np.uint32)
     words = np.ascontiguousarray(words)
     ranked_words, feature_indptr, entry_indptr = rank_words(

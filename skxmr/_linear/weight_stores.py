@@ -16,6 +16,11 @@ from skxmr._core.files import (
 )
 from skxmr._core.threads import count_workers
 from skxmr._linear.array_files import ArrayWriter, map_verified
+from skxmr._linear.level_checks import (
+    InvalidLevelError,
+    check_level_content,
+    check_level_structure,
+)
 from skxmr._linear.level_model import (
     BLOCK_ARRAYS,
     NARROW_ARRAYS,
@@ -87,8 +92,17 @@ class FolderStore:
         folder = self._level_folder(level)
         if not folder.is_dir():
             return None
-        info = json.loads((folder / LEVEL_FILE).read_text(encoding="utf-8"))
-        return _map_level(folder, info, map_verified)
+        try:
+            info = json.loads((folder / LEVEL_FILE).read_text(encoding="utf-8"))
+            level = _map_level(folder, info, map_verified)
+            arrays = {name: values for name, values in level.arrays.items() if name != "words"}
+            check_level_content(arrays, level.tables, level.n_features)
+            return level
+        except (TypeError, KeyError, AttributeError, InvalidLevelError) as error:
+            raise ValueError(
+                f"{folder} is damaged: {error}. Remove the folder and fit again: this level is "
+                "trained again, all other levels are kept."
+            ) from None
 
     def load_block(self, block):
         """Return the file of a finished block after checking it, or None."""
@@ -138,6 +152,7 @@ def _map_level(folder, info, map_file):
         for kind in ("arrays", "tables")
     )
     names = ("n_features", "n_iter", "n_unsolved", "only_children_inherit")
+    check_level_structure(arrays, tables, info["n_features"])
     return LevelModel(arrays, tables=tables, **{name: info[name] for name in names})
 
 

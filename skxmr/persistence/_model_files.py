@@ -82,7 +82,7 @@ def save_model(model, path, *, extras=None):
     write_model(model, path, REGISTRY, extras=extras)
 
 
-def load_model(path, mmap_mode=None):
+def load_model(path, mmap_mode=None, *, trusted=False):
     """Load a model that `save_model` wrote.
 
     Parameters
@@ -98,6 +98,11 @@ def load_model(path, mmap_mode=None):
           prediction first needs it. The size of each file is verified, but checksums only of small
           files. Do not change the files while a model is mapped. `save_model` never changes files;
           it replaces the folder. Encoders of `skxmr.transformer` are always read into memory.
+    trusted : bool, default=False
+        Whether to skip the check of all values of a mapped model. The check reads the whole model
+        once, and makes sure that no prediction can read outside of its arrays. Skip it only for a
+        folder from a source that you trust: a manipulated file could crash the process. Without
+        effect if `mmap_mode` is None.
 
     Returns
     -------
@@ -122,8 +127,8 @@ def load_model(path, mmap_mode=None):
     Notes
     -----
     Loading does not run code from the folder. Encoders are loaded by `transformers` without network
-    access. The checksums detect damage, not manipulation: a manipulated array can crash the
-    process, so load only models from a source that you trust.
+    access. The checksums detect damage. Manipulated files of an XRLinearClassifier with linear
+    models are detected by the check of its values, see `trusted`.
 
     Examples
     --------
@@ -139,7 +144,7 @@ def load_model(path, mmap_mode=None):
     >>> labels
     array([[65, 87, 18]], dtype=int32)
     """
-    return read_model(path, REGISTRY, mmap_mode)
+    return read_model(path, REGISTRY, mmap_mode, trusted=trusted)
 
 
 def load_extras(path, mmap_mode=None):

@@ -167,7 +167,7 @@ class FitCheckpoint:
             raise resumable_error(error, self.path) from error
         if has_instance:
             classifier.random_state.set_state(self._random_state.get_state())
-        loaded = read_model(self.model_dir, self.registry, mmap_mode="r")
+        loaded = read_model(self.model_dir, self.registry, mmap_mode="r", trusted=True)
         remove_folder(self.path)
         return attributes | {"_model": loaded._model, "hierarchy_": loaded.hierarchy_}
 

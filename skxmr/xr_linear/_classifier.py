@@ -34,7 +34,7 @@ from skxmr.indexing import (
 )
 from skxmr.matching import check_negatives
 from skxmr.xr_linear._checkpoint import FitCheckpoint
-from skxmr.xr_linear._codecs import MODEL_CODECS, REMOVED_PARAMS
+from skxmr.xr_linear._codecs import MODEL_CODECS, REMOVED_PARAMS, check_fitted_classifier
 from skxmr.xr_linear._ensemble import TreeEnsemble
 from skxmr.xr_linear._options import check_combination, check_model_dir
 from skxmr.xr_linear._prediction import RankingPredictionMixin
@@ -592,5 +592,7 @@ class XRLinearClassifier(
 
 
 CLASSIFIER_CODECS = MODEL_CODECS | {
-    "XRLinearClassifier": estimator_codec(XRLinearClassifier, REMOVED_PARAMS)
+    "XRLinearClassifier": estimator_codec(
+        XRLinearClassifier, REMOVED_PARAMS, check_fitted_classifier
+    )
 }

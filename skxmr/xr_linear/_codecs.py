@@ -1,8 +1,10 @@
 """Codecs of the classes that a fitted classifier consists of, by their names in files."""
 
+import numpy as np
+
 from skxmr._core.encoding import ClassCodec, DecodingError
 from skxmr._core.model_folder import attribute_codec, estimator_codec
-from skxmr._linear import LevelModel
+from skxmr._linear import LevelModel, check_level_content, check_level_structure
 from skxmr.indexing import HierarchicalLabelTree, LabelFeatureUnion, LabelHierarchy
 from skxmr.matching import EstimatorMatcher, RecursiveLinearMatcher
 from skxmr.ranking import OneVsAllRanker
@@ -21,7 +23,100 @@ REMOVED_PARAMS = {
 def _make_ensemble(fields):
     if fields.get("voting", "mean") != "mean":
         raise DecodingError("the parameter voting was removed; got voting='rank'")
-    return TreeEnsemble(fields["models"])
+    models = fields["models"]
+    if not (isinstance(models, list) and models and all(type(m) is TreeModel for m in models)):
+        raise ValueError("models must be a list of trees")
+    if len({model.hierarchy.n_labels for model in models}) > 1:
+        raise ValueError("the trees must have the same labels")
+    return TreeEnsemble(models)
+
+
+def _make_level(fields):
+    check_level_structure(fields["arrays"], fields.get("tables") or {}, fields["n_features"])
+    return LevelModel(**fields)
+
+
+def _check_level(level):
+    arrays = {name: values for name, values in level.arrays.items() if name != "words"}
+    check_level_content(arrays, level.tables, level.n_features)
+
+
+def _make_hierarchy(fields):
+    indptrs, order, leaves = (
+        fields[name] for name in ("child_indptrs", "label_order", "leaf_of_label")
+    )
+    n_nodes = 1
+    for indptr in indptrs:
+        is_valid = _is_vector(indptr, np.int64) and len(indptr) == n_nodes + 1 and indptr[0] == 0
+        if not is_valid or np.any(np.diff(indptr) < 1):
+            raise ValueError("child_indptrs do not describe a tree")
+        n_nodes = int(indptr[-1])
+    if not (_is_vector(order, np.int32) and len(order) == n_nodes and len(indptrs)):
+        raise ValueError(f"label_order must have {n_nodes} entries")
+    if not (_is_vector(leaves, np.int32) and len(leaves) == n_nodes):
+        raise ValueError(f"leaf_of_label must have {n_nodes} entries")
+    return LabelHierarchy._from_checked_arrays(tuple(indptrs), order, leaves)
+
+
+def _check_hierarchy(hierarchy):
+    checked = LabelHierarchy(hierarchy.child_indptrs, hierarchy.label_order)
+    if checked != hierarchy or not np.array_equal(checked.leaf_of_label, hierarchy.leaf_of_label):
+        raise ValueError("label_order and leaf_of_label disagree with child_indptrs")
+
+
+def _make_tree(fields):
+    matcher, ranker, hierarchy = (fields[name] for name in ("matcher", "ranker", "hierarchy"))
+    levels = [*matcher.levels, *ranker.levels]
+    indptrs = hierarchy.child_indptrs[hierarchy.n_levels - len(levels) :]
+    if len(levels) > hierarchy.n_levels or not all(
+        np.array_equal(level.arrays["child_indptr"], indptr)
+        for level, indptr in zip(levels, indptrs, strict=True)
+    ):
+        raise ValueError("the levels of a tree disagree with its hierarchy")
+    if len({level.n_features for level in levels}) > 1:
+        raise ValueError("the levels of a tree have different numbers of features")
+    if not _is_vector(ranker.offsets, np.float32) or len(ranker.offsets) != hierarchy.n_labels:
+        raise ValueError(f"offsets must have {hierarchy.n_labels} entries")
+    return TreeModel(matcher, ranker, hierarchy)
+
+
+def check_fitted_classifier(classifier):
+    """Raise a ValueError if the fitted attributes of a loaded classifier contradict each other.
+
+    Parameters
+    ----------
+    classifier : XRLinearClassifier
+        A classifier without fitted attributes is not checked.
+    """
+    fitted = vars(classifier)
+    if "_model" not in fitted:
+        return
+    model, names = fitted["_model"], fitted.get("feature_names_in_")
+    trees = model.models if type(model) is TreeEnsemble else [model]
+    n_features, classes = fitted["n_features_in_"], fitted["classes_"]
+    row_length = fitted.get("_row_length", 1.0)
+    conditions = {
+        "_model": type(model) in (TreeModel, TreeEnsemble),
+        "n_features_in_": type(n_features) is int and n_features > 0,
+        "_target_kind": fitted["_target_kind"] in ("classes", "sparse", "dense"),
+        "_target_dtype": isinstance(fitted["_target_dtype"], np.dtype),
+        "_row_length": type(row_length) is float and 0 < row_length < np.inf,
+        "classes_": isinstance(classes, np.ndarray) and classes.ndim == 1,
+        "feature_names_in_": names is None or np.shape(names) == (n_features,),
+    }
+    for name, is_valid in conditions.items():
+        if not is_valid:
+            raise ValueError(f"the fitted attribute {name} is invalid")
+    if fitted["hierarchy_"] != trees[0].hierarchy:
+        raise ValueError("hierarchy_ is not the tree of the model")
+    if len(classes) != trees[0].hierarchy.n_labels:
+        raise ValueError("classes_ and the tree have different numbers of labels")
+    if any(level.n_features != n_features for level in model.levels):
+        raise ValueError("n_features_in_ is not the number of features of the models")
+
+
+def _is_vector(values, dtype):
+    return isinstance(values, np.ndarray) and values.ndim == 1 and values.dtype == dtype
 
 
 MODEL_CODECS = {
@@ -32,10 +127,11 @@ MODEL_CODECS = {
             "label_order": tree.label_order,
             "leaf_of_label": tree.leaf_of_label,
         },
-        lambda fields: LabelHierarchy._from_checked_arrays(**fields),
+        _make_hierarchy,
+        _check_hierarchy,
     ),
     "LevelModel": ClassCodec(
-        LevelModel, LevelModel.constructor_arguments, lambda fields: LevelModel(**fields)
+        LevelModel, LevelModel.constructor_arguments, _make_level, _check_level
     ),
     "RecursiveLinearMatcher": attribute_codec(RecursiveLinearMatcher, "levels"),
     # The estimator must be of a known class, too: only those of skxmr.transformer are.
@@ -50,7 +146,11 @@ MODEL_CODECS = {
         },
     ),
     "OneVsAllRanker": attribute_codec(OneVsAllRanker, "level", "offsets"),
-    "TreeModel": attribute_codec(TreeModel, "matcher", "ranker", "hierarchy"),
+    "TreeModel": ClassCodec(
+        TreeModel,
+        lambda tree: {name: getattr(tree, name) for name in ("matcher", "ranker", "hierarchy")},
+        _make_tree,
+    ),
     "TreeEnsemble": ClassCodec(
         TreeEnsemble, lambda model: {"models": model.models}, _make_ensemble
     ),

@@ -64,15 +64,18 @@ def test_load_model_detects_any_flipped_bit(folder):
     assert load_model(folder) == TREE
 
 
-def test_load_model_does_not_verify_checksums_of_mapped_arrays(folder, monkeypatch):
+def test_load_model_verifies_values_instead_of_checksums_of_mapped_arrays(folder, monkeypatch):
     monkeypatch.setattr(array_folder, "MIN_MAPPED_BYTES", 0)
     file = folder / "leaf_of_label.npy"
     content = bytearray(file.read_bytes())
     content[-1] ^= 1
     file.write_bytes(content)
-    load_model(folder, mmap_mode="r")
-    with pytest.raises(ValueError, match=r"checksum of leaf_of_label\.npy"):
-        load_model(folder)
+    load_model(folder, mmap_mode="r", trusted=True)
+    with pytest.raises(ValueError, match="leaf_of_label disagree"):
+        load_model(folder, mmap_mode="r")
+    for trusted in (False, True):
+        with pytest.raises(ValueError, match=r"checksum of leaf_of_label\.npy"):
+            load_model(folder, trusted=trusted)
 
 
 def test_load_model_rejects_folders_that_are_not_models(folder, tmp_path):
