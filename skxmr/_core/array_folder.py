@@ -55,18 +55,27 @@ def write_folder(path, header, arrays, owned_folder=None):
         If writing fails. An existing folder is unchanged, and no temporary file remains.
     """
     target = check_destination(path, header["format"])
-    with atomic_path(target) as temporary:
-        temporary.mkdir()
-        entries = {}
-        for name, array in arrays.items():
-            entry = _link_array(temporary / name, array, owned_folder)
-            entries[name] = entry or _write_array(temporary / name, array)
-        header = {**header, "arrays": entries}
-        header["checksum"] = header_checksum(header)
-        with open(temporary / HEADER, "w", encoding="utf-8") as file:
-            json.dump(header, file, allow_nan=False)
-            sync(file)
-        sync_folder(temporary)
+    try:
+        with atomic_path(target) as temporary:
+            temporary.mkdir()
+            _write_files(temporary, header, arrays, owned_folder)
+            sync_folder(temporary)
+    except OSError as error:
+        if error.filename is None:  # for example if the disk is full
+            error.filename = str(path)
+        raise
+
+
+def _write_files(folder, header, arrays, owned_folder):
+    entries = {}
+    for name, array in arrays.items():
+        entry = _link_array(folder / name, array, owned_folder)
+        entries[name] = entry or _write_array(folder / name, array)
+    header = {**header, "arrays": entries}
+    header["checksum"] = header_checksum(header)
+    with open(folder / HEADER, "w", encoding="utf-8") as file:
+        json.dump(header, file, allow_nan=False)
+        sync(file)
 
 
 def check_destination(path, format_name):

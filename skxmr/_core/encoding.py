@@ -87,7 +87,15 @@ class Encoder:
         ------
         TypeError
             If the value, or a value inside it, cannot be saved.
+        ValueError
+            If the value contains itself, or is nested too deeply.
         """
+        try:
+            return self._encode(value, key_path)
+        except RecursionError:
+            raise ValueError(f"{key_path} contains itself, or is nested too deeply.") from None
+
+    def _encode(self, value, key_path):
         if value is None or type(value) in (bool, int, str):
             return value
         if isinstance(value, np.str_):
@@ -98,7 +106,7 @@ class Encoder:
             name, codec = found
             return {"object": name, "fields": self._encode_items(codec.to_fields(value), key_path)}
         if isinstance(value, (list, tuple)) and type(value) in (list, tuple):
-            items = [self.encode(item, f"{key_path}.{i}") for i, item in enumerate(value)]
+            items = [self._encode(item, f"{key_path}.{i}") for i, item in enumerate(value)]
             return items if type(value) is list else {"tuple": items}
         if type(value) is dict and all(type(key) is str for key in value):
             return {"dict": self._encode_items(value, key_path)}
@@ -107,7 +115,7 @@ class Encoder:
         return self._encode_numeric(value, key_path)
 
     def _encode_items(self, values, key_path):
-        return {key: self.encode(value, f"{key_path}.{key}") for key, value in values.items()}
+        return {key: self._encode(value, f"{key_path}.{key}") for key, value in values.items()}
 
     def _encode_numeric(self, value, key_path):
         if isinstance(value, np.dtype) and value.kind in PLAIN_DTYPES + "O":
@@ -116,8 +124,9 @@ class Encoder:
             return {"type": value.__name__}
         if isinstance(value, type) and value in np.sctypeDict.values():
             return {"type": np.dtype(value).str}
-        if isinstance(value, np.generic) and value.dtype.kind in "biuf":
-            return {"scalar": value.dtype.str, "value": self.encode(value.item(), key_path)}
+        # Not longdouble, which Python has no number for.
+        if isinstance(value, np.generic) and value.dtype.kind in "biuf" and value.itemsize <= 8:
+            return {"scalar": value.dtype.str, "value": self._encode(value.item(), key_path)}
         if isinstance(value, np.random.RandomState):
             state = value.get_state(legacy=False)
             return {"random_state": self._encode_items(state, key_path)}

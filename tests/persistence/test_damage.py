@@ -175,10 +175,12 @@ def test_save_model_that_fails_at_any_step_keeps_the_old_model(
         patch.setattr(array_folder.os, "rename", failing(array_folder.os.rename))
         try:
             save_model(TREE, path)
-            failed = False
-        except OSError:
-            failed = True
+            message = None
+        except OSError as error:
+            message = str(error)
+    failed = message is not None
     assert failed == (calls >= call)
+    assert not failed or str(tmp_path) in message  # which disk is full
     if not failed:
         assert load_model(path) == TREE
     elif existing:

@@ -228,6 +228,16 @@ def test_save_model_rejects_objects_that_need_pickle(xmc_data, plain, tmp_path, 
     assert not list(tmp_path.iterdir())
 
 
+def test_save_model_rejects_extras_without_end_and_long_doubles(plain, tmp_path):
+    endless = []
+    endless.append(endless)
+    with pytest.raises(ValueError, match="extras contains itself, or is nested too deeply"):
+        save_model(plain, tmp_path / "model", extras={"endless": endless})
+    with pytest.raises(TypeError, match=r"extras\.number must be .*longdouble"):
+        save_model(plain, tmp_path / "model", extras={"number": np.longdouble(1)})
+    assert not list(tmp_path.iterdir())
+
+
 def test_save_model_rejects_other_classes_and_unfitted_models(tmp_path):
     for other in (Derived(), MultinomialNB(), {}):
         with pytest.raises(TypeError, match="joblib"):
