@@ -19,9 +19,9 @@ MAX_CHILDREN = 2**16 - 1
 MAX_SEED = 2**31 - 1
 # Maximum of costs and of sample weights; products of several of them must be finite in float32.
 MAX_COST = 1e9
-# Allowed dtypes of X after validation. Kernels read float32, but duplicate entries of a float64
-# matrix are summed in float64 first.
-FLOAT_DTYPES = [np.float64, np.float32]
+# Options of check_array for rows. Kernels read float32, but duplicate entries of a float64 matrix
+# are summed in float64 first.
+ROW_OPTIONS = {"accept_sparse": "csr", "dtype": [np.float64, np.float32]}
 # Kernels round the number of features up to a multiple of 64, in 32 bits.
 MAX_FEATURES = 2**31 - 64
 # Constraints of the parameter `n_jobs`.
@@ -116,17 +116,13 @@ def validate_rows(estimator, X, name="X", *, reset=False):
         If the rows have more than `MAX_FEATURES` columns, do not match the training data, or
         contain text or values that are not finite.
     """
-    check_n_features(X, name)
-    if sp.issparse(X) and X.format != "csr":  # CSR is checked by `canonical_rows`
-        check_sparse_arrays(X)
-    options = {"accept_sparse": "csr", "dtype": FLOAT_DTYPES}
-    converted = read_sparse_frame(X, name)
+    converted = _read_rows(X, name)
     try:
         if converted is X:
-            return validate_data(estimator, X, reset=reset, **options)
+            return validate_data(estimator, X, reset=reset, **ROW_OPTIONS)
         # The names of the columns are checked on the frame, and the values on the matrix.
         validate_data(estimator, X, reset=reset, skip_check_array=True)
-        return check_array(converted, estimator=estimator, input_name=name, **options)
+        return check_array(converted, estimator=estimator, input_name=name, **ROW_OPTIONS)
     except ValueError as error:
         if "could not convert string to float" not in str(error):
             raise
@@ -138,12 +134,15 @@ def validate_rows(estimator, X, name="X", *, reset=False):
 
 def check_matrix(X, name="X"):
     """Return a matrix of numbers as `validate_rows` does, for functions without an estimator."""
+    return check_array(_read_rows(X, name), input_name=name, **ROW_OPTIONS)
+
+
+def _read_rows(X, name):
+    # Check what check_array does not check, and convert a frame of sparse columns to a matrix.
     check_n_features(X, name)
-    if sp.issparse(X) and X.format != "csr":
+    if sp.issparse(X) and X.format != "csr":  # CSR is checked by `canonical_rows`
         check_sparse_arrays(X)
-    return check_array(
-        read_sparse_frame(X, name), accept_sparse="csr", dtype=FLOAT_DTYPES, input_name=name
-    )
+    return read_sparse_frame(X, name)
 
 
 def check_n_features(X, name="X"):

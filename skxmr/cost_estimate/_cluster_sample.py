@@ -94,6 +94,9 @@ class ClusterTrainer:
     def train(self, cluster):
         """Return the `ClusterCosts` of a cluster."""
         targets = self._child_targets(cluster)
+        # A fit does not train an only child, unless it is the only label of all.
+        if targets.shape[1] == 1 and self.positives.shape[1] > 1:
+            return ClusterCosts(positives=targets.nnz)
         rows = np.unique(targets.indices)
         n_children, n_features = targets.shape[1], self.X.n_features
         trained = np.arange(n_children)[:: -(-n_children // CHILDREN)]

@@ -2,7 +2,7 @@
 
 from sklearn.utils import check_array
 
-from skxmr._core.validation import FLOAT_DTYPES, MAX_FEATURES
+from skxmr._core.validation import MAX_FEATURES, ROW_OPTIONS
 from skxmr.indexing._label_feature_union import LabelFeatureUnion, check_equal_widths
 from skxmr.indexing._label_spectrum import label_spectrum
 from skxmr.indexing._normalization import as_float32_rows, normalize_rows
@@ -139,7 +139,7 @@ def _known_width(label_features, n_features):
 def _check_matrix(Z, n_labels, name):
     expected = f"a 2-D matrix of {n_labels} rows, one per label"
     try:
-        Z = check_array(Z, accept_sparse="csr", dtype=FLOAT_DTYPES, ensure_all_finite=False)
+        Z = check_array(Z, ensure_all_finite=False, **ROW_OPTIONS)
     except (TypeError, ValueError) as error:
         raise ValueError(f"{name} must be {expected}; reading it failed: {error}") from error
     if Z.shape[0] != n_labels:

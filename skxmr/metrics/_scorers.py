@@ -9,7 +9,7 @@ import numpy as np
 import scipy.sparse as sp
 
 from skxmr._core.arrays import offsets_of, plain_value
-from skxmr._core.estimators import find_topk_estimator
+from skxmr._core.estimators import find_topk_estimator, predict_topk_of
 from skxmr._core.target_containers import read_targets
 from skxmr._core.targets import check_n_labels
 from skxmr.metrics._propensity import check_propensities, psndcg_at_k, psprecision_at_k
@@ -192,11 +192,9 @@ def score_labels(estimator, X, k):
 
     The method is predict_topk, predict_proba or decision_function, whichever comes first.
     """
-    ranker, transformers = find_topk_estimator(estimator)
+    ranker, _ = find_topk_estimator(estimator)
     if ranker is not None:
-        for transformer in transformers:
-            X = transformer.transform(X)
-        return tuple(ranker.predict_topk(X, k))
+        return tuple(predict_topk_of(estimator, X, k))
     for name in ("predict_proba", "decision_function"):
         if hasattr(estimator, name):
             break

@@ -9,7 +9,12 @@ from skxmr._core.rows import as_rows
 from skxmr._core.targets import check_targets
 from skxmr._linear import Solver
 from skxmr.cost_estimate import _cluster_sample
-from skxmr.cost_estimate._cluster_sample import ClusterTrainer, SampledCluster, sample_clusters
+from skxmr.cost_estimate._cluster_sample import (
+    ClusterCosts,
+    ClusterTrainer,
+    SampledCluster,
+    sample_clusters,
+)
 
 
 @pytest.fixture(scope="module")
@@ -80,3 +85,10 @@ def test_train_extrapolates_from_some_rows_or_children(trainer, monkeypatch):
         assert extrapolated.positives == exact.positives
         for name in ("features", "bitmap_bytes", "weight_bytes"):
             assert getattr(extrapolated, name) == pytest.approx(getattr(exact, name), rel=0.3)
+
+
+def test_train_has_no_weights_for_an_only_child(trainer):
+    cluster = SampledCluster(np.arange(1000), np.array([1000]), factor=1.0)
+    costs = trainer.train(cluster)
+    assert costs.positives > 0
+    assert costs._replace(positives=0) == ClusterCosts()
