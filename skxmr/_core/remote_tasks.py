@@ -9,7 +9,7 @@ import pickle
 import time
 import traceback
 import warnings
-from itertools import islice
+from itertools import islice, takewhile
 from typing import NamedTuple
 
 from joblib import Parallel, delayed, effective_n_jobs
@@ -22,6 +22,8 @@ from skxmr._core.dask_client import iterate_dask_results
 MAX_RETRIES = 3
 # Tasks per worker and call, for backends that return the results of a call only at its end.
 TASKS_PER_WORKER = 4
+# Time until a submitted task has left the queue of tasks. It takes less than a millisecond.
+SECONDS_TO_START_TASK = 0.1
 
 
 def run_remotely(function, tasks, n_jobs, prefer, on_result):
@@ -134,7 +136,20 @@ def _iterate_outcomes(calls, n_jobs, prefer):
             return
         calls = (delayed(function)(*args) for function, *args in calls)
         if getattr(backend, "supports_return_generator", False):
-            yield from Parallel(n_jobs, prefer=prefer, return_as="generator_unordered")(calls)
+            is_closing = False
+            calls = takewhile(lambda _: not is_closing, calls)
+            outcomes = Parallel(n_jobs, prefer=prefer, return_as="generator_unordered")(calls)
+            try:
+                for outcome in outcomes:  # noqa: UP028 - "yield from" ends the workers first
+                    yield outcome
+            except GeneratorExit:
+                # An error ends the iteration. If the workers were ended while loky's thread submits
+                # the next task, this thread would die of a KeyError: loky (joblib 1.6) forgets the
+                # task but not its number. So no task is submitted anymore, and the last one
+                # has time to start.
+                is_closing = True
+                time.sleep(SECONDS_TO_START_TASK)
+                raise
             return
         # These backends return all results of a call at its end. With a few tasks per call,
         # results come early; the pool of workers is used for all calls.

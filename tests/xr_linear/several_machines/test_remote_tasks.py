@@ -1,8 +1,11 @@
 """Tasks in other processes: lost workers, errors, and arguments sent to a dask cluster."""
 
+import time
+
 import numpy as np
 import pytest
 from joblib import parallel_config
+from joblib.externals.loky.process_executor import _ExecutorManagerThread
 
 from helpers import remote_functions
 from skxmr._core import remote_tasks
@@ -49,6 +52,22 @@ def test_run_tasks_raises_the_error_of_a_task_at_once(backend):
 
 def raise_disk_full(index, result):
     raise OSError("the disk is full")
+
+
+@pytest.mark.slow(reason="workers are ended and start again")
+@pytest.mark.filterwarnings("ignore:.*tasks which were still being processed")
+def test_run_tasks_submits_no_task_while_it_ends_the_workers_of_loky(monkeypatch):
+    # pytest reports the KeyError of loky's thread. The pause makes the fault certain.
+    process_result = _ExecutorManagerThread.process_result_item
+
+    def process_result_and_pause(thread, result):
+        process_result(thread, result)
+        time.sleep(0.02)
+
+    monkeypatch.setattr(_ExecutorManagerThread, "process_result_item", process_result_and_pause)
+    tasks = [(SMALL, factor) for factor in range(40)]
+    with parallel_config(backend="loky"), pytest.raises(OSError, match="disk is full"):
+        run_tasks(np.multiply, tasks, 2, on_result=raise_disk_full)
 
 
 @pytest.mark.slow(reason="workers die and start again")
