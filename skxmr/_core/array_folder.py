@@ -18,7 +18,7 @@ from typing import NamedTuple
 import numpy as np
 
 from skxmr._core.arrays import PLAIN_DTYPES
-from skxmr._core.files import atomic_path, sync, sync_folder
+from skxmr._core.files import replace_path, sync, sync_folder
 
 HEADER = "header.json"
 ARRAY_FILE = re.compile(r"[\w-][\w.-]*\.npy", re.ASCII)
@@ -55,13 +55,19 @@ def write_folder(path, header, arrays, owned_folder=None):
         If writing fails. An existing folder is unchanged, and no temporary file remains.
     """
     target = check_destination(path, header["format"])
+
+    def write(folder):
+        folder.mkdir()
+        _write_files(folder, header, arrays, owned_folder)
+        sync_folder(folder)
+
+    def check_old(folder):  # files may have been added to it
+        _check_replaceable(path, folder, header["format"])
+
     try:
-        with atomic_path(target) as temporary:
-            temporary.mkdir()
-            _write_files(temporary, header, arrays, owned_folder)
-            sync_folder(temporary)
+        replace_path(target, write, check_old)
     except OSError as error:
-        if error.filename is None:  # for example if the disk is full
+        if error.errno is not None and error.filename is None:  # for example if the disk is full
             error.filename = str(path)
         raise
 
@@ -112,6 +118,7 @@ def check_destination(path, format_name):
 
 
 def _check_replaceable(path, target, format_name):
+    # `path` is the path as given by the user, `target` the existing file or folder.
     if not target.is_dir():
         raise FileExistsError(
             f"{path} must be a folder or absent; it is a file. Nothing was written."
@@ -120,7 +127,7 @@ def _check_replaceable(path, target, format_name):
     if not names:
         return
     try:
-        header = read_header(path, format_name)
+        header = read_header(target, format_name)
     except ValueError as error:
         raise FileExistsError(
             f"{path} exists and is not a model that can be replaced: {error} Nothing was written. "

@@ -1,113 +1,112 @@
 """Files and folders that are never seen half-written, even if the process is killed."""
 
+import ctypes
 import errno
 import os
 import re
 import secrets
 import shutil
 import zipfile
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 
-try:
-    import fcntl
-except ImportError:  # Windows
-    fcntl = None
-    import msvcrt
-
+from skxmr._core.locks import waiting_lock
+from skxmr._core.signals import DeferredSignals
 
 # Errors of file systems that cannot sync folders, and of folders without read permission.
 FOLDER_SYNC_ERRORS = {errno.EINVAL, errno.EBADF, errno.ENOTSUP, errno.EACCES, errno.EPERM}
+# Errors of systems and file systems that cannot exchange two paths.
+EXCHANGE_ERRORS = {errno.ENOSYS, errno.EINVAL, errno.ENOTSUP, errno.EPERM}
+AT_FDCWD, RENAME_EXCHANGE = -100, 2  # constants of Linux
 TOKEN = "[0-9a-f]{12}"
 
 
-@contextmanager
-def atomic_path(path):
-    """Yield a temporary path next to `path`, and rename it to `path` when the block has ended.
+def replace_path(path, write, check_old=lambda folder: None):
+    """Write a file or a folder, which appears at `path` when it is complete.
 
-    The block creates a file or a folder at the temporary path and syncs it. If the block or the
-    rename fails, the temporary file or folder is removed and `path` is unchanged.
+    It is written to a temporary path in the same folder, and then renamed. If anything fails or is
+    interrupted, also by a signal at any time, `path` has the old or the new content, and nothing
+    else remains. A killed process leaves temporary files; the next call for the same path removes
+    them. Calls for the same path in several processes or threads wait for one another.
 
     Parameters
     ----------
     path : Path
         Destination. An existing file is replaced by a file and keeps its permissions. An existing
-        folder is replaced by a folder: it is first renamed, and removed once the new one is in
-        place.
-
-    Yields
-    ------
-    Path
-        Temporary path. A killed process leaves it behind; see `remove_leftovers`. A process that is
-        killed between the two renames of folders leaves the old folder as
-        ``.NAME.TOKEN.old``; rename it to restore it.
+        folder is replaced by a folder. Where the system cannot exchange two folders, a process
+        that is killed between two renames leaves the old folder as ``.NAME.TOKEN.old``; rename it
+        to restore it.
+    write : callable
+        Function of a path, at which it creates a file or a folder and syncs it.
+    check_old : callable
+        Function of the path of the old folder, called before the folder is removed. If it raises an
+        error, `path` is unchanged.
 
     Raises
     ------
     OSError
         If writing or renaming fails, or a file would replace a folder or a folder a file.
     """
-    token = secrets.token_hex(6)
     # In the same folder, because a rename must not cross file systems.
-    part, old = (path.with_name(f".{path.name}.{token}.{end}") for end in ("part", "old"))
-    is_in_place = False
-    try:
-        yield part
+    part, old = (_make_hidden_path(path, end) for end in ("part", "old"))
+    with (
+        DeferredSignals() as signals,
+        waiting_lock(path.with_name(f".{path.name}.lock"), signals) as is_locked,
+    ):
+        if is_locked:
+            remove_leftovers(path.parent, path.name)
         try:
+            signals.run(write, part)
             if path.is_dir() and part.is_dir():
-                _move_away(path, old)
-            elif path.is_file() and part.is_file():
-                shutil.copymode(path, part)
-            os.replace(part, path) if part.is_file() else os.rename(part, path)
-        except BaseException:
-            if old.exists():
-                os.rename(old, path)
-            raise
-        is_in_place = True
-        sync_folder(path.parent)
-    finally:
-        _remove(part)
-        if is_in_place:  # otherwise it may be the only copy
-            _remove(old)
+                _replace_folder(path, part, old, check_old)
+            else:
+                if path.is_file() and part.is_file():
+                    shutil.copymode(path, part)
+                os.replace(part, path) if part.is_file() else os.rename(part, path)
+            sync_folder(path.parent)
+            if is_locked:  # `path` exists, so an old folder of a killed process is not needed
+                remove_leftovers(path.parent, path.name, end="old")
+        finally:
+            _remove(part)
 
 
-@contextmanager
-def atomic_file(path):
-    """Yield a binary file to write, which appears at `path` when the block has ended.
+def replace_file(path, write):
+    """Write a file, which appears at `path` when it is complete; see `replace_path`.
 
     Parameters
     ----------
     path : Path
         Destination; an existing file is replaced.
-
-    Yields
-    ------
-    file object
-
-    Raises
-    ------
-    OSError
-        If the file cannot be written; an existing file is unchanged.
+    write : callable
+        Function of a binary file object, to which it writes.
     """
-    with atomic_path(path) as part, open(part, "wb") as file:
-        yield file
+    replace_path(path, lambda part: write_synced(part, write))
+
+
+def write_synced(path, write):
+    """Write a file and sync it; `write` is a function of a binary file object."""
+    with open(path, "wb") as file:
+        write(file)
         sync(file)
 
 
-def remove_leftovers(folder, name=None):
+def remove_leftovers(folder, name=None, end="part"):
     """Remove temporary files and folders that killed processes left in a folder.
 
     Parameters
     ----------
     folder : Path
-        Folder that holds the destinations of `atomic_path`.
+        Folder that holds the destinations of `replace_path`.
     name : str or None
         Name of the destination; None for all names. No other process may be writing to it.
+    end : {"part", "old"}
+        Whether to remove incomplete content, or old folders that were being replaced.
     """
     name = ".+" if name is None else re.escape(name)
-    leftover = re.compile(rf"\.{name}\.{TOKEN}\.part")
-    for path in list(folder.iterdir()):
-        if leftover.fullmatch(path.name):
-            _remove(path)
+    leftover = re.compile(rf"\.{name}\.{TOKEN}\.{end}")
+    with suppress(PermissionError):  # a folder that can be written but not listed
+        for entry in os.listdir(folder):
+            if leftover.fullmatch(entry):
+                _remove(folder / entry)
 
 
 def remove_folder(folder):
@@ -115,10 +114,49 @@ def remove_folder(folder):
 
     If the folder is in use and cannot be renamed, as on Windows, it stays.
     """
-    part = folder.with_name(f".{folder.name}.{secrets.token_hex(6)}.part")
-    with suppress(OSError):  # Windows does not remove a file that is memory-mapped
+    part = _make_hidden_path(folder, "part")
+    with DeferredSignals(), suppress(OSError):  # Windows does not remove a memory-mapped file
         os.rename(folder, part)
         shutil.rmtree(part)
+
+
+def _make_hidden_path(path, end):
+    return path.with_name(f".{path.name}.{secrets.token_hex(6)}.{end}")
+
+
+def _replace_folder(path, part, old, check_old):
+    # Afterwards, the old folder is at `part`, or removed.
+    if _exchange(part, path):
+        try:
+            check_old(part)
+        except BaseException:
+            _exchange(part, path)
+            raise
+        return
+    _move_away(path, old)
+    try:
+        check_old(old)
+        os.rename(part, path)
+    except BaseException:
+        if not path.exists():
+            os.rename(old, path)
+        raise
+    _remove(old)
+
+
+def _exchange(first, second):
+    # Exchange two paths in one step. Return False if the system or the file system cannot do it.
+    try:
+        renameat2 = ctypes.CDLL(None, use_errno=True).renameat2
+    except (AttributeError, TypeError):  # not Linux with glibc 2.28 or later
+        return False
+    paths = os.fsencode(first), os.fsencode(second)
+    if renameat2(AT_FDCWD, paths[0], AT_FDCWD, paths[1], RENAME_EXCHANGE) == 0:
+        return True
+    number = ctypes.get_errno()
+    if number in EXCHANGE_ERRORS:
+        return False
+    raise OSError(number, os.strerror(number), str(first), None, str(second))
 
 
 def _move_away(path, old):
@@ -183,48 +221,6 @@ def check_archive(file, consequence):
         raise ValueError(
             f"{file} is damaged ({damaged}). Remove this file and fit again: {consequence}."
         )
-
-
-@contextmanager
-def exclusive_lock(path, message):
-    """Lock a file during the block, or raise at once if another process or thread has locked it.
-
-    The file is removed at the end of the block. A killed process leaves an unlocked file. If the
-    file system has no locks, nothing is locked.
-
-    Parameters
-    ----------
-    path : Path
-        The file; created if it does not exist.
-    message : str
-        Message of the error.
-
-    Raises
-    ------
-    BlockingIOError
-        If the file is locked.
-    """
-    with open(path, "ab") as file:
-        try:
-            if fcntl:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            else:
-                msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
-        except (BlockingIOError, PermissionError):
-            raise BlockingIOError(message) from None
-        except OSError:
-            pass  # the file system has no locks
-        if fcntl and not (path.exists() and os.path.samestat(os.fstat(file.fileno()), path.stat())):
-            # The previous owner removed the file after it was opened here.
-            raise BlockingIOError(message)
-        try:
-            yield
-        finally:
-            if fcntl:  # remove it before the lock is released: afterwards it may be locked again
-                path.unlink(missing_ok=True)
-    if not fcntl:
-        with suppress(OSError):  # another process has opened the file
-            path.unlink()
 
 
 def resumable_error(error, folder):

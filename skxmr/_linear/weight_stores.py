@@ -7,12 +7,13 @@ from pathlib import Path
 import numpy as np
 
 from skxmr._core.files import (
-    atomic_file,
-    atomic_path,
     check_archive,
     remove_leftovers,
+    replace_file,
+    replace_path,
     resumable_error,
     sync_folder,
+    write_synced,
 )
 from skxmr._core.threads import count_workers
 from skxmr._linear.array_files import ArrayWriter, map_verified
@@ -116,8 +117,7 @@ class FolderStore:
         """Write a block; return its file."""
         path = self._block_file(block)
         try:
-            with atomic_file(path) as file:
-                np.savez(file, **arrays)
+            replace_file(path, lambda file: np.savez(file, **arrays))
         except OSError as error:
             raise resumable_error(error, self.path) from error
         return path
@@ -125,14 +125,18 @@ class FolderStore:
     def join(self, level, blocks, layout):
         """Write the arrays of a level from the files of its blocks, then remove these files."""
         folder = self._level_folder(level)
+        info = {}
+
+        def write(part):
+            part.mkdir()
+            info.update(_join_files(part, blocks, layout))
+            text = json.dumps(info).encode()
+            write_synced(part / LEVEL_FILE, lambda file: file.write(text))
+            sync_folder(part)
+
         try:
             # A level is whole and safe on the disk before its blocks are removed.
-            with atomic_path(folder) as part:
-                part.mkdir()
-                info = _join_files(part, blocks, layout)
-                with atomic_file(part / LEVEL_FILE) as file:
-                    file.write(json.dumps(info).encode())
-                sync_folder(part)
+            replace_path(folder, write)
         except OSError as error:
             raise resumable_error(error, self.path) from error
         for file in blocks:

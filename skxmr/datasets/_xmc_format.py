@@ -13,7 +13,7 @@ import io
 import os
 import zlib
 from array import array
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import NamedTuple
 
@@ -22,7 +22,7 @@ import scipy.sparse as sp
 from sklearn.utils import check_array
 
 from skxmr._core.arrays import as_public_csr
-from skxmr._core.files import atomic_file
+from skxmr._core.files import replace_file
 from skxmr._core.target_containers import read_sparse_frame, read_targets
 from skxmr._core.targets import check_indicator
 
@@ -100,7 +100,7 @@ def load_xmc_file(path, *, dtype=np.float32, header=None):
         raise ValueError(f"dtype must be np.float32 or np.float64; got {dtype}.")
     if header is not None:
         sizes = _check_header(header)
-    with _open(path, "rb") as (file, name):
+    with _open(path) as (file, name):
         line_number = 0
         try:
             if header is None:
@@ -188,11 +188,14 @@ def dump_xmc_file(X, Y, path):
             f"X and Y must have the same number of rows; got {X.shape[0]} and {Y.shape[0]}."
         )
     Y = check_indicator(Y, "Y")
-    with _open(path, "wb") as (file, _):
+
+    def write(file):
         file.write(b"%d %d %d\n" % (*X.shape, Y.shape[1]))
         for start in range(0, X.shape[0], _ROWS_PER_WRITE):
             stop = min(start + _ROWS_PER_WRITE, X.shape[0])
             file.write(_format_rows(X, Y, start, stop).encode("ascii"))
+
+    _write(path, write)
 
 
 def _format_rows(X, Y, start, stop):
@@ -363,42 +366,66 @@ def _index_array(limit):
 
 
 @contextmanager
-def _open(path, mode):
-    """Open a path, a descriptor or a file object; yield the file and a name for messages."""
-    if hasattr(path, "read" if mode == "rb" else "write"):
-        if isinstance(path, io.TextIOBase):
-            raise TypeError("path must be a file opened in binary mode; got text mode.")
+def _open(path):
+    """Open a path, a descriptor or a file object for reading; yield the file and its name."""
+    if _is_file_object(path, "read"):
         yield path, str(getattr(path, "name", path))
-    elif isinstance(path, int) and not isinstance(path, bool):
-        with open(path, mode, closefd=False) as file:
+    elif _is_descriptor(path):
+        with open(path, "rb", closefd=False) as file:
             yield file, f"file descriptor {path}"
-    elif isinstance(path, str | os.PathLike):
-        path = os.fsdecode(path)
-        with _open_atomically(path) if mode == "wb" else open(path, "rb") as raw:
-            if path.endswith(".gz"):
-                # Without name and time, equal data give equal files.
-                with gzip.GzipFile(filename="", mode=mode, fileobj=raw, mtime=0) as file:
-                    yield file, path
-            elif path.endswith(".bz2"):
-                with bz2.BZ2File(raw, mode) as file:
-                    yield file, path
-            else:
-                yield raw, path
     else:
-        ability = "readable" if mode == "rb" else "writable"
+        path = _check_path(path, "readable")
+        with open(path, "rb") as raw, _compressed(raw, path, "rb") as file:
+            yield file, path
+
+
+def _write(path, write):
+    """Call `write` with the binary file at a path, of a descriptor or a file object."""
+    if _is_file_object(path, "write"):
+        write(path)
+    elif _is_descriptor(path):
+        with open(path, "wb", closefd=False) as file:
+            write(file)
+    else:
+        path = _check_path(path, "writable")
+
+        def write_compressed(raw):
+            with _compressed(raw, path, "wb") as file:
+                write(file)
+
+        if os.path.exists(path) and not os.path.isfile(path):  # devices and pipes are not replaced
+            with open(path, "wb") as raw:
+                write_compressed(raw)
+        else:
+            replace_file(Path(os.path.realpath(path)), write_compressed)
+
+
+def _is_file_object(path, method):
+    if not hasattr(path, method):
+        return False
+    if isinstance(path, io.TextIOBase):
+        raise TypeError("path must be a file opened in binary mode; got text mode.")
+    return True
+
+
+def _is_descriptor(path):
+    return isinstance(path, int) and not isinstance(path, bool)
+
+
+def _check_path(path, ability):
+    if not isinstance(path, str | os.PathLike):
         raise TypeError(
             f"path must be a str, a path, a {ability} file object in binary mode or a file "
             f"descriptor; got {type(path).__name__}."
         )
+    return os.fsdecode(path)
 
 
-@contextmanager
-def _open_atomically(path):
-    """Open a temporary file in the folder of `path`; rename it to `path` on success."""
-    path = os.path.realpath(path)
-    if os.path.exists(path) and not os.path.isfile(path):  # devices and pipes are not replaced
-        with open(path, "wb") as file:
-            yield file
-        return
-    with atomic_file(Path(path)) as file:
-        yield file
+def _compressed(raw, path, mode):
+    """Return a context with the file that compresses or decompresses by the suffix of `path`."""
+    if path.endswith(".gz"):
+        # Without name and time, equal data give equal files.
+        return gzip.GzipFile(filename="", mode=mode, fileobj=raw, mtime=0)
+    if path.endswith(".bz2"):
+        return bz2.BZ2File(raw, mode)
+    return nullcontext(raw)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import torch
 
-from skxmr._core.files import atomic_file, remove_leftovers
+from skxmr._core.files import replace_file
 
 FILE_NAME = "matcher.pt"
 
@@ -47,7 +47,6 @@ class Checkpoint:
                 f"checkpoint_dir must be a folder that exists or can be created; got "
                 f"{str(folder)!r}. {error}."
             ) from error
-        remove_leftovers(self.path.parent, FILE_NAME)
         if not self.path.exists():
             return
         try:
@@ -71,8 +70,8 @@ class Checkpoint:
         """Write the result of `make_state()`, which consists of tensors and plain values."""
         if self.path is None:
             return
-        with atomic_file(self.path) as file:
-            torch.save({"fingerprint": self.fingerprint, "state": make_state()}, file)
+        content = {"fingerprint": self.fingerprint, "state": make_state()}
+        replace_file(self.path, lambda file: torch.save(content, file))
 
 
 def compute_fingerprint(settings, tokens, M, hierarchy, model):

@@ -10,14 +10,14 @@ import numpy as np
 from sklearn.utils import check_random_state
 
 from skxmr._core.files import (
-    atomic_file,
-    atomic_path,
     check_archive,
-    exclusive_lock,
     remove_folder,
-    remove_leftovers,
+    replace_file,
+    replace_path,
     resumable_error,
+    write_synced,
 )
+from skxmr._core.locks import exclusive_lock
 from skxmr._core.model_folder import read_model, write_model
 from skxmr._core.validation import MAX_SEED, set_input_attributes
 from skxmr._core.version import __version__
@@ -51,7 +51,7 @@ class FitCheckpoint:
     def __enter__(self):
         """Lock the folder; raise a BlockingIOError if another fit uses it."""
         self._lock = exclusive_lock(
-            self.path.with_name(f".{self.path.name}.lock"),
+            self.path.with_name(f".{self.model_dir.name}.fit.lock"),
             f"model_dir={str(self.model_dir)!r} must not be in use; another fit is writing to "
             f"{self.path}. Wait until it has finished, or choose another model_dir.",
         )
@@ -99,11 +99,13 @@ class FitCheckpoint:
             if random_state is None:
                 seed = int(check_random_state(None).randint(MAX_SEED))
             info = {"key": key, "seed": seed}
-            remove_leftovers(self.path.parent, self.path.name)
-            with atomic_path(self.path) as part:
+            text = json.dumps(info).encode()
+
+            def write(part):
                 part.mkdir()
-                with atomic_file(part / FIT_FILE) as file:
-                    file.write(json.dumps(info).encode())
+                write_synced(part / FIT_FILE, lambda file: file.write(text))
+
+            replace_path(self.path, write)
         if info["seed"] is not None:
             return check_random_state(info["seed"])
         # An instance is advanced only when the fit has finished, so that an interrupted fit can be
@@ -130,8 +132,7 @@ class FitCheckpoint:
             arrays[f"{i}-order"] = tree.label_order
             arrays |= {f"{i}-{level}": indptr for level, indptr in enumerate(tree.child_indptrs)}
         try:
-            with atomic_file(path) as file:
-                np.savez(file, **arrays)
+            replace_file(path, lambda file: np.savez(file, **arrays))
         except OSError as error:
             raise resumable_error(error, self.path) from error
         return trees

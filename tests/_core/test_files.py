@@ -2,19 +2,43 @@
 
 import errno
 import os
+import platform
 import stat
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 from skxmr._core import files
 
 
+@pytest.fixture(params=["exchange", "two renames"])
+def way(request, monkeypatch):
+    """Replace folders in one step, or as on systems that cannot exchange two folders."""
+    if request.param == "two renames":
+        monkeypatch.setattr(files, "_exchange", lambda first, second: False)
+    return request.param
+
+
 def write(path, text):
-    with files.atomic_file(path) as file:
-        file.write(text.encode())
+    files.replace_file(path, lambda file: file.write(text.encode()))
 
 
-def test_atomic_file_replaces_a_file_and_keeps_its_permissions(tmp_path):
+def write_folder(path, check_old=lambda folder: None, **contents):
+    def write_contents(folder):
+        folder.mkdir()
+        for name, text in contents.items():
+            (folder / name).write_text(text)
+
+    files.replace_path(path, write_contents, check_old)
+
+
+def read_folder(path):
+    return {file.name: file.read_text() for file in path.iterdir()}
+
+
+def test_replace_file_replaces_a_file_and_keeps_its_permissions(tmp_path):
     path = tmp_path / "file"
     write(path, "first")
     path.chmod(0o640)
@@ -25,53 +49,120 @@ def test_atomic_file_replaces_a_file_and_keeps_its_permissions(tmp_path):
     assert [entry.name for entry in tmp_path.iterdir()] == ["file"]
 
 
-def test_atomic_file_leaves_the_old_file_if_writing_fails(tmp_path):
+def test_replace_file_keeps_the_old_file_if_writing_fails(tmp_path):
     path = tmp_path / "file"
     write(path, "first")
-    with pytest.raises(OSError, match="full"), files.atomic_file(path) as file:  # noqa: PT012
+
+    def fail(file):
         file.write(b"sec")
         raise OSError("the disk is full")
+
+    with pytest.raises(OSError, match="full"):
+        files.replace_file(path, fail)
     assert path.read_text() == "first"
-    assert [entry.name for entry in tmp_path.iterdir()] == ["file"]
+    assert os.listdir(tmp_path) == ["file"]
 
 
-def test_atomic_file_does_not_replace_a_folder(tmp_path):
+def test_replace_file_does_not_replace_a_folder(tmp_path):
     path = tmp_path / "folder"
     path.mkdir()
     (path / "mine.txt").write_text("mine")
     with pytest.raises(OSError):  # noqa: PT011 - each system has its own message
         write(path, "text")
     assert (path / "mine.txt").read_text() == "mine"
-    assert [entry.name for entry in tmp_path.iterdir()] == ["folder"]
+    assert os.listdir(tmp_path) == ["folder"]
 
 
-def test_atomic_path_does_not_replace_a_file_by_a_folder(tmp_path):
+def test_replace_path_does_not_replace_a_file_by_a_folder(tmp_path):
     path = tmp_path / "file"
     path.write_text("mine")
-    with pytest.raises(OSError), files.atomic_path(path) as part:  # noqa: PT011, PT012
-        part.mkdir()
-        (part / "new.txt").write_text("new")
+    with pytest.raises(OSError):  # noqa: PT011
+        write_folder(path, new="new")
     assert path.read_text() == "mine"
-    assert [entry.name for entry in tmp_path.iterdir()] == ["file"]
+    assert os.listdir(tmp_path) == ["file"]
 
 
-def test_atomic_path_restores_the_old_folder_if_interrupted_between_the_renames(
-    tmp_path, monkeypatch
-):
+@pytest.mark.usefixtures("way")
+def test_replace_path_replaces_a_folder(tmp_path):
     path = tmp_path / "folder"
-    path.mkdir()
-    (path / "old.txt").write_text("old")
-    move_away = files._move_away
+    write_folder(path, first="1")
+    write_folder(path, second="2")
+    assert read_folder(path) == {"second": "2"}
+    assert os.listdir(tmp_path) == ["folder"]
 
-    def interrupt(*args):
-        move_away(*args)
-        raise KeyboardInterrupt
 
-    monkeypatch.setattr(files, "_move_away", interrupt)
-    with pytest.raises(KeyboardInterrupt), files.atomic_path(path) as part:
-        part.mkdir()
-    assert (path / "old.txt").read_text() == "old"
-    assert [entry.name for entry in tmp_path.iterdir()] == ["folder"]
+@pytest.mark.usefixtures("way")
+def test_replace_path_keeps_the_old_folder_if_its_check_fails(tmp_path):
+    path = tmp_path / "folder"
+    write_folder(path, first="1")
+
+    def refuse(folder):
+        assert read_folder(folder) == {"first": "1"}
+        raise FileExistsError("a file was added")
+
+    with pytest.raises(FileExistsError, match="added"):
+        write_folder(path, refuse, second="2")
+    assert read_folder(path) == {"first": "1"}
+    assert os.listdir(tmp_path) == ["folder"]
+
+
+def test_exchange_exchanges_folders_on_linux(tmp_path):
+    first, second = tmp_path / "first", tmp_path / "second"
+    write_folder(first, one="1")
+    write_folder(second, two="2")
+    if not files._exchange(first, second):
+        assert platform.libc_ver()[0] != "glibc"
+        pytest.skip("the system or file system cannot exchange folders")
+    assert read_folder(first) == {"two": "2"}
+    assert read_folder(second) == {"one": "1"}
+
+
+def test_replace_path_in_several_threads_leaves_one_of_the_contents(tmp_path):
+    path = tmp_path / "folder"
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda i: write_folder(path, a=f"{i}", b=f"{i}"), range(40)))
+    contents = read_folder(path)
+    assert contents["a"] == contents["b"]
+    assert os.listdir(tmp_path) == ["folder"]
+
+
+def test_replace_path_removes_leftovers_of_killed_processes(tmp_path):
+    path = tmp_path / "folder"
+    write_folder(path, first="1")
+    for name in [".folder.0123456789ab.part", ".folder.0123456789ab.old", ".folder.lock"]:
+        (tmp_path / name).mkdir() if "lock" not in name else (tmp_path / name).touch()
+    write_folder(path, second="2")
+    assert os.listdir(tmp_path) == ["folder"]
+
+
+def test_replace_path_keeps_the_old_folder_of_a_killed_process_if_it_fails(tmp_path):
+    # A process was killed between two renames: this is the only copy.
+    (tmp_path / ".folder.0123456789ab.old").mkdir()
+    with pytest.raises(ZeroDivisionError):
+        files.replace_path(tmp_path / "folder", lambda part: 1 / 0)
+    assert os.listdir(tmp_path) == [".folder.0123456789ab.old"]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows locks by process")
+def test_replace_path_waits_for_another_process(tmp_path):
+    path = tmp_path / "folder"
+    code = f"""
+import sys, time
+from pathlib import Path
+from skxmr._core import files
+def write(folder):
+    folder.mkdir()
+    print("started", flush=True)
+    time.sleep(0.3)
+files.replace_path(Path({str(path)!r}), write)
+"""
+    process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE)
+    process.stdout.readline()
+    write_folder(path, second="2")
+    assert process.wait() == 0
+    process.stdout.close()
+    assert read_folder(path) == {"second": "2"}
+    assert os.listdir(tmp_path) == ["folder"]
 
 
 def test_remove_leftovers_removes_only_those_of_the_name(tmp_path):
@@ -85,6 +176,8 @@ def test_remove_leftovers_removes_only_those_of_the_name(tmp_path):
     files.remove_leftovers(tmp_path)
     remaining = {entry.name for entry in tmp_path.iterdir()}
     assert remaining == {leftovers[2], "model.part", ".model.part"}
+    files.remove_leftovers(tmp_path, "model", end="old")
+    assert {entry.name for entry in tmp_path.iterdir()} == {"model.part", ".model.part"}
 
 
 @pytest.mark.parametrize("number", [errno.EINVAL, errno.ENOTSUP, errno.EPERM])

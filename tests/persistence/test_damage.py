@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from skxmr import LabelHierarchy, load_model, save_model
-from skxmr._core import array_folder
+from skxmr._core import array_folder, files
 
 TREE = LabelHierarchy.from_memberships(np.arange(5000) % 70)
 OTHER = LabelHierarchy.from_memberships(np.arange(100) % 7)
@@ -154,7 +154,7 @@ def test_save_model_replaces_models_and_no_other_files(folder, tmp_path):
 def test_save_model_that_fails_at_any_step_keeps_the_old_model(
     tmp_path, monkeypatch, existing, call
 ):
-    """Let the n-th call of fsync or rename fail, for each n."""
+    """Let the n-th call of fsync, rename or exchange fail, for each n."""
     path = tmp_path / "model"
     if existing:
         save_model(OTHER, path)
@@ -171,8 +171,9 @@ def test_save_model_that_fails_at_any_step_keeps_the_old_model(
         return wrapped
 
     with monkeypatch.context() as patch:
-        patch.setattr(os, "fsync", failing(array_folder.os.fsync))
-        patch.setattr(array_folder.os, "rename", failing(array_folder.os.rename))
+        patch.setattr(os, "fsync", failing(os.fsync))
+        patch.setattr(os, "rename", failing(os.rename))
+        patch.setattr(files, "_exchange", failing(files._exchange))
         try:
             save_model(TREE, path)
             message = None
@@ -201,8 +202,31 @@ def test_save_model_keeps_the_old_model_if_it_cannot_be_renamed(tmp_path, monkey
             raise PermissionError(errno.EACCES, "Access is denied", str(source))
         rename(source, target)
 
-    monkeypatch.setattr(array_folder.os, "rename", refuse)
+    monkeypatch.setattr(files, "_exchange", lambda first, second: False)
+    monkeypatch.setattr(os, "rename", refuse)
     with pytest.raises(PermissionError, match=r"cannot be replaced.*old folder was kept.*model"):
         save_model(TREE, path)
+    assert load_model(path) == OTHER
+    assert [p.name for p in tmp_path.iterdir()] == ["model"]
+
+
+@pytest.mark.parametrize("can_exchange", [True, False])
+def test_save_model_keeps_a_file_that_is_added_to_the_old_model_during_the_save(
+    tmp_path, monkeypatch, can_exchange
+):
+    path = tmp_path / "model"
+    save_model(OTHER, path)
+    write_files = array_folder._write_files
+
+    def write_and_add(*args):
+        write_files(*args)
+        (path / "notes.txt").write_text("mine")
+
+    monkeypatch.setattr(array_folder, "_write_files", write_and_add)
+    if not can_exchange:
+        monkeypatch.setattr(files, "_exchange", lambda first, second: False)
+    with pytest.raises(FileExistsError, match=r"other files besides a model: notes\.txt"):
+        save_model(TREE, path)
+    assert (path / "notes.txt").read_text() == "mine"
     assert load_model(path) == OTHER
     assert [p.name for p in tmp_path.iterdir()] == ["model"]
