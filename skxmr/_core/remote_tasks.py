@@ -8,7 +8,6 @@ from the loss of a worker; and tasks whose worker was lost are sent again.
 import pickle
 import time
 import traceback
-import warnings
 from itertools import islice, takewhile
 from typing import NamedTuple
 
@@ -16,6 +15,7 @@ from joblib import Parallel, delayed, effective_n_jobs
 from joblib.parallel import get_active_backend
 
 from skxmr._core.dask_client import iterate_dask_results
+from skxmr._core.user_warnings import warn_user
 
 # Maximum number of consecutive attempts without a new result. One more raises the error. The pause
 # after them is 1, 2 and 3 seconds, because a worker needs about that long to restart.
@@ -80,11 +80,10 @@ def run_remotely(function, tasks, n_jobs, prefer, on_result):
             )
         if n_failed_attempts > MAX_RETRIES:
             raise failure
-        warnings.warn(
+        warn_user(
             f"Workers were lost ({type(failure).__name__}: {failure}). {len(results)} of "
             f"{len(tasks)} tasks are finished; the other tasks are sent again. If this repeats, "
             "check the memory of the workers.",
-            stacklevel=3,
         )
         time.sleep(n_failed_attempts)
     return [results[index] for index in range(len(tasks))]

@@ -5,11 +5,10 @@ Training divides all rows by their root mean square length, and prediction by th
 Then `X` and ``c * X`` give the same model.
 """
 
-import warnings
-
 import numpy as np
 
 from skxmr._core.csr import measure_rows
+from skxmr._core.user_warnings import warn_user
 
 # Rows of unit length differ from 1 by the rounding of float32 or float16. They are not divided.
 UNIT_TOLERANCE = 1e-5
@@ -54,13 +53,11 @@ def mean_row_length(rows, sample_weight=None):
     squares = np.average((lengths / longest) ** 2, weights=sample_weight)
     length = float(longest * np.sqrt(squares))
     if length > MAX_MEAN_RATIO * median or longest > MAX_LENGTH_RATIO * median:
-        warnings.warn(
+        warn_user(
             f"The lengths of the rows of X differ widely: the median is {median:.3g}, the root "
             f"mean square {length:.3g}, the maximum {longest:.3g}. Long rows dominate the "
             "training, and short rows are learned badly. Scale the rows to equal length, for "
             "example with sklearn.preprocessing.Normalizer.",
-            UserWarning,
-            stacklevel=4,
         )
     return 1.0 if abs(length - 1.0) <= UNIT_TOLERANCE else length
 
@@ -86,9 +83,7 @@ def warn_about_other_lengths(rows, row_length):
         return
     shortest, longest = lengths.min() / row_length, lengths.max() / row_length
     if shortest > LONG_RATIO or longest < SHORT_RATIO:
-        warnings.warn(
+        warn_user(
             f"The rows of X are {shortest:.3g} to {longest:.3g} times as long as the mean training "
             "row. Prepare them in the same way as the training rows.",
-            UserWarning,
-            stacklevel=4,
         )

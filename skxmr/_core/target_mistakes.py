@@ -1,12 +1,12 @@
 """Warnings about targets that look like frequent mistakes."""
 
 import re
-import warnings
 from collections import Counter
 
 import numpy as np
 
 from skxmr._core.target_containers import BINARIZER
+from skxmr._core.user_warnings import warn_user
 
 # `y` is reported if more than this fraction of its labels has no row, and at least this number.
 # Random samples of the training rows of four data sets (bibtex, Debian dependencies, WordNet, YSO;
@@ -31,19 +31,15 @@ def warn_about_empty_labels(Y):
     has_row[Y.indices] = True
     n_empty = n_labels - np.count_nonzero(has_row)
     if n_empty >= MIN_EMPTY_LABELS and n_empty > MAX_EMPTY_FRACTION * n_labels:
-        warnings.warn(
+        warn_user(
             f"y has {n_labels:,} labels, and {n_empty:,} of them have no row. They are never "
             "ranked first. If label ids were used as column numbers, convert the labels with "
             f"{BINARIZER}, which creates columns only for labels that occur.",
-            UserWarning,
-            stacklevel=6,
         )
     elif n_empty == 1 and not has_row[0] and n_labels >= MIN_NUMBERED_LABELS:
-        warnings.warn(
+        warn_user(
             "y has a row for each label except for label 0. If the column numbers are label ids "
             f"that start at 1, convert the labels with {BINARIZER}, or remove column 0.",
-            UserWarning,
-            stacklevel=6,
         )
 
 
@@ -52,13 +48,11 @@ def warn_about_joined_labels(classes):
     separator = _find_separator(classes)
     if separator is not None:
         example = next(name for name in classes if separator in name)
-        warnings.warn(
+        warn_user(
             f"y has classes that look like several labels joined by {separator!r}, such as "
             f"{str(example)!r}. Each joined string is used as one class. For several labels per "
             f"row, split the strings, for example with y.str.split({separator!r}), and convert "
             f"the lists with {BINARIZER}.",
-            UserWarning,
-            stacklevel=6,
         )
 
 

@@ -1,6 +1,5 @@
 """Checks of targets: indicators of labels, or one class per row."""
 
-import warnings
 from typing import NamedTuple
 
 import numpy as np
@@ -11,6 +10,7 @@ from sklearn.utils.multiclass import check_classification_targets
 from skxmr._core.arrays import csr_of, nonzero_pattern, plain_value
 from skxmr._core.target_containers import BINARIZER, read_label_matrix, read_targets
 from skxmr._core.target_mistakes import warn_about_empty_labels, warn_about_joined_labels
+from skxmr._core.user_warnings import warn_user
 
 
 def check_indicator(y, name="y"):
@@ -132,11 +132,10 @@ def check_targets(y, name="y"):
         kind = "sparse" if sp.issparse(y) else "dense"
         return Targets(check_indicator(y, name), np.arange(y.shape[1]), kind, y.dtype)
     if y.ndim == 2:
-        warnings.warn(
+        warn_user(
             f"A column-vector {name} was passed when a 1d array was expected. Its values are used "
             "as one class per row. For an indicator of a single label, pass a sparse matrix.",
             DataConversionWarning,
-            stacklevel=6,
         )
         y = y.ravel()
     if y.dtype.kind == "c":

@@ -1,7 +1,8 @@
 """Distribution of work: blocks of work, and where the tasks run."""
 
-from concurrent.futures import ThreadPoolExecutor
+from collections import deque
 from multiprocessing import current_process
+from threading import Thread
 
 import numpy as np
 from joblib import cpu_count
@@ -12,6 +13,7 @@ from joblib.parallel import (
     get_active_backend,
 )
 
+from skxmr._core.interrupts import StopFlag
 from skxmr._core.remote_tasks import run_remotely
 
 # Maximum number of rows and of scores per block in prediction. The rows of a block are scored
@@ -76,10 +78,72 @@ def run_tasks(function, tasks, n_jobs, threads_only=False, prefer="threads", on_
     if threads_only or (has_threads and prefer == "threads"):
         # A cluster can have more workers than this machine has cores.
         n_threads = n_workers if has_threads else min(n_workers, cpu_count())
-        # Not joblib: it looks for results every 10 ms, which is up to 10 % of the time of a batch.
-        with ThreadPoolExecutor(n_threads) as pool:
-            return list(pool.map(run_here, *zip(*indexed_tasks, strict=True)))
+        return _run_in_threads(run_here, indexed_tasks, n_threads)
     return run_remotely(function, tasks, n_jobs, prefer, on_result)
+
+
+def _run_in_threads(function, indexed_tasks, n_threads):
+    """Return the results of ``function(*task)`` for each task; the first entry is its index.
+
+    Not joblib: it looks for results every 10 ms, which is up to 10 % of the time of a batch. Not a
+    pool of `concurrent.futures`: it loses a task if the system cannot start one more thread. Here
+    this thread works, too, so the tasks need no other one.
+
+    After an error of a task, no further task is started, and the error of the first task in the
+    list is raised. If a thread is interrupted, kernels in the other threads stop within
+    milliseconds.
+    """
+    pending = deque(indexed_tasks)
+    results = [None] * len(indexed_tasks)
+    errors = []
+    flag = StopFlag()
+
+    def work():
+        while not errors:
+            try:
+                task = pending.popleft()
+            except IndexError:
+                return
+            try:
+                results[task[0]] = function(*task)
+            except BaseException as error:
+                if not isinstance(error, Exception):
+                    flag.set()
+                errors.append((task[0], error))
+
+    threads = []
+    try:
+        for _ in range(n_threads - 1):
+            thread = Thread(target=flag.run, args=(work,))
+            try:
+                thread.start()
+            except RuntimeError:  # no memory for another thread, or a limit of the system
+                break
+            threads.append(thread)
+        flag.run(work)
+        _join(threads)
+    except BaseException:  # an interrupt
+        flag.set()
+        pending.clear()
+        _join(threads)
+        raise
+    if errors:
+        error = _first_error(errors)
+        errors.clear()  # its traceback refers to this list
+        raise error
+    return results
+
+
+def _join(threads):
+    for thread in threads:
+        while thread.is_alive():
+            thread.join(0.1)  # Windows does not interrupt a wait without a limit
+
+
+def _first_error(errors):
+    # Threads that were stopped have a KeyboardInterrupt; the first interrupt is the cause.
+    interrupts = [error for _, error in errors if not isinstance(error, Exception)]
+    return interrupts[0] if interrupts else min(errors, key=lambda pair: pair[0])[1]
 
 
 def _return_result(index, result):

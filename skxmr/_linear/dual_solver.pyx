@@ -42,6 +42,7 @@ import numpy as np
 from libc.math cimport fabsf as fabs, INFINITY
 from libc.string cimport memset
 
+from skxmr._core.interrupts cimport check_interrupt, count_entries
 from skxmr._core.random cimport draw_below, make_random_state
 from skxmr._core.types cimport index_t, offset_t, uint16_t, uint32_t, uint64_t
 from skxmr._linear.chunk cimport (
@@ -82,7 +83,7 @@ cdef index_t shuffle_active_rows(const Cluster* cluster, SolverState* state, uin
 
 cdef int solve_group(const Cluster* cluster, SolverState* state, int group_size, double tol,
                      int max_iter, visit_row_function visit_row, uint64_t* rng,
-                     index_t* n_unsolved) noexcept nogil:
+                     index_t* n_unsolved) except -1 nogil:
     # Dual coordinate descent from the initial values in `state`. Adds the number of children that
     # did not reach the tolerance to n_unsolved. Returns the number of sweeps.
     #
@@ -92,7 +93,7 @@ cdef int solve_group(const Cluster* cluster, SolverState* state, int group_size,
     cdef uint32_t unshrunk = all_lanes      # lanes in which all rows are active
     cdef uint32_t visited, remaining, bit, reactivated
     cdef index_t i, at, n, next_row
-    cdef offset_t e
+    cdef offset_t e, n_entries, n_unchecked_entries = 0
     cdef int lane, sweep = 0
     cdef float spread
     for i in range(cluster.n_rows):
@@ -121,10 +122,12 @@ cdef int solve_group(const Cluster* cluster, SolverState* state, int group_size,
                     PREFETCH(&cluster.indptr[state.order[at + 8]])
             visited = state.active[i] & running
             e = cluster.indptr[i]
+            n_entries = cluster.indptr[i + 1] - e
             remaining = visit_row(state.weights, &state.duals[<offset_t>i * state.n_lanes],
                                   state.bounds, &cluster.indices[e], &cluster.data[e],
-                                  cluster.indptr[i + 1] - e, state.positive[i], visited,
+                                  n_entries, state.positive[i], visited,
                                   &state.terms[i], get_lane_costs(state, i))
+            count_entries(&n_unchecked_entries, n_entries + 1)
             state.active[i] &= ~(visited & ~remaining)
             unshrunk &= ~(visited & ~remaining)
         sweep += 1
@@ -244,7 +247,7 @@ def solve_cluster(
     cdef WeightList weights
     cdef Objective objective
     cdef index_t first, lane, n_children = <index_t>(child_indptr.shape[0] - 1)
-    cdef int n_iter = 0, group_size, n_sweeps, n_refined
+    cdef int n_iter = 0, group_size, n_sweeps
     cdef const lane_kernels* all_kernels = get_lane_kernels()
     cdef const solver_kernels* kernels
     cdef bint few
@@ -269,6 +272,7 @@ def solve_cluster(
     objective.row_costs = &row_costs[0] if row_costs is not None and row_costs.shape[0] else NULL
     try:
         with nogil:
+            check_interrupt()
             has_memory = (compact_rows(&cluster, indptr, indices, data, rows, scratch)
                           and allocate_state(&cluster, &state, &objective, rows))
             while n_trained < n_children and (child_indptr[children[n_trained] + 1]
@@ -276,6 +280,7 @@ def solve_cluster(
                 n_trained += 1
             first = 0
             while has_memory and first < n_trained:
+                check_interrupt()
                 group_size = min(LANES, n_trained - first)
                 few = group_size <= FEW_LANES
                 state.n_lanes = FEW_LANES if few else LANES
@@ -295,14 +300,10 @@ def solve_cluster(
                 convert_logits_to_duals(&cluster, &state, &objective)
                 if tol < MIN_FLOAT32_TOL:
                     n_unsolved_in_group = 0
-                    n_refined = refine_group(&cluster, &state, &objective, group_size, tol,
-                                             max_iter, &rng, &n_unsolved_in_group)
-                    has_memory = n_refined >= 0
-                    n_sweeps = n_refined
+                    n_sweeps = refine_group(&cluster, &state, &objective, group_size, tol,
+                                            max_iter, &rng, &n_unsolved_in_group)
                 n_unsolved += n_unsolved_in_group
                 n_iter = max(n_iter, n_sweeps)
-                if not has_memory:
-                    break
                 for lane in range(group_size):
                     intercept[children[first + lane]] = state.intercepts[lane]
                 has_memory = collect_weights(&cluster, &state, &children[first], group_size,

@@ -6,8 +6,10 @@ found; the weights are computed from these duals again.
 """
 
 from libc.math cimport exp, log
-from libc.stdlib cimport calloc, free, malloc
+from libc.stdlib cimport free, malloc
+from libc.string cimport memset
 
+from skxmr._core.interrupts cimport count_entries
 from skxmr._core.random cimport draw_below
 from skxmr._core.types cimport index_t, offset_t, uint64_t
 from skxmr._linear.compact_rows cimport Cluster
@@ -98,12 +100,12 @@ cdef void visit_row(const Cluster* c, const SolverState* s, int loss, ChildState
 
 
 cdef int solve_child(const Cluster* c, SolverState* s, int loss, ChildState* child, double tol,
-                     int max_iter, uint64_t* rng) noexcept nogil:
+                     int max_iter, uint64_t* rng) except -1 nogil:
     # Compute intercept and weights from the duals in `s`, then sweep over the rows until the
     # tolerance is reached. child.weights must be zero-initialized.
     # Returns the number of sweeps, or max_iter + 1 if the tolerance was not reached.
     cdef index_t i, at, n
-    cdef offset_t e
+    cdef offset_t e, n_unchecked_entries = 0
     cdef int sweep
     cdef double a, max_gradient, min_gradient, cost
     child.intercept = 0.0
@@ -130,39 +132,42 @@ cdef int solve_child(const Cluster* c, SolverState* s, int loss, ChildState* chi
             child.order[at] = child.order[n]
             child.order[n] = i
         for at in range(c.n_rows):
-            visit_row(c, s, loss, child, child.order[at], &max_gradient, &min_gradient)
+            i = child.order[at]
+            visit_row(c, s, loss, child, i, &max_gradient, &min_gradient)
+            count_entries(&n_unchecked_entries, c.indptr[i + 1] - c.indptr[i] + 1)
         if max_gradient - min_gradient <= tol:
             return sweep + 1
     return max_iter + 1
 
 
 cdef int refine_group(const Cluster* c, SolverState* s, const Objective* objective, int group_size,
-                      double tol, int max_iter, uint64_t* rng, index_t* n_unsolved) noexcept nogil:
+                      double tol, int max_iter, uint64_t* rng, index_t* n_unsolved) except -1 nogil:
     # Replace the weights, intercepts and duals in `s`. Adds the number of children that did not
-    # reach the tolerance to n_unsolved. Returns the largest number of sweeps, or -1 if memory runs
-    # out.
+    # reach the tolerance to n_unsolved. Returns the largest number of sweeps.
     cdef ChildState child
     cdef index_t i, f
     cdef int max_sweeps = 0, n_sweeps
     child.duals = <double*>malloc((c.n_rows + 1) * sizeof(double))
     child.order = <index_t*>malloc((c.n_rows + 1) * sizeof(index_t))
-    for child.lane in range(group_size):
-        child.weights = <double*>calloc(c.n_shared + 1, sizeof(double))
+    child.weights = <double*>malloc((c.n_shared + 1) * sizeof(double))
+    try:
         if not child.weights or not child.duals or not child.order:
-            free(child.weights)
-            max_sweeps = -1
-            break
-        n_sweeps = solve_child(c, s, objective.loss, &child, tol, max_iter, rng)
-        if n_sweeps > max_iter:
-            n_unsolved[0] += 1
-            n_sweeps = max_iter
-        max_sweeps = max(max_sweeps, n_sweeps)
-        s.intercepts[child.lane] = <float>child.intercept
-        for f in range(c.n_shared):
-            s.weights[<offset_t>f * s.n_lanes + child.lane] = <float>child.weights[f]
-        for i in range(c.n_rows):
-            s.duals[<offset_t>i * s.n_lanes + child.lane] = <float>child.duals[i]
+            with gil:
+                raise MemoryError
+        for child.lane in range(group_size):
+            memset(child.weights, 0, (c.n_shared + 1) * sizeof(double))
+            n_sweeps = solve_child(c, s, objective.loss, &child, tol, max_iter, rng)
+            if n_sweeps > max_iter:
+                n_unsolved[0] += 1
+                n_sweeps = max_iter
+            max_sweeps = max(max_sweeps, n_sweeps)
+            s.intercepts[child.lane] = <float>child.intercept
+            for f in range(c.n_shared):
+                s.weights[<offset_t>f * s.n_lanes + child.lane] = <float>child.weights[f]
+            for i in range(c.n_rows):
+                s.duals[<offset_t>i * s.n_lanes + child.lane] = <float>child.duals[i]
+    finally:
         free(child.weights)
-    free(child.duals)
-    free(child.order)
+        free(child.duals)
+        free(child.order)
     return max_sweeps

@@ -17,6 +17,7 @@ import numpy as np
 
 from libc.stdlib cimport calloc, free, malloc
 
+from skxmr._core.interrupts cimport count_entries
 from skxmr._core.row_search cimport RowScores, SparseRow, allocate_row_scores
 from skxmr._core.topk cimport Entries, Entry, entries_from, keep_best, sort_entries
 from skxmr._core.transforms cimport (
@@ -145,10 +146,10 @@ cdef class LevelScorer:
 
     cdef bint score_batch(self, const Batch* batch, const Transform* transform,
                           const offset_t* out_indptr, const Entries* best, bint keep_all,
-                          bint best_first) noexcept nogil:
+                          bint best_first) except -1 nogil:
         # Score all pairs, and write the best children per row. Returns False if memory runs out.
         cdef const lane_kernels* kernels = get_lane_kernels()
-        cdef offset_t pair, at
+        cdef offset_t pair, at, n_unchecked_entries = 0
         cdef index_t row, capacity
         cdef Entries best_of_row
         cdef PairOrder order = PairOrder(
@@ -159,7 +160,9 @@ cdef class LevelScorer:
         cdef bint has_memory = (
             allocate_scratch(&scratch, find_max_row_entries(batch), self.max_children)
             and order.pairs != NULL and order.rows != NULL and sizes != NULL)
-        if has_memory:
+        try:
+            if not has_memory:
+                return False
             for at in range(batch.indptr[batch.n_rows]):
                 pair = order.pairs[at]
                 row = order.rows[pair]
@@ -170,14 +173,24 @@ cdef class LevelScorer:
                 best_of_row = entries_from(best, out_indptr[row])
                 self.keep_best_children(batch.parents[pair], &scratch, &best_of_row, &sizes[row],
                                         capacity + keep_all)
+                count_entries(&n_unchecked_entries, self.count_pair_entries(batch, row, pair))
             for row in range(batch.n_rows):
                 best_of_row = entries_from(best, out_indptr[row])
                 sort_entries(&best_of_row, sizes[row], best_first)
-        release_scratch(&scratch)
-        free(order.pairs)
-        free(order.rows)
-        free(sizes)
-        return has_memory
+                count_entries(&n_unchecked_entries, sizes[row])
+        finally:
+            release_scratch(&scratch)
+            free(order.pairs)
+            free(order.rows)
+            free(sizes)
+        return True
+
+    cdef inline offset_t count_pair_entries(self, const Batch* batch, index_t row,
+                                            offset_t pair) noexcept nogil:
+        # Number of array entries that the score of a pair needs: the features and the children.
+        cdef index_t parent = batch.parents[pair]
+        return (batch.x_indptr[row + 1] - batch.x_indptr[row]
+                + self.child_indptr[parent + 1] - self.child_indptr[parent])
 
     def expand(self, const offset_t[::1] indptr, const index_t[::1] indices,
                const float[::1] data, const offset_t[::1] parent_indptr,
@@ -271,7 +284,7 @@ cdef class LevelScorer:
                                  &parent_ids[0], &parent_scores[0], &parent_margins[0],
                                  <index_t>(indptr.shape[0] - 1))
         cdef Transform margin_transform = with_offsets(transform, offsets)
-        cdef offset_t pair, at, e
+        cdef offset_t pair, at, e, n_unchecked_entries = 0
         cdef index_t child
         cdef PairOrder order
         cdef Scratch scratch
@@ -285,17 +298,20 @@ cdef class LevelScorer:
             has_memory = (
                 allocate_scratch(&scratch, find_max_row_entries(&batch), self.max_children)
                 and order.pairs != NULL and order.rows != NULL)
-            if has_memory:
-                for at in range(batch.indptr[batch.n_rows]):
+            try:
+                for at in range(batch.indptr[batch.n_rows] if has_memory else 0):
                     pair = order.pairs[at]
                     self.score_pair(kernels, &batch, &order, at, &margin_transform, &scratch)
                     for e in range(wanted_indptr[pair], wanted_indptr[pair + 1]):
                         child = <index_t>(wanted[e] - self.child_indptr[batch.parents[pair]])
                         scores[e] = scratch.scores[child]
                         margins[e] = scratch.margins[child]
-            release_scratch(&scratch)
-            free(order.pairs)
-            free(order.rows)
+                    count_entries(&n_unchecked_entries,
+                                  self.count_pair_entries(&batch, order.rows[pair], pair))
+            finally:
+                release_scratch(&scratch)
+                free(order.pairs)
+                free(order.rows)
         if not has_memory:
             raise MemoryError()
         return out_scores, out_margins

@@ -1,6 +1,5 @@
 """Training of the levels of a tree: the clusters of all levels share the workers."""
 
-import warnings
 from typing import NamedTuple
 
 import numpy as np
@@ -9,6 +8,7 @@ from sklearn.exceptions import ConvergenceWarning
 from skxmr._core.node_rows import NodeRows
 from skxmr._core.progress import NO_PROGRESS
 from skxmr._core.threads import run_tasks
+from skxmr._core.user_warnings import warn_user
 from skxmr._linear.dual_solver import solve_cluster
 from skxmr._linear.level_blocks import cut_block, make_blocks
 from skxmr._linear.level_model import Chunk, LevelLayout, join_chunks
@@ -200,16 +200,14 @@ def fit_levels(
 
 
 def check_convergence(levels, max_iter):
-    """Return the largest number of sweeps of all levels; warn if `max_iter` stopped a model."""
+    """Warn if `max_iter` stopped the training of a model."""
     n_unsolved = sum(level.n_unsolved for level in levels)
     if n_unsolved:
-        warnings.warn(
+        warn_user(
             f"{n_unsolved} linear models did not converge within max_iter={max_iter} sweeps. "
             "Increase max_iter or tol, decrease C, or scale the rows to equal length.",
             ConvergenceWarning,
-            stacklevel=4,
         )
-    return max((level.n_iter for level in levels), default=0)
 
 
 def check_weights(levels, weight_threshold):
@@ -218,12 +216,10 @@ def check_weights(levels, weight_threshold):
     n_models = sum(level.count_models() for level in levels)
     # A single label may be positive for all rows, and needs no weights then.
     if weight_threshold > 0 and n_weights < MIN_WEIGHTS_PER_MODEL * n_models and n_models > 1:
-        warnings.warn(
+        warn_user(
             f"weight_threshold={weight_threshold:g} removed nearly all weights: {n_weights:,} are "
             f"left for {n_models:,} linear models. Models without weights give all rows the same "
             "score. Decrease weight_threshold, or increase C.",
-            UserWarning,
-            stacklevel=4,
         )
 
 

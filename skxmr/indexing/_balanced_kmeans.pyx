@@ -30,6 +30,7 @@ from libc.math cimport sqrt
 from libc.stdlib cimport free, malloc
 from libc.string cimport memset
 
+from skxmr._core.interrupts cimport check_interrupt
 from skxmr._core.random cimport draw_below, make_random_state
 from skxmr._core.types cimport index_t, offset_t, uint64_t
 
@@ -38,6 +39,8 @@ from skxmr._core.types cimport index_t, offset_t, uint64_t
 # precision@1, 3 and 5 changed less than between seeds.
 cdef index_t SAMPLE_ROWS = 4096
 cdef int FULL_ROUNDS = 2
+# Rows per check for interrupts: at most 30 milliseconds, for dense rows with 30,000 features.
+cdef index_t ROWS_PER_CHECK = 1024
 
 
 ctypedef fused center_t:       # float for spherical k-means; see _kmeans.py
@@ -76,6 +79,10 @@ cdef center_t dot(const Rows* z, index_t row, const center_t* center) noexcept n
         a += z.data[e] * center[z.indices[e]]
         e += 1
     return (a + b) + (c + d)
+
+
+cdef inline int check_interrupt_at(index_t i) except -1 nogil:
+    return check_interrupt() if i % ROWS_PER_CHECK == ROWS_PER_CHECK - 1 else 0
 
 
 cdef void add_row(const Rows* z, index_t row, center_t factor, center_t* center) noexcept nogil:
@@ -140,7 +147,7 @@ cdef void partition_lowest(index_t* order, index_t n, index_t n_first,
 
 
 cdef int run_rounds(const Rows* z, const index_t* rows, index_t n, index_t n_left, bint spherical,
-                    int max_iter, center_t* center, Workspace* w) noexcept nogil:
+                    int max_iter, center_t* center, Workspace* w) except -1 nogil:
     # Rounds of balanced 2-means, starting from the order by w.scores. Returns their number. The
     # center contains R.
     cdef index_t i, n_changed
@@ -162,14 +169,17 @@ cdef int run_rounds(const Rows* z, const index_t* rows, index_t n, index_t n_lef
                 n_changed += 1
         if n_rounds == 1 and max_iter > 1:
             for i in range(n):
+                check_interrupt_at(i)
                 add_row(z, rows[i], 1.0, center)
             for i in range(n):
+                check_interrupt_at(i)
                 w.products_total[i] = dot(z, rows[i], center)
                 tt += w.products_total[i]
             clear_center(z, rows, n, center)
         for i in range(n):
             if w.is_right[i] >= 2:
                 w.is_right[i] -= 2
+                check_interrupt_at(i)
                 if max_iter > 1:
                     add_row(z, rows[i], 1.0 if w.is_right[i] else -1.0, center)
         if n_changed == 0 or n_rounds == max_iter:
@@ -177,6 +187,7 @@ cdef int run_rounds(const Rows* z, const index_t* rows, index_t n, index_t n_lef
         rr = 0.0
         tr = 0.0
         for i in range(n):
+            check_interrupt_at(i)
             w.products_right[i] = dot(z, rows[i], center)
             if w.is_right[i]:
                 rr += w.products_right[i]
@@ -209,7 +220,7 @@ cdef void draw_centers(const Rows* z, const index_t* rows, index_t n, center_t* 
 
 cdef int split_rows(const Rows* z, const index_t* rows, index_t n, index_t n_left, bint spherical,
                     int max_iter, uint64_t* rng, index_t* sample, center_t* center,
-                    Workspace* w) noexcept nogil:
+                    Workspace* w) except -1 nogil:
     # Split into w.order[:n_left] (positions in `rows`) and the rest. Returns the number of rounds.
     cdef index_t i, n_sample = min(n, SAMPLE_ROWS)
     cdef int n_rounds
@@ -226,6 +237,7 @@ cdef int split_rows(const Rows* z, const index_t* rows, index_t n, index_t n_lef
         add_row(z, sample[i],
                 <center_t>(1.0 / w.right_norm if w.is_right[i] else -1.0 / w.left_norm), center)
     for i in range(n):
+        check_interrupt_at(i)
         w.scores[i] = dot(z, rows[i], center)
     clear_center(z, sample, n_sample, center)
     return n_rounds + run_rounds(z, rows, n, n_left, spherical, FULL_ROUNDS, center, w)
@@ -240,7 +252,7 @@ def bisect(
     bint spherical,
     int max_iter,
     uint64_t seed,
-    center_t[::1] center,         # INOUT buffer (n_features), 0 on entry and on return
+    center_t[::1] center,         # INOUT (n_features) 0 on entry, and on return without error
 ):
     """Reorder `rows` so that the first `n_left` are one group, and return the number of rounds.
 
@@ -270,20 +282,23 @@ def bisect(
     w.order = integers
     new_rows = integers + n            # until then, the buffer of the sample
     w.left_norm = w.right_norm = 1.0
-    with nogil:
-        n_rounds = split_rows(&z, &rows[0], n, n_left, spherical, max_iter, &rng, new_rows,
-                              &center[0], &w)
-        for i in range(n):
-            w.is_right[w.order[i]] = i >= n_left
-        for i in range(n):
-            if w.is_right[i]:
-                new_rows[right] = rows[i]
-                right += 1
-            else:
-                new_rows[left] = rows[i]
-                left += 1
-        for i in range(n):
-            rows[i] = new_rows[i]
+    try:
+        with nogil:
+            check_interrupt()
+            n_rounds = split_rows(&z, &rows[0], n, n_left, spherical, max_iter, &rng, new_rows,
+                                  &center[0], &w)
+            for i in range(n):
+                w.is_right[w.order[i]] = i >= n_left
+            for i in range(n):
+                if w.is_right[i]:
+                    new_rows[right] = rows[i]
+                    right += 1
+                else:
+                    new_rows[left] = rows[i]
+                    left += 1
+            for i in range(n):
+                rows[i] = new_rows[i]
+    finally:
         free(doubles)
         free(integers)
         free(w.is_right)

@@ -5,7 +5,6 @@ one block of rows at a time, to the same structure: the candidates of each row, 
 label and score, stored as in CSR. Temporary memory does not grow with the input.
 """
 
-import warnings
 from typing import NamedTuple
 
 import numpy as np
@@ -14,6 +13,7 @@ import scipy.sparse as sp
 from skxmr._core.arrays import check_sparse_arrays
 from skxmr._core.target_containers import read_sparse_frame, read_targets
 from skxmr._core.targets import check_indicator
+from skxmr._core.user_warnings import warn_user
 
 # Number of candidates per block. Measured with 20,000 rows of 1000 stored scores, k = 5: any value
 # from 2**15 to 2**20 takes 0.2 s, 2**22 takes 0.5 s. At 2**17 the peak memory is 6 MB.
@@ -109,11 +109,9 @@ def _warn_about_predictions(y_score):
         # probabilities, for example of a decision tree.
         is_prediction = sp.issparse(y_score) and values.size and values.min() == values.max() == 1
     if is_prediction:
-        warnings.warn(
+        warn_user(
             "y_score contains only 0 and 1, as predictions do: the order of the predicted labels "
             "is unknown. Pass the result of predict_topk or predict_proba instead of predict.",
-            UserWarning,
-            stacklevel=5,
         )
 
 

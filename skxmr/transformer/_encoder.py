@@ -3,7 +3,6 @@
 import json
 import os
 import tempfile
-import warnings
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -13,6 +12,7 @@ from tqdm.auto import tqdm
 from transformers import AutoConfig, AutoModel, AutoTokenizer
 from transformers.utils import logging as transformers_logging
 
+from skxmr._core.user_warnings import warn_user
 from skxmr.transformer._device import autocast, explain_memory_errors, temporary_seed
 from skxmr.transformer._tokens import batches_by_length, tokenize
 
@@ -173,11 +173,9 @@ def load_encoder(model):
     # The pooler is not used: vectors are means over the tokens.
     missing = [key for key in report["missing_keys"] if "pooler" not in key]
     if missing:
-        warnings.warn(
+        warn_user(
             f"model={name!r} lacks {len(missing)} weights of its encoder, for example "
             f"{missing[0]!r}. They get random values. Use a model with all weights.",
-            UserWarning,
-            stacklevel=3,
         )
     return Encoder(network.float().eval(), tokenizer)
 

@@ -19,6 +19,7 @@ from skxmr._core.files import (
 )
 from skxmr._core.locks import exclusive_lock
 from skxmr._core.model_folder import read_model, write_model
+from skxmr._core.signals import DeferredSignals
 from skxmr._core.validation import MAX_SEED, set_input_attributes
 from skxmr._core.version import __version__
 from skxmr._linear import FolderStore
@@ -48,19 +49,21 @@ class FitCheckpoint:
         self.registry = registry
         self.path = self.model_dir.with_name(self.model_dir.name + SUFFIX)
 
-    def __enter__(self):
-        """Lock the folder; raise a BlockingIOError if another fit uses it."""
-        self._lock = exclusive_lock(
+    def run(self, function):
+        """Return ``function(self)``, called while the folder is locked.
+
+        Raises
+        ------
+        BlockingIOError
+            If another fit uses the folder.
+        """
+        lock = exclusive_lock(
             self.path.with_name(f".{self.model_dir.name}.fit.lock"),
             f"model_dir={str(self.model_dir)!r} must not be in use; another fit is writing to "
             f"{self.path}. Wait until it has finished, or choose another model_dir.",
         )
-        self._lock.__enter__()
-        return self
-
-    def __exit__(self, *error):
-        """Unlock the folder."""
-        return self._lock.__exit__(*error)
+        with DeferredSignals() as signals, lock:
+            return signals.run(function, self)
 
     def begin(self, random_state, *key):
         """Create the folder, or resume the fit in an existing one.

@@ -1,6 +1,5 @@
 """The classifier that joins the three stages."""
 
-from contextlib import nullcontext
 from numbers import Integral, Real
 from os import PathLike
 
@@ -14,6 +13,7 @@ from skxmr._core.model_folder import CodecRegistry, estimator_codec
 from skxmr._core.row_length import mean_row_length
 from skxmr._core.rows import canonical_rows, in_float32
 from skxmr._core.score_rule import TRANSFORMS
+from skxmr._core.signals import DeferredSignals
 from skxmr._core.validation import (
     MAX_CHILDREN,
     MAX_COST,
@@ -388,37 +388,44 @@ class XRLinearClassifier(
         rows = in_float32(rows, length=row_length)
         refuse_if_too_large(self, rows, Y)
         options = make_training_options(self, score_params, negatives, relevance, row_weights)
-        checkpoint = None
-        if self.model_dir is not None:
-            checkpoint = FitCheckpoint(self.model_dir, CodecRegistry.from_dict(CLASSIFIER_CODECS))
-        with checkpoint or nullcontext(), report_progress(self, X, y) as progress:
-            trees = train_trees(
-                rows,
-                Y,
-                indexing,
-                options,
-                self.random_state,
-                memory=self.memory,
-                checkpoint=checkpoint,
-                progress=progress,
-            )
-            model = trees[0] if self.n_trees == 1 else TreeEnsemble(trees)
-            fitted = input_attributes | {
-                "classes_": classes,
-                "hierarchy_": trees[0].hierarchy,
-                "n_iter_": check_convergence(model.levels, self.max_iter),
-                "_target_kind": target_kind,
-                "_target_dtype": target_dtype,
-                "_row_length": row_length,
-                "_model": model,
-            }
-            if rows.data.size:
-                check_weights(model.levels, self.weight_threshold)
-            if checkpoint is not None:
-                del trees, model
-                fitted = checkpoint.finish(self, fitted)
-            set_input_attributes(self, input_attributes)
-            vars(self).update(fitted)
+
+        def train(checkpoint=None):
+            with report_progress(self, X, y) as progress:
+                trees = train_trees(
+                    rows,
+                    Y,
+                    indexing,
+                    options,
+                    self.random_state,
+                    memory=self.memory,
+                    checkpoint=checkpoint,
+                    progress=progress,
+                )
+                model = trees[0] if self.n_trees == 1 else TreeEnsemble(trees)
+                fitted = input_attributes | {
+                    "classes_": classes,
+                    "hierarchy_": trees[0].hierarchy,
+                    "n_iter_": max((level.n_iter for level in model.levels), default=0),
+                    "_target_kind": target_kind,
+                    "_target_dtype": target_dtype,
+                    "_row_length": row_length,
+                    "_model": model,
+                }
+                check_convergence(model.levels, self.max_iter)
+                if rows.data.size:
+                    check_weights(model.levels, self.weight_threshold)
+                if checkpoint is not None:
+                    del trees, model
+                    fitted = checkpoint.finish(self, fitted)
+                with DeferredSignals():  # an interrupted fit keeps the attributes of the last one
+                    set_input_attributes(self, input_attributes)
+                    vars(self).update(fitted)
+
+        if self.model_dir is None:
+            train()
+        else:
+            registry = CodecRegistry.from_dict(CLASSIFIER_CODECS)
+            FitCheckpoint(self.model_dir, registry).run(train)
         return self
 
     def _check_combination(self, kind, sample_weight, relevance):
