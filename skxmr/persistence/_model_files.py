@@ -14,6 +14,10 @@ def save_model(model, path, *, extras=None):
     The model is written to a temporary folder, which is renamed to `path` when it is complete. An
     existing model at `path` is replaced. Other files and folders are never replaced.
 
+    If the save fails or is interrupted, `path` still has the old model, and nothing else remains.
+    The same holds for a process that is killed, except that its temporary files remain until the
+    next save to `path`. Saves to the same path in several processes wait for one another.
+
     Parameters
     ----------
     model : estimator or LabelHierarchy
