@@ -42,7 +42,7 @@ import numpy as np
 from libc.math cimport fabsf as fabs, INFINITY
 from libc.string cimport memset
 
-from skxmr._core.interrupts cimport check_interrupt, count_entries
+from skxmr._core.interrupts cimport ROWS_PER_CHECK, check_interrupt, count_rows
 from skxmr._core.random cimport draw_below, make_random_state
 from skxmr._core.types cimport index_t, offset_t, uint16_t, uint32_t, uint64_t
 from skxmr._linear.chunk cimport (
@@ -92,8 +92,8 @@ cdef int solve_group(const Cluster* cluster, SolverState* state, int group_size,
     cdef uint32_t running = all_lanes       # lanes that have not stopped
     cdef uint32_t unshrunk = all_lanes      # lanes in which all rows are active
     cdef uint32_t visited, remaining, bit, reactivated
-    cdef index_t i, at, n, next_row
-    cdef offset_t e, n_entries, n_unchecked_entries = 0
+    cdef index_t i, at, n, next_row, start, stop, n_unchecked_rows = 0
+    cdef offset_t e
     cdef int lane, sweep = 0
     cdef float spread
     for i in range(cluster.n_rows):
@@ -108,28 +108,30 @@ cdef int solve_group(const Cluster* cluster, SolverState* state, int group_size,
             state.bounds.max_gradient[lane] = 0.0
             state.bounds.min_gradient[lane] = 0.0
         n = shuffle_active_rows(cluster, state, running, rng)
-        for at in range(n):
-            i = state.order[at]
-            if at + 2 < n:
-                # Rows are read in random order. Without prefetching, training the root on 100,000
-                # rows took twice as long.
-                next_row = state.order[at + 2]
-                e = cluster.indptr[next_row]
-                prefetch_array(&cluster.indices[e], cluster.indptr[next_row + 1] - e)
-                prefetch_array(&cluster.data[e], cluster.indptr[next_row + 1] - e)
-                PREFETCH(&state.duals[<offset_t>next_row * state.n_lanes])
-                if at + 8 < n:
-                    PREFETCH(&cluster.indptr[state.order[at + 8]])
-            visited = state.active[i] & running
-            e = cluster.indptr[i]
-            n_entries = cluster.indptr[i + 1] - e
-            remaining = visit_row(state.weights, &state.duals[<offset_t>i * state.n_lanes],
-                                  state.bounds, &cluster.indices[e], &cluster.data[e],
-                                  n_entries, state.positive[i], visited,
-                                  &state.terms[i], get_lane_costs(state, i))
-            count_entries(&n_unchecked_entries, n_entries + 1)
-            state.active[i] &= ~(visited & ~remaining)
-            unshrunk &= ~(visited & ~remaining)
+        stop = 0
+        while stop < n:
+            start, stop = stop, min(n, stop + ROWS_PER_CHECK)
+            count_rows(&n_unchecked_rows, stop - start)
+            for at in range(start, stop):
+                i = state.order[at]
+                if at + 2 < n:
+                    # Rows are read in random order. Without prefetching, training the root on
+                    # 100,000 rows took twice as long.
+                    next_row = state.order[at + 2]
+                    e = cluster.indptr[next_row]
+                    prefetch_array(&cluster.indices[e], cluster.indptr[next_row + 1] - e)
+                    prefetch_array(&cluster.data[e], cluster.indptr[next_row + 1] - e)
+                    PREFETCH(&state.duals[<offset_t>next_row * state.n_lanes])
+                    if at + 8 < n:
+                        PREFETCH(&cluster.indptr[state.order[at + 8]])
+                visited = state.active[i] & running
+                e = cluster.indptr[i]
+                remaining = visit_row(state.weights, &state.duals[<offset_t>i * state.n_lanes],
+                                      state.bounds, &cluster.indices[e], &cluster.data[e],
+                                      cluster.indptr[i + 1] - e, state.positive[i], visited,
+                                      &state.terms[i], get_lane_costs(state, i))
+                state.active[i] &= ~(visited & ~remaining)
+                unshrunk &= ~(visited & ~remaining)
         sweep += 1
         reactivated = 0
         for lane in range(group_size):

@@ -9,7 +9,7 @@ from libc.math cimport exp, log
 from libc.stdlib cimport free, malloc
 from libc.string cimport memset
 
-from skxmr._core.interrupts cimport count_entries
+from skxmr._core.interrupts cimport count_rows
 from skxmr._core.random cimport draw_below
 from skxmr._core.types cimport index_t, offset_t, uint64_t
 from skxmr._linear.compact_rows cimport Cluster
@@ -104,8 +104,8 @@ cdef int solve_child(const Cluster* c, SolverState* s, int loss, ChildState* chi
     # Compute intercept and weights from the duals in `s`, then sweep over the rows until the
     # tolerance is reached. child.weights must be zero-initialized.
     # Returns the number of sweeps, or max_iter + 1 if the tolerance was not reached.
-    cdef index_t i, at, n
-    cdef offset_t e, n_unchecked_entries = 0
+    cdef index_t i, at, n, n_unchecked_rows = 0
+    cdef offset_t e
     cdef int sweep
     cdef double a, max_gradient, min_gradient, cost
     child.intercept = 0.0
@@ -132,9 +132,8 @@ cdef int solve_child(const Cluster* c, SolverState* s, int loss, ChildState* chi
             child.order[at] = child.order[n]
             child.order[n] = i
         for at in range(c.n_rows):
-            i = child.order[at]
-            visit_row(c, s, loss, child, i, &max_gradient, &min_gradient)
-            count_entries(&n_unchecked_entries, c.indptr[i + 1] - c.indptr[i] + 1)
+            visit_row(c, s, loss, child, child.order[at], &max_gradient, &min_gradient)
+            count_rows(&n_unchecked_rows, 1)
         if max_gradient - min_gradient <= tol:
             return sweep + 1
     return max_iter + 1

@@ -17,7 +17,7 @@ import numpy as np
 
 from libc.stdlib cimport calloc, free, malloc
 
-from skxmr._core.interrupts cimport count_entries
+from skxmr._core.interrupts cimport check_interrupt
 from skxmr._core.row_search cimport RowScores, SparseRow, allocate_row_scores
 from skxmr._core.topk cimport Entries, Entry, entries_from, keep_best, sort_entries
 from skxmr._core.transforms cimport (
@@ -28,6 +28,10 @@ from skxmr._linear.simd.lanes cimport get_lane_kernels, lane_kernels
 from skxmr._linear.margins cimport (
     PIPELINE_DEPTH, ChunkMargins, Scratch, allocate_scratch, release_scratch
 )
+
+
+# Number of scored children between two checks for interrupts: a few milliseconds.
+cdef index_t CHILDREN_PER_CHECK = 1 << 16
 
 
 cdef struct Batch:             # rows of X, and pairs (row, parent) to score, as two CSR matrices
@@ -61,6 +65,7 @@ cdef class LevelScorer:
     cdef const offset_t[::1] child_indptr      # (n_parents + 1) slices of the children
     cdef const index_t[::1] child_ids          # (n_children) id of each child in the result
     cdef index_t max_children                  # per parent
+    cdef offset_t pairs_per_check              # for interrupts
     cdef bint only_children_inherit            # whether they have the scores of their parents
 
     def __init__(self, ChunkMargins chunks, child_indptr, child_ids, bint only_children_inherit):
@@ -69,6 +74,7 @@ cdef class LevelScorer:
         self.child_indptr = child_indptr
         self.child_ids = child_ids
         self.max_children = np.diff(child_indptr).max(initial=0)
+        self.pairs_per_check = 1 + CHILDREN_PER_CHECK // (self.max_children + 1)
 
     cdef void score_pair(self, const lane_kernels* kernels, const Batch* batch,
                          const PairOrder* order, offset_t at, const Transform* transform,
@@ -149,12 +155,11 @@ cdef class LevelScorer:
                           bint best_first) except -1 nogil:
         # Score all pairs, and write the best children per row. Returns False if memory runs out.
         cdef const lane_kernels* kernels = get_lane_kernels()
-        cdef offset_t pair, at, n_unchecked_entries = 0
-        cdef index_t row, capacity
+        cdef offset_t start = 0, stop = 0, n_pairs = batch.indptr[batch.n_rows]
+        cdef index_t row
         cdef Entries best_of_row
         cdef PairOrder order = PairOrder(
-            self.sort_pairs_by_parent(batch.parents, batch.indptr[batch.n_rows]),
-            list_pair_rows(batch))
+            self.sort_pairs_by_parent(batch.parents, n_pairs), list_pair_rows(batch))
         cdef index_t* sizes = <index_t*>calloc(batch.n_rows + 1, sizeof(index_t))
         cdef Scratch scratch
         cdef bint has_memory = (
@@ -163,21 +168,14 @@ cdef class LevelScorer:
         try:
             if not has_memory:
                 return False
-            for at in range(batch.indptr[batch.n_rows]):
-                pair = order.pairs[at]
-                row = order.rows[pair]
-                self.score_pair(kernels, batch, &order, at, transform, &scratch)
-                capacity = <index_t>(out_indptr[row + 1] - out_indptr[row])
-                # If all children are kept, the capacity is larger by one. Then `size` never reaches
-                # the capacity, and keep_best only appends.
-                best_of_row = entries_from(best, out_indptr[row])
-                self.keep_best_children(batch.parents[pair], &scratch, &best_of_row, &sizes[row],
-                                        capacity + keep_all)
-                count_entries(&n_unchecked_entries, self.count_pair_entries(batch, row, pair))
+            while stop < n_pairs:
+                check_interrupt()
+                start, stop = stop, min(n_pairs, stop + self.pairs_per_check)
+                self.score_pairs(kernels, batch, &order, start, stop, transform, &scratch,
+                                 out_indptr, best, sizes, keep_all)
             for row in range(batch.n_rows):
                 best_of_row = entries_from(best, out_indptr[row])
                 sort_entries(&best_of_row, sizes[row], best_first)
-                count_entries(&n_unchecked_entries, sizes[row])
         finally:
             release_scratch(&scratch)
             free(order.pairs)
@@ -185,12 +183,25 @@ cdef class LevelScorer:
             free(sizes)
         return True
 
-    cdef inline offset_t count_pair_entries(self, const Batch* batch, index_t row,
-                                            offset_t pair) noexcept nogil:
-        # Number of array entries that the score of a pair needs: the features and the children.
-        cdef index_t parent = batch.parents[pair]
-        return (batch.x_indptr[row + 1] - batch.x_indptr[row]
-                + self.child_indptr[parent + 1] - self.child_indptr[parent])
+    cdef void score_pairs(self, const lane_kernels* kernels, const Batch* batch,
+                          const PairOrder* order, offset_t start, offset_t stop,
+                          const Transform* transform, Scratch* scratch,
+                          const offset_t* out_indptr, const Entries* best, index_t* sizes,
+                          bint keep_all) noexcept nogil:
+        # Score the pairs from number `start` to before `stop` of the order.
+        cdef offset_t pair, at
+        cdef index_t row, capacity
+        cdef Entries best_of_row
+        for at in range(start, stop):
+            pair = order.pairs[at]
+            row = order.rows[pair]
+            self.score_pair(kernels, batch, order, at, transform, scratch)
+            capacity = <index_t>(out_indptr[row + 1] - out_indptr[row])
+            # If all children are kept, the capacity is larger by one. Then `size` never reaches
+            # the capacity, and keep_best only appends.
+            best_of_row = entries_from(best, out_indptr[row])
+            self.keep_best_children(batch.parents[pair], scratch, &best_of_row, &sizes[row],
+                                    capacity + keep_all)
 
     def expand(self, const offset_t[::1] indptr, const index_t[::1] indices,
                const float[::1] data, const offset_t[::1] parent_indptr,
@@ -284,7 +295,7 @@ cdef class LevelScorer:
                                  &parent_ids[0], &parent_scores[0], &parent_margins[0],
                                  <index_t>(indptr.shape[0] - 1))
         cdef Transform margin_transform = with_offsets(transform, offsets)
-        cdef offset_t pair, at, e, n_unchecked_entries = 0
+        cdef offset_t pair, at, e
         cdef index_t child
         cdef PairOrder order
         cdef Scratch scratch
@@ -300,14 +311,14 @@ cdef class LevelScorer:
                 and order.pairs != NULL and order.rows != NULL)
             try:
                 for at in range(batch.indptr[batch.n_rows] if has_memory else 0):
+                    if at % self.pairs_per_check == 0:
+                        check_interrupt()
                     pair = order.pairs[at]
                     self.score_pair(kernels, &batch, &order, at, &margin_transform, &scratch)
                     for e in range(wanted_indptr[pair], wanted_indptr[pair + 1]):
                         child = <index_t>(wanted[e] - self.child_indptr[batch.parents[pair]])
                         scores[e] = scratch.scores[child]
                         margins[e] = scratch.margins[child]
-                    count_entries(&n_unchecked_entries,
-                                  self.count_pair_entries(&batch, order.rows[pair], pair))
             finally:
                 release_scratch(&scratch)
                 free(order.pairs)

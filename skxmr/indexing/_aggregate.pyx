@@ -10,7 +10,7 @@ import numpy as np
 
 from libc.math cimport fabsf, sqrt
 
-from skxmr._core.interrupts cimport count_entries
+from skxmr._core.interrupts cimport count_rows
 from skxmr._core.types cimport index_t, offset_t, uint64_t
 
 
@@ -132,9 +132,10 @@ def aggregate(
         Values of the entries.
     """
     cdef index_t n_groups = <index_t>(group_indptr.shape[0] - 1), group, row, f
+    cdef index_t n_unchecked_rows = 0
     cdef index_t n_words = (n_features + 63) // 64
     cdef index_t n_summary = (n_words + 63) // 64
-    cdef offset_t at, e, size = 0, n_unchecked_entries = 0
+    cdef offset_t at, e, size = 0
     cdef float weight
     counts = np.empty(n_groups, dtype=np.int64)
     # + n_features: a sum is written completely before its largest entries are selected. Pages that
@@ -150,9 +151,10 @@ def aggregate(
     cdef uint64_t[::1] summary = np.zeros(n_summary, dtype=np.uint64)
     with nogil:
         for group in range(n_groups):
+            count_rows(&n_unchecked_rows,
+                       1 + <index_t>(group_indptr[group + 1] - group_indptr[group]))
             for at in range(group_indptr[group], group_indptr[group + 1]):
                 row = group_rows[at]
-                count_entries(&n_unchecked_entries, indptr[row + 1] - indptr[row] + 1)
                 weight = row_weights[row]
                 for e in range(indptr[row], indptr[row + 1]):
                     f = indices[e]

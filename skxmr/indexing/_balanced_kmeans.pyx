@@ -30,7 +30,7 @@ from libc.math cimport sqrt
 from libc.stdlib cimport free, malloc
 from libc.string cimport memset
 
-from skxmr._core.interrupts cimport check_interrupt
+from skxmr._core.interrupts cimport ROWS_PER_CHECK, check_interrupt
 from skxmr._core.random cimport draw_below, make_random_state
 from skxmr._core.types cimport index_t, offset_t, uint64_t
 
@@ -39,8 +39,6 @@ from skxmr._core.types cimport index_t, offset_t, uint64_t
 # precision@1, 3 and 5 changed less than between seeds.
 cdef index_t SAMPLE_ROWS = 4096
 cdef int FULL_ROUNDS = 2
-# Rows per check for interrupts: at most 30 milliseconds, for dense rows with 30,000 features.
-cdef index_t ROWS_PER_CHECK = 1024
 
 
 ctypedef fused center_t:       # float for spherical k-means; see _kmeans.py
