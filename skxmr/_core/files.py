@@ -5,8 +5,11 @@ import os
 import re
 import secrets
 import shutil
+import stat
 import zipfile
 from contextlib import contextmanager, suppress
+
+import numpy as np
 
 try:
     import fcntl
@@ -164,8 +167,8 @@ def sync_folder(folder):
             raise
 
 
-def check_archive(file, consequence):
-    """Raise a ValueError if an ``.npz`` file is damaged.
+def read_archive(file, consequence):
+    """Return the arrays of an ``.npz`` file that `numpy.savez` wrote, after checking it.
 
     Parameters
     ----------
@@ -173,16 +176,41 @@ def check_archive(file, consequence):
         The file.
     consequence : str
         Consequence of removing the file for the next fit; part of the error message.
+
+    Returns
+    -------
+    dict of ndarray
+
+    Raises
+    ------
+    ValueError
+        If the file is damaged, not a regular file or compressed, or contains pickled objects.
     """
     try:
+        if not is_regular(file):  # a link could lead elsewhere, and a named pipe would block
+            raise ValueError("it is not a regular file")
         with zipfile.ZipFile(file) as archive:
-            damaged = archive.testzip()
-    except zipfile.BadZipFile as error:
-        damaged = str(error)
-    if damaged:
+            members = archive.infolist()
+            # A small compressed file could fill the memory.
+            is_stored = all(member.compress_type == zipfile.ZIP_STORED for member in members)
+            if not is_stored or sum(m.file_size for m in members) > file.stat().st_size:
+                raise ValueError("it is compressed")
+        with np.load(file, allow_pickle=False) as arrays:
+            return dict(arrays)
+    except OSError:
+        raise
+    except Exception as error:  # whatever zipfile and numpy raise for invalid files
         raise ValueError(
-            f"{file} is damaged ({damaged}). Remove this file and fit again: {consequence}."
-        )
+            f"{file} is damaged ({error}). Remove this file and fit again: {consequence}."
+        ) from None
+
+
+def is_regular(file):
+    """Return whether a path is a regular file, and not a link to one."""
+    try:
+        return stat.S_ISREG(os.lstat(file).st_mode)
+    except (FileNotFoundError, NotADirectoryError):
+        return False
 
 
 @contextmanager
