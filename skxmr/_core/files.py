@@ -187,14 +187,7 @@ def read_archive(file, consequence):
         If the file is damaged, not a regular file or compressed, or contains pickled objects.
     """
     try:
-        if not is_regular(file):  # a link could lead elsewhere, and a named pipe would block
-            raise ValueError("it is not a regular file")
-        with zipfile.ZipFile(file) as archive:
-            members = archive.infolist()
-            # A small compressed file could fill the memory.
-            is_stored = all(member.compress_type == zipfile.ZIP_STORED for member in members)
-            if not is_stored or sum(m.file_size for m in members) > file.stat().st_size:
-                raise ValueError("it is compressed")
+        check_uncompressed(file)
         with np.load(file, allow_pickle=False) as arrays:
             return dict(arrays)
     except OSError:
@@ -203,6 +196,21 @@ def read_archive(file, consequence):
         raise ValueError(
             f"{file} is damaged ({error}). Remove this file and fit again: {consequence}."
         ) from None
+
+
+def check_uncompressed(file):
+    """Raise an error if a path is not a regular zip file whose members are not compressed.
+
+    A link could lead elsewhere, a named pipe would block, and a small compressed file could fill
+    the memory.
+    """
+    if not is_regular(file):
+        raise ValueError("it is not a regular file")
+    with zipfile.ZipFile(file) as archive:
+        members = archive.infolist()
+    is_stored = all(member.compress_type == zipfile.ZIP_STORED for member in members)
+    if not is_stored or sum(m.file_size for m in members) > file.stat().st_size:
+        raise ValueError("it is compressed")
 
 
 def is_regular(file):

@@ -122,7 +122,7 @@ class FolderStore:
         arrays = read_archive(file, consequence)
         try:
             _check_block(arrays, block, layout, weight_dtype)
-        except (KeyError, ValueError) as error:
+        except ValueError as error:
             raise ValueError(
                 f"{file} is damaged: {error}. Remove this file and fit again: {consequence}."
             ) from None
@@ -191,9 +191,11 @@ def _check_level_belongs(level, layout, weight_dtype):
 
 
 def _check_block(arrays, block, layout, weight_dtype):
-    counts = [arrays.pop(name) for name in ("n_iter", "n_unsolved")]
-    if not all(n.shape == () and n.dtype == np.int64 and n >= 0 for n in counts):
+    counts = [arrays.pop(name, None) for name in ("n_iter", "n_unsolved")]
+    if not all(_is_count(n) for n in counts):
         raise InvalidLevelError("its numbers of sweeps are invalid")
+    if not arrays.keys() <= set(BLOCK_ARRAYS):
+        raise InvalidLevelError("it contains other arrays")
     child_indptr = layout.child_indptr[block.start : block.stop + 1]
     arrays["child_indptr"] = child_indptr - child_indptr[0]
     arrays["child_ids"] = np.arange(child_indptr[-1] - child_indptr[0], dtype=np.int32)
@@ -202,6 +204,11 @@ def _check_block(arrays, block, layout, weight_dtype):
         raise InvalidLevelError("its weights have another dtype")
     arrays["words"] = np.append(arrays["words"], np.uint64(0))
     check_level_content(arrays, make_tables(arrays, dense=False), layout.n_features)
+
+
+def _is_count(value):
+    is_integer = isinstance(value, np.ndarray) and value.dtype == np.int64 and value.ndim == 0
+    return is_integer and value >= 0
 
 
 def _map_level(folder, info, map_file):

@@ -52,6 +52,11 @@ def _encoder_from_fields(fields):
             check_encoder(encoder)
     except ImportError as error:
         raise ValueError(f"its encoder needs another package: {error}") from None
+    except ValueError as error:
+        if "trust_remote_code" not in str(error):
+            raise
+        # Not the advice of transformers to trust the code, because this is not possible here.
+        raise ValueError("its encoder needs code that is not part of transformers") from None
     return encoder
 
 

@@ -199,6 +199,8 @@ def _read_trees(path, n_trees, n_labels):
         if largest > MAX_CHILDREN:
             raise ValueError(f"a cluster must have at most {MAX_CHILDREN} children; got {largest}")
     except Exception as error:  # whatever arrays of any shape and dtype raise
+        if isinstance(error, KeyError):
+            error = f"the array {error} is missing"
         raise ValueError(
             f"{path} is damaged: {error}. Remove this file and fit again: {consequence}."
         ) from None

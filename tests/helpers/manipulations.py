@@ -8,10 +8,36 @@ import numpy as np
 from skxmr._core.array_folder import HEADER, header_checksum
 
 
-def manipulate(folder, rng):
-    """Change an array, a whole file or a field of the header, and correct the checksums."""
+def rewrite_header(folder, change):
+    """Change the header of a folder, and update its checksum."""
     header = json.loads((folder / HEADER).read_text())
     del header["checksum"]
+    change(header)
+    header["checksum"] = header_checksum(header)
+    (folder / HEADER).write_text(json.dumps(header))
+
+
+def rewrite_array(folder, name, convert):
+    """Replace an array of bytes by `convert` of its content, and update the checksums."""
+
+    def change(header):
+        entry = header["arrays"][name]
+        content = (folder / name).read_bytes()
+        values = convert(content[entry["offset"] :])
+        content = content[: entry["offset"]] + values
+        (folder / name).write_bytes(content)
+        crc32 = f"{zlib.crc32(content):08x}"
+        entry |= {"shape": [len(values)], "bytes": len(content), "crc32": crc32}
+
+    rewrite_header(folder, change)
+
+
+def manipulate(folder, rng):
+    """Change an array, a whole file or a field of the header, and correct the checksums."""
+    rewrite_header(folder, lambda header: _manipulate(folder, header, rng))
+
+
+def _manipulate(folder, header, rng):
     if rng.random() < 0.7:
         name = rng.choice(sorted(header["arrays"]))
         entry = header["arrays"][name]
@@ -32,8 +58,6 @@ def manipulate(folder, rng):
         entry |= {"bytes": len(content), "crc32": f"{zlib.crc32(content):08x}"}
     else:
         change_field(header, rng)
-    header["checksum"] = header_checksum(header)
-    (folder / HEADER).write_text(json.dumps(header))
 
 
 def adapt_shape(entry, n_bytes):
