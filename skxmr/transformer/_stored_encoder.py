@@ -19,6 +19,8 @@ DATA_FILE = re.compile(
     r"[\w-][\w.-]*(?<!\.py)(?<!\.pyc)(?<!\.bin)(?<!\.pt)(?<!\.pth)(?<!\.ckpt)(?<!\.pkl)(?<!\.pickle)",
     re.ASCII,
 )
+# Entries of tokenizer_config.json that name files.
+FILE_ENTRY = re.compile(r".*(_file|_spm)|vocab|merges")
 # Largest number of layers or labels in a configuration. `transformers` makes a list of all.
 MAX_LAYERS = 10_000
 # Implementations of attention that need no other package, which could be downloaded.
@@ -56,8 +58,14 @@ def clean_encoder_files(files):
         config = json.loads(files["tokenizer_config.json"])
         if config.get("init_inputs"):
             raise ValueError("tokenizer_config.json must have no init_inputs")
+        if "model_file" in (config.get("sp_model_kwargs") or {}):
+            raise ValueError("tokenizer_config.json must name no model_file")
         # Old versions of transformers open these files, wherever they are.
-        cleaned = {k: v for k, v in config.items() if not k.endswith(("_file", "_files"))}
+        cleaned = {
+            key: value
+            for key, value in config.items()
+            if not (isinstance(value, str) and FILE_ENTRY.fullmatch(key))
+        }
         if cleaned != config:
             files = {**files, "tokenizer_config.json": json.dumps(cleaned).encode()}
     return files

@@ -33,6 +33,9 @@ def _make_ensemble(fields):
 
 def _make_level(fields):
     check_level_structure(fields["arrays"], fields.get("tables") or {}, fields["n_features"])
+    for name in ("n_iter", "n_unsolved"):
+        if not isinstance(fields[name], (int, np.integer)):
+            raise ValueError(f"{name} must be an integer; got {fields[name]!r}")
     return LevelModel(**fields)
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import scipy.sparse as sp
+from sklearn.pipeline import Pipeline
 
 from helpers.fuzz_limits import Limits
 from helpers.manipulations import manipulate
@@ -53,7 +54,8 @@ def use(model, rng, path):
     X = TEXTS
     if is_linear:
         X = sp.random_array((40, 400), density=0.1, format="csr", dtype=np.float32, rng=rng)
-        explain(model, X[:1], model.classes_[0])
+    if is_linear or (isinstance(model, Pipeline) and isinstance(model[-1], XRLinearClassifier)):
+        explain(model, X[:1] if is_linear else X[0], model.classes_[0])
     for name in ("transform", "predict_topk", "predict_proba", "predict"):
         if hasattr(model, name):
             getattr(model, name)(X)

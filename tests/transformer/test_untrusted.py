@@ -33,7 +33,7 @@ def save_models(encoder, texts, M, folder):
     return paths
 
 
-@pytest.mark.parametrize("n", [6, pytest.param(300, marks=MANY)])
+@pytest.mark.parametrize("n", [4, pytest.param(300, marks=MANY)])
 def test_manipulated_models_never_crash(tiny_bert, topic_texts, tmp_path, n):
     paths = save_models(tiny_bert, *topic_texts, tmp_path)
     counts = run_fuzzer(fuzz_models, 1000, n, paths)
@@ -43,7 +43,7 @@ def test_manipulated_models_never_crash(tiny_bert, topic_texts, tmp_path, n):
         assert refused
 
 
-@pytest.mark.parametrize("n", [10, pytest.param(300, marks=MANY)])
+@pytest.mark.parametrize("n", [8, pytest.param(300, marks=MANY)])
 def test_fits_with_a_manipulated_checkpoint_never_crash(tiny_bert, n):
     [(refused, finished)] = run_fuzzer(fuzz_matcher_checkpoints, 1000, n, [tiny_bert])
     assert refused + finished == n
