@@ -14,9 +14,9 @@ def check_vectorizer(vectorizer):
     """Raise a ValueError if a `CountVectorizer` or `TfidfVectorizer` is invalid."""
     check_text_params(vectorizer)
     fitted = vars(vectorizer)
-    vocabulary = fitted.get("vocabulary_")
-    if vocabulary is None:
+    if "vocabulary_" not in fitted:
         return
+    vocabulary = fitted["vocabulary_"]
     is_valid = type(vocabulary) is dict and all(type(term) is str for term in vocabulary)
     columns = list(vocabulary.values()) if is_valid else []
     if not columns or not np.array_equal(np.sort(columns), np.arange(len(columns))):
@@ -56,9 +56,10 @@ def check_text_params(vectorizer):
 def check_tfidf_transformer(transformer):
     """Raise a ValueError if a `TfidfTransformer` is invalid."""
     transformer._validate_params()
-    idf, n_features = (vars(transformer).get(name) for name in ("idf_", "n_features_in_"))
-    if idf is None:
+    fitted = vars(transformer)
+    if "idf_" not in fitted:
         return
+    idf, n_features = fitted["idf_"], fitted.get("n_features_in_")
     if not (isinstance(idf, np.ndarray) and idf.shape == (n_features,) and idf.dtype.kind == "f"):
         raise ValueError("idf_ must have one number per feature")
     if not np.isfinite(idf).all():
@@ -73,9 +74,9 @@ def check_normalizer(normalizer):
 def check_binarizer(binarizer):
     """Raise a ValueError if a `MultiLabelBinarizer` is invalid."""
     binarizer._validate_params()
-    classes = vars(binarizer).get("classes_")
-    if classes is None:
+    if "classes_" not in vars(binarizer):
         return
+    classes = binarizer.classes_
     if not (isinstance(classes, np.ndarray) and classes.ndim == 1):
         raise ValueError("classes_ must be a 1-D array")
     index = vars(binarizer)["_cached_dict"]
