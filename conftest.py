@@ -20,6 +20,7 @@ if find_spec("torch") is None or find_spec("transformers") is None:
         "skxmr/transformer/*",
         "skxmr/persistence/_transformer_codecs.py",
         "tests/transformer/*",
+        "tests/helpers/fuzz_matcher_checkpoints.py",
     ]
 
 

@@ -18,6 +18,8 @@ import scipy.sparse as sp
 
 from skxmr._core.arrays import PLAIN_DTYPES
 
+# Maximum number of stored entries of a dia matrix per nonzero entry, row or column.
+MAX_DIAGONAL_FILL = 1000
 PYTHON_TYPES = {"bool": bool, "int": int, "float": float}  # possible values of a `dtype` parameter
 
 
@@ -199,6 +201,7 @@ class Decoder:
         self._trusted = trusted
         self._arrays = arrays
         self.key_path = []  # position of the value that is decoded, or whose decoding failed
+        self._decoded_texts = set()  # names of array files
         # Functions of the value of the tag and of the whole dict.
         self._decoders = {
             "object": self._decode_object,
@@ -256,8 +259,11 @@ class Decoder:
             codec.check_content(value)
         return value
 
-    def _decode_scalar(self, dtype, encoded):
-        return np.dtype(dtype).type(self.decode(encoded["value"]))
+    def _decode_scalar(self, name, encoded):
+        dtype = np.dtype(name)
+        if dtype.kind not in "biuf":  # for example a void, which would allocate `value` bytes
+            raise DecodingError(f"it contains a scalar of the unknown dtype {name!r}")
+        return dtype.type(self.decode(encoded["value"]))
 
     def _decode_random_state(self, state, _):
         random_state = np.random.RandomState()
@@ -265,7 +271,12 @@ class Decoder:
         return random_state
 
     def _decode_strings(self, names, encoded):
+        # An encoder never stores a text twice. A file that repeats one could fill the memory.
+        if not self._decoded_texts.isdisjoint(names):
+            raise ValueError(f"the text in {names[0]} is used twice")
+        self._decoded_texts.update(names)
         characters, ends = (self._arrays[name] for name in names)
+        _check_text(characters, ends)
         text, starts = characters.tobytes(), [0, *ends[:-1]]
         values = np.empty(len(ends), dtype=object)
         values[:] = [
@@ -278,11 +289,41 @@ class Decoder:
         if name not in SPARSE_CLASSES:
             raise DecodingError(f"it contains a sparse matrix of the unknown class {name!r}")
         cls = SPARSE_CLASSES[name]
-        interface = name.rpartition("_")[2]
-        compressed_cls = getattr(sp, f"{encoded['compressed']}_{interface}")
+        sparse_format, _, interface = name.rpartition("_")
+        compressed = "csc" if sparse_format == "csc" else "csr"
+        if encoded["compressed"] != compressed:
+            raise ValueError(f"a {name} must be stored as {compressed}")
+        compressed_cls = SPARSE_CLASSES[f"{compressed}_{interface}"]
         arrays = tuple(self.decode(array) for array in encoded["parts"])
         value = compressed_cls(arrays, shape=encoded["shape"])
+        if not self._trusted:
+            value.check_format(full_check=True)
+        if value.dtype.kind not in "biufc":
+            raise ValueError(f"a {name} must contain numbers; got the dtype {value.dtype}")
+        if sparse_format == "dia":
+            _check_diagonals(value)
         return value if type(value) is cls else cls(value)
+
+
+def _check_text(characters, ends):
+    # The strings must not overlap: they could need the square of the size of the file.
+    is_valid = (
+        characters.dtype == np.uint8
+        and ends.dtype == np.int64
+        and characters.ndim == ends.ndim == 1
+        and (ends[-1] if len(ends) else 0) == len(characters)
+        and np.all(np.diff(ends, prepend=0) >= 0)
+    )
+    if not is_valid:
+        raise ValueError("the ends of the strings disagree with their characters")
+
+
+def _check_diagonals(value):
+    # A dia_array stores whole diagonals, so a few entries could fill the memory.
+    rows = np.repeat(np.arange(value.shape[0]), np.diff(value.indptr))
+    n_diagonals = len(np.unique(value.indices - rows))
+    if n_diagonals * value.shape[1] > MAX_DIAGONAL_FILL * (value.nnz + sum(value.shape)):
+        raise ValueError(f"a dia matrix must have few diagonals; got {n_diagonals}")
 
 
 SPARSE_CLASSES = {

@@ -6,8 +6,11 @@ import os
 import re
 import secrets
 import shutil
+import stat
 import zipfile
 from contextlib import suppress
+
+import numpy as np
 
 from skxmr._core.locks import waiting_lock
 from skxmr._core.signals import DeferredSignals
@@ -202,8 +205,8 @@ def sync_folder(folder):
             raise
 
 
-def check_archive(file, consequence):
-    """Raise a ValueError if an ``.npz`` file is damaged.
+def read_archive(file, consequence):
+    """Return the arrays of an ``.npz`` file that `numpy.savez` wrote, after checking it.
 
     Parameters
     ----------
@@ -211,16 +214,49 @@ def check_archive(file, consequence):
         The file.
     consequence : str
         Consequence of removing the file for the next fit; part of the error message.
+
+    Returns
+    -------
+    dict of ndarray
+
+    Raises
+    ------
+    ValueError
+        If the file is damaged, not a regular file or compressed, or contains pickled objects.
     """
     try:
-        with zipfile.ZipFile(file) as archive:
-            damaged = archive.testzip()
-    except zipfile.BadZipFile as error:
-        damaged = str(error)
-    if damaged:
+        check_uncompressed(file)
+        with np.load(file, allow_pickle=False) as arrays:
+            return dict(arrays)
+    except OSError:
+        raise
+    except Exception as error:  # whatever zipfile and numpy raise for invalid files
         raise ValueError(
-            f"{file} is damaged ({damaged}). Remove this file and fit again: {consequence}."
-        )
+            f"{file} is damaged ({error}). Remove this file and fit again: {consequence}."
+        ) from None
+
+
+def check_uncompressed(file):
+    """Raise an error if a path is not a regular zip file whose members are not compressed.
+
+    A link could lead elsewhere, a named pipe would block, and a small compressed file could fill
+    the memory.
+    """
+    if not is_regular(file):
+        raise ValueError("it is not a regular file")
+    with zipfile.ZipFile(file) as archive:
+        members = archive.infolist()
+    is_stored = all(member.compress_type == zipfile.ZIP_STORED for member in members)
+    if not is_stored or sum(m.file_size for m in members) > file.stat().st_size:
+        raise ValueError("it is compressed")
+
+
+def is_regular(file):
+    """Return whether a path is a regular file, and not a link to one."""
+    try:
+        return stat.S_ISREG(os.lstat(file).st_mode)
+    except (FileNotFoundError, NotADirectoryError):
+        return False
 
 
 def resumable_error(error, folder):

@@ -120,6 +120,9 @@ def estimator_codec(cls, removed_params=None, check_fitted=None):
         if unknown:
             raise DecodingError(f"{cls.__name__} has no parameter {unknown[0]!r}")
         value = cls(**params)
+        for name in fields["fitted"]:
+            if name in params or callable(getattr(cls, name, None)):
+                raise DecodingError(f"{cls.__name__} has no fitted attribute {name!r}")
         vars(value).update(fields["fitted"])
         with config_context(enable_metadata_routing=True):
             for method, request in fields["requests"].items():

@@ -5,7 +5,7 @@ from contextlib import suppress
 
 import numpy as np
 
-from skxmr._core.files import sync
+from skxmr._core.files import is_regular, sync
 
 READ_BYTES = 2**22  # read at once, to compute the checksum of a file
 
@@ -88,16 +88,16 @@ def map_verified(file, crc32):
     ValueError
         If the file is damaged.
     """
-    # These errors mean that the header cannot be read or that the file is too short.
-    with suppress(ValueError, OSError, EOFError):
-        values = np.load(file, mmap_mode="r")
-        found = 0
-        with open(file, "rb") as opened:
-            opened.seek(values.offset)
-            while content := opened.read(READ_BYTES):
-                found = zlib.crc32(content, found)
-        if found == crc32:
-            return values
+    with suppress(Exception):  # whatever numpy raises for an invalid file
+        if is_regular(file):  # a link could lead elsewhere, and a named pipe would block
+            values = np.load(file, mmap_mode="r", allow_pickle=False)
+            found = 0
+            with open(file, "rb") as opened:
+                opened.seek(values.offset)
+                while content := opened.read(READ_BYTES):
+                    found = zlib.crc32(content, found)
+            if found == crc32:
+                return values
     raise ValueError(
         f"{file} is damaged. Remove the folder {file.parent} and fit again: this level is trained "
         "again, all other levels are kept."

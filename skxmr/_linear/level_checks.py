@@ -126,6 +126,7 @@ def check_level_content(arrays, tables, n_features):
     n_features_per_word = np.bitwise_count(words)
     n_used = int(n_features_per_word.sum(dtype=np.int64))
     _require(n_used == len(counts), "entry_counts has a wrong length")
+    _require(counts.all(), "entry_counts has features without weights")
     _require(
         int(counts.sum(dtype=np.int64)) == len(arrays["entry_weights"]), "entry_counts is wrong"
     )

@@ -153,7 +153,14 @@ def fit_levels(
     list of LevelModel
     """
     store = store or MemoryStore(n_jobs)
-    levels = [store.load_level(first_level + i) for i in range(len(problems))]
+    layouts = [
+        LevelLayout(p.child_indptr, p.child_ids, X.n_features, p.only_children_inherit)
+        for p in problems
+    ]
+    levels = [
+        store.load_level(first_level + i, layout, solver.weight_dtype)
+        for i, layout in enumerate(layouts)
+    ]
     # A cluster without rows takes a little time, too.
     costs = [np.diff(p.rows.indptr) * (np.diff(p.child_indptr) + ROW_COST) + 1.0 for p in problems]
     blocks = make_blocks(
@@ -164,7 +171,10 @@ def fit_levels(
     def with_tree_level(block):  # the store counts levels from the root
         return block._replace(level=first_level + block.level)
 
-    results = {block: store.load_block(with_tree_level(block)) for block in blocks}
+    results = {
+        block: store.load_block(with_tree_level(block), layouts[block.level], solver.weight_dtype)
+        for block in blocks
+    }
     untrained = [block for block in blocks if results[block] is None]
     # Work of each task, by level.
     work = np.zeros((len(untrained), len(problems)))
@@ -188,13 +198,10 @@ def fit_levels(
     tasks = [(*X, row_weights, cut_block(problems[b.level], b), solver) for b in untrained]
     trained = run_tasks(_solve_block, tasks, n_jobs, on_result=on_result)
     results.update(zip(untrained, trained, strict=True))
-    for i, problem in enumerate(problems):
+    for i, layout in enumerate(layouts):
         if levels[i] is None:
             # The blocks of a level are joined and freed before those of the next level.
             finished = [results.pop(block) for block in sorted(results) if block.level == i]
-            layout = LevelLayout(
-                problem.child_indptr, problem.child_ids, X.n_features, problem.only_children_inherit
-            )
             levels[i] = store.join(first_level + i, finished, layout)
     return levels
 

@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 
 from skxmr._core.files import (
-    check_archive,
+    is_regular,
+    read_archive,
     remove_leftovers,
     replace_file,
     replace_path,
@@ -18,6 +19,7 @@ from skxmr._core.files import (
 from skxmr._core.threads import count_workers
 from skxmr._linear.array_files import ArrayWriter, map_verified
 from skxmr._linear.level_checks import (
+    DTYPES,
     InvalidLevelError,
     check_level_content,
     check_level_structure,
@@ -51,10 +53,10 @@ class MemoryStore:
     def __init__(self, n_jobs):
         self.n_blocks = 32 * count_workers(n_jobs)
 
-    def load_level(self, level):
+    def load_level(self, level, layout, weight_dtype):
         """Return a finished level, or None."""
 
-    def load_block(self, block):
+    def load_block(self, block, layout, weight_dtype):
         """Return a finished block, or None."""
 
     def keep(self, block, arrays):
@@ -88,16 +90,20 @@ class FolderStore:
         self.path.mkdir(exist_ok=True)
         remove_leftovers(self.path)
 
-    def load_level(self, level):
-        """Return a finished level after checking its files, or None."""
+    def load_level(self, level, layout, weight_dtype):
+        """Return a finished level after checking its files, or None.
+
+        A ValueError is raised unless it has this `LevelLayout` and this dtype of the weights.
+        """
         folder = self._level_folder(level)
         if not folder.is_dir():
             return None
         try:
-            info = json.loads((folder / LEVEL_FILE).read_text(encoding="utf-8"))
+            info = _read_json(folder / LEVEL_FILE)
             level = _map_level(folder, info, map_verified)
             arrays = {name: values for name, values in level.arrays.items() if name != "words"}
             check_level_content(arrays, level.tables, level.n_features)
+            _check_level_belongs(level, layout, weight_dtype)
             return level
         except (TypeError, KeyError, AttributeError, InvalidLevelError) as error:
             raise ValueError(
@@ -105,12 +111,22 @@ class FolderStore:
                 "trained again, all other levels are kept."
             ) from None
 
-    def load_block(self, block):
-        """Return the file of a finished block after checking it, or None."""
+    def load_block(self, block, layout, weight_dtype):
+        """Return the file of a finished block after checking it, or None.
+
+        A ValueError is raised unless it fits to the `LevelLayout` of its level.
+        """
         file = self._block_file(block)
         if not file.exists():
             return None
-        check_archive(file, "its clusters are trained again, all others are kept")
+        consequence = "its clusters are trained again, all others are kept"
+        arrays = read_archive(file, consequence)
+        try:
+            _check_block(arrays, block, layout, weight_dtype)
+        except ValueError as error:
+            raise ValueError(
+                f"{file} is damaged: {error}. Remove this file and fit again: {consequence}."
+            ) from None
         return file
 
     def keep(self, block, arrays):
@@ -141,7 +157,7 @@ class FolderStore:
             raise resumable_error(error, self.path) from error
         for file in blocks:
             file.unlink()
-        return _map_level(folder, info, lambda file, _: np.load(file, mmap_mode="r"))
+        return _map_level(folder, info, _map_own_file)
 
     def _level_folder(self, level):
         return self.path / f"level-{level}"
@@ -150,7 +166,59 @@ class FolderStore:
         return self.path / f"level-{block.level}-{block.start}-{block.stop}.npz"
 
 
+def _read_json(file):
+    if not is_regular(file):
+        raise InvalidLevelError(f"{file.name} is missing")
+    try:
+        return json.loads(file.read_text(encoding="utf-8"))
+    except (ValueError, RecursionError) as error:
+        raise InvalidLevelError(f"{file.name} cannot be read: {error}") from None
+
+
+def _map_own_file(file, crc32):
+    # This process has written the file, so the checksum is not verified.
+    return np.load(file, mmap_mode="r", allow_pickle=False)
+
+
+def _check_level_belongs(level, layout, weight_dtype):
+    counts = (level.n_iter, level.n_unsolved)
+    is_valid = (
+        np.array_equal(level.arrays["child_indptr"], layout.child_indptr)
+        and np.array_equal(level.arrays["child_ids"], layout.child_ids)
+        and level.n_features == layout.n_features
+        and level.only_children_inherit is layout.only_children_inherit
+        and level.arrays["entry_weights"].dtype == weight_dtype
+        and all(type(count) is int and count >= 0 for count in counts)
+    )
+    if not is_valid:
+        raise InvalidLevelError("it belongs to another tree or fit")
+
+
+def _check_block(arrays, block, layout, weight_dtype):
+    counts = [arrays.pop(name, None) for name in ("n_iter", "n_unsolved")]
+    if not all(_is_count(n) for n in counts):
+        raise InvalidLevelError("its numbers of sweeps are invalid")
+    if not arrays.keys() <= set(BLOCK_ARRAYS):
+        raise InvalidLevelError("it contains other arrays")
+    child_indptr = layout.child_indptr[block.start : block.stop + 1]
+    arrays["child_indptr"] = child_indptr - child_indptr[0]
+    arrays["child_ids"] = np.arange(child_indptr[-1] - child_indptr[0], dtype=np.int32)
+    check_level_structure(arrays, {}, layout.n_features)
+    if arrays["entry_weights"].dtype != weight_dtype:
+        raise InvalidLevelError("its weights have another dtype")
+    arrays["words"] = np.append(arrays["words"], np.uint64(0))
+    check_level_content(arrays, make_tables(arrays, dense=False), layout.n_features)
+
+
+def _is_count(value):
+    is_integer = isinstance(value, np.ndarray) and value.dtype == np.int64 and value.ndim == 0
+    return is_integer and value >= 0
+
+
 def _map_level(folder, info, map_file):
+    names = {*info["arrays"], *info["tables"]}
+    if not names <= DTYPES.keys():  # for example the path of another file
+        raise InvalidLevelError(f"{LEVEL_FILE} lists unknown arrays")
     arrays, tables = (
         {name: map_file(folder / f"{name}.npy", crc32) for name, crc32 in info[kind].items()}
         for kind in ("arrays", "tables")
@@ -186,7 +254,7 @@ def _join_files(folder, blocks, layout):
 def _append_blocks(folder, blocks, dense, dtypes, stack):
     files, counts, ends = {}, [], dict.fromkeys(LEVEL_OFFSETS, 0)
     for number, file in enumerate(blocks):
-        with np.load(file) as block:
+        with np.load(file, allow_pickle=False) as block:
             arrays = {name: block[name] for name in block.files}
         counts.append({name: arrays.pop(name) for name in ("n_iter", "n_unsolved")})
         arrays |= make_tables({**arrays, "words": np.append(arrays["words"], np.uint64(0))}, dense)
@@ -209,7 +277,7 @@ def _inspect_blocks(blocks):
     dtypes = {name: [] for name in NARROW_ARRAYS}
     n_chunk_features = 0
     for file in blocks:
-        with np.load(file) as block:
+        with np.load(file, allow_pickle=False) as block:
             for name in NARROW_ARRAYS:
                 values = block[name]
                 dtypes[name].append(values.dtype)

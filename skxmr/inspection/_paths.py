@@ -262,10 +262,9 @@ def _linear_model_score(level, row, parent, node, transform, form):
         return {"source": "parent", "own_score": own_score, **NO_FEATURES}
     child = node - int(level.arrays["child_indptr"][parent])
     features, weights, intercept = LevelWeights(level).of_chunk(parent).of_child(child)
-    features, in_model, in_row = np.intersect1d(
-        features, row.indices, assume_unique=True, return_indices=True
-    )
-    weights, values = weights[in_model], row.data[in_row].astype(np.float64)
+    in_row = np.isin(features, row.indices)
+    features, weights = features[in_row], weights[in_row]
+    values = row.data[np.searchsorted(row.indices, features)].astype(np.float64)
     contributions = weights * values
     order = np.argsort(-np.abs(contributions), kind="stable")
     margin = intercept + float(contributions.sum())

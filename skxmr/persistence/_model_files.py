@@ -33,7 +33,8 @@ def save_model(model, path, *, extras=None):
         Parameters and fitted attributes are saved, and a `RandomState` with its current state.
         Callbacks are not saved. Objects that need pickle cannot be saved: a custom `matcher`,
         `ranker` or clusterer, a callable such as the `tokenizer` of a vectorizer, or a data frame.
-        Use `joblib.dump` for such models.
+        A vectorizer that reads files cannot be saved either: its `input` must be "content". Use
+        `joblib.dump` for such models.
     path : str or path-like
         Folder of the model. Its parent folder must exist.
     extras : dict of str to object or None, default=None
@@ -45,6 +46,8 @@ def save_model(model, path, *, extras=None):
     ------
     TypeError
         If the model, or an object in it, cannot be saved. Nothing is written.
+    ValueError
+        If a vectorizer, pipeline or binarizer has invalid attributes. Nothing is written.
     sklearn.exceptions.NotFittedError
         If an estimator is not fitted.
     FileNotFoundError
@@ -130,9 +133,14 @@ def load_model(path, mmap_mode=None, *, trusted=False):
 
     Notes
     -----
-    Loading does not run code from the folder. Encoders are loaded by `transformers` without network
-    access. The checksums detect damage. Manipulated files of an XRLinearClassifier with linear
-    models are detected by the check of its values, see `trusted`.
+    A folder from an untrusted source is safe to load: it causes an error or gives a model, but it
+    cannot run code, crash the process or read other files. Checksums detect damage only, so the
+    values of all files are also checked against each other. `trusted` skips the checks of the
+    values of mapped arrays; all other checks remain. Encoders are built by `transformers` without
+    network access, and only from classes that are part of it.
+
+    The predictions of a manipulated model can be wrong. Its parameters can contain paths, which
+    only `fit` uses, and a slow regular expression as the `token_pattern` of a vectorizer.
 
     Examples
     --------

@@ -17,6 +17,15 @@ from sklearn.preprocessing import MultiLabelBinarizer, Normalizer
 
 from skxmr._core.encoding import ClassCodec
 from skxmr._core.model_folder import estimator_codec
+from skxmr.persistence._sklearn_checks import (
+    check_binarizer,
+    check_hashing_vectorizer,
+    check_normalizer,
+    check_pipeline,
+    check_tfidf_transformer,
+    check_union,
+    check_vectorizer,
+)
 
 
 class Vocabulary(NamedTuple):
@@ -43,46 +52,66 @@ class Vocabulary(NamedTuple):
         return cls(terms, np.array(list(vocabulary.values())))
 
 
-def make_vectorizer_codec(cls):
-    """Return the codec of a vectorizer with a vocabulary."""
-    codec = estimator_codec(cls)
+def make_codec(cls, check, change_fields=None):
+    """Return the codec of an estimator that is checked when it is saved and loaded.
 
-    def to_fields(vectorizer):
-        fields = codec.to_fields(vectorizer)
-        params, fitted = fields["params"], fields["fitted"]
-        params = {**params, "vocabulary": Vocabulary.from_dict(params["vocabulary"])}
-        fitted = {name: Vocabulary.from_dict(value) for name, value in fitted.items()}
-        # The id of the stop words is an address, which is meaningless in another process.
-        fitted.pop("_stop_words_id", None)
+    Parameters
+    ----------
+    cls : type
+        Class of the estimator.
+    check : callable
+        Function that raises a ValueError if an estimator is invalid. Such an estimator is not
+        saved, because it could not be loaded.
+    change_fields : callable or None
+        Function that changes the dicts of the parameters and of the fitted attributes.
+    """
+    codec = estimator_codec(cls, check_fitted=check)
+
+    def to_fields(estimator):
+        if getattr(estimator, "input", "content") != "content":
+            raise TypeError(
+                f"input of {cls.__name__} must be 'content'; got {estimator.input!r}. save_model "
+                "cannot write it, because the loaded model would read files of the machine; "
+                "joblib.dump(model, file) saves any model."
+            )
+        check(estimator)
+        fields = codec.to_fields(estimator)
+        params, fitted = dict(fields["params"]), dict(fields["fitted"])
+        if change_fields is not None:
+            change_fields(params, fitted)
         return {**fields, "params": params, "fitted": fitted}
 
     return ClassCodec(cls, to_fields, codec.from_fields)
 
 
-def make_binarizer_codec(cls):
-    """Return the codec of a label binarizer, without its cached index of the classes."""
-    codec = estimator_codec(cls)
+def _convert_vocabularies(params, fitted):
+    params["vocabulary"] = Vocabulary.from_dict(params["vocabulary"])
+    for name, value in fitted.items():
+        fitted[name] = Vocabulary.from_dict(value)
+    # The id of the stop words is an address, which is meaningless in another process.
+    fitted.pop("_stop_words_id", None)
 
-    def to_fields(binarizer):
-        fields = codec.to_fields(binarizer)
-        return {**fields, "fitted": {**fields["fitted"], "_cached_dict": None}}
 
-    return ClassCodec(cls, to_fields, codec.from_fields)
+def _remove_cached_index(params, fitted):
+    fitted["_cached_dict"] = None
+
+
+def _make_dict(fields):
+    terms, columns = fields["terms"], fields["columns"]
+    if terms.ndim != 1 or columns.ndim != 1:
+        raise ValueError("a vocabulary must have one term per column")
+    return dict(zip(terms.tolist(), columns.tolist(), strict=True))
 
 
 SKLEARN_CODECS = {
     # Decoded as a dict, because that is what a vectorizer needs.
-    "Vocabulary": ClassCodec(
-        Vocabulary,
-        Vocabulary._asdict,
-        lambda fields: dict(zip(fields["terms"].tolist(), fields["columns"].tolist(), strict=True)),
-    ),
-    "CountVectorizer": make_vectorizer_codec(CountVectorizer),
-    "TfidfVectorizer": make_vectorizer_codec(TfidfVectorizer),
-    "TfidfTransformer": estimator_codec(TfidfTransformer),
-    "HashingVectorizer": estimator_codec(HashingVectorizer),
-    "Normalizer": estimator_codec(Normalizer),
-    "MultiLabelBinarizer": make_binarizer_codec(MultiLabelBinarizer),
-    "FeatureUnion": estimator_codec(FeatureUnion),
-    "Pipeline": estimator_codec(Pipeline),
+    "Vocabulary": ClassCodec(Vocabulary, Vocabulary._asdict, _make_dict),
+    "CountVectorizer": make_codec(CountVectorizer, check_vectorizer, _convert_vocabularies),
+    "TfidfVectorizer": make_codec(TfidfVectorizer, check_vectorizer, _convert_vocabularies),
+    "TfidfTransformer": make_codec(TfidfTransformer, check_tfidf_transformer),
+    "HashingVectorizer": make_codec(HashingVectorizer, check_hashing_vectorizer),
+    "Normalizer": make_codec(Normalizer, check_normalizer),
+    "MultiLabelBinarizer": make_codec(MultiLabelBinarizer, check_binarizer, _remove_cached_index),
+    "FeatureUnion": make_codec(FeatureUnion, check_union),
+    "Pipeline": make_codec(Pipeline, check_pipeline),
 }

@@ -5,13 +5,11 @@ stored as arrays of bytes. This module imports torch, so it is imported only whe
 classes is saved or loaded.
 """
 
-import re
-
 import numpy as np
 import torch
 
-from skxmr._core.encoding import ClassCodec, DecodingError
-from skxmr._core.model_folder import attribute_codec, estimator_codec
+from skxmr._core.encoding import ClassCodec
+from skxmr._core.model_folder import estimator_codec
 from skxmr.transformer import (
     ClusterHeads,
     ClusterScorer,
@@ -19,15 +17,22 @@ from skxmr.transformer import (
     TransformerEmbedder,
     TransformerMatcher,
     XTransformerClassifier,
+    check_embedder,
+    check_encoder,
+    check_heads,
+    check_heads_content,
+    check_matcher,
+    check_scorer,
+    check_text_classifier,
+    clean_encoder_files,
+    explain_panics,
+    find_rejected_files,
 )
-
-# Names of files of an encoder that may be saved: no path to another folder, and no Python code.
-DATA_FILE = re.compile(r"[\w-][\w.-]*(?<!\.py)", re.ASCII)
 
 
 def _encoder_to_fields(encoder):
     state = encoder.__getstate__()
-    if rejected := _find_rejected_files(state["files"]):
+    if rejected := find_rejected_files(state["files"]):
         raise TypeError(
             f"The encoder of type {type(encoder.model).__name__} must consist of data files; got "
             f"{rejected[0]!r}, which is Python code or has an unusual name. save_model cannot "
@@ -38,18 +43,30 @@ def _encoder_to_fields(encoder):
 
 
 def _encoder_from_fields(fields):
-    if rejected := _find_rejected_files(fields["files"]):
-        raise DecodingError(f"the file {rejected[0]!r} of an encoder is not a data file")
     encoder = Encoder.__new__(Encoder)
     files = {name: content.tobytes() for name, content in fields["files"].items()}
-    encoder.__setstate__({"weights": fields["weights"], "files": files})
+    state = {"weights": fields["weights"], "files": clean_encoder_files(files)}
+    try:
+        with explain_panics():
+            encoder.__setstate__(state)
+            check_encoder(encoder)
+    except ImportError as error:
+        raise ValueError(f"its encoder needs another package: {error}") from None
+    except ValueError as error:
+        if "trust_remote_code" not in str(error):
+            raise
+        # Not the advice of transformers to trust the code, because this is not possible here.
+        raise ValueError("its encoder needs code that is not part of transformers") from None
     return encoder
 
 
-def _find_rejected_files(names):
-    return [name for name in names if not DATA_FILE.fullmatch(name)]
+def _make_heads(fields):
+    heads = ClusterHeads(*(fields[name] for name in HEADS_FIELDS))
+    check_heads(heads)
+    return heads
 
 
+HEADS_FIELDS = ("weights", "intercepts", "hierarchy", "loss")
 TRANSFORMER_CODECS = {
     "device": ClassCodec(
         torch.device,
@@ -57,9 +74,16 @@ TRANSFORMER_CODECS = {
         lambda fields: torch.device(fields["name"]),
     ),
     "Encoder": ClassCodec(Encoder, _encoder_to_fields, _encoder_from_fields),
-    "ClusterHeads": attribute_codec(ClusterHeads, "weights", "intercepts", "hierarchy", "loss"),
-    "ClusterScorer": estimator_codec(ClusterScorer),
-    "TransformerEmbedder": estimator_codec(TransformerEmbedder),
-    "TransformerMatcher": estimator_codec(TransformerMatcher),
-    "XTransformerClassifier": estimator_codec(XTransformerClassifier),
+    "ClusterHeads": ClassCodec(
+        ClusterHeads,
+        lambda heads: {name: getattr(heads, name) for name in HEADS_FIELDS},
+        _make_heads,
+        check_heads_content,
+    ),
+    "ClusterScorer": estimator_codec(ClusterScorer, check_fitted=check_scorer),
+    "TransformerEmbedder": estimator_codec(TransformerEmbedder, check_fitted=check_embedder),
+    "TransformerMatcher": estimator_codec(TransformerMatcher, check_fitted=check_matcher),
+    "XTransformerClassifier": estimator_codec(
+        XTransformerClassifier, check_fitted=check_text_classifier
+    ),
 }

@@ -17,7 +17,8 @@ If the encoder is fine-tuned, it first learns to predict clusters of labels:
 The other modules: ``_encoder.py`` (texts to vectors), ``_texts.py`` (validation), ``_tokens.py``
 (token ids and batches), ``_device.py`` (device, precision, random state), ``_text_features.py``
 (the rows of X), ``_cluster_heads.py`` (linear models of the clusters over embeddings),
-``_candidates.py`` (negatives of the training) and ``_checkpoint.py``.
+``_candidates.py`` (negatives of the training), ``_checkpoint.py``, and ``_stored_encoder.py`` and
+``_fitted_checks.py`` (checks of loaded models).
 
 The package needs the extra ``skxmr[transformer]``. Importing skxmr without it does not import
 torch.
@@ -37,7 +38,21 @@ from skxmr.transformer._cluster_heads import ClusterHeads
 from skxmr.transformer._cluster_scorer import ClusterScorer
 from skxmr.transformer._embedder import TransformerEmbedder
 from skxmr.transformer._encoder import Encoder
+from skxmr.transformer._fitted_checks import (
+    check_embedder,
+    check_heads,
+    check_heads_content,
+    check_matcher,
+    check_scorer,
+    check_text_classifier,
+)
 from skxmr.transformer._matcher import TransformerMatcher
+from skxmr.transformer._stored_encoder import (
+    check_encoder,
+    clean_encoder_files,
+    explain_panics,
+    find_rejected_files,
+)
 
 # Other packages of skxmr use the rest.
 __all__ = ["TransformerEmbedder", "TransformerMatcher", "XTransformerClassifier"]

@@ -2,11 +2,12 @@
 
 import hashlib
 import json
+from contextlib import contextmanager
 from pathlib import Path
 
 import torch
 
-from skxmr._core.files import replace_file
+from skxmr._core.files import check_uncompressed, replace_file
 
 FILE_NAME = "matcher.pt"
 
@@ -50,8 +51,9 @@ class Checkpoint:
         if not self.path.exists():
             return
         try:
+            check_uncompressed(self.path)
             content = torch.load(self.path, map_location="cpu", weights_only=True)
-            is_of_this_fit = content["fingerprint"] == fingerprint
+            is_of_this_fit, state = content["fingerprint"] == fingerprint, content["state"]
         except Exception as error:
             raise ValueError(
                 f"checkpoint_dir must contain no other {FILE_NAME} than a checkpoint; got "
@@ -64,7 +66,18 @@ class Checkpoint:
                 f"{str(folder)!r} with the checkpoint of another fit: texts, targets, parameters "
                 f"or encoder weights differ. Remove its {FILE_NAME} or use another folder."
             )
-        self.state = content["state"]
+        self.state = state
+
+    @contextmanager
+    def reading_state(self):
+        """Raise a ValueError for whatever an invalid state raises inside the context."""
+        try:
+            yield
+        except Exception as error:
+            raise ValueError(
+                f"checkpoint_dir must contain a valid checkpoint; got {str(self.path)!r} with an "
+                f"invalid state: {error}. Remove this file and fit again."
+            ) from error
 
     def save(self, make_state):
         """Write the result of `make_state()`, which consists of tensors and plain values."""

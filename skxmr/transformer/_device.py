@@ -21,8 +21,9 @@ def choose_device(device):
         return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
     try:
         chosen = torch.device(device)
-        torch.empty(1, device=chosen)
-    except (RuntimeError, AssertionError, TypeError, NotImplementedError) as error:
+        # Not the device "meta", which has no values.
+        torch.empty(1, device=chosen).cpu()
+    except (RuntimeError, AssertionError, TypeError, NotImplementedError, ImportError) as error:
         reason = str(error).partition("\n")[0]
         raise ValueError(
             'device must be "auto" or a device that torch can use on this machine; '

@@ -1,5 +1,6 @@
 """A pre-trained encoder with its tokenizer: texts to one vector each."""
 
+import functools
 import json
 import os
 import tempfile
@@ -14,6 +15,7 @@ from transformers.utils import logging as transformers_logging
 
 from skxmr._core.user_warnings import warn_user
 from skxmr.transformer._device import autocast, explain_memory_errors, temporary_seed
+from skxmr.transformer._stored_encoder import check_network, explain_panics
 from skxmr.transformer._tokens import batches_by_length, tokenize
 
 
@@ -52,9 +54,26 @@ class Encoder:
                 limits.append(module.num_embeddings - n_reserved)
         return min(limits)
 
+    @property
+    def n_token_ids(self):
+        """Number of token ids that the model can read."""
+        try:
+            return len(self.model.get_input_embeddings().weight)
+        except (NotImplementedError, AttributeError):  # a model that reads characters
+            return 2**31
+
     def tokenize(self, texts, max_length):
         """Return the `TokenizedTexts` of texts, cut to `max_length` and to `max_tokens`."""
-        return tokenize(self.tokenizer, texts, min(max_length, self.max_tokens))
+        with explain_panics():
+            tokens = tokenize(self.tokenizer, texts, min(max_length, self.max_tokens))
+        # A GPU would otherwise fail, for all later computations of the process.
+        if not 0 <= tokens.ids.min() <= tokens.ids.max() < self.n_token_ids:
+            raise ValueError(
+                f"The token ids of the tokenizer must be less than {self.n_token_ids}, the size of "
+                f"the vocabulary of the encoder; got {tokens.ids.max()}. Use the tokenizer of the "
+                "encoder."
+            )
+        return tokens
 
     def encode(self, ids, mask, dtype=None, normalize=True):
         """Return the vectors of one padded batch as a tensor; gradients flow through it.
@@ -126,10 +145,13 @@ class Encoder:
         with tempfile.TemporaryDirectory() as folder, _silent_transformers():
             for name, content in state["files"].items():
                 (Path(folder) / name).write_bytes(content)
-            config = AutoConfig.from_pretrained(folder, local_files_only=True)
-            tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
-        with temporary_seed(torch.device("cpu"), 0):
-            model = AutoModel.from_config(config).float()
+            options = {"local_files_only": True, "trust_remote_code": False}
+            config = AutoConfig.from_pretrained(folder, **options)
+            tokenizer = AutoTokenizer.from_pretrained(folder, **options)
+        with temporary_seed(torch.device("cpu"), 0), _silent_transformers():
+            make_model = functools.partial(AutoModel.from_config, config, trust_remote_code=False)
+            check_network(make_model, state["weights"])
+            model = make_model().float()
         model.load_state_dict({n: torch.tensor(a) for n, a in state["weights"].items()})
         self.__init__(model.eval(), tokenizer)
 

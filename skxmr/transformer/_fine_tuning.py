@@ -20,6 +20,7 @@ import torch
 from skxmr._core.levels import expand_to_levels
 from skxmr.indexing import LabelHierarchy
 from skxmr.transformer._candidates import LevelCandidates, NodesPerRow, add_positive_nodes
+from skxmr.transformer._checkpoint_checks import check_state
 from skxmr.transformer._cluster_heads import fit_cluster_heads, upper_levels
 from skxmr.transformer._level_training import LevelBudget, LevelHead, LevelTrainer
 
@@ -115,6 +116,9 @@ def fine_tune(encoder, rows, targets, schedule, options, checkpoint):
     """
     hierarchy = targets.hierarchy
     state = checkpoint.state
+    if state is not None:
+        with checkpoint.reading_state():
+            check_state(state, targets, schedule, encoder.n_dimensions)
     n_steps = [0] * hierarchy.n_levels if state is None else list(state["n_steps"])
     first_level = 0 if state is None else state["level"]
     for level in range(first_level, hierarchy.n_levels):
@@ -129,7 +133,8 @@ def fine_tune(encoder, rows, targets, schedule, options, checkpoint):
         candidates = LevelCandidates(parents, hierarchy.child_indptrs[level], targets.levels[level])
         trainer = LevelTrainer(encoder, head, candidates, rows, schedule[level], level, options)
         if state is not None:
-            trainer.load_state_dict(state["training"])
+            with checkpoint.reading_state():
+                trainer.load_state_dict(state["training"])
             state = None
 
         def make_state(level=level, parents=parents, trainer=trainer):

@@ -7,6 +7,7 @@ import numpy as np
 import torch
 from tqdm.auto import tqdm
 
+from skxmr.transformer._checkpoint_checks import check_optimizer_state
 from skxmr.transformer._device import (
     explain_memory_errors,
     get_random_states,
@@ -153,8 +154,11 @@ class LevelTrainer:
         }
 
     def load_state_dict(self, state):
-        """Restore the result of `state_dict`."""
+        """Restore the result of `state_dict`; raise an error if it does not belong to the model."""
+        if state["best"] is not None:
+            self._load_model(state["best"])  # only to raise an error now instead of at the end
         self._load_model(state["model"])
+        check_optimizer_state(self.optimizer, state["optimizer"])
         self.optimizer.load_state_dict(state["optimizer"])
         self.scaler.load_state_dict(state["scaler"])
         set_random_states(state["random"], self.options.device)

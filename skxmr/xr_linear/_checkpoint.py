@@ -10,7 +10,8 @@ import numpy as np
 from sklearn.utils import check_random_state
 
 from skxmr._core.files import (
-    check_archive,
+    is_regular,
+    read_archive,
     remove_folder,
     replace_file,
     replace_path,
@@ -20,7 +21,7 @@ from skxmr._core.files import (
 from skxmr._core.locks import exclusive_lock
 from skxmr._core.model_folder import read_model, write_model
 from skxmr._core.signals import DeferredSignals
-from skxmr._core.validation import MAX_SEED, set_input_attributes
+from skxmr._core.validation import MAX_CHILDREN, MAX_SEED, set_input_attributes
 from skxmr._core.version import __version__
 from skxmr._linear import FolderStore
 from skxmr.indexing import LabelHierarchy
@@ -90,7 +91,7 @@ class FitCheckpoint:
         """
         key = joblib.hash([__version__, random_state, *key])
         if self.path.exists():
-            info = self._read_fit_file()
+            info = self._read_fit_file(has_seed=random_state is None)
             if info["key"] != key:
                 raise ValueError(
                     f"model_dir={str(self.model_dir)!r}: {self.path} is the checkpoint of another "
@@ -116,19 +117,11 @@ class FitCheckpoint:
         self._random_state = copy.deepcopy(check_random_state(random_state))
         return self._random_state
 
-    def hierarchies(self, make_hierarchies):
+    def hierarchies(self, make_hierarchies, n_trees, n_labels):
         """Return the label trees: read from the folder, or made and written to it."""
         path = self.path / TREES_FILE
         if path.exists():
-            check_archive(path, "the same trees are made again, their weights are kept")
-            with np.load(path) as arrays:
-                return [
-                    LabelHierarchy(
-                        [arrays[f"{tree}-{level}"] for level in range(int(n_levels))],
-                        arrays[f"{tree}-order"],
-                    )
-                    for tree, n_levels in enumerate(arrays["n_levels"])
-                ]
+            return _read_trees(path, n_trees, n_labels)
         trees = make_hierarchies()
         arrays = {"n_levels": np.array([tree.n_levels for tree in trees])}
         for i, tree in enumerate(trees):
@@ -175,12 +168,44 @@ class FitCheckpoint:
         remove_folder(self.path)
         return attributes | {"_model": loaded._model, "hierarchy_": loaded.hierarchy_}
 
-    def _read_fit_file(self):
+    def _read_fit_file(self, has_seed):
+        file = self.path / FIT_FILE
         try:
-            return json.loads((self.path / FIT_FILE).read_text(encoding="utf-8"))
-        except (OSError, ValueError):
+            info = json.loads(file.read_text(encoding="utf-8")) if is_regular(file) else None
+            key, seed = info["key"], info["seed"]
+        except (OSError, ValueError, TypeError, KeyError, RecursionError):
             raise ValueError(
                 f"model_dir={str(self.model_dir)!r}: {self.path} is needed for the checkpoint of "
                 f"the fit, but it exists and has no readable {FIT_FILE}. Remove it, or choose "
                 "another model_dir."
             ) from None
+        is_seed = type(seed) is int and 0 <= seed < MAX_SEED
+        # A fit with another random_state has another key; its message is clearer.
+        if not (is_seed if has_seed else seed is None):
+            key = None
+        return {"key": key, "seed": seed}
+
+
+def _read_trees(path, n_trees, n_labels):
+    consequence = "the same trees are made again, their weights are kept"
+    arrays = read_archive(path, consequence)
+    try:
+        trees = [
+            LabelHierarchy(
+                [arrays[f"{tree}-{level}"] for level in range(int(n_levels))],
+                arrays[f"{tree}-order"],
+            )
+            for tree, n_levels in enumerate(arrays["n_levels"])
+        ]
+        largest = max(np.diff(indptr).max() for tree in trees for indptr in tree.child_indptrs)
+        if len(trees) != n_trees or any(tree.n_labels != n_labels for tree in trees):
+            raise ValueError(f"it must contain {n_trees} trees of {n_labels} labels")
+        if largest > MAX_CHILDREN:
+            raise ValueError(f"a cluster must have at most {MAX_CHILDREN} children; got {largest}")
+    except Exception as error:  # whatever arrays of any shape and dtype raise
+        if isinstance(error, KeyError):
+            error = f"the array {error} is missing"
+        raise ValueError(
+            f"{path} is damaged: {error}. Remove this file and fit again: {consequence}."
+        ) from None
+    return trees

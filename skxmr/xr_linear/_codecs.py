@@ -33,6 +33,9 @@ def _make_ensemble(fields):
 
 def _make_level(fields):
     check_level_structure(fields["arrays"], fields.get("tables") or {}, fields["n_features"])
+    for name in ("n_iter", "n_unsolved"):
+        if not isinstance(fields[name], (int, np.integer)):
+            raise ValueError(f"{name} must be an integer; got {fields[name]!r}")
     return LevelModel(**fields)
 
 
@@ -64,6 +67,24 @@ def _check_hierarchy(hierarchy):
         raise ValueError("label_order and leaf_of_label disagree with child_indptrs")
 
 
+def _make_estimator_matcher(fields):
+    matcher = ESTIMATOR_MATCHER_CODEC.from_fields(fields)
+    frequencies, clusters = matcher.cluster_frequencies, matcher.predicted_clusters
+    if not (
+        _is_vector(frequencies, np.float64) and np.all((frequencies >= 0) & (frequencies <= 1))
+    ):
+        raise ValueError("the frequencies of clusters must be from 0 to 1")
+    varying = np.flatnonzero((frequencies > 0) & (frequencies < 1))
+    if not (_is_vector(clusters, np.int32) and np.array_equal(clusters, varying)):
+        raise ValueError("the predicted clusters disagree with their frequencies")
+    if len(clusters) and not callable(getattr(matcher.estimator, "predict_proba", None)):
+        raise ValueError("the estimator of a matcher must have predict_proba")
+    counts = (matcher.n_features, matcher.max_call_rows)
+    if not all(isinstance(count, (int, np.integer)) and count > 0 for count in counts):
+        raise ValueError("the numbers of features and rows of a matcher must be positive")
+    return matcher
+
+
 def _make_tree(fields):
     matcher, ranker, hierarchy = (fields[name] for name in ("matcher", "ranker", "hierarchy"))
     levels = [*matcher.levels, *ranker.levels]
@@ -75,6 +96,14 @@ def _make_tree(fields):
         raise ValueError("the levels of a tree disagree with its hierarchy")
     if len({level.n_features for level in levels}) > 1:
         raise ValueError("the levels of a tree have different numbers of features")
+    if type(matcher) is EstimatorMatcher:
+        n_clusters = (1, *hierarchy.level_sizes)[hierarchy.n_levels - len(levels)]
+        if len(matcher.cluster_frequencies) != n_clusters or len(levels) == hierarchy.n_levels:
+            raise ValueError(f"the matcher of a tree must have {n_clusters} clusters")
+        if matcher.n_features != levels[0].n_features:
+            raise ValueError("the matcher and the levels of a tree have different features")
+    elif type(matcher) is not RecursiveLinearMatcher or len(levels) != hierarchy.n_levels:
+        raise ValueError("a tree must have models of all levels")
     if not _is_vector(ranker.offsets, np.float32) or len(ranker.offsets) != hierarchy.n_labels:
         raise ValueError(f"offsets must have {hierarchy.n_labels} entries")
     return TreeModel(matcher, ranker, hierarchy)
@@ -119,6 +148,16 @@ def _is_vector(values, dtype):
     return isinstance(values, np.ndarray) and values.ndim == 1 and values.dtype == dtype
 
 
+ESTIMATOR_MATCHER_CODEC = attribute_codec(
+    EstimatorMatcher,
+    *("estimator", "predicted_clusters", "cluster_frequencies"),
+    *("levels", "n_features", "max_call_rows"),
+    field_names={
+        "predicted_clusters": "columns",
+        "cluster_frequencies": "shares",
+        "max_call_rows": "n_call",
+    },
+)
 MODEL_CODECS = {
     "LabelHierarchy": ClassCodec(
         LabelHierarchy,
@@ -135,16 +174,7 @@ MODEL_CODECS = {
     ),
     "RecursiveLinearMatcher": attribute_codec(RecursiveLinearMatcher, "levels"),
     # The estimator must be of a known class, too: only those of skxmr.transformer are.
-    "EstimatorMatcher": attribute_codec(
-        EstimatorMatcher,
-        *("estimator", "predicted_clusters", "cluster_frequencies"),
-        *("levels", "n_features", "max_call_rows"),
-        field_names={
-            "predicted_clusters": "columns",
-            "cluster_frequencies": "shares",
-            "max_call_rows": "n_call",
-        },
-    ),
+    "EstimatorMatcher": ESTIMATOR_MATCHER_CODEC._replace(from_fields=_make_estimator_matcher),
     "OneVsAllRanker": attribute_codec(OneVsAllRanker, "level", "offsets"),
     "TreeModel": ClassCodec(
         TreeModel,

@@ -92,7 +92,10 @@ def _train(X, Y, indexing, options, random_state, n_jobs, progress, checkpoint=N
             progress=progress,
         )
 
-    hierarchies = checkpoint.hierarchies(make_hierarchies) if checkpoint else make_hierarchies()
+    if checkpoint:
+        hierarchies = checkpoint.hierarchies(make_hierarchies, len(seeds), Y.shape[1])
+    else:
+        hierarchies = make_hierarchies()
     options = options._replace(n_jobs=n_jobs)
     trees = []
     for number, hierarchy in enumerate(hierarchies, start=1):

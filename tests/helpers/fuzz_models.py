@@ -1,27 +1,34 @@
-"""Load manipulated copies of a model, and predict with those that load; run in a child process.
+"""Load manipulated copies of a model, and use those that load; run in a child process.
 
-Usage: python fuzz_models.py FOLDER FIRST_SEED N. Each seed changes an array or a field of the
-header at random, with correct checksums. Only ValueError and OSError may be raised.
+Usage: python -m helpers.fuzz_models FIRST_SEED N FOLDER... Only ValueError and OSError may be
+raised.
 """
 
-import json
 import shutil
 import sys
 import tempfile
-import zlib
 from pathlib import Path
 
 import numpy as np
 import scipy.sparse as sp
+from sklearn.pipeline import Pipeline
 
-from skxmr import LabelHierarchy, XRLinearClassifier, load_model
-from skxmr._core.array_folder import HEADER, header_checksum
+from helpers.fuzz_limits import Limits
+from helpers.manipulations import manipulate
+from skxmr import LabelHierarchy, XRLinearClassifier, load_model, save_model
+from skxmr.inspection import explain
+
+TEXTS = ["apple pie and the number 7", "a wolf near the old river", "unknown", ""]
 
 
 def fuzz(folder, first_seed, n):
     """Return the numbers of manipulated models that were refused and that were loaded."""
     refused = loaded = 0
+    with tempfile.TemporaryDirectory() as temporary:
+        use(load_model(folder), np.random.default_rng(0), Path(temporary) / "again")
+    limits = Limits(sum(file.stat().st_size for file in folder.iterdir()))
     for seed in range(first_seed, first_seed + n):
+        limits.begin(seed)
         rng = np.random.default_rng(seed)
         with tempfile.TemporaryDirectory() as temporary:
             copy = Path(temporary) / "model"
@@ -30,77 +37,37 @@ def fuzz(folder, first_seed, n):
             for mmap_mode in (None, "r"):
                 try:
                     model = load_model(copy, mmap_mode=mmap_mode)
-                    use(model, rng)
+                    use(model, rng, Path(temporary) / "again")
                     loaded += 1
                 except (ValueError, OSError):
                     refused += 1
+        limits.end()
     return refused, loaded
 
 
-def manipulate(folder, rng):
-    """Change an array or a field of the header, and correct the checksums."""
-    header = json.loads((folder / HEADER).read_text())
-    del header["checksum"]
-    if rng.random() < 0.7:
-        name = rng.choice(sorted(header["arrays"]))
-        entry = header["arrays"][name]
-        content = bytearray((folder / name).read_bytes())
-        values = np.frombuffer(content, entry["dtype"], offset=entry["offset"]).copy()
-        if len(values):
-            place = rng.integers(len(values))
-            kind = rng.integers(4)
-            if kind == 0:
-                values[place] = values[rng.integers(len(values))]
-            elif kind == 1:
-                np.random.RandomState(rng.integers(2**31)).shuffle(values)
-            else:  # flip bits of a value
-                size = values.dtype.itemsize
-                start = entry["offset"] + place * size + rng.integers(size)
-                content[entry["offset"] :] = values.tobytes()
-                content[start] ^= int(rng.integers(1, 256))
-                values = np.frombuffer(bytes(content), entry["dtype"], offset=entry["offset"])
-            content[entry["offset"] :] = values.tobytes()
-        (folder / name).write_bytes(content)
-        entry["crc32"] = f"{zlib.crc32(bytes(content)):08x}"
-    else:
-        change_field(header, rng)
-    header["checksum"] = header_checksum(header)
-    (folder / HEADER).write_text(json.dumps(header))
-
-
-def change_field(header, rng):
-    """Change, remove or exchange a random value inside a header."""
-    places = []
-
-    def visit(value):
-        items = value.items() if isinstance(value, dict) else enumerate(value)
-        for key, item in list(items):
-            places.append((value, key))
-            if isinstance(item, (dict, list)):
-                visit(item)
-
-    visit(header)
-    container, key = places[rng.integers(len(places))]
-    other, other_key = places[rng.integers(len(places))]
-    values = [None, -1, 0, 1, 2**31, 2**63, 1.5, "", "a", [], {}, True, other[other_key]]
-    if rng.random() < 0.1:
-        del container[key]
-    else:
-        value = values[rng.integers(len(values))]
-        container[key] = json.loads(json.dumps(value))
-
-
-def use(model, rng):
-    """Call all methods that read the arrays of a model."""
+def use(model, rng, path):
+    """Call all methods that read the arrays of a model, and save it again."""
     if isinstance(model, LabelHierarchy):
         Y = rng.random((60, 150)) < 0.1
         model = XRLinearClassifier(label_tree=model, random_state=0).fit(rng.random((60, 400)), Y)
-    X = sp.random_array((40, 400), density=0.1, format="csr", dtype=np.float32, rng=rng)
-    model.predict_topk(X, k=5)
-    model.predict_topk(X[:1], k=5)
-    model.predict_proba(X)
+    is_linear = isinstance(model, XRLinearClassifier)
+    X = TEXTS
+    if is_linear:
+        X = sp.random_array((40, 400), density=0.1, format="csr", dtype=np.float32, rng=rng)
+    if is_linear or (isinstance(model, Pipeline) and isinstance(model[-1], XRLinearClassifier)):
+        explain(model, X[:1] if is_linear else X[0], model.classes_[0])
+    for name in ("transform", "predict_topk", "predict_proba", "predict"):
+        if hasattr(model, name):
+            getattr(model, name)(X)
+    if hasattr(model, "vocabulary_"):
+        model.get_feature_names_out()
+    if is_linear:
+        model.predict_topk(X[:1], k=5)
+        model.prune(weight_threshold=0.2)
+    save_model(model, path)
 
 
 if __name__ == "__main__":
-    refused, loaded = fuzz(Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3]))
-    print(f"{refused} refused, {loaded} loaded")
+    for folder in sys.argv[3:]:
+        refused, loaded = fuzz(Path(folder), int(sys.argv[1]), int(sys.argv[2]))
+        print(f"{refused} refused, {loaded} loaded")

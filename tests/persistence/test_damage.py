@@ -1,14 +1,13 @@
 """Damaged and foreign folders, and errors while a folder is written."""
 
 import errno
-import json
 import os
-import zlib
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from helpers.manipulations import rewrite_header
 from skxmr import LabelHierarchy, load_model, save_model
 from skxmr._core import array_folder, files
 
@@ -21,16 +20,6 @@ def folder(tmp_path):
     """Return the folder of a saved tree."""
     save_model(TREE, tmp_path / "model")
     return tmp_path / "model"
-
-
-def rewrite_header(folder, change):
-    """Change the header, and update its checksum."""
-    header = json.loads((folder / "header.json").read_text())
-    del header["checksum"]
-    change(header)
-    text = json.dumps(header, sort_keys=True)
-    header["checksum"] = f"{zlib.crc32(text.encode()):08x}"
-    (folder / "header.json").write_text(json.dumps(header))
 
 
 def array_files(folder):

@@ -167,7 +167,9 @@ def test_load_model_detects_damaged_weights(folder, topic_texts, tmp_path):
         load_model(tmp_path / "model")
 
 
-@pytest.mark.parametrize("name", ["../outside.json", "modeling_own.py", "..", "a/b", "C:x", ""])
+@pytest.mark.parametrize(
+    "name", ["../outside.json", "modeling_own.py", "pytorch_model.bin", "..", "a/b", "C:x", ""]
+)
 def test_load_model_refuses_unsafe_file_names(folder, topic_texts, tmp_path, name):
     save_model(TransformerEmbedder(folder).fit(topic_texts[0]), tmp_path / "model")
     path = tmp_path / "model" / "header.json"

@@ -203,6 +203,45 @@ def test_checkpoint_with_a_damaged_level_is_rejected(name, data, tmp_path, monke
     assert_equal_models(make_classifier(model_dir).fit(X, Y), make_classifier(None).fit(X, Y))
 
 
+def test_checkpoint_with_other_content_is_rejected(data, tmp_path, monkeypatch):
+    X, Y = data
+    model_dir = tmp_path / "model"
+    interrupt_after(50, make_classifier(model_dir), X, Y, monkeypatch)
+    folder = get_checkpoint(model_dir)
+    block = max(folder.rglob("level-*.npz"), key=lambda f: f.stat().st_size)
+    trees = folder / "trees.npz"
+    with np.load(block) as file:
+        weights = dict(file)
+    with np.load(trees) as file:
+        hierarchies = dict(file)
+    wide = [np.array([0, 70_000]), np.arange(70_000)]
+    cases = [
+        (block, {**weights, "entry_children": weights["entry_children"] + 200}, "entry_children"),
+        (block, {**weights, "intercepts": weights["intercepts"][1:]}, "intercepts"),
+        (block, {**weights, "entry_weights": weights["entry_weights"].astype("f2")}, "dtype"),
+        (block, {**weights, "n_iter": np.array("a")}, "sweeps"),
+        (block, {**weights, "words": weights["words"].astype(object)}, "allow_pickle=False"),
+        (trees, {**hierarchies, "0-order": hierarchies["0-order"] * 0}, "permutation"),
+        (trees, {**hierarchies, "n_levels": hierarchies["n_levels"].repeat(2)}, "is missing"),
+        (trees, {"n_levels": [1], "0-0": wide[0], "0-order": wide[1]}, "900 labels"),
+    ]
+    for file, arrays, message in cases:
+        undamaged = file.read_bytes()
+        np.savez(file, **arrays)
+        with pytest.raises(ValueError, match=f"{file.name} is damaged.*{message}.*Remove this"):
+            make_classifier(model_dir).fit(X, Y)
+        file.write_bytes(undamaged)
+    np.savez_compressed(block, **weights)
+    with pytest.raises(ValueError, match="it is compressed.*Remove this file"):
+        make_classifier(model_dir).fit(X, Y)
+    block.unlink()
+    block.symlink_to(trees)
+    with pytest.raises(ValueError, match="it is not a regular file.*Remove this file"):
+        make_classifier(model_dir).fit(X, Y)
+    block.unlink()
+    assert_equal_models(make_classifier(model_dir).fit(X, Y), make_classifier(None).fit(X, Y))
+
+
 def test_checkpoint_folder_with_other_files_is_not_changed(data, tmp_path):
     folder = get_checkpoint(tmp_path / "model")
     folder.mkdir()
