@@ -52,7 +52,8 @@ def write_folder(path, header, arrays, owned_folder=None):
     FileExistsError
         If another file or folder exists at `path`.
     OSError
-        If writing fails. An existing folder is unchanged, and no temporary file remains.
+        If writing fails. An existing folder is still complete, old or new, and no temporary file
+        remains.
     """
     target = check_destination(path, header["format"])
 

@@ -53,7 +53,7 @@ def replace_path(path, write, check_old=lambda folder: None):
     part, old = (_make_hidden_path(path, end) for end in ("part", "old"))
     with (
         DeferredSignals() as signals,
-        waiting_lock(path.with_name(f".{path.name}.lock"), signals) as is_locked,
+        waiting_lock(path, signals) as is_locked,
     ):
         if is_locked:
             remove_leftovers(path.parent, path.name)
@@ -61,10 +61,12 @@ def replace_path(path, write, check_old=lambda folder: None):
             signals.run(write, part)
             if path.is_dir() and part.is_dir():
                 _replace_folder(path, part, old, check_old)
-            else:
-                if path.is_file() and part.is_file():
+            elif part.is_file():
+                if path.is_file():
                     shutil.copymode(path, part)
-                os.replace(part, path) if part.is_file() else os.rename(part, path)
+                os.replace(part, path)
+            else:
+                os.rename(part, path)
             sync_folder(path.parent)
             if is_locked:  # `path` exists, so an old folder of a killed process is not needed
                 remove_leftovers(path.parent, path.name, end="old")
@@ -133,7 +135,12 @@ def _replace_folder(path, part, old, check_old):
         try:
             check_old(part)
         except BaseException:
-            _exchange(part, path)
+            try:
+                is_back = _exchange(part, path)
+            except OSError:
+                is_back = False
+            if not is_back:  # keep the old folder at least under another name
+                os.rename(part, old)
             raise
         return
     _move_away(path, old)

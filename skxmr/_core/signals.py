@@ -2,6 +2,13 @@
 
 import signal
 import threading
+import time
+
+from skxmr._core.interrupts import replace_handlers, restore_handlers
+
+# After an exception of a handler inside `run`, signals are deferred for this time. Then the
+# interrupted function has caught the exception and continues, so signals interrupt it again.
+SECONDS_TO_STOP = 1.0
 
 
 class DeferredSignals:
@@ -24,58 +31,64 @@ class DeferredSignals:
 
     def __init__(self):
         self._handlers = {}
-        self._pending = []
-        self._is_deferring = False
+        self._pending = {}  # frame of the last signal of each kind that has arrived
+        self._is_running = False
+        self._interrupted_at = None  # time of the exception that interrupted `run`
+        self._is_over = False
 
     def __enter__(self):
         """Replace the handlers."""
         if threading.current_thread() is threading.main_thread():
             found = {number: signal.getsignal(number) for number in signal.valid_signals()}
             self._handlers = {n: handler for n, handler in found.items() if callable(handler)}
-            self._is_deferring = True
             try:
-                for number in self._handlers:
-                    signal.signal(number, self._handle)
+                replace_handlers(self._handlers, self._handle)
             except BaseException:  # of a handler that was not yet replaced
-                self._restore()
+                self._end()
                 raise
         return self
 
-    def __exit__(self, *error):
+    def __exit__(self, *_):
         """Restore the handlers, and call those whose signal has arrived."""
-        self._restore()
-        self._call_pending()
+        try:
+            restore_handlers(self._handlers, self._handle)
+        finally:
+            self._end()
 
     def run(self, function, *args):
         """Return ``function(*args)``, which signals can interrupt.
 
-        After the first exception of a handler, signals are deferred again.
+        After an exception of a handler, signals are deferred again, so that a second Ctrl-C does
+        not interrupt the cleanup.
         """
-        self._is_deferring = False
+        self._interrupted_at = None
+        self._is_running = True
         try:
             self._call_pending()
             return function(*args)
         finally:
-            self._is_deferring = bool(self._handlers)
+            self._is_running = False
 
     def _handle(self, number, frame):
-        if self._is_deferring:
-            self._pending.append((number, frame))
+        if not self._is_over and (not self._is_running or self._is_stopping()):
+            self._pending[number] = frame
             return
-        self._is_deferring = True  # at once: a second signal could interrupt the cleanup
+        self._interrupted_at = time.monotonic()
         self._handlers[number](number, frame)
-        self._is_deferring = False
+        self._interrupted_at = None
+        self._call_pending()
 
-    def _restore(self):
-        try:
-            for number, handler in self._handlers.items():
-                signal.signal(number, handler)
-        finally:
-            self._is_deferring = False
+    def _is_stopping(self):
+        started_at = self._interrupted_at
+        return started_at is not None and time.monotonic() - started_at < SECONDS_TO_STOP
+
+    def _end(self):
+        self._is_over = True
+        self._call_pending()
 
     def _call_pending(self):
-        if self._pending:
-            number, frame = self._pending.pop(0)
+        while self._pending:
+            number, frame = self._pending.popitem()
             try:
                 self._handlers[number](number, frame)
             finally:

@@ -2,7 +2,7 @@
 
 from collections import deque
 from multiprocessing import current_process
-from threading import Thread
+from threading import Event, Thread
 
 import numpy as np
 from joblib import cpu_count
@@ -13,7 +13,7 @@ from joblib.parallel import (
     get_active_backend,
 )
 
-from skxmr._core.interrupts import StopFlag
+from skxmr._core.interrupts import StopFlag, Stopped
 from skxmr._core.remote_tasks import run_remotely
 
 # Maximum number of rows and of scores per block in prediction. The rows of a block are scored
@@ -96,6 +96,7 @@ def _run_in_threads(function, indexed_tasks, n_threads):
     pending = deque(indexed_tasks)
     results = [None] * len(indexed_tasks)
     errors = []
+    ends = []
     flag = StopFlag()
 
     def work():
@@ -107,43 +108,54 @@ def _run_in_threads(function, indexed_tasks, n_threads):
             try:
                 results[task[0]] = function(*task)
             except BaseException as error:
+                errors.append((task[0], error))
                 if not isinstance(error, Exception):
                     flag.set()
-                errors.append((task[0], error))
 
-    threads = []
+    def work_in_thread():
+        end = Event()
+        ends.append(end)
+        try:
+            flag.run(work)
+        finally:
+            end.set()
+
+    def wait():
+        # A thread that has not begun yet finds no task. Not `Thread.join`: after an interrupt,
+        # Python 3.12 and earlier take a running thread for a finished one.
+        for end in ends:
+            while not end.wait(0.1):  # Windows does not interrupt a wait without a limit
+                pass
+
     try:
         for _ in range(n_threads - 1):
-            thread = Thread(target=flag.run, args=(work,))
             try:
-                thread.start()
+                Thread(target=work_in_thread).start()
             except RuntimeError:  # no memory for another thread, or a limit of the system
                 break
-            threads.append(thread)
         flag.run(work)
-        _join(threads)
+        wait()
     except BaseException:  # an interrupt
         flag.set()
         pending.clear()
-        _join(threads)
+        wait()
+        errors.clear()
         raise
-    if errors:
-        error = _first_error(errors)
-        errors.clear()  # its traceback refers to this list
+    if not errors:
+        return results
+    error = _find_cause(errors)
+    errors.clear()
+    try:
         raise error
-    return results
+    finally:
+        del error  # otherwise its traceback, and so the arrays of the tasks, would refer to itself
 
 
-def _join(threads):
-    for thread in threads:
-        while thread.is_alive():
-            thread.join(0.1)  # Windows does not interrupt a wait without a limit
-
-
-def _first_error(errors):
-    # Threads that were stopped have a KeyboardInterrupt; the first interrupt is the cause.
-    interrupts = [error for _, error in errors if not isinstance(error, Exception)]
-    return interrupts[0] if interrupts else min(errors, key=lambda pair: pair[0])[1]
+def _find_cause(errors):
+    # An interrupt, or the error of the first task that failed; not the threads that were stopped.
+    errors = sorted(errors, key=lambda pair: (isinstance(pair[1], Exception), pair[0]))
+    causes = [error for _, error in errors if not isinstance(error, Stopped)]
+    return causes[0] if causes else errors[0][1]
 
 
 def _return_result(index, result):

@@ -1,5 +1,6 @@
 """Warnings that name the line of the user's code."""
 
+import os
 import sys
 import warnings
 from pathlib import Path
@@ -9,9 +10,13 @@ import sklearn
 
 # Files of these packages are not the user's code: estimators are called through scikit-learn's
 # decorators and meta-estimators.
-LIBRARIES = (
-    str(Path(__file__).parents[1]),
-    *(str(Path(package.__file__).parent) for package in (sklearn, joblib)),
+LIBRARIES = tuple(
+    f"{folder}{os.sep}"
+    for folder in (
+        Path(__file__).parents[1],
+        Path(sklearn.__file__).parent,
+        Path(joblib.__file__).parent,
+    )
 )
 
 

@@ -151,9 +151,9 @@ def aggregate(
     cdef uint64_t[::1] summary = np.zeros(n_summary, dtype=np.uint64)
     with nogil:
         for group in range(n_groups):
-            count_rows(&n_unchecked_rows,
-                       1 + <index_t>(group_indptr[group + 1] - group_indptr[group]))
+            count_rows(&n_unchecked_rows, 1)
             for at in range(group_indptr[group], group_indptr[group + 1]):
+                count_rows(&n_unchecked_rows, 1)
                 row = group_rows[at]
                 weight = row_weights[row]
                 for e in range(indptr[row], indptr[row + 1]):

@@ -175,9 +175,9 @@ cdef int run_rounds(const Rows* z, const index_t* rows, index_t n, index_t n_lef
                 tt += w.products_total[i]
             clear_center(z, rows, n, center)
         for i in range(n):
+            check_interrupt_at(i)
             if w.is_right[i] >= 2:
                 w.is_right[i] -= 2
-                check_interrupt_at(i)
                 if max_iter > 1:
                     add_row(z, rows[i], 1.0 if w.is_right[i] else -1.0, center)
         if n_changed == 0 or n_rounds == max_iter:

@@ -59,7 +59,7 @@ class FitCheckpoint:
             If another fit uses the folder.
         """
         lock = exclusive_lock(
-            self.path.with_name(f".{self.model_dir.name}.fit.lock"),
+            self.path.with_name(f".{self.model_dir.name}.skxmr-fit"),
             f"model_dir={str(self.model_dir)!r} must not be in use; another fit is writing to "
             f"{self.path}. Wait until it has finished, or choose another model_dir.",
         )
@@ -162,10 +162,11 @@ class FitCheckpoint:
             write_model(fitted, self.model_dir, self.registry, owned_folder=self.path)
         except OSError as error:
             raise resumable_error(error, self.path) from error
-        if has_instance:
-            classifier.random_state.set_state(self._random_state.get_state())
         loaded = read_model(self.model_dir, self.registry, mmap_mode="r", trusted=True)
-        remove_folder(self.path)
+        with DeferredSignals():  # the checkpoint belongs to the first state of the instance
+            if has_instance:
+                classifier.random_state.set_state(self._random_state.get_state())
+            remove_folder(self.path)
         return attributes | {"_model": loaded._model, "hierarchy_": loaded.hierarchy_}
 
     def _read_fit_file(self, has_seed):

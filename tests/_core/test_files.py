@@ -3,6 +3,7 @@
 import errno
 import os
 import platform
+import signal
 import stat
 import subprocess
 import sys
@@ -126,10 +127,51 @@ def test_replace_path_in_several_threads_leaves_one_of_the_contents(tmp_path):
     assert os.listdir(tmp_path) == ["folder"]
 
 
+def test_replace_path_inside_of_itself_raises_an_error(tmp_path):
+    path = tmp_path / "folder"
+    with pytest.raises(BlockingIOError, match="folder is already being written by this thread"):
+        files.replace_path(path, lambda part: write_folder(path, second="2"))
+    assert os.listdir(tmp_path) == []
+
+
+def test_replace_path_in_a_missing_folder_names_the_path(tmp_path):
+    with pytest.raises(FileNotFoundError) as raised:
+        write(tmp_path / "missing" / "file", "text")
+    assert raised.value.filename == str(tmp_path / "missing" / "file")
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork")
+def test_replace_path_does_not_wait_for_a_child_of_a_killed_process(tmp_path):
+    path = tmp_path / "folder"
+    code = f"""
+import os, signal, sys, time
+from pathlib import Path
+from skxmr._core import files
+def write(folder):
+    folder.mkdir()
+    if os.fork() == 0:
+        print("started", flush=True)
+        time.sleep(60)
+    time.sleep(60)
+files.replace_path(Path({str(path)!r}), write)
+"""
+    process = subprocess.Popen(
+        [sys.executable, "-c", code], stdout=subprocess.PIPE, start_new_session=True
+    )
+    process.stdout.readline()
+    process.kill()
+    process.wait()
+    write_folder(path, second="2")
+    os.killpg(process.pid, signal.SIGKILL)
+    process.stdout.close()
+    assert read_folder(path) == {"second": "2"}
+    assert os.listdir(tmp_path) == ["folder"]
+
+
 def test_replace_path_removes_leftovers_of_killed_processes(tmp_path):
     path = tmp_path / "folder"
     write_folder(path, first="1")
-    for name in [".folder.0123456789ab.part", ".folder.0123456789ab.old", ".folder.lock"]:
+    for name in [".folder.0123456789ab.part", ".folder.0123456789ab.old", ".folder.skxmr-lock"]:
         (tmp_path / name).mkdir() if "lock" not in name else (tmp_path / name).touch()
     write_folder(path, second="2")
     assert os.listdir(tmp_path) == ["folder"]
@@ -143,7 +185,6 @@ def test_replace_path_keeps_the_old_folder_of_a_killed_process_if_it_fails(tmp_p
     assert os.listdir(tmp_path) == [".folder.0123456789ab.old"]
 
 
-@pytest.mark.skipif(os.name == "nt", reason="Windows locks by process")
 def test_replace_path_waits_for_another_process(tmp_path):
     path = tmp_path / "folder"
     code = f"""

@@ -1,10 +1,13 @@
 """Interrupts of kernels by signals and by other threads, and threads that cannot be started."""
 
 import faulthandler
+import gc
 import os
 import signal
 import threading
 import time
+import weakref
+from contextlib import suppress
 
 import numpy as np
 import pytest
@@ -17,7 +20,7 @@ from skxmr._core.threads import run_tasks
 from skxmr.indexing import positive_instance_features
 
 MANY = 10**9
-# Each of these fits takes longer than anyone waits.
+# Each of these fits takes longer than anyone waits: the classes cannot be separated.
 ENDLESS_FITS = {
     "float32": {"C": 1e6, "tol": 1.1e-5, "max_iter": MANY},
     "float64": {"C": 1e6, "tol": 1e-300, "max_iter": MANY},
@@ -27,7 +30,7 @@ ENDLESS_FITS = {
 @pytest.fixture(scope="module")
 def data():
     rng = np.random.default_rng(0)
-    X = sp.random_array((400, 300), density=0.1, format="csr", rng=rng)
+    X = sp.random_array((400, 100), density=0.1, format="csr", rng=rng)
     return X, sp.csr_matrix(rng.random((400, 60)) < 0.05)
 
 
@@ -50,13 +53,33 @@ def test_interrupted_fit_keeps_the_fitted_model(name, n_jobs, data, ctrl_c):
     n_threads = threading.active_count()
     ctrl_c()
     with pytest.raises(KeyboardInterrupt):
-        model.fit(X[:, :100], Y)
-    assert threading.active_count() == n_threads
+        model.fit(X[:, :90], Y)
+    while threading.active_count() > n_threads:
+        time.sleep(0.01)
     np.testing.assert_array_equal(model.predict_proba(X).toarray(), before.toarray())
 
 
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no alarms")
+@pytest.mark.parametrize("n_jobs", [1, 2])
+def test_error_of_a_signal_handler_stops_a_fit(n_jobs, data):
+    X, Y = data
+
+    def time_out(*args):
+        raise TimeoutError("0.2 seconds")
+
+    faulthandler.dump_traceback_later(120, exit=True)
+    old = signal.signal(signal.SIGALRM, time_out)
+    signal.setitimer(signal.ITIMER_REAL, 0.2)
+    try:
+        with pytest.raises(TimeoutError, match=r"0\.2 seconds"):
+            XRLinearClassifier(n_jobs=n_jobs, **ENDLESS_FITS["float32"]).fit(X, Y)
+    finally:
+        signal.signal(signal.SIGALRM, old)
+        faulthandler.cancel_dump_traceback_later()
+
+
 def make_cases(data):
-    """Return calls that run each long kernel for at least `ENTRIES_PER_CHECK` entries."""
+    """Return calls of each long kernel with more than `ROWS_PER_CHECK` rows."""
     X, Y = data
     model = XRLinearClassifier(max_leaf_size=60, random_state=0).fit(X, Y)
     rows = sp.vstack([X] * 20, format="csr")
@@ -122,6 +145,26 @@ def test_run_tasks_raises_the_error_of_the_first_task_that_fails():
 
     with pytest.raises(ValueError, match="task 0"):
         run_tasks(fail, [(0,), (1,)], 2)
+
+
+@pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt])
+def test_run_tasks_frees_the_arguments_of_its_tasks_after_an_error(error):
+    class Argument:
+        pass
+
+    def fail(argument):
+        raise error
+
+    arguments = [Argument(), Argument()]
+    references = [weakref.ref(argument) for argument in arguments]
+    gc.disable()
+    try:
+        with suppress(error):
+            run_tasks(fail, [(argument,) for argument in arguments], 2)
+        del arguments
+        assert [reference() for reference in references] == [None, None]
+    finally:
+        gc.enable()
 
 
 @pytest.mark.parametrize("n_started", [0, 1])

@@ -1,12 +1,15 @@
 """Warnings name the line of the user's code."""
 
 import warnings
+from pathlib import Path
 
 import numpy as np
 import pytest
 from sklearn.model_selection import GridSearchCV
 
+import skxmr
 from skxmr import XRLinearClassifier
+from skxmr._core.user_warnings import warn_user
 from skxmr.metrics import precision_at_k
 
 
@@ -35,6 +38,15 @@ def test_warnings_name_the_file_of_the_user(call, is_searched, xmc_data):
         call(model, xmc_data)
     assert caught
     assert {warning.filename for warning in caught} == {__file__}
+
+
+def test_warnings_name_files_of_folders_whose_names_begin_like_a_library():
+    file = f"{Path(skxmr.__file__).parent}_experiments/run.py"
+    namespace = {}
+    exec(compile("def call(f): f('message')", file, "exec"), namespace)
+    with pytest.warns(UserWarning, match="message") as caught:
+        namespace["call"](warn_user)
+    assert caught[0].filename == file
 
 
 def test_warnings_of_metrics_name_the_file_of_the_user():

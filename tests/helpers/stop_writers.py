@@ -10,6 +10,7 @@ import os
 import signal
 import sys
 import time
+import traceback
 from pathlib import Path
 
 import numpy as np
@@ -43,8 +44,11 @@ def start_writer(kind, path, number):
             signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS["interrupt"])
             for i in itertools.count(number):
                 write(kind, path, i % 2 if kind == "save" else number)
-        finally:
+        except (KeyboardInterrupt, SystemExit):
             os._exit(0)
+        except BaseException:
+            traceback.print_exc()
+        os._exit(1)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS["interrupt"])
     return process
 
@@ -67,7 +71,8 @@ def stop_writers(folder, kind, how, n):
         process = start_writer(kind, path, number)
         time.sleep(rng.uniform(0, MAX_SECONDS[kind]))
         os.kill(process, SIGNALS[how][trial % len(SIGNALS[how])])
-        os.waitpid(process, 0)
+        status = os.waitstatus_to_exitcode(os.waitpid(process, 0)[1])
+        assert status == (-signal.SIGKILL if how == "kill" else 0), status
         check_model(path)
         left = set(os.listdir(folder)) - {"model"}
         if how == "interrupt":
