@@ -1,6 +1,10 @@
 from skxmr._core.types cimport index_t, offset_t
 
 
+cdef enum:
+    HINGE_1, HINGE_2, HINGE_3, HINGE_4, SIGMOID, MARGIN, LOG_OF_PROBABILITY
+
+
 cdef class LevelTransform:
     cdef readonly int shape            # one of SHAPES, or LOG_PROBABILITY
     cdef readonly float offset_weight  # weight of the offsets of the children
@@ -8,7 +12,7 @@ cdef class LevelTransform:
 
 cdef struct Transform:
     int shape
-    const float* offsets               # (n_children) added to the scores of a level, or NULL
+    const float* offsets               # (n_children) added to the scores, never > 0, or NULL
     float offset_weight
 
 
@@ -22,3 +26,4 @@ cdef void transform_margins(const Transform* t, Node parent, offset_t first, flo
                             float* scores, index_t n_children) noexcept nogil
 cdef void inherit_score(const Transform* t, Node parent, offset_t first, float* margin,
                         float* score) noexcept nogil
+cdef float find_smallest_margin(const Transform* t, Node parent, float score) noexcept nogil

@@ -11,12 +11,9 @@ margins on each path is kept, too: it decides between equal scores, see topk.pxd
 
 import numpy as np
 
-from libc.math cimport expf, fabsf, log1pf
+from libc.math cimport INFINITY, cbrtf, expf, expm1f, fabsf, log1pf, logf, sqrtf
 
 from skxmr._core.types cimport index_t, offset_t
-
-cdef enum:
-    HINGE_1, HINGE_2, HINGE_3, HINGE_4, SIGMOID, MARGIN, LOG_OF_PROBABILITY
 
 SHAPES = {
     "l1-hinge": HINGE_1,
@@ -120,6 +117,29 @@ cdef void transform_margins(const Transform* t, Node parent, offset_t first, flo
             scores[child] = bounded(
                 round_log(scores[child] + t.offset_weight * t.offsets[first + child])
             )
+
+
+cdef float find_smallest_margin(const Transform* t, Node parent, float score) noexcept nogil:
+    # Return a margin below which a child of the parent cannot have at least this score. Children
+    # with a larger margin may have a lower score: the slack allows for all rounding, and offsets
+    # are never positive.
+    cdef float slack = <float>1e-6 * (<float>4.0 + fabsf(score) + fabsf(parent.score))
+    cdef float max_loss = parent.score - score + slack
+    if score <= LOWEST:
+        return -INFINITY
+    if t.shape == MARGIN:
+        return -max_loss
+    if t.shape == HINGE_1:
+        return <float>1.0 - max_loss
+    if t.shape == HINGE_2:
+        return <float>1.0 - sqrtf(max_loss) * <float>1.000001
+    if t.shape == HINGE_3:
+        return <float>1.0 - cbrtf(max_loss) * <float>1.000001
+    if t.shape == HINGE_4:
+        return <float>1.0 - sqrtf(sqrtf(max_loss)) * <float>1.000001
+    if t.shape == SIGMOID:  # log(1 + exp(-margin)) <= max_loss
+        return -logf(expm1f(max_loss)) - slack if max_loss < <float>80.0 else -max_loss - slack
+    return -INFINITY
 
 
 cdef void inherit_score(const Transform* t, Node parent, offset_t first, float* margin,

@@ -197,7 +197,7 @@ class LevelModel:
         X : Rows
             Rows to score.
         parents : NodeScores
-            Parents of each row, sorted within each row.
+            Parents of each row, best first.
         max_children : int
             Maximum number of children kept per row; 0 keeps all.
         transform : LevelTransform

@@ -11,17 +11,26 @@ uneven depth, would rank differently from those that are not.
 The pairs of a batch are scored in the order of their parents, so that a chunk is read from memory
 once for all of its rows. The result does not depend on this order: each pair is scored
 independently, and the best children are selected by a total order.
+
+Early stopping, which is exact: no child has a higher score than its parent, if the transform is a
+loss >= 0 and no offset is positive. So once a row has as many children as it keeps, a parent with a
+lower score than the worst of them cannot change the result, and neither can the parents after it,
+because the parents of a row are sorted best first. A batch is scored in waves: the first parents of
+all rows, then those of the next parents that can still change the result, and so on.
 """
 
 import numpy as np
 
+from libc.math cimport INFINITY
 from libc.stdlib cimport calloc, free, malloc
+from libc.string cimport memcpy, memset
 
 from skxmr._core.interrupts cimport check_interrupt
 from skxmr._core.row_search cimport RowScores, SparseRow, allocate_row_scores
 from skxmr._core.topk cimport Entries, Entry, entries_from, keep_best, sort_entries
 from skxmr._core.transforms cimport (
-    LevelTransform, Node, Transform, inherit_score, transform_margins, with_offsets
+    MARGIN, LevelTransform, Node, Transform, find_smallest_margin, inherit_score,
+    transform_margins, with_offsets
 )
 from skxmr._core.types cimport index_t, offset_t
 from skxmr._linear.simd.lanes cimport get_lane_kernels, lane_kernels
@@ -45,8 +54,16 @@ cdef struct Batch:             # rows of X, and pairs (row, parent) to score, as
     index_t n_rows
 
 
+# Children that are transformed at a time.
+cdef enum:
+    CHILDREN_PER_BLOCK = 16
+# Number of parents per row in each wave; the last number is repeated.
+cdef offset_t[3] WAVES = [2, 2, 3]
+
+
 cdef struct PairOrder:
     offset_t* pairs            # pairs in the order of scoring; NULL: in the order of the batch
+    offset_t n_pairs
     index_t* rows              # row of each pair; NULL: row 0
 
 
@@ -56,6 +73,15 @@ cdef inline offset_t get_pair(const PairOrder* order, offset_t at) noexcept nogi
 
 cdef inline index_t get_row(const PairOrder* order, offset_t pair) noexcept nogil:
     return order.rows[pair] if order.rows != NULL else 0
+
+
+cdef inline bint reach(const float* margins, index_t n, float smallest) noexcept nogil:
+    # Whether any margin is at least `smallest`, or NaN. No early exit, so that it is vectorized.
+    cdef index_t at
+    cdef int found = 0
+    for at in range(n):
+        found |= not (margins[at] < smallest)
+    return found
 
 
 cdef class LevelScorer:
@@ -76,19 +102,18 @@ cdef class LevelScorer:
         self.max_children = np.diff(child_indptr).max(initial=0)
         self.pairs_per_check = 1 + CHILDREN_PER_CHECK // (self.max_children + 1)
 
-    cdef void score_pair(self, const lane_kernels* kernels, const Batch* batch,
-                         const PairOrder* order, offset_t at, const Transform* transform,
-                         Scratch* scratch) noexcept nogil:
-        # Write the scores and margins of the children of pair number `at` to `scratch`. Call this
+    cdef void compute_margins(self, const lane_kernels* kernels, const Batch* batch,
+                              const PairOrder* order, offset_t at,
+                              Scratch* scratch) noexcept nogil:
+        # Write the margins of the children of pair number `at` to `scratch`. Call this
         # function for at = 0, 1, 2, ... in turn, because it also performs the first steps of the
         # next pairs, see margins.pyx: step 3 of pair at + 1, step 2 of at + 2, step 1 of at + 3,
         # then step 4 of `at`. The first call fills this pipeline.
         cdef offset_t current, ahead, pair, start
-        cdef Node parent_node
-        cdef index_t parent, row, n_children
+        cdef index_t parent, row
         for current in range(-PIPELINE_DEPTH if at == 0 else at, at + 1):
             for ahead in range(max(current + 1, 0),
-                               min(current + PIPELINE_DEPTH + 1, batch.indptr[batch.n_rows])):
+                               min(current + PIPELINE_DEPTH + 1, order.n_pairs)):
                 pair = get_pair(order, ahead)
                 parent = batch.parents[pair]
                 if ahead == current + 1:
@@ -106,73 +131,151 @@ cdef class LevelScorer:
                     self.chunks.prefetch_words(kernels, parent, &batch.x_indices[start],
                                                batch.x_indptr[row + 1] - start)
         pair = get_pair(order, at)
-        parent = batch.parents[pair]
-        n_children = self.chunks.compute_margins(
-            kernels, parent, &scratch.shared[at % PIPELINE_DEPTH], scratch.margins)
-        parent_node = Node(batch.scores[pair], batch.margins[pair])
-        if n_children == 1 and self.only_children_inherit:
-            inherit_score(transform, parent_node, self.child_indptr[parent], scratch.margins,
-                          scratch.scores)
-        else:
-            transform_margins(transform, parent_node, self.child_indptr[parent], scratch.margins,
-                              scratch.scores, n_children)
+        self.chunks.compute_margins(kernels, batch.parents[pair],
+                                    &scratch.shared[at % PIPELINE_DEPTH], scratch.margins)
 
-    cdef void keep_best_children(self, index_t parent, const Scratch* scratch, const Entries* best,
-                                 index_t* size, index_t capacity) noexcept nogil:
-        # Add the children of a parent to the best children of the row.
+    cdef void transform_children(self, index_t parent, Node parent_node,
+                                 const Transform* transform, Scratch* scratch) noexcept nogil:
+        # Write the scores and path margins of all children of a parent to `scratch`.
         cdef offset_t first = self.child_indptr[parent]
-        cdef index_t child, n_children = <index_t>(self.child_indptr[parent + 1] - first)
-        for child in range(n_children):
-            # Skip most children by one comparison with the worst kept score.
-            if size[0] < capacity or scratch.scores[child] >= best.scores[0]:
-                keep_best(best, size, capacity,
-                          Entry(scratch.scores[child], scratch.margins[child],
-                                self.child_ids[first + child]))
-
-    cdef offset_t* sort_pairs_by_parent(self, const index_t* parents,
-                                        offset_t n_pairs) noexcept nogil:
-        # Counting sort. Returns the order of the pairs, or NULL if memory runs out.
-        cdef index_t n_parents = <index_t>(self.child_indptr.shape[0] - 1), parent
-        cdef offset_t pair
-        cdef offset_t* starts = <offset_t*>calloc(n_parents + 1, sizeof(offset_t))
-        cdef offset_t* order = <offset_t*>malloc((n_pairs + 1) * sizeof(offset_t))
-        if starts != NULL and order != NULL:
-            for pair in range(n_pairs):
-                starts[parents[pair] + 1] += 1
-            for parent in range(n_parents):
-                starts[parent + 1] += starts[parent]
-            for pair in range(n_pairs):
-                order[starts[parents[pair]]] = pair
-                starts[parents[pair]] += 1
+        cdef index_t n_children = <index_t>(self.child_indptr[parent + 1] - first)
+        if n_children == 1 and self.only_children_inherit:
+            inherit_score(transform, parent_node, first, scratch.margins, scratch.scores)
         else:
-            free(order)
-            order = NULL
+            transform_margins(transform, parent_node, first, scratch.margins, scratch.scores,
+                              n_children)
+
+    cdef void keep_best_children(self, const Batch* batch, offset_t pair,
+                                 const Transform* transform, Scratch* scratch, const Entries* best,
+                                 index_t* size, index_t capacity) noexcept nogil:
+        # Add the children of a pair, whose margins are in `scratch`, to the best of the row. Only
+        # blocks of children with a sufficient margin are transformed.
+        cdef index_t parent = batch.parents[pair], block, child, n_block
+        cdef offset_t first = self.child_indptr[parent]
+        cdef index_t n_children = <index_t>(self.child_indptr[parent + 1] - first)
+        cdef Node parent_node = Node(batch.scores[pair], batch.margins[pair])
+        cdef float smallest = -INFINITY
+        cdef float* margins
+        if n_children == 1 and self.only_children_inherit:
+            self.transform_children(parent, parent_node, transform, scratch)
+            keep_best(best, size, capacity,
+                      Entry(scratch.scores[0], scratch.margins[0], self.child_ids[first]))
+            return
+        if size[0] == capacity:
+            smallest = find_smallest_margin(transform, parent_node, best.scores[0])
+        block = 0
+        while block < n_children:
+            n_block = min(n_children - block, CHILDREN_PER_BLOCK)
+            margins = &scratch.margins[block]
+            if reach(margins, n_block, smallest):
+                transform_margins(transform, parent_node, first + block, margins, scratch.scores,
+                                  n_block)
+                for child in range(n_block):
+                    # Skip most children by one comparison with the worst kept score.
+                    if size[0] < capacity or scratch.scores[child] >= best.scores[0]:
+                        keep_best(best, size, capacity,
+                                  Entry(scratch.scores[child], margins[child],
+                                        self.child_ids[first + block + child]))
+            block += n_block
+
+    cdef offset_t select_wave(self, const Batch* batch, const offset_t* out_indptr,
+                              const Entries* best, const index_t* sizes, offset_t wave_size,
+                              offset_t* next_pairs, offset_t* selected) noexcept nogil:
+        # Write the next pairs of each row that can change the result. next_pairs[row] is the first
+        # pair that was in no wave yet. Returns the number of pairs.
+        cdef offset_t n_selected = 0, pair, last
+        cdef index_t row
+        cdef bint is_full
+        for row in range(batch.n_rows):
+            last = min(batch.indptr[row + 1], next_pairs[row] + wave_size)
+            # A full row is a heap, whose root is the worst child.
+            is_full = sizes[row] == out_indptr[row + 1] - out_indptr[row]
+            for pair in range(next_pairs[row], last):
+                if is_full and batch.scores[pair] < best.scores[out_indptr[row]]:
+                    last = batch.indptr[row + 1]
+                    break
+                selected[n_selected] = pair
+                n_selected += 1
+            next_pairs[row] = last
+        return n_selected
+
+    cdef void sort_by_parent(self, const index_t* parents, const offset_t* selected,
+                             offset_t n_pairs, offset_t* starts,
+                             offset_t* pairs) noexcept nogil:
+        # Counting sort of the selected pairs; `starts` is a buffer with one place per parent.
+        cdef index_t n_parents = <index_t>(self.child_indptr.shape[0] - 1), parent
+        cdef offset_t at, start = 0, n
+        memset(starts, 0, n_parents * sizeof(offset_t))
+        for at in range(n_pairs):
+            starts[parents[selected[at]]] += 1
+        for parent in range(n_parents):
+            n = starts[parent]
+            starts[parent] = start
+            start += n
+        for at in range(n_pairs):
+            parent = parents[selected[at]]
+            pairs[starts[parent]] = selected[at]
+            starts[parent] += 1
+
+    cdef PairOrder list_all_pairs(self, const Batch* batch) noexcept nogil:
+        # All pairs, sorted by parent; pointers are NULL if memory runs out.
+        cdef offset_t n_pairs = batch.indptr[batch.n_rows], pair
+        cdef PairOrder order = PairOrder(<offset_t*>malloc((n_pairs + 1) * sizeof(offset_t)),
+                                         n_pairs, list_pair_rows(batch))
+        cdef offset_t* all_pairs = <offset_t*>malloc((n_pairs + 1) * sizeof(offset_t))
+        cdef offset_t* starts = <offset_t*>malloc(self.child_indptr.shape[0] * sizeof(offset_t))
+        if order.pairs != NULL and all_pairs != NULL and starts != NULL:
+            for pair in range(n_pairs):
+                all_pairs[pair] = pair
+            self.sort_by_parent(batch.parents, all_pairs, n_pairs, starts, order.pairs)
+        else:
+            free(order.pairs)
+            order.pairs = NULL
+        free(all_pairs)
         free(starts)
         return order
 
     cdef bint score_batch(self, const Batch* batch, const Transform* transform,
                           const offset_t* out_indptr, const Entries* best, bint keep_all,
                           bint best_first) except -1 nogil:
-        # Score all pairs, and write the best children per row. Returns False if memory runs out.
+        # Score all pairs that can change the result, and write the best children per row. Returns
+        # False if memory runs out.
         cdef const lane_kernels* kernels = get_lane_kernels()
-        cdef offset_t start = 0, stop = 0, n_pairs = batch.indptr[batch.n_rows]
+        cdef offset_t start, stop, n_pairs = batch.indptr[batch.n_rows], wave_size = n_pairs
         cdef index_t row
+        cdef int wave = 0
+        cdef bint stops_early = not keep_all and transform.shape != MARGIN
         cdef Entries best_of_row
-        cdef PairOrder order = PairOrder(
-            self.sort_pairs_by_parent(batch.parents, n_pairs), list_pair_rows(batch))
-        cdef index_t* sizes = <index_t*>calloc(batch.n_rows + 1, sizeof(index_t))
         cdef Scratch scratch
+        cdef index_t* sizes = <index_t*>calloc(batch.n_rows + 1, sizeof(index_t))
+        cdef offset_t* next_pairs = <offset_t*>malloc((batch.n_rows + 1) * sizeof(offset_t))
+        cdef offset_t* selected = <offset_t*>malloc((n_pairs + 1) * sizeof(offset_t))
+        cdef offset_t* starts = <offset_t*>malloc(self.child_indptr.shape[0] * sizeof(offset_t))
+        cdef PairOrder order = PairOrder(<offset_t*>malloc((n_pairs + 1) * sizeof(offset_t)), 0,
+                                         list_pair_rows(batch))
         cdef bint has_memory = (
             allocate_scratch(&scratch, find_max_row_entries(batch), self.max_children)
-            and order.pairs != NULL and order.rows != NULL and sizes != NULL)
+            and order.pairs != NULL and order.rows != NULL and sizes != NULL
+            and next_pairs != NULL and selected != NULL and starts != NULL)
         try:
             if not has_memory:
                 return False
-            while stop < n_pairs:
-                check_interrupt()
-                start, stop = stop, min(n_pairs, stop + self.pairs_per_check)
-                self.score_pairs(kernels, batch, &order, start, stop, transform, &scratch,
-                                 out_indptr, best, sizes, keep_all)
+            memcpy(next_pairs, batch.indptr, batch.n_rows * sizeof(offset_t))
+            while True:
+                if stops_early:
+                    wave_size = WAVES[min(wave, 2)]
+                wave += 1
+                order.n_pairs = self.select_wave(batch, out_indptr, best, sizes, wave_size,
+                                                 next_pairs, selected)
+                if order.n_pairs == 0:
+                    break
+                self.sort_by_parent(batch.parents, selected, order.n_pairs, starts, order.pairs)
+                stop = 0
+                while stop < order.n_pairs:
+                    check_interrupt()
+                    start, stop = stop, min(order.n_pairs, stop + self.pairs_per_check)
+                    self.score_pairs(kernels, batch, &order, start, stop, transform, &scratch,
+                                     out_indptr, best, sizes, keep_all)
             for row in range(batch.n_rows):
                 best_of_row = entries_from(best, out_indptr[row])
                 sort_entries(&best_of_row, sizes[row], best_first)
@@ -181,6 +284,9 @@ cdef class LevelScorer:
             free(order.pairs)
             free(order.rows)
             free(sizes)
+            free(next_pairs)
+            free(selected)
+            free(starts)
         return True
 
     cdef void score_pairs(self, const lane_kernels* kernels, const Batch* batch,
@@ -195,12 +301,12 @@ cdef class LevelScorer:
         for at in range(start, stop):
             pair = order.pairs[at]
             row = order.rows[pair]
-            self.score_pair(kernels, batch, order, at, transform, scratch)
+            self.compute_margins(kernels, batch, order, at, scratch)
             capacity = <index_t>(out_indptr[row + 1] - out_indptr[row])
             # If all children are kept, the capacity is larger by one. Then `size` never reaches
             # the capacity, and keep_best only appends.
             best_of_row = entries_from(best, out_indptr[row])
-            self.keep_best_children(batch.parents[pair], scratch, &best_of_row, &sizes[row],
+            self.keep_best_children(batch, pair, transform, scratch, &best_of_row, &sizes[row],
                                     capacity + keep_all)
 
     def expand(self, const offset_t[::1] indptr, const index_t[::1] indices,
@@ -260,8 +366,10 @@ cdef class LevelScorer:
                                  &parent_indptr[0], entries.ids, entries.scores, entries.margins,
                                  1)
         cdef Transform margin_transform = with_offsets(transform, offsets)
-        cdef index_t size = 0, at
-        cdef PairOrder order = PairOrder(NULL, NULL)
+        cdef index_t size = 0
+        cdef offset_t at = 0
+        cdef PairOrder order = PairOrder(NULL, parents.size, NULL)
+        cdef bint stops_early = max_kept > 0 and margin_transform.shape != MARGIN
         cdef Scratch scratch
         cdef bint has_memory
         cdef RowScores best = allocate_row_scores(
@@ -269,10 +377,14 @@ cdef class LevelScorer:
         with nogil:
             has_memory = allocate_scratch(&scratch, x_indptr[1], self.max_children)
             if has_memory:
-                for at in range(parents.size):
-                    self.score_pair(kernels, &batch, &order, at, &margin_transform, &scratch)
-                    self.keep_best_children(entries.ids[at], &scratch, &best.entries, &size,
-                                            best.size + (max_kept == 0))
+                while at < order.n_pairs:
+                    self.compute_margins(kernels, &batch, &order, at, &scratch)
+                    self.keep_best_children(&batch, at, &margin_transform, &scratch, &best.entries,
+                                            &size, best.size + (max_kept == 0))
+                    at += 1
+                    while (stops_early and size == best.size and order.n_pairs > at
+                           and entries.scores[order.n_pairs - 1] < best.entries.scores[0]):
+                        order.n_pairs -= 1
                 sort_entries(&best.entries, size, best_first)
             release_scratch(&scratch)
         if not has_memory:
@@ -304,17 +416,18 @@ cdef class LevelScorer:
         out_margins = np.empty(wanted.shape[0], dtype=np.float32)
         cdef float[::1] scores = out_scores, margins = out_margins
         with nogil:
-            order = PairOrder(self.sort_pairs_by_parent(batch.parents, batch.indptr[batch.n_rows]),
-                              list_pair_rows(&batch))
+            order = self.list_all_pairs(&batch)
             has_memory = (
                 allocate_scratch(&scratch, find_max_row_entries(&batch), self.max_children)
                 and order.pairs != NULL and order.rows != NULL)
             try:
-                for at in range(batch.indptr[batch.n_rows] if has_memory else 0):
+                for at in range(order.n_pairs if has_memory else 0):
                     if at % self.pairs_per_check == 0:
                         check_interrupt()
                     pair = order.pairs[at]
-                    self.score_pair(kernels, &batch, &order, at, &margin_transform, &scratch)
+                    self.compute_margins(kernels, &batch, &order, at, &scratch)
+                    self.transform_children(batch.parents[pair], Node(batch.scores[pair],
+                                            batch.margins[pair]), &margin_transform, &scratch)
                     for e in range(wanted_indptr[pair], wanted_indptr[pair + 1]):
                         child = <index_t>(wanted[e] - self.child_indptr[batch.parents[pair]])
                         scores[e] = scratch.scores[child]

@@ -195,7 +195,9 @@ def follow_path(model, row, label, beam_width, score_params):
         node = nodes[depth]
         siblings = ScoredNodes.of_row(level.expand(row, parent.as_matrix(), 0, transform))
         scored = ScoredNodes.of_row(level.expand(row, beam.as_matrix(), 0, transform))
-        beam = ScoredNodes.of_row(level.expand(row, beam.as_matrix(), beam_width or 0, transform))
+        beam = ScoredNodes.of_row(
+            level.expand(row, beam.as_matrix(), beam_width or 0, transform, best_first=True)
+        )
         steps.append(
             PathStep(
                 level=depth + 1,

@@ -84,7 +84,7 @@ class EstimatorMatcher:
         beam = NodeScores(*join_rows(blocks))
         n_replaced = len(transforms) - len(self.levels)
         for level, transform in zip(self.levels, transforms[n_replaced:], strict=True):
-            beam = level.expand(X, beam, beam_width or 0, transform)
+            beam = level.expand(X, beam, beam_width or 0, transform, best_first=True)
         return beam
 
     def match_row(self, x, beam_width, transforms):
@@ -106,7 +106,7 @@ class EstimatorMatcher:
         clusters = np.concatenate([self.predicted_clusters, always_positive])[P.indices]
         scores = to_log_scores(P.data)
         scored = NodeScores(P.indptr.astype(np.int64), clusters, scores, np.zeros_like(scores))
-        best = NodeScores(*best_of_rows(*scored, beam_width or 0, False))
+        best = NodeScores(*best_of_rows(*scored, beam_width or 0, True))
         return self._fill_empty_rows(best, beam_width)
 
     def _fill_empty_rows(self, beam, beam_width):
@@ -122,7 +122,7 @@ class EstimatorMatcher:
             to_log_scores(self.cluster_frequencies),
             np.zeros(n_clusters, dtype=np.float32),
             beam_width or 0,
-            False,
+            True,
         )
         filled_counts = np.where(counts == 0, len(frequent_clusters), counts)
         from_beam = np.repeat(counts > 0, filled_counts)

@@ -42,18 +42,18 @@ class RecursiveLinearMatcher:
         Returns
         -------
         NodeScores
-            Leaf clusters, sorted by number within each row.
+            Leaf clusters, best first within each row.
         """
         beam = NodeScores.root(X.n_rows)
         for level, transform in zip(self.levels, transforms, strict=True):
-            beam = level.expand(X, beam, beam_width or 0, transform)
+            beam = level.expand(X, beam, beam_width or 0, transform, best_first=True)
         return beam
 
     def match_row(self, x, beam_width, transforms):
         """Return the `RowScores` of the best leaf clusters of one `SparseRow`."""
         beam = RowScores.root()
         for level, transform in zip(self.levels, transforms, strict=True):
-            beam = level.expand_row(x, beam, beam_width or 0, transform)
+            beam = level.expand_row(x, beam, beam_width or 0, transform, best_first=True)
         return beam
 
     def score(self, X, paths, transforms):
