@@ -56,6 +56,14 @@ cdef class RowScores:
             memcpy(row.entries.margins, &margins[0], size * sizeof(float))
         return row
 
+    def __len__(self):
+        return self.size
+
+    @property
+    def worst(self):
+        """Last score."""
+        return self.entries.scores[self.size - 1]
+
     @property
     def ids(self):
         """Nodes, ndarray of int32."""

@@ -1,5 +1,6 @@
 """The linear models of one tree level, stored by chunk."""
 
+import math
 from typing import NamedTuple
 
 import numpy as np
@@ -189,7 +190,9 @@ class LevelModel:
             is_trained &= np.repeat(n_children > 1, n_children)
         return int(np.count_nonzero(is_trained))
 
-    def expand(self, X, parents, max_children, transform, best_first=False, offsets=None):
+    def expand(
+        self, X, parents, max_children, transform, best_first=False, offsets=None, min_scores=None
+    ):
         """Score the children of the parents of each row, and keep the best.
 
         Parameters
@@ -206,6 +209,8 @@ class LevelModel:
             Whether each row is sorted best first instead of by child.
         offsets : ndarray of shape (n_children,), float32, or None
             Added to the score of each child, multiplied by the weight of the transform.
+        min_scores : ndarray of shape (n_rows,), float32, or None
+            Minimum score of the children of each row. Not with the transform "identity".
 
         Returns
         -------
@@ -213,13 +218,32 @@ class LevelModel:
             The children.
         """
         found = self._scorer.expand(
-            X.indptr, X.indices, X.data, *parents, max_children, best_first, transform, offsets
+            X.indptr,
+            X.indices,
+            X.data,
+            *parents,
+            max_children,
+            best_first,
+            transform,
+            offsets,
+            min_scores,
         )
         return NodeScores(*found)
 
-    def expand_row(self, x, parents, max_children, transform, best_first=False, offsets=None):
+    def expand_row(
+        self,
+        x,
+        parents,
+        max_children,
+        transform,
+        best_first=False,
+        offsets=None,
+        min_score=-math.inf,
+    ):
         """Score one `SparseRow`; parents and the result are `RowScores`."""
-        return self._scorer.expand_row(x, parents, max_children, best_first, transform, offsets)
+        return self._scorer.expand_row(
+            x, parents, max_children, best_first, transform, offsets, min_score
+        )
 
     def score_children(self, X, parents, wanted, transform, offsets=None):
         """Score given children; the results are bit-identical to those of `expand`.

@@ -61,6 +61,14 @@ cdef enum:
 cdef offset_t[3] WAVES = [2, 2, 3]
 
 
+cdef struct RowHeaps:          # the best children per row
+    Entries entries
+    const offset_t* indptr     # (n_rows + 1) start of each row in `entries`
+    index_t* sizes             # (n_rows) children that a row has
+    const float* min_scores    # (n_rows) minimum score of the children, or NULL
+    bint keep_all              # whether the capacity of each row is never reached
+
+
 cdef struct PairOrder:
     offset_t* pairs            # pairs in the order of scoring; NULL: in the order of the batch
     offset_t n_pairs
@@ -73,6 +81,21 @@ cdef inline offset_t get_pair(const PairOrder* order, offset_t at) noexcept nogi
 
 cdef inline index_t get_row(const PairOrder* order, offset_t pair) noexcept nogil:
     return order.rows[pair] if order.rows != NULL else 0
+
+
+cdef inline index_t get_capacity(const RowHeaps* heaps, index_t row) noexcept nogil:
+    # If all children are kept, the capacity is larger by one. Then it is never reached, and
+    # keep_best only appends.
+    return <index_t>(heaps.indptr[row + 1] - heaps.indptr[row]) + heaps.keep_all
+
+
+cdef inline float get_threshold(const RowHeaps* heaps, index_t row) noexcept nogil:
+    # Score below which a child cannot be among the best of its row. A full row is a heap, whose
+    # root is the worst child.
+    cdef float threshold = heaps.min_scores[row] if heaps.min_scores != NULL else -INFINITY
+    if heaps.sizes[row] == get_capacity(heaps, row):
+        threshold = max(threshold, heaps.entries.scores[heaps.indptr[row]])
+    return threshold
 
 
 cdef inline bint reach(const float* margins, index_t n, float smallest) noexcept nogil:
@@ -145,24 +168,28 @@ cdef class LevelScorer:
             transform_margins(transform, parent_node, first, scratch.margins, scratch.scores,
                               n_children)
 
-    cdef void keep_best_children(self, const Batch* batch, offset_t pair,
-                                 const Transform* transform, Scratch* scratch, const Entries* best,
-                                 index_t* size, index_t capacity) noexcept nogil:
+    cdef void keep_best_children(self, const Batch* batch, offset_t pair, index_t row,
+                                 const Transform* transform, Scratch* scratch,
+                                 const RowHeaps* heaps) noexcept nogil:
         # Add the children of a pair, whose margins are in `scratch`, to the best of the row. Only
         # blocks of children with a sufficient margin are transformed.
         cdef index_t parent = batch.parents[pair], block, child, n_block
         cdef offset_t first = self.child_indptr[parent]
         cdef index_t n_children = <index_t>(self.child_indptr[parent + 1] - first)
         cdef Node parent_node = Node(batch.scores[pair], batch.margins[pair])
-        cdef float smallest = -INFINITY
+        cdef float smallest = -INFINITY, threshold = get_threshold(heaps, row)
         cdef float* margins
+        cdef Entries best = entries_from(&heaps.entries, heaps.indptr[row])
+        cdef index_t* size = &heaps.sizes[row]
+        cdef index_t capacity = get_capacity(heaps, row)
         if n_children == 1 and self.only_children_inherit:
             self.transform_children(parent, parent_node, transform, scratch)
-            keep_best(best, size, capacity,
-                      Entry(scratch.scores[0], scratch.margins[0], self.child_ids[first]))
+            if scratch.scores[0] >= threshold:
+                keep_best(&best, size, capacity,
+                          Entry(scratch.scores[0], scratch.margins[0], self.child_ids[first]))
             return
-        if size[0] == capacity:
-            smallest = find_smallest_margin(transform, parent_node, best.scores[0])
+        if threshold > -INFINITY:
+            smallest = find_smallest_margin(transform, parent_node, threshold)
         block = 0
         while block < n_children:
             n_block = min(n_children - block, CHILDREN_PER_BLOCK)
@@ -171,27 +198,25 @@ cdef class LevelScorer:
                 transform_margins(transform, parent_node, first + block, margins, scratch.scores,
                                   n_block)
                 for child in range(n_block):
-                    # Skip most children by one comparison with the worst kept score.
-                    if size[0] < capacity or scratch.scores[child] >= best.scores[0]:
-                        keep_best(best, size, capacity,
+                    if scratch.scores[child] >= threshold:
+                        keep_best(&best, size, capacity,
                                   Entry(scratch.scores[child], margins[child],
                                         self.child_ids[first + block + child]))
+                        threshold = get_threshold(heaps, row)
             block += n_block
 
-    cdef offset_t select_wave(self, const Batch* batch, const offset_t* out_indptr,
-                              const Entries* best, const index_t* sizes, offset_t wave_size,
+    cdef offset_t select_wave(self, const Batch* batch, const RowHeaps* heaps, offset_t wave_size,
                               offset_t* next_pairs, offset_t* selected) noexcept nogil:
         # Write the next pairs of each row that can change the result. next_pairs[row] is the first
         # pair that was in no wave yet. Returns the number of pairs.
         cdef offset_t n_selected = 0, pair, last
         cdef index_t row
-        cdef bint is_full
+        cdef float threshold
         for row in range(batch.n_rows):
             last = min(batch.indptr[row + 1], next_pairs[row] + wave_size)
-            # A full row is a heap, whose root is the worst child.
-            is_full = sizes[row] == out_indptr[row + 1] - out_indptr[row]
+            threshold = get_threshold(heaps, row)
             for pair in range(next_pairs[row], last):
-                if is_full and batch.scores[pair] < best.scores[out_indptr[row]]:
+                if batch.scores[pair] < threshold:
                     last = batch.indptr[row + 1]
                     break
                 selected[n_selected] = pair
@@ -236,18 +261,14 @@ cdef class LevelScorer:
         return order
 
     cdef bint score_batch(self, const Batch* batch, const Transform* transform,
-                          const offset_t* out_indptr, const Entries* best, bint keep_all,
-                          bint best_first) except -1 nogil:
-        # Score all pairs that can change the result, and write the best children per row. Returns
+                          const RowHeaps* heaps) except -1 nogil:
+        # Score all pairs that can change the result, and keep the best children per row. Returns
         # False if memory runs out.
         cdef const lane_kernels* kernels = get_lane_kernels()
         cdef offset_t start, stop, n_pairs = batch.indptr[batch.n_rows], wave_size = n_pairs
-        cdef index_t row
         cdef int wave = 0
-        cdef bint stops_early = not keep_all and transform.shape != MARGIN
-        cdef Entries best_of_row
+        cdef bint has_bound = transform.shape != MARGIN
         cdef Scratch scratch
-        cdef index_t* sizes = <index_t*>calloc(batch.n_rows + 1, sizeof(index_t))
         cdef offset_t* next_pairs = <offset_t*>malloc((batch.n_rows + 1) * sizeof(offset_t))
         cdef offset_t* selected = <offset_t*>malloc((n_pairs + 1) * sizeof(offset_t))
         cdef offset_t* starts = <offset_t*>malloc(self.child_indptr.shape[0] * sizeof(offset_t))
@@ -255,18 +276,17 @@ cdef class LevelScorer:
                                          list_pair_rows(batch))
         cdef bint has_memory = (
             allocate_scratch(&scratch, find_max_row_entries(batch), self.max_children)
-            and order.pairs != NULL and order.rows != NULL and sizes != NULL
-            and next_pairs != NULL and selected != NULL and starts != NULL)
+            and order.pairs != NULL and order.rows != NULL and next_pairs != NULL
+            and selected != NULL and starts != NULL)
         try:
             if not has_memory:
                 return False
             memcpy(next_pairs, batch.indptr, batch.n_rows * sizeof(offset_t))
             while True:
-                if stops_early:
+                if has_bound and not heaps.keep_all:
                     wave_size = WAVES[min(wave, 2)]
                 wave += 1
-                order.n_pairs = self.select_wave(batch, out_indptr, best, sizes, wave_size,
-                                                 next_pairs, selected)
+                order.n_pairs = self.select_wave(batch, heaps, wave_size, next_pairs, selected)
                 if order.n_pairs == 0:
                     break
                 self.sort_by_parent(batch.parents, selected, order.n_pairs, starts, order.pairs)
@@ -275,15 +295,11 @@ cdef class LevelScorer:
                     check_interrupt()
                     start, stop = stop, min(order.n_pairs, stop + self.pairs_per_check)
                     self.score_pairs(kernels, batch, &order, start, stop, transform, &scratch,
-                                     out_indptr, best, sizes, keep_all)
-            for row in range(batch.n_rows):
-                best_of_row = entries_from(best, out_indptr[row])
-                sort_entries(&best_of_row, sizes[row], best_first)
+                                     heaps)
         finally:
             release_scratch(&scratch)
             free(order.pairs)
             free(order.rows)
-            free(sizes)
             free(next_pairs)
             free(selected)
             free(starts)
@@ -292,33 +308,26 @@ cdef class LevelScorer:
     cdef void score_pairs(self, const lane_kernels* kernels, const Batch* batch,
                           const PairOrder* order, offset_t start, offset_t stop,
                           const Transform* transform, Scratch* scratch,
-                          const offset_t* out_indptr, const Entries* best, index_t* sizes,
-                          bint keep_all) noexcept nogil:
+                          const RowHeaps* heaps) noexcept nogil:
         # Score the pairs from number `start` to before `stop` of the order.
-        cdef offset_t pair, at
-        cdef index_t row, capacity
-        cdef Entries best_of_row
+        cdef offset_t at
         for at in range(start, stop):
-            pair = order.pairs[at]
-            row = order.rows[pair]
             self.compute_margins(kernels, batch, order, at, scratch)
-            capacity = <index_t>(out_indptr[row + 1] - out_indptr[row])
-            # If all children are kept, the capacity is larger by one. Then `size` never reaches
-            # the capacity, and keep_best only appends.
-            best_of_row = entries_from(best, out_indptr[row])
-            self.keep_best_children(batch, pair, transform, scratch, &best_of_row, &sizes[row],
-                                    capacity + keep_all)
+            self.keep_best_children(batch, order.pairs[at], order.rows[order.pairs[at]], transform,
+                                    scratch, heaps)
 
     def expand(self, const offset_t[::1] indptr, const index_t[::1] indices,
                const float[::1] data, const offset_t[::1] parent_indptr,
                const index_t[::1] parent_ids, const float[::1] parent_scores,
                const float[::1] parent_margins, index_t max_kept, bint best_first,
-               LevelTransform transform not None, const float[::1] offsets):
+               LevelTransform transform not None, const float[::1] offsets,
+               const float[::1] min_scores=None):
         """Score the children of each row's parents, and return the best ones per row.
 
-        X and the parents are CSR arrays; the parents of a row are sorted. `max_kept` is the maximum
-        number of children kept per row; 0 keeps all. `offsets` has the shape (n_children,) or is
-        None.
+        X and the parents are CSR arrays; the parents of a row are sorted best first. `max_kept` is
+        the maximum number of children kept per row; 0 keeps all. `offsets` has the shape
+        (n_children,) or is None. `min_scores` is the minimum score per row, or None; it needs a
+        transform with a bound.
         Returns CSR arrays (indptr, ids, scores, margins). Rows are sorted best first, in the order
         of topk.pxd, if `best_first`, otherwise by increasing id.
         """
@@ -326,26 +335,48 @@ cdef class LevelScorer:
                                  &parent_ids[0], &parent_scores[0], &parent_margins[0],
                                  <index_t>(indptr.shape[0] - 1))
         cdef Transform margin_transform = with_offsets(transform, offsets)
+        cdef RowHeaps heaps
+        cdef Entries best_of_row
+        cdef offset_t first, n_parents
         cdef index_t row
         cdef bint has_memory
+        heaps.min_scores = &min_scores[0] if min_scores is not None else NULL
+        heaps.keep_all = max_kept == 0
         out_indptr = np.zeros(batch.n_rows + 1, dtype=np.int64)
         cdef offset_t[::1] out = out_indptr
         for row in range(batch.n_rows):
-            out[row + 1] = out[row] + self.count_kept(
-                &parent_ids[parent_indptr[row]], parent_indptr[row + 1] - parent_indptr[row],
-                max_kept)
-        out_ids = np.empty(out[batch.n_rows], dtype=np.int32)
-        out_scores = np.empty(out[batch.n_rows], dtype=np.float32)
-        out_margins = np.empty(out[batch.n_rows], dtype=np.float32)
-        cdef index_t[::1] ids = out_ids
+            first = parent_indptr[row]
+            n_parents = parent_indptr[row + 1] - first
+            if heaps.min_scores != NULL:
+                while n_parents > 0 and parent_scores[first + n_parents - 1] < min_scores[row]:
+                    n_parents -= 1
+            out[row + 1] = out[row] + self.count_kept(&parent_ids[first], n_parents, max_kept)
+        row_sizes = np.zeros(batch.n_rows + 1, dtype=np.int32)
+        # One more, because get_threshold reads the first entry of an empty row, too.
+        out_ids = np.empty(out[batch.n_rows] + 1, dtype=np.int32)
+        out_scores = np.empty(out[batch.n_rows] + 1, dtype=np.float32)
+        out_margins = np.empty(out[batch.n_rows] + 1, dtype=np.float32)
+        cdef index_t[::1] ids = out_ids, sizes = row_sizes
         cdef float[::1] scores = out_scores, margins = out_margins
-        cdef Entries best = Entries(&scores[0], &margins[0], &ids[0])
+        heaps.entries = Entries(&scores[0], &margins[0], &ids[0])
+        heaps.indptr = &out[0]
+        heaps.sizes = &sizes[0]
         with nogil:
-            has_memory = self.score_batch(&batch, &margin_transform, &out[0], &best, max_kept == 0,
-                                          best_first)
+            has_memory = self.score_batch(&batch, &margin_transform, &heaps)
+            if has_memory:
+                for row in range(batch.n_rows):
+                    best_of_row = entries_from(&heaps.entries, out[row])
+                    sort_entries(&best_of_row, sizes[row], best_first)
         if not has_memory:
             raise MemoryError()
-        return out_indptr, out_ids, out_scores, out_margins
+        if min_scores is None:  # all rows are full
+            kept = slice(out[batch.n_rows])
+        else:
+            kept_indptr = np.append(0, np.cumsum(row_sizes[:-1], dtype=np.int64))
+            kept = (np.arange(kept_indptr[-1])
+                    + np.repeat((out_indptr - kept_indptr)[:-1], row_sizes[:-1]))
+            out_indptr = kept_indptr
+        return out_indptr, out_ids[kept], out_scores[kept], out_margins[kept]
 
     cdef offset_t count_kept(self, const index_t* parents, offset_t n_parents,
                              index_t max_kept) noexcept nogil:
@@ -356,7 +387,8 @@ cdef class LevelScorer:
         return min(n_children, <offset_t>max_kept) if max_kept > 0 else n_children
 
     def expand_row(self, SparseRow x not None, RowScores parents not None, index_t max_kept,
-                   bint best_first, LevelTransform transform not None, const float[::1] offsets):
+                   bint best_first, LevelTransform transform not None, const float[::1] offsets,
+                   float min_score=-INFINITY):
         """Return the `RowScores` of the best children of one row, bit-identical to `expand`."""
         cdef const lane_kernels* kernels = get_lane_kernels()
         cdef offset_t[2] x_indptr = [0, x.index_view.shape[0]]
@@ -366,26 +398,31 @@ cdef class LevelScorer:
                                  &parent_indptr[0], entries.ids, entries.scores, entries.margins,
                                  1)
         cdef Transform margin_transform = with_offsets(transform, offsets)
-        cdef index_t size = 0
         cdef offset_t at = 0
         cdef PairOrder order = PairOrder(NULL, parents.size, NULL)
-        cdef bint stops_early = max_kept > 0 and margin_transform.shape != MARGIN
+        cdef bint stops_early = margin_transform.shape != MARGIN
         cdef Scratch scratch
+        cdef RowHeaps heaps
         cdef bint has_memory
-        cdef RowScores best = allocate_row_scores(
-            <index_t>self.count_kept(entries.ids, parents.size, max_kept))
+        cdef RowScores best
+        cdef offset_t[2] best_indptr
+        while stops_early and order.n_pairs > 0 and entries.scores[order.n_pairs - 1] < min_score:
+            order.n_pairs -= 1
+        best = allocate_row_scores(
+            <index_t>self.count_kept(entries.ids, order.n_pairs, max_kept))
+        best_indptr = [0, best.size]
+        heaps = RowHeaps(best.entries, &best_indptr[0], &best.size, &min_score, max_kept == 0)
+        best.size = 0
         with nogil:
             has_memory = allocate_scratch(&scratch, x_indptr[1], self.max_children)
-            if has_memory:
-                while at < order.n_pairs:
-                    self.compute_margins(kernels, &batch, &order, at, &scratch)
-                    self.keep_best_children(&batch, at, &margin_transform, &scratch, &best.entries,
-                                            &size, best.size + (max_kept == 0))
-                    at += 1
-                    while (stops_early and size == best.size and order.n_pairs > at
-                           and entries.scores[order.n_pairs - 1] < best.entries.scores[0]):
-                        order.n_pairs -= 1
-                sort_entries(&best.entries, size, best_first)
+            while has_memory and at < order.n_pairs:
+                self.compute_margins(kernels, &batch, &order, at, &scratch)
+                self.keep_best_children(&batch, at, 0, &margin_transform, &scratch, &heaps)
+                at += 1
+                while (stops_early and order.n_pairs > at
+                       and entries.scores[order.n_pairs - 1] < get_threshold(&heaps, 0)):
+                    order.n_pairs -= 1
+            sort_entries(&best.entries, best.size, best_first)
             release_scratch(&scratch)
         if not has_memory:
             raise MemoryError()

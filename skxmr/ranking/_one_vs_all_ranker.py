@@ -68,17 +68,22 @@ class OneVsAllRanker:
         NodeScores
             Labels.
         """
-        return self.level.expand(X, clusters, k, transform, best_first, self._offsets(transform))
+        return self.level.expand(
+            X, clusters, k, transform, best_first, self.used_offsets(transform)
+        )
 
     def rank_row(self, x, clusters, transform, k):
         """Return the `RowScores` of one `SparseRow`, best first."""
-        return self.level.expand_row(x, clusters, k, transform, True, self._offsets(transform))
+        return self.level.expand_row(x, clusters, k, transform, True, self.used_offsets(transform))
 
     def score(self, X, clusters, wanted, transform):
         """Return scores and margins of given labels; see `LevelModel.score_children`."""
-        return self.level.score_children(X, clusters, wanted, transform, self._offsets(transform))
+        return self.level.score_children(
+            X, clusters, wanted, transform, self.used_offsets(transform)
+        )
 
-    def _offsets(self, transform):
+    def used_offsets(self, transform):
+        """Return the offsets, or None if the transform does not use them."""
         return self.offsets if transform.offset_weight else None
 
 

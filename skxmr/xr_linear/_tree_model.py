@@ -7,6 +7,7 @@ import scipy.sparse as sp
 
 from skxmr._core.arrays import offsets_of
 from skxmr._linear import prune_level
+from skxmr.xr_linear._exact_search import ExactSearch
 
 
 class LevelPaths(NamedTuple):
@@ -100,15 +101,36 @@ class TreeModel:
         NodeScores
             Labels.
         """
+        search = self._exact_search(score_params, k) if beam_width is None and k else None
+        if search is not None:
+            return search.rank(X, best_first)
         *cluster_transforms, label_transform = self.score_rule(score_params).transforms
         clusters = self.matcher.match(X, beam_width, cluster_transforms)
         return self.ranker.rank(X, clusters, label_transform, k, best_first)
 
     def rank_row(self, x, beam_width, score_params, k):
         """Return the `RowScores` of one `SparseRow`, best first."""
+        search = self._exact_search(score_params, k) if beam_width is None else None
+        if search is not None:
+            return search.rank_row(x)
         *cluster_transforms, label_transform = self.score_rule(score_params).transforms
         clusters = self.matcher.match_row(x, beam_width, cluster_transforms)
         return self.ranker.rank_row(x, clusters, label_transform, k)
+
+    def _exact_search(self, score_params, k):
+        # The `ExactSearch`, or None if scores have no bound or a custom estimator needs all rows.
+        rule = self.score_rule(score_params)
+        if rule.form.is_margin or len(self.levels) < self.hierarchy.n_levels:
+            return None
+        *cluster_transforms, label_transform = rule.transforms
+        return ExactSearch(
+            self.matcher.levels,
+            self.ranker.level,
+            cluster_transforms,
+            label_transform,
+            self.ranker.used_offsets(label_transform),
+            k,
+        )
 
     def candidate_scorer(self, score_params):
         """Return a function (X, indptr, labels) -> scores of given labels.

@@ -1,0 +1,144 @@
+"""Exact search: the best labels of all labels, without scoring all of them.
+
+The score of a node is a product of probabilities, so no node has a higher score than the nodes
+above it. If k labels with a score of at least t are known, the best k labels are therefore below
+clusters that have a score of at least t.
+
+First, a beam search finds k labels for each row. Let t be the lowest score of these. If all
+clusters that the beam dropped have scores below t, the result is exact; this is true for most rows.
+For the other rows, a second search visits all clusters with a score of at least t.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from skxmr._core.arrays import offsets_of
+from skxmr._core.node_scores import NodeScores, join_rows
+from skxmr._core.row_search import RowScores
+from skxmr._core.threads import BLOCK_SCORES
+from skxmr._core.topk import best_of_rows
+
+# Beam width of the first search.
+FIRST_BEAM_WIDTH = 10
+
+
+class ExactSearch(NamedTuple):
+    """Search of the k best labels of a tree of linear models.
+
+    Attributes
+    ----------
+    cluster_levels : list of LevelModel
+        Levels from the root's children to the leaf clusters.
+    label_level : LevelModel
+        Level of the labels.
+    cluster_transforms : list of LevelTransform
+        Transforms of the levels of clusters; not "identity", which has no bound.
+    label_transform : LevelTransform
+        Transform of the level of the labels.
+    offsets : ndarray of float32 or None
+        Offsets of the labels.
+    k : int
+        Number of labels per row, at least 1.
+    """
+
+    cluster_levels: list
+    label_level: object
+    cluster_transforms: list
+    label_transform: object
+    offsets: np.ndarray | None
+    k: int
+
+    def rank(self, X, best_first):
+        """Return the `NodeScores` of the rows `X`, best first or sorted by label."""
+        ranking, is_exact = self._search_beam(X)
+        if not is_exact.all():
+            rows = np.flatnonzero(~is_exact)
+            min_scores = self._find_worst(ranking)[rows]
+            ranking = _replace_rows(ranking, rows, self._search_above(X.take(rows), min_scores))
+        return ranking if best_first else NodeScores(*best_of_rows(*ranking, 0, False))
+
+    def rank_row(self, x):
+        """Return the `RowScores` of one `SparseRow`, best first."""
+        beam_width, max_dropped = self._beam_width(), -np.inf
+        nodes = RowScores.root()
+        for level, transform in zip(self.cluster_levels, self.cluster_transforms, strict=True):
+            nodes = level.expand_row(x, nodes, beam_width, transform, best_first=True)
+            if len(nodes) == beam_width:
+                max_dropped = max(max_dropped, nodes.worst)
+        ranking = self._rank_labels_of_row(x, nodes, -np.inf)
+        min_score = ranking.worst if len(ranking) == self.k else -np.inf
+        if max_dropped < min_score or max_dropped == -np.inf:
+            return ranking
+        nodes = RowScores.root()
+        for level, transform in zip(self.cluster_levels, self.cluster_transforms, strict=True):
+            nodes = level.expand_row(x, nodes, 0, transform, best_first=True, min_score=min_score)
+        return self._rank_labels_of_row(x, nodes, min_score)
+
+    def _rank_labels_of_row(self, x, nodes, min_score):
+        return self.label_level.expand_row(
+            x, nodes, self.k, self.label_transform, True, self.offsets, min_score
+        )
+
+    def _beam_width(self):
+        # Wide enough for k labels, if the leaf clusters have the mean size.
+        indptr = self.label_level.arrays["child_indptr"]
+        return max(FIRST_BEAM_WIDTH, -(-2 * self.k * (len(indptr) - 1) // int(indptr[-1])))
+
+    def _search_beam(self, X):
+        # Returns the ranking, best first, and whether it is exact for each row.
+        beam_width = self._beam_width()
+        nodes = NodeScores.root(X.n_rows)
+        max_dropped = np.full(X.n_rows, -np.inf, dtype=np.float32)
+        for level, transform in zip(self.cluster_levels, self.cluster_transforms, strict=True):
+            nodes = level.expand(X, nodes, beam_width, transform, best_first=True)
+            is_full = np.diff(nodes.indptr) == beam_width
+            worst = nodes.scores[nodes.indptr[1:][is_full] - 1]
+            max_dropped[is_full] = np.maximum(max_dropped[is_full], worst)
+        ranking = self.label_level.expand(
+            X, nodes, self.k, self.label_transform, True, self.offsets
+        )
+        is_exact = (max_dropped < self._find_worst(ranking)) | (max_dropped == -np.inf)
+        return ranking, is_exact
+
+    def _find_worst(self, ranking):
+        # The score of the k-th label of each row; -inf if there are fewer labels.
+        has_k = np.diff(ranking.indptr) == self.k
+        worst = np.full(ranking.n_rows, -np.inf, dtype=np.float32)
+        worst[has_k] = ranking.scores[ranking.indptr[1:][has_k] - 1]
+        return worst
+
+    def _search_above(self, X, min_scores):
+        # All clusters may have to be visited, so there are fewer rows per block than in a beam.
+        n_clusters = max(len(level.arrays["child_ids"]) for level in self.cluster_levels)
+        size = max(1, BLOCK_SCORES // n_clusters)
+        blocks = []
+        for start in range(0, X.n_rows, size):
+            stop = min(start + size, X.n_rows)
+            rows, limits = X.block(start, stop), min_scores[start:stop]
+            nodes = NodeScores.root(rows.n_rows)
+            for level, transform in zip(self.cluster_levels, self.cluster_transforms, strict=True):
+                nodes = level.expand(rows, nodes, 0, transform, best_first=True, min_scores=limits)
+            blocks.append(
+                self.label_level.expand(
+                    rows, nodes, self.k, self.label_transform, True, self.offsets, limits
+                )
+            )
+        return NodeScores(*join_rows(blocks))
+
+
+def _replace_rows(ranking, rows, replacements):
+    # Replace some rows of a ranking.
+    counts = np.diff(ranking.indptr)
+    is_replaced = np.zeros(len(counts), dtype=bool)
+    is_replaced[rows] = True
+    is_kept_entry = np.repeat(~is_replaced, counts)
+    counts[rows] = np.diff(replacements.indptr)
+    is_new_entry = np.repeat(is_replaced, counts)
+    joined = []
+    for values, new_values in zip(ranking[1:], replacements[1:], strict=True):
+        out = np.empty(len(is_new_entry), dtype=values.dtype)
+        out[~is_new_entry] = values[is_kept_entry]
+        out[is_new_entry] = new_values
+        joined.append(out)
+    return NodeScores(offsets_of(counts), *joined)
