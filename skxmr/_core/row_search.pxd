@@ -10,8 +10,9 @@ cdef class SparseRow:
 
 
 cdef class RowScores:
-    cdef Entries entries
-    cdef index_t size
+    cdef Entries entries               # in one block of memory, which begins with the scores
+    cdef readonly index_t size
+    cdef readonly float max_dropped
 
 
 cdef RowScores allocate_row_scores(index_t size)

@@ -6,6 +6,7 @@ arrays. Numpy needs a microsecond to create an array and to give a kernel access
 
 import numpy as np
 
+from libc.math cimport INFINITY
 from libc.stdlib cimport free, malloc
 from libc.string cimport memcpy
 
@@ -29,12 +30,18 @@ cdef class SparseRow:
 
 
 cdef class RowScores:
-    """Scores of the nodes of one level for one row; attributes as of `NodeScores`, immutable."""
+    """Scores of the nodes of one level for one row; attributes as of `NodeScores`, immutable.
+
+    Attributes
+    ----------
+    size : int
+        Number of nodes.
+    max_dropped : float
+        No node that the search has dropped on an earlier level has a higher score.
+    """
 
     def __dealloc__(self):
-        free(self.entries.ids)
         free(self.entries.scores)
-        free(self.entries.margins)
 
     @staticmethod
     def root():
@@ -56,12 +63,9 @@ cdef class RowScores:
             memcpy(row.entries.margins, &margins[0], size * sizeof(float))
         return row
 
-    def __len__(self):
-        return self.size
-
     @property
-    def worst(self):
-        """Last score."""
+    def last_score(self):
+        """Score of the last node."""
         return self.entries.scores[self.size - 1]
 
     @property
@@ -95,11 +99,11 @@ cdef copy_floats(const float* values, index_t size):
 cdef RowScores allocate_row_scores(index_t size):
     """Return the uninitialized scores of `size` nodes."""
     cdef RowScores row = RowScores.__new__(RowScores)
-    # One more: malloc(0) may return NULL.
-    row.entries.ids = <index_t*>malloc((size + 1) * sizeof(index_t))
-    row.entries.scores = <float*>malloc((size + 1) * sizeof(float))
-    row.entries.margins = <float*>malloc((size + 1) * sizeof(float))
-    if not row.entries.ids or not row.entries.scores or not row.entries.margins:
+    # One more, because kernels read the first entry of an empty row, too.
+    cdef float* block = <float*>malloc(<size_t>(size + 1) * (2 * sizeof(float) + sizeof(index_t)))
+    if block == NULL:
         raise MemoryError()
+    row.entries = Entries(block, block + size + 1, <index_t*>(block + 2 * (<size_t>size + 1)))
     row.size = size
+    row.max_dropped = -INFINITY
     return row

@@ -3,6 +3,7 @@
 from skxmr._linear.level_checks import check_level_content, check_level_structure
 from skxmr._linear.level_model import LevelModel
 from skxmr._linear.pruning import prune_level
+from skxmr._linear.scoring import search_row
 from skxmr._linear.training import (
     LOSSES,
     LevelProblem,
@@ -27,4 +28,5 @@ __all__ = [
     "check_weights",
     "fit_levels",
     "prune_level",
+    "search_row",
 ]

@@ -1,6 +1,5 @@
 """The linear models of one tree level, stored by chunk."""
 
-import math
 from typing import NamedTuple
 
 import numpy as np
@@ -131,14 +130,14 @@ class LevelModel:
             *(tables[name] for name in RankTables._fields),
             tables.get("table"),  # the dense weights
         )
-        self._scorer = LevelScorer(
+        self.scorer = LevelScorer(
             chunks, arrays["child_indptr"], arrays["child_ids"], only_children_inherit
         )
 
     def __getstate__(self):
         """Return the state without the scorer and its tables, which follow from the arrays."""
         return {
-            name: value for name, value in vars(self).items() if name not in ("_scorer", "tables")
+            name: value for name, value in vars(self).items() if name not in ("scorer", "tables")
         }
 
     def __setstate__(self, state):
@@ -217,7 +216,7 @@ class LevelModel:
         NodeScores
             The children.
         """
-        found = self._scorer.expand(
+        found = self.scorer.expand(
             X.indptr,
             X.indices,
             X.data,
@@ -229,21 +228,6 @@ class LevelModel:
             min_scores,
         )
         return NodeScores(*found)
-
-    def expand_row(
-        self,
-        x,
-        parents,
-        max_children,
-        transform,
-        best_first=False,
-        offsets=None,
-        min_score=-math.inf,
-    ):
-        """Score one `SparseRow`; parents and the result are `RowScores`."""
-        return self._scorer.expand_row(
-            x, parents, max_children, best_first, transform, offsets, min_score
-        )
 
     def score_children(self, X, parents, wanted, transform, offsets=None):
         """Score given children; the results are bit-identical to those of `expand`.
@@ -267,7 +251,7 @@ class LevelModel:
         scores, margins : ndarray of shape (n_wanted,), float32
             Scores of the children, and sums of the margins on their paths.
         """
-        return self._scorer.score_children(
+        return self.scorer.score_children(
             X.indptr, X.indices, X.data, *parents, *wanted, transform, offsets
         )
 

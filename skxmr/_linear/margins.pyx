@@ -32,33 +32,31 @@ from skxmr._linear.simd.lanes cimport (
 cdef bint allocate_scratch(Scratch* scratch, offset_t max_row_entries,
                            offset_t max_children) noexcept nogil:
     # Returns False if memory runs out. Call release_scratch in any case.
+    # All arrays are in one block of memory: for a single row, each allocation takes a percent of
+    # the time. Arrays of 8 bytes per entry come first, so that all are aligned.
     cdef int at
-    cdef bint has_memory
     cdef offset_t capacity = max_row_entries + 1
-    scratch.margins = <float*>malloc((max_children + LANES) * sizeof(float))
-    scratch.scores = <float*>malloc((max_children + LANES) * sizeof(float))
-    has_memory = scratch.margins != NULL and scratch.scores != NULL
+    cdef size_t row_bytes = capacity * (2 * sizeof(float) + sizeof(uint64_t) + sizeof(entry_range))
+    cdef size_t child_bytes = 2 * (max_children + LANES) * sizeof(float)
+    cdef char* block = <char*>malloc(PIPELINE_DEPTH * row_bytes + child_bytes)
+    scratch.block = block
+    if block == NULL:
+        return False
     for at in range(PIPELINE_DEPTH):
-        scratch.shared[at].positions = <index_t*>malloc(capacity * sizeof(index_t))
-        scratch.shared[at].counts_before = <uint64_t*>malloc(capacity * sizeof(uint64_t))
-        scratch.shared[at].ranges = <entry_range*>malloc(capacity * sizeof(entry_range))
-        scratch.shared[at].values = <float*>malloc(capacity * sizeof(float))
-        has_memory = (has_memory and scratch.shared[at].positions != NULL
-                      and scratch.shared[at].counts_before != NULL
-                      and scratch.shared[at].ranges != NULL
-                      and scratch.shared[at].values != NULL)
-    return has_memory
+        scratch.shared[at].counts_before = <uint64_t*>block
+        scratch.shared[at].ranges = <entry_range*>(block + capacity * sizeof(uint64_t))
+        block += capacity * (sizeof(uint64_t) + sizeof(entry_range))
+    for at in range(PIPELINE_DEPTH):
+        scratch.shared[at].positions = <index_t*>block
+        scratch.shared[at].values = <float*>block + capacity
+        block += 2 * capacity * sizeof(float)
+    scratch.margins = <float*>block
+    scratch.scores = scratch.margins + max_children + LANES
+    return True
 
 
 cdef void release_scratch(Scratch* scratch) noexcept nogil:
-    cdef int at
-    free(scratch.margins)
-    free(scratch.scores)
-    for at in range(PIPELINE_DEPTH):
-        free(scratch.shared[at].positions)
-        free(scratch.shared[at].counts_before)
-        free(scratch.shared[at].ranges)
-        free(scratch.shared[at].values)
+    free(scratch.block)
 
 
 cdef class ChunkMargins:

@@ -386,10 +386,10 @@ cdef class LevelScorer:
             n_children += self.child_indptr[parents[at] + 1] - self.child_indptr[parents[at]]
         return min(n_children, <offset_t>max_kept) if max_kept > 0 else n_children
 
-    def expand_row(self, SparseRow x not None, RowScores parents not None, index_t max_kept,
-                   bint best_first, LevelTransform transform not None, const float[::1] offsets,
-                   float min_score=-INFINITY):
-        """Return the `RowScores` of the best children of one row, bit-identical to `expand`."""
+    cdef RowScores expand_row(self, SparseRow x, RowScores parents, index_t max_kept,
+                              bint best_first, const Transform* transform, float min_score,
+                              Scratch* scratch):
+        # Return the best children of one row, bit-identical to `expand`.
         cdef const lane_kernels* kernels = get_lane_kernels()
         cdef offset_t[2] x_indptr = [0, x.index_view.shape[0]]
         cdef offset_t[2] parent_indptr = [0, parents.size]
@@ -397,35 +397,26 @@ cdef class LevelScorer:
         cdef Batch batch = Batch(&x_indptr[0], &x.index_view[0], &x.value_view[0],
                                  &parent_indptr[0], entries.ids, entries.scores, entries.margins,
                                  1)
-        cdef Transform margin_transform = with_offsets(transform, offsets)
         cdef offset_t at = 0
         cdef PairOrder order = PairOrder(NULL, parents.size, NULL)
-        cdef bint stops_early = margin_transform.shape != MARGIN
-        cdef Scratch scratch
-        cdef RowHeaps heaps
-        cdef bint has_memory
-        cdef RowScores best
-        cdef offset_t[2] best_indptr
-        while stops_early and order.n_pairs > 0 and entries.scores[order.n_pairs - 1] < min_score:
+        cdef bint has_bound = transform.shape != MARGIN
+        while has_bound and order.n_pairs > 0 and entries.scores[order.n_pairs - 1] < min_score:
             order.n_pairs -= 1
-        best = allocate_row_scores(
+        cdef RowScores best = allocate_row_scores(
             <index_t>self.count_kept(entries.ids, order.n_pairs, max_kept))
-        best_indptr = [0, best.size]
-        heaps = RowHeaps(best.entries, &best_indptr[0], &best.size, &min_score, max_kept == 0)
+        cdef offset_t[2] best_indptr = [0, best.size]
+        cdef RowHeaps heaps = RowHeaps(best.entries, &best_indptr[0], &best.size, &min_score,
+                                       max_kept == 0)
         best.size = 0
         with nogil:
-            has_memory = allocate_scratch(&scratch, x_indptr[1], self.max_children)
-            while has_memory and at < order.n_pairs:
-                self.compute_margins(kernels, &batch, &order, at, &scratch)
-                self.keep_best_children(&batch, at, 0, &margin_transform, &scratch, &heaps)
+            while at < order.n_pairs:
+                self.compute_margins(kernels, &batch, &order, at, scratch)
+                self.keep_best_children(&batch, at, 0, transform, scratch, &heaps)
                 at += 1
-                while (stops_early and order.n_pairs > at
+                while (has_bound and order.n_pairs > at
                        and entries.scores[order.n_pairs - 1] < get_threshold(&heaps, 0)):
                     order.n_pairs -= 1
             sort_entries(&best.entries, best.size, best_first)
-            release_scratch(&scratch)
-        if not has_memory:
-            raise MemoryError()
         return best
 
     def score_children(self, const offset_t[::1] indptr, const index_t[::1] indices,
@@ -496,3 +487,56 @@ cdef offset_t find_max_row_entries(const Batch* batch) noexcept nogil:
     for row in range(batch.n_rows):
         max_entries = max(max_entries, batch.x_indptr[row + 1] - batch.x_indptr[row])
     return max_entries
+
+
+def search_row(list levels not None, transforms not None, SparseRow x not None,
+               RowScores parents not None, max_kept not None, bint best_first,
+               const float[::1] offsets=None, float min_score=-INFINITY):
+    """Search several levels for one row.
+
+    Parameters
+    ----------
+    levels : list of LevelModel
+        Consecutive levels.
+    transforms : sequence of LevelTransform
+        Transform of each level.
+    x : SparseRow
+        The row.
+    parents : RowScores
+        Parents of the first level, best first.
+    max_kept : sequence of int
+        Maximum number of nodes kept on each level; 0 keeps all.
+    best_first : bool
+        Whether the result is sorted best first instead of by id.
+    offsets : ndarray of float32 or None
+        Offsets of the nodes of the last level.
+    min_score : float
+        Minimum score of the nodes; needs transforms with a bound.
+
+    Returns
+    -------
+    RowScores
+        Nodes of the last level.
+    """
+    cdef float max_dropped = parents.max_dropped
+    cdef LevelScorer scorer
+    cdef Transform transform
+    cdef Scratch scratch
+    cdef index_t max_children = 0, last = <index_t>(len(levels) - 1), at
+    for level in levels:
+        scorer = level.scorer
+        max_children = max(max_children, scorer.max_children)
+    try:
+        if not allocate_scratch(&scratch, x.index_view.shape[0], max_children):
+            raise MemoryError()
+        for at in range(last + 1):
+            scorer = levels[at].scorer
+            transform = with_offsets(transforms[at], offsets if at == last else None)
+            parents = scorer.expand_row(x, parents, max_kept[at], best_first or at < last,
+                                        &transform, min_score, &scratch)
+            parents.max_dropped = max_dropped
+            if parents.size == max_kept[at]:
+                max_dropped = max(max_dropped, parents.entries.scores[parents.size - 1])
+    finally:
+        release_scratch(&scratch)
+    return parents

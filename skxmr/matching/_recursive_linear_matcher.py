@@ -4,6 +4,7 @@ import numpy as np
 
 from skxmr._core.node_scores import NodeScores
 from skxmr._core.row_search import RowScores
+from skxmr._linear import search_row
 
 
 class RecursiveLinearMatcher:
@@ -51,10 +52,8 @@ class RecursiveLinearMatcher:
 
     def match_row(self, x, beam_width, transforms):
         """Return the `RowScores` of the best leaf clusters of one `SparseRow`."""
-        beam = RowScores.root()
-        for level, transform in zip(self.levels, transforms, strict=True):
-            beam = level.expand_row(x, beam, beam_width or 0, transform, best_first=True)
-        return beam
+        max_kept = [beam_width or 0] * len(self.levels)
+        return search_row(self.levels, transforms, x, RowScores.root(), max_kept, True)
 
     def score(self, X, paths, transforms):
         """Score given leaf clusters, without a beam.

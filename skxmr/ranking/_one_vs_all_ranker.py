@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from skxmr._linear import prune_level
+from skxmr._linear import prune_level, search_row
 from skxmr.metrics import MIN_PROPENSITY_ROWS, label_propensities
 
 
@@ -74,7 +74,8 @@ class OneVsAllRanker:
 
     def rank_row(self, x, clusters, transform, k):
         """Return the `RowScores` of one `SparseRow`, best first."""
-        return self.level.expand_row(x, clusters, k, transform, True, self.used_offsets(transform))
+        offsets = self.used_offsets(transform)
+        return search_row([self.level], [transform], x, clusters, [k], True, offsets)
 
     def score(self, X, clusters, wanted, transform):
         """Return scores and margins of given labels; see `LevelModel.score_children`."""

@@ -18,6 +18,7 @@ from skxmr._core.node_scores import NodeScores, join_rows
 from skxmr._core.row_search import RowScores
 from skxmr._core.threads import BLOCK_SCORES
 from skxmr._core.topk import best_of_rows
+from skxmr._linear import search_row
 
 # Beam width of the first search: k + MORE_CLUSTERS, but at most MAX_BEAM_WIDTH. On WordNet and
 # Debian, widths of 4, 7 and 14 were the fastest for k = 1, 5 and 10 (November 2026).
@@ -62,24 +63,22 @@ class ExactSearch(NamedTuple):
 
     def rank_row(self, x):
         """Return the `RowScores` of one `SparseRow`, best first."""
-        beam_width, max_dropped = self._beam_width(), -np.inf
-        nodes = RowScores.root()
-        for level, transform in zip(self.cluster_levels, self.cluster_transforms, strict=True):
-            nodes = level.expand_row(x, nodes, beam_width, transform, best_first=True)
-            if len(nodes) == beam_width:
-                max_dropped = max(max_dropped, nodes.worst)
-        ranking = self._rank_labels_of_row(x, nodes, -np.inf)
-        min_score = ranking.worst if len(ranking) == self.k else -np.inf
-        if max_dropped < min_score or max_dropped == -np.inf:
+        ranking = self._search_row(x, self._beam_width())
+        has_k = ranking.size == self.k
+        if ranking.max_dropped == -np.inf or (has_k and ranking.max_dropped < ranking.last_score):
             return ranking
-        nodes = RowScores.root()
-        for level, transform in zip(self.cluster_levels, self.cluster_transforms, strict=True):
-            nodes = level.expand_row(x, nodes, 0, transform, best_first=True, min_score=min_score)
-        return self._rank_labels_of_row(x, nodes, min_score)
+        return self._search_row(x, 0, ranking.last_score if has_k else -np.inf)
 
-    def _rank_labels_of_row(self, x, nodes, min_score):
-        return self.label_level.expand_row(
-            x, nodes, self.k, self.label_transform, True, self.offsets, min_score
+    def _search_row(self, x, beam_width, min_score=-np.inf):
+        return search_row(
+            [*self.cluster_levels, self.label_level],
+            [*self.cluster_transforms, self.label_transform],
+            x,
+            RowScores.root(),
+            [*[beam_width] * len(self.cluster_levels), self.k],
+            True,
+            self.offsets,
+            min_score,
         )
 
     def _beam_width(self):

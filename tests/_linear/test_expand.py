@@ -10,7 +10,8 @@ from skxmr._core.node_scores import NodeScores
 from skxmr._core.row_search import RowScores, SparseRow
 from skxmr._core.rows import as_rows
 from skxmr._core.score_rule import ScoreParams
-from skxmr._linear import LevelModel
+from skxmr._core.topk import best_of_rows
+from skxmr._linear import LevelModel, search_row
 from skxmr._linear.chunk import pack_features
 
 L3_HINGE = ScoreParams().make_rule((False,)).transforms[0]
@@ -76,7 +77,7 @@ def test_expand_scores_the_children_of_given_parents(case, keep, best_first):
         values[chosen].astype(np.float32) for values in (parent_scores, parent_margins)
     )
     indptr, indices = parents.indptr.astype(np.int64), parents.indices.astype(np.int32)
-    beam = NodeScores(indptr, indices, scores, path_margins)
+    beam = NodeScores(*best_of_rows(indptr, indices, scores, path_margins, 0, True))
     indptr, ids, values, margins = level.expand(as_rows(X), beam, keep, L3_HINGE, best_first)
     W, intercepts = dense_weights(level)
     child_indptr, names = level.arrays["child_indptr"], level.arrays["child_ids"]
@@ -106,11 +107,12 @@ def test_expand_scores_the_children_of_given_parents(case, keep, best_first):
         if best_first:
             order = np.lexsort((ids[here], -margins[here], -values[here]))
         np.testing.assert_array_equal(order, np.arange(len(best)))
-        one = level.expand_row(
+        one = search_row(
+            [level],
+            [L3_HINGE],
             SparseRow(*as_rows(X[[row]])[1:3]),
             RowScores.from_arrays(*beam.block(row, row + 1)[1:]),
-            keep,
-            L3_HINGE,
+            [keep],
             best_first,
         )
         np.testing.assert_array_equal(one.ids, ids[here])

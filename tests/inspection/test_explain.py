@@ -17,6 +17,7 @@ from helpers import quick, reference
 from skxmr import XRLinearClassifier
 from skxmr._core.row_search import RowScores, SparseRow
 from skxmr._core.transforms import SHAPES, LevelTransform
+from skxmr._linear import search_row
 from skxmr.datasets import make_extreme_multilabel
 from skxmr.inspection import describe_tree, explain
 from skxmr.metrics import topk_scorer
@@ -75,7 +76,8 @@ def test_path_step_contributions_sum_to_margin(model, row, label):
         assert set(step.features) == set(np.flatnonzero(x * W[:, place]))
         assert np.all(np.diff(np.abs(step.contributions)) <= 0)
         # Prediction computes this margin in float32.
-        children = level.expand_row(SparseRow(row.indices, row.data), parent, 0, identity)
+        x_row = SparseRow(row.indices, row.data)
+        children = search_row([level], [identity], x_row, parent, [0], False)
         kernel = children.scores[children.ids == step.node][0]
         assert kernel == pytest.approx(step.margin, abs=1e-6 * size * (1 + row.nnz))
         parent = RowScores.from_arrays(np.int32([place]), np.float32([0]), np.float32([0]))
