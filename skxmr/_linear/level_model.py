@@ -18,6 +18,10 @@ from skxmr._linear.weight_precision import WEIGHT_TYPES
 # levels most of these numbers are 0, so the number of chunk features is limited: dense weights of
 # this many take 256 MiB in float32.
 MAX_DENSE_FEATURES = 2**22
+# Files do not contain the dense weights of up to this many chunk features (32 MiB in float32). They
+# are computed in 8 milliseconds, faster than they are read and verified. Larger ones are stored, so
+# that a memory-mapped model loads quickly, and so that processes share them.
+MAX_COMPUTED_FEATURES = 2**19
 CACHE_LINE = 64  # bytes
 
 # Arrays that scoring reads.
@@ -114,10 +118,12 @@ class LevelModel:
         self.n_iter = n_iter
         self.n_unsolved = n_unsolved
         self.only_children_inherit = only_children_inherit
+        n_chunk_features = len(arrays["entry_counts"])
+        dense = has_dense_weights(np.diff(arrays["child_indptr"]).max(), n_chunk_features)
         if tables is None or "ranked_words" not in tables:  # files of format version 1
-            n_chunk_features = len(arrays["entry_counts"])
-            dense = has_dense_weights(np.diff(arrays["child_indptr"]).max(), n_chunk_features)
             tables = make_tables(arrays, dense)
+        elif dense and "table" not in tables and n_chunk_features <= MAX_COMPUTED_FEATURES:
+            tables = {**tables, "table": make_dense_weights(arrays)}
         self.tables = tables
         # A view of the words inside the table, so that they are in memory only once.
         self.arrays = {**arrays, "words": tables["ranked_words"][:, 0]}
@@ -145,9 +151,12 @@ class LevelModel:
         self.__init__(**state)
 
     def constructor_arguments(self):
-        """Return the arguments for an equal model, with tables, no array twice."""
+        """Return the arguments for an equal model, no array twice, with the tables to be stored."""
         arrays = {name: array for name, array in self.arrays.items() if name != "words"}
-        return {**self.__getstate__(), "arrays": arrays, "tables": self.tables}
+        tables = dict(self.tables)
+        if len(arrays["entry_counts"]) <= MAX_COMPUTED_FEATURES:
+            tables.pop("table", None)
+        return {**self.__getstate__(), "arrays": arrays, "tables": tables}
 
     @classmethod
     def from_blocks(cls, blocks, layout):
@@ -311,15 +320,20 @@ def make_tables(arrays, dense):
     counts = arrays["entry_counts"]
     tables = rank_features(arrays["summaries"], arrays["words"], counts)._asdict()
     if dense:
-        weights = arrays["entry_weights"]
-        dense_weights = _aligned_zeros(len(counts), LANES, weights.dtype)
-        # The kernel copies bits, whatever the dtype of the weights.
-        bits = f"u{weights.itemsize}"
-        fill_dense_weights(
-            counts, arrays["entry_children"], weights.view(bits), dense_weights.view(bits)
-        )
-        tables["table"] = dense_weights  # the key is the name of the file in model folders
+        tables["table"] = make_dense_weights(arrays)  # the key is the name of a file
     return tables
+
+
+def make_dense_weights(arrays):
+    """Return the dense weights of a level: LANES weights per feature of each chunk."""
+    counts, weights = arrays["entry_counts"], arrays["entry_weights"]
+    dense_weights = _aligned_zeros(len(counts), LANES, weights.dtype)
+    # The kernel copies bits, whatever the dtype of the weights.
+    bits = f"u{weights.itemsize}"
+    fill_dense_weights(
+        counts, arrays["entry_children"], weights.view(bits), dense_weights.view(bits)
+    )
+    return dense_weights
 
 
 def _aligned_zeros(n_rows, n_columns, dtype):

@@ -26,6 +26,7 @@ from skxmr._linear.level_checks import (
 )
 from skxmr._linear.level_model import (
     BLOCK_ARRAYS,
+    MAX_COMPUTED_FEATURES,
     NARROW_ARRAYS,
     LevelModel,
     count_iterations,
@@ -232,8 +233,9 @@ def _join_files(folder, blocks, layout):
     # Write the arrays and tables of a level. Return their checksums and the counts of the level.
     dtypes, n_chunk_features = _inspect_blocks(blocks)
     dense = has_dense_weights(np.diff(layout.child_indptr).max(), n_chunk_features)
+    stores_dense = dense and n_chunk_features > MAX_COMPUTED_FEATURES
     with ExitStack() as stack:
-        files, counts = _append_blocks(folder, blocks, dense, dtypes, stack)
+        files, counts = _append_blocks(folder, blocks, stores_dense, dtypes, stack)
         for name in ("child_indptr", "child_ids"):
             values = getattr(layout, name)
             file = ArrayWriter(folder / f"{name}.npy", values)
@@ -251,13 +253,14 @@ def _join_files(folder, blocks, layout):
     }
 
 
-def _append_blocks(folder, blocks, dense, dtypes, stack):
+def _append_blocks(folder, blocks, stores_dense, dtypes, stack):
     files, counts, ends = {}, [], dict.fromkeys(LEVEL_OFFSETS, 0)
     for number, file in enumerate(blocks):
         with np.load(file, allow_pickle=False) as block:
             arrays = {name: block[name] for name in block.files}
         counts.append({name: arrays.pop(name) for name in ("n_iter", "n_unsolved")})
-        arrays |= make_tables({**arrays, "words": np.append(arrays["words"], np.uint64(0))}, dense)
+        words = np.append(arrays["words"], np.uint64(0))
+        arrays |= make_tables({**arrays, "words": words}, stores_dense)
         for name in ends.keys() & arrays.keys():
             arrays[name] = arrays[name][min(number, 1) :] + ends[name]
             ends[name] = arrays[name][-1]

@@ -7,7 +7,7 @@ import numpy as np
 import scipy.sparse as sp
 
 from skxmr._linear import Solver
-from skxmr._linear.level_model import has_dense_weights
+from skxmr._linear.level_model import MAX_COMPUTED_FEATURES, has_dense_weights
 from skxmr._linear.simd.lanes import LANES
 from skxmr.cost_estimate._cluster_sample import ClusterCosts, ClusterTrainer, sample_clusters
 from skxmr.cost_estimate._tree_sample import TreeSampler
@@ -28,6 +28,7 @@ class LevelCosts(NamedTuple):
     largest: ClusterCosts  # maximum of each cost over the sampled clusters
     weights: float  # bytes of the weights
     tables: float  # bytes of the tables for scoring
+    stored_tables: float  # bytes of those that files contain
 
 
 class FitCosts(NamedTuple):
@@ -84,9 +85,11 @@ def _train_levels(trainer, hierarchy):
         total = ClusterCosts(*([cluster.factor for cluster in clusters] @ costs))
         weights = total.weight_bytes + CHILD_BYTES * indptr[-1]
         # Each uint64 of the bitmap is stored with the numbers of features and weights before it.
-        tables = 2 * total.bitmap_bytes
+        tables = stored_tables = 2 * total.bitmap_bytes
         if has_dense_weights(np.diff(indptr).max(), total.features):
             tables += dense_bytes * total.features
+            if total.features > MAX_COMPUTED_FEATURES:
+                stored_tables = tables
         largest = ClusterCosts(*costs.max(axis=0))
-        levels.append(LevelCosts(len(indptr) - 1, total, largest, weights, tables))
+        levels.append(LevelCosts(len(indptr) - 1, total, largest, weights, tables, stored_tables))
     return levels

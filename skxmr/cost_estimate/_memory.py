@@ -34,7 +34,8 @@ class MemoryEstimate(NamedTuple):
     training : int
         Training rows of each cluster, memory of the solver, and weights before they are joined.
     weights, tables : int
-        Weights of the model, and tables for scoring; 0 with `model_dir`.
+        Weights of the model, and tables for scoring; with `model_dir`, no weights, and only the
+        tables that are not stored in files.
     files : int
         Size of the files in `model_dir`; 0 without it.
     """
@@ -69,6 +70,7 @@ def estimate_memory(costs, classifier, copied_bytes):
     to_files = classifier.model_dir is not None
     weights = int(sum(level.weights for tree in costs.trees for level in tree))
     tables = int(sum(level.tables for tree in costs.trees for level in tree))
+    stored_tables = int(sum(level.stored_tables for tree in costs.trees for level in tree))
     training = max(_training_bytes(tree, costs, n_workers, to_files) for tree in costs.trees)
     entry_bytes = ENTRY_BYTES if n_workers == 1 else BLOCK_ENTRY_BYTES
     features = entry_bytes * costs.feature_entries + FEATURE_BYTES * costs.n_features * n_workers
@@ -80,8 +82,8 @@ def estimate_memory(costs, classifier, copied_bytes):
         label_features=int(features) if costs.feature_entries else 0,
         training=int(training),
         weights=0 if to_files else weights,
-        tables=0 if to_files else tables,
-        files=weights + tables if to_files else 0,
+        tables=tables - stored_tables if to_files else tables,
+        files=weights + stored_tables if to_files else 0,
     )
 
 

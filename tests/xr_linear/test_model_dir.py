@@ -10,10 +10,10 @@ from sklearn.naive_bayes import BernoulliNB
 
 import skxmr.xr_linear._classifier as classifier_module
 from helpers import quick
-from helpers.model_dirs import SIZES, get_checkpoint, make_classifier
+from helpers.model_dirs import SIZES, get_checkpoint, make_classifier, read_files
 from helpers.models import assert_equal_models
-from skxmr import HierarchicalLabelTree, XRLinearClassifier, load_model
-from skxmr._linear import level_model
+from skxmr import HierarchicalLabelTree, XRLinearClassifier, load_model, save_model
+from skxmr._linear import level_model, weight_stores
 from skxmr.datasets import make_extreme_multilabel
 
 
@@ -59,6 +59,23 @@ def test_model_dir_omits_dense_weights_of_large_levels(data, tmp_path, monkeypat
     expected = make_classifier(None).fit(X, Y)
     assert {"table" in level.tables for level in expected._model.levels} == {True, False}
     assert_equal_models(make_classifier(tmp_path / "model").fit(X, Y), expected)
+
+
+@pytest.mark.parametrize("max_computed", [0, 2**19])
+def test_model_files_contain_only_large_dense_weights(data, tmp_path, monkeypatch, max_computed):
+    X, Y = data
+    monkeypatch.setattr(level_model, "MAX_COMPUTED_FEATURES", max_computed)
+    monkeypatch.setattr(weight_stores, "MAX_COMPUTED_FEATURES", max_computed)
+    model = make_classifier(tmp_path / "fitted").fit(X, Y)
+    assert all("table" in level.tables for level in model._model.levels)
+    save_model(model, tmp_path / "saved")
+    expected = make_classifier(None).fit(X, Y)
+    assert_equal_models(model, expected)
+    for name in ("fitted", "saved"):
+        has_table = any("tables.table" in file for file in read_files(tmp_path / name))
+        assert has_table == (max_computed == 0)
+        for mmap_mode in (None, "r"):
+            assert_equal_models(load_model(tmp_path / name, mmap_mode=mmap_mode), expected)
 
 
 def test_model_dir_supports_classes_and_sample_weight(data, tmp_path):
