@@ -162,10 +162,10 @@ def _unlock_at_end(path, lock):
     try:
         yield
     finally:
+        del _held_locks[path]  # before the next owner enters itself
         if fcntl:  # remove the file before the lock is released: afterwards it may be locked again
             with suppress(OSError):
                 path.unlink()
-        del _held_locks[path]
         lock.file.close()
         if not fcntl:
             with suppress(OSError):  # another process has opened the file
