@@ -120,8 +120,8 @@ def test_exchange_exchanges_folders_on_linux(tmp_path):
 
 def test_replace_path_in_several_threads_leaves_one_of_the_contents(tmp_path):
     path = tmp_path / "folder"
-    with ThreadPoolExecutor(8) as pool:
-        list(pool.map(lambda i: write_folder(path, a=f"{i}", b=f"{i}"), range(40)))
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(lambda i: write_folder(path, a=f"{i}", b=f"{i}"), range(12)))
     contents = read_folder(path)
     assert contents["a"] == contents["b"]
     assert os.listdir(tmp_path) == ["folder"]
