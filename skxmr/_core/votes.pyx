@@ -1,11 +1,21 @@
-"""Sum the votes that several rankings of the same rows give to ids."""
+"""Sum the votes that several rankings of the same rows give to ids.
+
+The ids of a row are found in a small hash table with linear probing, which stays in the cache, and
+whose size does not depend on the number of all ids.
+"""
 
 import numpy as np
 
 from libc.stdlib cimport calloc, free, malloc
 
-from skxmr._core.topk cimport Entries, Entry, entries_from, set_entry, sort_entries
-from skxmr._core.types cimport index_t, offset_t
+from skxmr._core.topk cimport Entries, Entry, entries_from, get_entry, keep_best, set_entry
+from skxmr._core.types cimport index_t, offset_t, uint32_t
+
+# Factor for votes that may still be among the best after their logarithms are rounded: to a
+# multiple of 2**-21, and to float32.
+cdef float ROUNDING_SLACK = 1.0 - 2e-5
+# Multiplicative hashing with the golden ratio: Knuth, "The Art of Computer Programming", 6.4.
+cdef uint32_t GOLDEN_RATIO = 2654435769
 
 
 cdef struct Ranking:
@@ -16,100 +26,115 @@ cdef struct Ranking:
     const float* margins
 
 
-cdef struct Sums:
-    float* votes               # (n_ids) 0 between rows
-    float* margins             # (n_ids) 0 between rows
-    index_t* row_ids           # ids of the present row
+cdef struct HashTable:
+    index_t* positions         # 1 + position of the id in the row, or 0; 0 between rows
+    index_t* slots             # slot of each id of the present row
+    int n_bits                 # the table has 2**n_bits slots
 
 
-cdef offset_t count_ids(const Ranking* rankings, int n_rankings, offset_t row,
-                        offset_t* last_row) noexcept nogil:
-    # Count the ids of a row that any ranking has. last_row[id] is 1 + the last row with this id.
-    cdef offset_t n = 0, e
-    cdef int r
-    for r in range(n_rankings):
-        for e in range(rankings[r].indptr[row], rankings[r].indptr[row + 1]):
-            n += last_row[rankings[r].ids[e]] != row + 1
-            last_row[rankings[r].ids[e]] = row + 1
-    return n
-
-
-cdef void sum_row(const Ranking* rankings, int n_rankings, offset_t row, const Sums* sums,
-                  const Entries* summed) noexcept nogil:
-    # Sum the votes and the margins of one row, and write them sorted by id.
+cdef index_t sum_row(const Ranking* rankings, int n_rankings, offset_t row, HashTable* table,
+                     const Entries* summed) noexcept nogil:
+    # Sum the votes and the margins of one row in any order. Returns the number of ids.
     cdef index_t n = 0, at, id
+    cdef uint32_t slot, mask = (<uint32_t>1 << table.n_bits) - 1
     cdef offset_t e
     cdef int r
     for r in range(n_rankings):
         for e in range(rankings[r].indptr[row], rankings[r].indptr[row + 1]):
-            # Votes are positive, so a sum of 0 means that the id is new.
             id = rankings[r].ids[e]
-            sums.row_ids[n] = id
-            n += sums.votes[id] == 0.0
-            sums.votes[id] += rankings[r].votes[e]
-            sums.margins[id] += rankings[r].margins[e]
+            slot = (<uint32_t>id * GOLDEN_RATIO) >> (32 - table.n_bits)
+            at = table.positions[slot] - 1
+            while at >= 0 and summed.ids[at] != id:
+                slot = (slot + 1) & mask
+                at = table.positions[slot] - 1
+            if at >= 0:
+                summed.scores[at] += rankings[r].votes[e]
+                summed.margins[at] += rankings[r].margins[e]
+            else:
+                set_entry(summed, n, Entry(rankings[r].votes[e], rankings[r].margins[e], id))
+                table.slots[n] = slot
+                n += 1
+                table.positions[slot] = n
     for at in range(n):
-        id = sums.row_ids[at]
-        set_entry(summed, at, Entry(sums.votes[id], sums.margins[id], id))
-        sums.votes[id] = 0.0
-        sums.margins[id] = 0.0
-    sort_entries(summed, n, False)
+        table.positions[table.slots[at]] = 0
+    return n
 
 
-def add_votes(rankings, index_t n_ids):
+cdef index_t drop_lower_votes(const Entries* summed, index_t n, index_t k,
+                              const Entries* heap) noexcept nogil:
+    # Keep the ids of a row that can be among the k best. Returns their number.
+    cdef index_t at, size = 0, n_kept = 0
+    cdef float smallest
+    for at in range(n):
+        keep_best(heap, &size, k, Entry(summed.scores[at], 0.0, 0))
+    smallest = heap.scores[0] * ROUNDING_SLACK
+    for at in range(n):
+        if summed.scores[at] >= smallest:
+            set_entry(summed, n_kept, get_entry(summed, at))
+            n_kept += 1
+    return n_kept
+
+
+def add_votes(rankings, index_t k):
     """Sum the votes per row and id.
 
     `rankings` are CSR arrays (indptr, ids, votes, margins) with the same rows; votes are positive
-    float32. Returns CSR arrays (indptr, ids, summed votes, summed margins), sorted by id.
+    float32. Returns CSR arrays (indptr, ids, summed votes, summed margins) of the ids that can be
+    among the k best by rounded logarithm of the vote, or of all ids if k is 0. Rows are not sorted.
     """
-    cdef offset_t n_rows = len(rankings[0][0]) - 1, row, max_ids = 0
+    cdef offset_t n_rows = len(rankings[0][0]) - 1, row, n_entries = 0, max_ids = 0, n_ids
     cdef int n_rankings = len(rankings), r
+    cdef index_t n
     cdef const offset_t[::1] indptr
     cdef const index_t[::1] ids
     cdef const float[::1] votes, margins
+    cdef Ranking* ranking_arrays = <Ranking*>malloc(n_rankings * sizeof(Ranking))
+    cdef HashTable table = HashTable(NULL, NULL, 1)
+    cdef index_t[::1] summed_ids, heap_ids
+    cdef float[::1] summed_votes, summed_margins, heap_votes
+    cdef Entries summed, summed_row, heap
     out_indptr = np.zeros(n_rows + 1, dtype=np.int64)
     cdef offset_t[::1] out = out_indptr
-    cdef Ranking* ranking_arrays = <Ranking*>malloc(n_rankings * sizeof(Ranking))
-    cdef offset_t* last_row = <offset_t*>calloc(n_ids + 1, sizeof(offset_t))
-    cdef Sums sums = Sums(<float*>calloc(n_ids + 1, sizeof(float)),
-                          <float*>calloc(n_ids + 1, sizeof(float)), NULL)
-    cdef Entries summed, summed_row
-    cdef index_t[::1] summed_ids
-    cdef float[::1] summed_votes, summed_margins
     try:
-        if not ranking_arrays or not sums.votes or not sums.margins or not last_row:
+        if not ranking_arrays:
             raise MemoryError()
         for r in range(n_rankings):
             indptr, ids, votes, margins = rankings[r]
+            n_entries += ids.shape[0]
             ranking_arrays[r].indptr = &indptr[0]
             ranking_arrays[r].ids = &ids[0] if ids.shape[0] else NULL
             ranking_arrays[r].votes = &votes[0] if votes.shape[0] else NULL
             ranking_arrays[r].margins = &margins[0] if margins.shape[0] else NULL
-        with nogil:
-            for row in range(n_rows):
-                out[row + 1] = count_ids(ranking_arrays, n_rankings, row, last_row)
-                max_ids = max(max_ids, out[row + 1])
-                out[row + 1] += out[row]
-        # One more, because sum_row writes an id before it knows that the id is new.
-        sums.row_ids = <index_t*>malloc((max_ids + 1) * sizeof(index_t))
-        if not sums.row_ids:
+        for row in range(n_rows):
+            n_ids = 0
+            for r in range(n_rankings):
+                n_ids += ranking_arrays[r].indptr[row + 1] - ranking_arrays[r].indptr[row]
+            max_ids = max(max_ids, n_ids)
+        while (<offset_t>1 << table.n_bits) < 2 * max_ids:
+            table.n_bits += 1
+        table.positions = <index_t*>calloc(<size_t>1 << table.n_bits, sizeof(index_t))
+        table.slots = <index_t*>malloc((<size_t>max_ids + 1) * sizeof(index_t))
+        if not table.positions or not table.slots:
             raise MemoryError()
-        out_ids = np.empty(out[n_rows] + 1, dtype=np.int32)
-        out_votes = np.empty(out[n_rows] + 1, dtype=np.float32)
-        out_margins = np.empty(out[n_rows] + 1, dtype=np.float32)
-        summed_ids = out_ids
-        summed_votes = out_votes
-        summed_margins = out_margins
+        # Pages that are never written do not use memory.
+        out_ids = np.empty(n_entries + 1, dtype=np.int32)
+        out_votes = np.empty(n_entries + 1, dtype=np.float32)
+        out_margins = np.empty(n_entries + 1, dtype=np.float32)
+        summed_ids, summed_votes, summed_margins = out_ids, out_votes, out_margins
         summed = Entries(&summed_votes[0], &summed_margins[0], &summed_ids[0])
+        heap_ids = np.empty(min(k, max_ids) + 1, dtype=np.int32)
+        heap_votes = np.empty(2 * (min(k, max_ids) + 1), dtype=np.float32)
+        heap = Entries(&heap_votes[0], &heap_votes[min(k, max_ids) + 1], &heap_ids[0])
         with nogil:
             for row in range(n_rows):
                 summed_row = entries_from(&summed, out[row])
-                sum_row(ranking_arrays, n_rankings, row, &sums, &summed_row)
+                n = sum_row(ranking_arrays, n_rankings, row, &table, &summed_row)
+                if 0 < k < n:
+                    n = drop_lower_votes(&summed_row, n, k, &heap)
+                out[row + 1] = out[row] + n
     finally:
         free(ranking_arrays)
-        free(sums.votes)
-        free(sums.margins)
-        free(sums.row_ids)
-        free(last_row)
-    n = out[n_rows]
-    return out_indptr, out_ids[:n], out_votes[:n], out_margins[:n]
+        free(table.positions)
+        free(table.slots)
+    n_entries = out[n_rows]
+    return out_indptr, out_ids[:n_entries], out_votes[:n_entries], out_margins[:n_entries]

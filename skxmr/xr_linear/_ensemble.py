@@ -86,8 +86,7 @@ class TreeEnsemble:
         return TreeEnsemble(models)
 
     def _average(self, votes, k, best_first):
-        n_labels = self.models[0].hierarchy.n_labels
-        summed = NodeScores(*add_votes(votes, n_labels))
+        summed = NodeScores(*add_votes(votes, k))
         means = summed.scores / np.float32(len(self.models))
         scored = summed._replace(scores=round_log_scores(np.log(means)))
         return NodeScores(*best_of_rows(*scored, k, best_first))
