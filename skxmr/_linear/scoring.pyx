@@ -22,9 +22,10 @@ all rows, then those of the next parents that can still change the result, and s
 import numpy as np
 
 from libc.math cimport INFINITY
-from libc.stdlib cimport calloc, free, malloc
+from libc.stdlib cimport free, malloc
 from libc.string cimport memcpy, memset
 
+from skxmr._core.arrays import offsets_of
 from skxmr._core.interrupts cimport check_interrupt
 from skxmr._core.row_search cimport RowScores, SparseRow, allocate_row_scores
 from skxmr._core.topk cimport Entries, Entry, entries_from, keep_best, sort_entries
@@ -372,9 +373,10 @@ cdef class LevelScorer:
         if min_scores is None:  # all rows are full
             kept = slice(out[batch.n_rows])
         else:
-            kept_indptr = np.append(0, np.cumsum(row_sizes[:-1], dtype=np.int64))
-            kept = (np.arange(kept_indptr[-1])
-                    + np.repeat((out_indptr - kept_indptr)[:-1], row_sizes[:-1]))
+            row_sizes = row_sizes[:batch.n_rows]
+            kept_indptr = offsets_of(row_sizes)
+            kept = (np.arange(kept_indptr[batch.n_rows])
+                    + np.repeat((out_indptr - kept_indptr)[:batch.n_rows], row_sizes))
             out_indptr = kept_indptr
         return out_indptr, out_ids[kept], out_scores[kept], out_margins[kept]
 
