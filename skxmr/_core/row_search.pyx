@@ -30,7 +30,9 @@ cdef class SparseRow:
 
 
 cdef class RowScores:
-    """Scores of the nodes of one level for one row; attributes as of `NodeScores`, immutable.
+    """Scores of the nodes of one level for one row; attributes as of `NodeScores`.
+
+    Not changed after a search has returned it.
 
     Attributes
     ----------
@@ -65,8 +67,8 @@ cdef class RowScores:
 
     @property
     def last_score(self):
-        """Score of the last node."""
-        return self.entries.scores[self.size - 1]
+        """Score of the last node; -inf if there is none."""
+        return self.entries.scores[self.size - 1] if self.size > 0 else -INFINITY
 
     @property
     def ids(self):

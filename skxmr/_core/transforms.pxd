@@ -1,3 +1,5 @@
+from libc.math cimport INFINITY
+
 from skxmr._core.types cimport index_t, offset_t
 
 
@@ -16,12 +18,24 @@ cdef struct Transform:
     float offset_weight
 
 
-cdef Transform with_offsets(LevelTransform transform, const float[::1] offsets)
 cdef struct Node:                      # a node that a search has reached
     float score
     float margin                       # sum of the margins on its path
 
 
+cdef inline float round_log(float score) noexcept nogil:
+    # Round to a multiple of 2**-21, eight float32 steps below 1: logarithms that differ then have
+    # different exponentials, so a ranking by logarithms is a ranking by the scores that are shown.
+    return (score - <float>4.0) + <float>4.0
+
+
+cdef inline float find_largest_score(const Transform* t, float parent_score) noexcept nogil:
+    # Return a score that no child of a parent exceeds. Offsets are never positive. The score of the
+    # parent is not rounded yet if its level has the margin itself as score.
+    return INFINITY if t.shape == MARGIN else max(parent_score, round_log(parent_score))
+
+
+cdef Transform with_offsets(LevelTransform transform, const float[::1] offsets)
 cdef void transform_margins(const Transform* t, Node parent, offset_t first, float* margins,
                             float* scores, index_t n_children) noexcept nogil
 cdef void inherit_score(const Transform* t, Node parent, offset_t first, float* margin,

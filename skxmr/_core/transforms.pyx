@@ -62,12 +62,6 @@ cdef inline float hinge(float margin) noexcept nogil:
     return <float>0.0 if loss <= <float>0.0 else loss
 
 
-cdef inline float round_log(float score) noexcept nogil:
-    # Round to a multiple of 2**-21, eight float32 steps below 1: logarithms that differ then have
-    # different exponentials, so a ranking by logarithms is a ranking by the scores that are shown.
-    return (score - <float>4.0) + <float>4.0
-
-
 cdef inline float bounded(float score) noexcept nogil:
     # An overflow or NaN must not appear as a perfect score.
     return score if score > LOWEST else LOWEST

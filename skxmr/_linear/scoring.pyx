@@ -13,10 +13,11 @@ once for all of its rows. The result does not depend on this order: each pair is
 independently, and the best children are selected by a total order.
 
 Early stopping, which is exact: no child has a higher score than its parent, if the transform is a
-loss >= 0 and no offset is positive. So once a row has as many children as it keeps, a parent with a
-lower score than the worst of them cannot change the result, and neither can the parents after it,
-because the parents of a row are sorted best first. A batch is scored in waves: the first parents of
-all rows, then those of the next parents that can still change the result, and so on.
+loss >= 0 and no offset is positive (up to rounding, see `find_largest_score`). So once a row has as
+many children as it keeps, a parent with a lower score than the worst of them cannot change the
+result, and neither can the parents after it, because the parents of a row are sorted best first. A
+batch is scored in waves: the first parents of all rows, then those of the next parents that can
+still change the result, and so on.
 """
 
 import numpy as np
@@ -25,13 +26,12 @@ from libc.math cimport INFINITY
 from libc.stdlib cimport free, malloc
 from libc.string cimport memcpy, memset
 
-from skxmr._core.arrays import offsets_of
 from skxmr._core.interrupts cimport check_interrupt
 from skxmr._core.row_search cimport RowScores, SparseRow, allocate_row_scores
 from skxmr._core.topk cimport Entries, Entry, entries_from, keep_best, sort_entries
 from skxmr._core.transforms cimport (
-    MARGIN, LevelTransform, Node, Transform, find_smallest_margin, inherit_score,
-    transform_margins, with_offsets
+    MARGIN, LevelTransform, Node, Transform, find_largest_score, find_smallest_margin,
+    inherit_score, transform_margins, with_offsets
 )
 from skxmr._core.types cimport index_t, offset_t
 from skxmr._linear.simd.lanes cimport get_lane_kernels, lane_kernels
@@ -44,6 +44,15 @@ from skxmr._linear.margins cimport (
 cdef index_t CHILDREN_PER_CHECK = 1 << 16
 
 
+# Children that are transformed at a time: the widest vectors have 16 numbers.
+cdef enum:
+    CHILDREN_PER_BLOCK = 16
+# Number of parents per row in the first waves; then it is doubled, because each wave takes time for
+# every parent of the level. On WordNet and Debian, first waves of 1 to 4 parents were equally fast
+# within the noise of 5 % (k = 1, 5, 10, November 2026).
+cdef offset_t[3] FIRST_WAVES = [2, 2, 3]
+
+
 cdef struct Batch:             # rows of X, and pairs (row, parent) to score, as two CSR matrices
     const offset_t* x_indptr
     const index_t* x_indices
@@ -53,13 +62,6 @@ cdef struct Batch:             # rows of X, and pairs (row, parent) to score, as
     const float* scores        # of the parents
     const float* margins       # of the paths to the parents
     index_t n_rows
-
-
-# Children that are transformed at a time.
-cdef enum:
-    CHILDREN_PER_BLOCK = 16
-# Number of parents per row in each wave; the last number is repeated.
-cdef offset_t[3] WAVES = [2, 2, 3]
 
 
 cdef struct RowHeaps:          # the best children per row
@@ -99,7 +101,18 @@ cdef inline float get_threshold(const RowHeaps* heaps, index_t row) noexcept nog
     return threshold
 
 
-cdef inline bint reach(const float* margins, index_t n, float smallest) noexcept nogil:
+cdef inline offset_t drop_parents(const Transform* transform, const float* scores,
+                                  offset_t n_parents, offset_t n_scored,
+                                  float threshold) noexcept nogil:
+    # Return the number of parents, sorted best first, without the last ones whose children are all
+    # below the threshold. The first n_scored remain.
+    while (n_parents > n_scored
+           and find_largest_score(transform, scores[n_parents - 1]) < threshold):
+        n_parents -= 1
+    return n_parents
+
+
+cdef inline bint has_margin_from(const float* margins, index_t n, float smallest) noexcept nogil:
     # Whether any margin is at least `smallest`, or NaN. No early exit, so that it is vectorized.
     cdef index_t at
     cdef int found = 0
@@ -195,7 +208,7 @@ cdef class LevelScorer:
         while block < n_children:
             n_block = min(n_children - block, CHILDREN_PER_BLOCK)
             margins = &scratch.margins[block]
-            if reach(margins, n_block, smallest):
+            if has_margin_from(margins, n_block, smallest):
                 transform_margins(transform, parent_node, first + block, margins, scratch.scores,
                                   n_block)
                 for child in range(n_block):
@@ -206,8 +219,9 @@ cdef class LevelScorer:
                         threshold = get_threshold(heaps, row)
             block += n_block
 
-    cdef offset_t select_wave(self, const Batch* batch, const RowHeaps* heaps, offset_t wave_size,
-                              offset_t* next_pairs, offset_t* selected) noexcept nogil:
+    cdef offset_t select_wave(self, const Batch* batch, const Transform* transform,
+                              const RowHeaps* heaps, offset_t wave_size, offset_t* next_pairs,
+                              offset_t* selected) noexcept nogil:
         # Write the next pairs of each row that can change the result. next_pairs[row] is the first
         # pair that was in no wave yet. Returns the number of pairs.
         cdef offset_t n_selected = 0, pair, last
@@ -217,7 +231,7 @@ cdef class LevelScorer:
             last = min(batch.indptr[row + 1], next_pairs[row] + wave_size)
             threshold = get_threshold(heaps, row)
             for pair in range(next_pairs[row], last):
-                if batch.scores[pair] < threshold:
+                if find_largest_score(transform, batch.scores[pair]) < threshold:
                     last = batch.indptr[row + 1]
                     break
                 selected[n_selected] = pair
@@ -268,7 +282,6 @@ cdef class LevelScorer:
         cdef const lane_kernels* kernels = get_lane_kernels()
         cdef offset_t start, stop, n_pairs = batch.indptr[batch.n_rows], wave_size = n_pairs
         cdef int wave = 0
-        cdef bint has_bound = transform.shape != MARGIN
         cdef Scratch scratch
         cdef offset_t* next_pairs = <offset_t*>malloc((batch.n_rows + 1) * sizeof(offset_t))
         cdef offset_t* selected = <offset_t*>malloc((n_pairs + 1) * sizeof(offset_t))
@@ -284,10 +297,11 @@ cdef class LevelScorer:
                 return False
             memcpy(next_pairs, batch.indptr, batch.n_rows * sizeof(offset_t))
             while True:
-                if has_bound and not heaps.keep_all:
-                    wave_size = WAVES[min(wave, 2)]
+                if transform.shape != MARGIN and not heaps.keep_all:
+                    wave_size = FIRST_WAVES[wave] if wave < 3 else 2 * wave_size
                 wave += 1
-                order.n_pairs = self.select_wave(batch, heaps, wave_size, next_pairs, selected)
+                order.n_pairs = self.select_wave(batch, transform, heaps, wave_size, next_pairs,
+                                                 selected)
                 if order.n_pairs == 0:
                     break
                 self.sort_by_parent(batch.parents, selected, order.n_pairs, starts, order.pairs)
@@ -349,8 +363,8 @@ cdef class LevelScorer:
             first = parent_indptr[row]
             n_parents = parent_indptr[row + 1] - first
             if heaps.min_scores != NULL:
-                while n_parents > 0 and parent_scores[first + n_parents - 1] < min_scores[row]:
-                    n_parents -= 1
+                n_parents = drop_parents(&margin_transform, batch.scores + first, n_parents, 0,
+                                         min_scores[row])
             out[row + 1] = out[row] + self.count_kept(&parent_ids[first], n_parents, max_kept)
         row_sizes = np.zeros(batch.n_rows + 1, dtype=np.int32)
         # One more, because get_threshold reads the first entry of an empty row, too.
@@ -374,7 +388,8 @@ cdef class LevelScorer:
             kept = slice(out[batch.n_rows])
         else:
             row_sizes = row_sizes[:batch.n_rows]
-            kept_indptr = offsets_of(row_sizes)
+            kept_indptr = np.zeros(batch.n_rows + 1, dtype=np.int64)
+            np.cumsum(row_sizes, out=kept_indptr[1:])
             kept = (np.arange(kept_indptr[batch.n_rows])
                     + np.repeat((out_indptr - kept_indptr)[:batch.n_rows], row_sizes))
             out_indptr = kept_indptr
@@ -401,9 +416,7 @@ cdef class LevelScorer:
                                  1)
         cdef offset_t at = 0
         cdef PairOrder order = PairOrder(NULL, parents.size, NULL)
-        cdef bint has_bound = transform.shape != MARGIN
-        while has_bound and order.n_pairs > 0 and entries.scores[order.n_pairs - 1] < min_score:
-            order.n_pairs -= 1
+        order.n_pairs = drop_parents(transform, entries.scores, order.n_pairs, 0, min_score)
         cdef RowScores best = allocate_row_scores(
             <index_t>self.count_kept(entries.ids, order.n_pairs, max_kept))
         cdef offset_t[2] best_indptr = [0, best.size]
@@ -415,9 +428,8 @@ cdef class LevelScorer:
                 self.compute_margins(kernels, &batch, &order, at, scratch)
                 self.keep_best_children(&batch, at, 0, transform, scratch, &heaps)
                 at += 1
-                while (has_bound and order.n_pairs > at
-                       and entries.scores[order.n_pairs - 1] < get_threshold(&heaps, 0)):
-                    order.n_pairs -= 1
+                order.n_pairs = drop_parents(transform, entries.scores, order.n_pairs, at,
+                                             get_threshold(&heaps, 0))
             sort_entries(&best.entries, best.size, best_first)
         return best
 
@@ -537,7 +549,7 @@ def search_row(list levels not None, transforms not None, SparseRow x not None,
             parents = scorer.expand_row(x, parents, max_kept[at], best_first or at < last,
                                         &transform, min_score, &scratch)
             parents.max_dropped = max_dropped
-            if parents.size == max_kept[at]:
+            if 0 < max_kept[at] == parents.size:
                 max_dropped = max(max_dropped, parents.entries.scores[parents.size - 1])
     finally:
         release_scratch(&scratch)

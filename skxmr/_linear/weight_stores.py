@@ -101,9 +101,7 @@ class FolderStore:
             return None
         try:
             info = _read_json(folder / LEVEL_FILE)
-            level = _map_level(folder, info, map_verified)
-            arrays = {name: values for name, values in level.arrays.items() if name != "words"}
-            check_level_content(arrays, level.tables, level.n_features)
+            level = _map_level(folder, info, map_verified, check_level_content)
             _check_level_belongs(level, layout, weight_dtype)
             return level
         except (TypeError, KeyError, AttributeError, InvalidLevelError) as error:
@@ -216,7 +214,7 @@ def _is_count(value):
     return is_integer and value >= 0
 
 
-def _map_level(folder, info, map_file):
+def _map_level(folder, info, map_file, check_content=lambda *level: None):
     names = {*info["arrays"], *info["tables"]}
     if not names <= DTYPES.keys():  # for example the path of another file
         raise InvalidLevelError(f"{LEVEL_FILE} lists unknown arrays")
@@ -226,6 +224,7 @@ def _map_level(folder, info, map_file):
     )
     names = ("n_features", "n_iter", "n_unsolved", "only_children_inherit")
     check_level_structure(arrays, tables, info["n_features"])
+    check_content(arrays, tables, info["n_features"])
     return LevelModel(arrays, tables=tables, **{name: info[name] for name in names})
 
 

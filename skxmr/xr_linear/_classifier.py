@@ -143,7 +143,9 @@ class XRLinearClassifier(
         *Prediction.* Number of clusters kept on each level. A larger value takes longer and finds
         more. With None, `predict_topk` finds the best of all labels. This exact search visits only
         clusters that can contain one of them, and takes one to three times as long as a beam of 10;
-        longest if no label has a high score. The other methods then score all labels of each row.
+        longest if no label has a high score. With the score transform "identity", a custom
+        `matcher` or a custom `ranker`, it scores all labels. So do the methods that return the
+        scores of all labels of the beam, for example `predict_proba`.
         All parameters under *Prediction* may be changed after `fit`.
     score_transform : str or sequence of str, default="l3-hinge"
         *Prediction.* Function of the margin m of a model. "l1-hinge" to "l4-hinge":

@@ -106,6 +106,8 @@ def _make_tree(fields):
         raise ValueError("a tree must have models of all levels")
     if not _is_vector(ranker.offsets, np.float32) or len(ranker.offsets) != hierarchy.n_labels:
         raise ValueError(f"offsets must have {hierarchy.n_labels} entries")
+    if not np.all(ranker.offsets <= 0):  # otherwise the search would miss labels
+        raise ValueError("offsets must not be positive")
     return TreeModel(matcher, ranker, hierarchy)
 
 
