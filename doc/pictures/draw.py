@@ -160,49 +160,78 @@ def draw_scale():
     save(fig, "scale.svg")
 
 
+def draw_tree(scores, kept, labels, notes, name):
+    """Draw a tree of nine leaf clusters; the clusters of `kept` are blue.
+
+    `scores` are the scores of the nodes of the two lower levels that are scored, `labels` the
+    labels of each kept leaf cluster, and `notes` pairs of a height and a text.
+    """
+    fig, ax = plt.subplots(figsize=(9, 4.2), layout="constrained")
+    places = [{0: 4.0}, {i: 1 + 3 * i for i in range(3)}, {i: float(i) for i in range(9)}]
+    for level in (1, 2):
+        for node, x in places[level].items():
+            parent = node // 3 if level == 2 else 0
+            is_kept = node in kept[level]
+            color = BLUE if is_kept else "0.75"
+            above = places[level - 1][parent]
+            ax.plot(
+                [above, x], [1 - level, -level], color=color, lw=2.5 if is_kept else 1, zorder=1
+            )
+    for level, nodes in enumerate(places):
+        for node, x in nodes.items():
+            is_kept = node in kept[level]
+            is_scored = level == 0 or node in scores[level - 1]
+            face = BLUE if is_kept else ("white" if is_scored else "0.9")
+            edge = BLUE if is_scored else "0.75"
+            ax.scatter(x, -level, s=620, color=face, edgecolor=edge, zorder=2)
+            if level and is_scored:
+                text = f"{scores[level - 1][node]:.1f}"
+                color = "white" if is_kept else BLUE
+                ax.text(x, -level, text, ha="center", va="center", color=color, fontsize=9)
+    for leaf, values in labels.items():
+        for i, value in enumerate(values):
+            x = leaf + (0.24 if len(values) > 3 else 0.32) * (i - (len(values) - 1) / 2)
+            ax.plot([leaf, x], [-2, -2.75], color=GREEN, lw=1, zorder=1)
+            ax.scatter(x, -2.75, s=60, marker="s", color=GREEN, zorder=2)
+            if value is not None:
+                ax.text(x, -3, f"{value:.2f}"[1:], ha="center", va="center", fontsize=8)
+    for y, text in notes:
+        ax.text(9, y, text, va="center", color="0.3", fontsize=9.5)
+    ax.set(xlim=(-0.6, 13.2), ylim=(-3.15, 0.35))
+    ax.axis("off")
+    save(fig, name)
+
+
 def draw_beam():
     """A tree in which a beam of two is kept on each level."""
     scores = [
         {0: 0.7, 1: 0.2, 2: 0.6},
         {0: 0.1, 1: 0.6, 2: 0.3, 6: 0.5, 7: 0.2, 8: 0.1},
     ]
-    fig, ax = plt.subplots(figsize=(9, 4.2), layout="constrained")
-    places = [{0: 4.0}, {i: 1 + 3 * i for i in range(3)}, {i: float(i) for i in range(9)}]
-    kept = [{0}, {0, 2}, {1, 6}]
-    for level in (1, 2):
-        for node, x in places[level].items():
-            parent = node // 3 if level == 2 else 0
-            seen = parent in kept[level - 1]
-            on = seen and node in kept[level]
-            color = BLUE if on else "0.75"
-            above = places[level - 1][parent]
-            ax.plot([above, x], [1 - level, -level], color=color, lw=2.5 if on else 1, zorder=1)
-    for level, nodes in enumerate(places):
-        for node, x in nodes.items():
-            seen = level == 0 or (node // 3 if level == 2 else 0) in kept[level - 1]
-            on = seen and node in kept[level]
-            face = BLUE if on else ("white" if seen else "0.9")
-            ax.scatter(x, -level, s=620, color=face, edgecolor=BLUE if seen else "0.75", zorder=2)
-            if level and seen:
-                text = f"{scores[level - 1][node]:.1f}"
-                color = "white" if on else BLUE
-                ax.text(x, -level, text, ha="center", va="center", color=color, fontsize=9)
-    for leaf in kept[2]:
-        for i in range(4):
-            x = leaf + 0.24 * (i - 1.5)
-            ax.plot([leaf, x], [-2, -2.75], color=GREEN, lw=1, zorder=1)
-            ax.scatter(x, -2.75, s=60, marker="s", color=GREEN, zorder=2)
-    words = [
+    notes = [
         (0, "root"),
         (-1, "keep the two best"),
         (-2, "score the children of these only"),
         (-2.75, "rank the labels of the leaves that are left"),
     ]
-    for y, text in words:
-        ax.text(9, y, text, va="center", color="0.3", fontsize=9.5)
-    ax.set(xlim=(-0.6, 13.2), ylim=(-3.05, 0.35))
-    ax.axis("off")
-    save(fig, "beam.svg")
+    labels = {1: [None] * 4, 6: [None] * 4}
+    draw_tree(scores, [{0}, {0, 2}, {1, 6}], labels, notes, "beam.svg")
+
+
+def draw_exact():
+    """A tree in which clusters with at least the score of the second best label are visited."""
+    scores = [
+        {0: 0.9, 1: 0.3, 2: 0.6},
+        {0: 0.8, 1: 0.5, 2: 0.2, 6: 0.5, 7: 0.4, 8: 0.1},
+    ]
+    notes = [
+        (0, "root"),
+        (-1, "0.3 is less than 0.45:\nnothing below can be among the two best"),
+        (-2, "0.4 is less than 0.45, too"),
+        (-2.75, "the two best labels: 0.70 and 0.45"),
+    ]
+    labels = {0: [0.70, 0.45, 0.10], 1: [0.41, 0.20, 0.05], 6: [0.30, 0.12, 0.02]}
+    draw_tree(scores, [{0}, {0, 2}, {0, 1, 6}], labels, notes, "exact.svg")
 
 
 def draw_lanes():
@@ -247,6 +276,7 @@ if __name__ == "__main__":
         "settings": draw_settings,
         "transformer": draw_transformer,
         "beam": draw_beam,
+        "exact": draw_exact,
         "lanes": draw_lanes,
         "scale": draw_scale,
     }
