@@ -172,17 +172,17 @@ def test_threads_that_cannot_start_change_no_result(n_started, data, monkeypatch
     X, Y = data
     expected = XRLinearClassifier(random_state=0).fit(X, Y)
     scores = expected.predict_proba(X)
-    start = threading.Thread.start
     refused = []
 
-    def start_few(thread):
-        if len(refused) % 3 >= n_started:
-            refused.append(thread)
-            raise RuntimeError("can't start new thread")
-        refused.append(None)
-        start(thread)
+    class FewThreads(threading.Thread):
+        def start(self):
+            if len(refused) % 3 >= n_started:
+                refused.append(self)
+                raise RuntimeError("can't start new thread")
+            refused.append(None)
+            super().start()
 
-    monkeypatch.setattr(threading.Thread, "start", start_few)
+    monkeypatch.setattr("skxmr._core.threads.Thread", FewThreads)
     model = XRLinearClassifier(random_state=0, n_jobs=4).fit(X, Y)
     found = model.predict_proba(X)
     monkeypatch.undo()
