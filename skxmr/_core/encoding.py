@@ -209,8 +209,8 @@ class Decoder:
             "tuple": lambda items, _: tuple(self.decode(item) for item in items),
             "float": lambda text, _: float(text),
             "path": lambda text, _: Path(text),
-            "type": lambda name, _: PYTHON_TYPES.get(name) or np.dtype(name).type,
-            "dtype": lambda name, _: np.dtype(name),
+            "type": lambda name, _: PYTHON_TYPES.get(name) or _decode_dtype(name).type,
+            "dtype": lambda name, _: _decode_dtype(name),
             "scalar": self._decode_scalar,
             "random_state": self._decode_random_state,
             "array": lambda name, _: arrays[name],
@@ -303,6 +303,13 @@ class Decoder:
         if sparse_format == "dia":
             _check_diagonals(value)
         return value if type(value) is cls else cls(value)
+
+
+def _decode_dtype(name):
+    dtype = np.dtype(name)
+    if dtype.kind not in PLAIN_DTYPES + "O":  # for example a void, which cannot be saved again
+        raise DecodingError(f"it contains the unknown dtype {name!r}")
+    return dtype
 
 
 def _check_text(characters, ends):

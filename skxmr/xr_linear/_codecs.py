@@ -126,11 +126,13 @@ def check_fitted_classifier(classifier):
     trees = model.models if type(model) is TreeEnsemble else [model]
     n_features, classes = fitted["n_features_in_"], fitted["classes_"]
     row_length = fitted.get("_row_length", 1.0)
+    target_kind, target_dtype = fitted["_target_kind"], fitted["_target_dtype"]
     conditions = {
         "_model": type(model) in (TreeModel, TreeEnsemble),
         "n_features_in_": type(n_features) is int and n_features > 0,
-        "_target_kind": fitted["_target_kind"] in ("classes", "sparse", "dense"),
-        "_target_dtype": isinstance(fitted["_target_dtype"], np.dtype),
+        "_target_kind": target_kind in ("classes", "sparse", "dense"),
+        "_target_dtype": isinstance(target_dtype, np.dtype)
+        and (target_kind == "classes" or target_dtype.kind in "biufc"),
         "_row_length": type(row_length) is float and 0 < row_length < np.inf,
         "classes_": isinstance(classes, np.ndarray) and classes.ndim == 1,
         "feature_names_in_": names is None or np.shape(names) == (n_features,),

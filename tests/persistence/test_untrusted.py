@@ -55,7 +55,7 @@ def save_models(folder, xmc_data):
     return [folder / name for name in (*LINEAR_MODELS, *TEXT_MODELS)]
 
 
-@pytest.mark.parametrize("n", [10, pytest.param(500, marks=MANY)])
+@pytest.mark.parametrize("n", [10, pytest.param(300, marks=MANY)])
 def test_manipulated_models_never_crash(xmc_data, tmp_path, n):
     paths = save_models(tmp_path, xmc_data)
     counts = run_fuzzer(fuzz_models, 1000, n, paths)
@@ -65,7 +65,7 @@ def test_manipulated_models_never_crash(xmc_data, tmp_path, n):
         assert refused > n / 4
 
 
-@pytest.mark.parametrize("n", [30, pytest.param(1000, marks=MANY)])
+@pytest.mark.parametrize("n", [30, pytest.param(500, marks=MANY)])
 def test_fits_with_a_manipulated_checkpoint_never_crash(n):
     for refused, finished in run_fuzzer(fuzz_checkpoints, 1000, n, ["blocks", "levels"]):
         assert refused + finished == n
