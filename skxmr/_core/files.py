@@ -115,12 +115,15 @@ def remove_leftovers(folder, name=None, end="part"):
 
 
 def remove_folder(folder):
-    """Remove a folder; an interrupted removal leaves no folder that looks complete.
+    """Remove a folder, and temporary files that killed processes left while they wrote it.
 
-    If the folder is in use and cannot be renamed, as on Windows, it stays.
+    An interrupted removal leaves no folder that looks complete. If the folder is in use and cannot
+    be renamed, as on Windows, it stays.
     """
     part = _make_hidden_path(folder, "part")
-    with DeferredSignals(), suppress(OSError):  # Windows does not remove a memory-mapped file
+    # Windows does not remove a memory-mapped file.
+    with DeferredSignals() as signals, suppress(OSError), waiting_lock(folder, signals):
+        remove_leftovers(folder.parent, folder.name)
         os.rename(folder, part)
         shutil.rmtree(part)
 

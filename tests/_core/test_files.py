@@ -206,6 +206,14 @@ files.replace_path(Path({str(path)!r}), write)
     assert os.listdir(tmp_path) == ["folder"]
 
 
+def test_remove_folder_removes_the_lock_and_the_leftovers_of_a_killed_process(tmp_path):
+    write_folder(tmp_path / "folder", first="1")
+    (tmp_path / ".folder.skxmr-lock").touch()
+    (tmp_path / ".folder.0123456789ab.part").mkdir()
+    files.remove_folder(tmp_path / "folder")
+    assert os.listdir(tmp_path) == []
+
+
 def test_remove_leftovers_removes_only_those_of_the_name(tmp_path):
     token = "0123456789ab"
     leftovers = [f".model.{token}.part", f".model.v2.{token}.part", f".model.{token}.old"]
