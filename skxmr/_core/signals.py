@@ -34,6 +34,7 @@ class DeferredSignals:
         self._pending = {}  # frame of the last signal of each kind that has arrived
         self._is_running = False
         self._interrupted_at = None  # time of the exception that interrupted `run`
+        self._interrupt = None  # this exception
         self._is_over = False
 
     def __enter__(self):
@@ -59,22 +60,32 @@ class DeferredSignals:
         """Return ``function(*args)``, which signals can interrupt.
 
         After an exception of a handler, signals are deferred again, so that a second Ctrl-C does
-        not interrupt the cleanup.
+        not interrupt the cleanup. If the cleanup raises an error, the exception of the handler is
+        raised all the same.
         """
         self._interrupted_at = None
         self._is_running = True
         try:
             self._call_pending()
             return function(*args)
+        except Exception:  # for example of a zip file that was interrupted while it was closed
+            if self._interrupt is not None and self._is_stopping():
+                raise self._interrupt  # noqa: B904 - the error is its context
+            raise
         finally:
             self._is_running = False
+            self._interrupt = None
 
     def _handle(self, number, frame):
         if not self._is_over and (not self._is_running or self._is_stopping()):
             self._pending[number] = frame
             return
         self._interrupted_at = time.monotonic()
-        self._handlers[number](number, frame)
+        try:
+            self._handlers[number](number, frame)
+        except BaseException as error:
+            self._interrupt = error
+            raise
         self._interrupted_at = None
         self._call_pending()
 

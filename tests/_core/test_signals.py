@@ -98,6 +98,17 @@ def test_deferred_signals_interrupt_run_while_a_handler_that_raises_nothing_runs
     assert steps == []
 
 
+def test_deferred_signals_raise_the_interrupt_if_the_cleanup_fails():
+    def work():
+        try:
+            interrupt()
+        finally:
+            raise ValueError("cannot be closed")
+
+    with pytest.raises(KeyboardInterrupt), DeferredSignals() as deferred:
+        deferred.run(work)
+
+
 def test_deferred_signals_interrupt_run_again_if_it_catches_the_exception(monkeypatch):
     monkeypatch.setattr(signals, "SECONDS_TO_STOP", 0)
     steps = []
