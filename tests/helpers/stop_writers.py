@@ -53,6 +53,21 @@ def start_writer(kind, path, number):
     return process
 
 
+def stop(process, number):
+    """Send a signal until the process ends, and return its exit status.
+
+    Python ignores an exception that a handler raises inside of a `__del__` method or of a callback
+    of a weak reference. This is rare, and then the signal is sent again.
+    """
+    while True:
+        os.kill(process, number)
+        for _ in range(500):
+            pid, status = os.waitpid(process, os.WNOHANG)
+            if pid:
+                return os.waitstatus_to_exitcode(status)
+            time.sleep(0.01)
+
+
 def check_model(path):
     """Return the number of the model at the path, which must be complete."""
     scores = load_model(path).predict_topk(X, k=5)[1]
@@ -70,8 +85,7 @@ def stop_writers(folder, kind, how, n):
         number = trial // 5 % 2
         process = start_writer(kind, path, number)
         time.sleep(rng.uniform(0, MAX_SECONDS[kind]))
-        os.kill(process, SIGNALS[how][trial % len(SIGNALS[how])])
-        status = os.waitstatus_to_exitcode(os.waitpid(process, 0)[1])
+        status = stop(process, SIGNALS[how][trial % len(SIGNALS[how])])
         assert status == (-signal.SIGKILL if how == "kill" else 0), status
         check_model(path)
         left = set(os.listdir(folder)) - {"model"}
