@@ -61,7 +61,7 @@ class DeferredSignals:
 
         After an exception of a handler, signals are deferred again, so that a second Ctrl-C does
         not interrupt the cleanup. If the cleanup raises an error, the exception of the handler is
-        raised all the same.
+        still raised.
         """
         self._interrupted_at = None
         self._is_running = True
