@@ -9,7 +9,6 @@ import math
 import mmap
 import os
 import re
-import stat
 import sys
 import zlib
 from pathlib import Path
@@ -18,7 +17,7 @@ from typing import NamedTuple
 import numpy as np
 
 from skxmr._core.arrays import PLAIN_DTYPES
-from skxmr._core.files import replace_path, sync, sync_folder
+from skxmr._core.files import is_regular, replace_path, sync, sync_folder
 
 HEADER = "header.json"
 ARRAY_FILE = re.compile(r"[\w-][\w.-]*\.npy", re.ASCII)
@@ -204,11 +203,7 @@ def _size_of_regular_file(file):
 
     A symbolic link could lead out of the folder, and a named pipe would block.
     """
-    try:
-        found = os.lstat(file)
-    except (FileNotFoundError, NotADirectoryError):
-        return None
-    return found.st_size if stat.S_ISREG(found.st_mode) else None
+    return os.lstat(file).st_size if is_regular(file) else None
 
 
 class ArrayEntry(NamedTuple):

@@ -54,11 +54,10 @@ class ExactSearch(NamedTuple):
 
     def rank(self, X, best_first):
         """Return the `NodeScores` of the rows `X`, best first or sorted by label."""
-        ranking, is_exact = self._search_beam(X)
+        ranking, worst, is_exact = self._search_beam(X)
         if not is_exact.all():
             rows = np.flatnonzero(~is_exact)
-            min_scores = self._find_worst(ranking)[rows]
-            ranking = _replace_rows(ranking, rows, self._search_above(X.take(rows), min_scores))
+            ranking = _replace_rows(ranking, rows, self._search_above(X.take(rows), worst[rows]))
         return ranking if best_first else NodeScores(*best_of_rows(*ranking, 0, False))
 
     def rank_row(self, x):
@@ -88,20 +87,21 @@ class ExactSearch(NamedTuple):
         return max(min(self.k + MORE_CLUSTERS, MAX_BEAM_WIDTH), n_needed)
 
     def _search_beam(self, X):
-        # Returns the ranking, best first, and whether it is exact for each row.
+        # Returns the ranking, best first; and for each row, the score of its k-th label and whether
+        # the ranking is exact.
         beam_width = self._beam_width()
         nodes = NodeScores.root(X.n_rows)
         max_dropped = np.full(X.n_rows, -np.inf, dtype=np.float32)
         for level, transform in zip(self.cluster_levels, self.cluster_transforms, strict=True):
             nodes = level.expand(X, nodes, beam_width, transform, best_first=True)
             is_full = np.diff(nodes.indptr) == beam_width
-            worst = nodes.scores[nodes.indptr[1:][is_full] - 1]
-            max_dropped[is_full] = np.maximum(max_dropped[is_full], worst)
+            lowest = nodes.scores[nodes.indptr[1:][is_full] - 1]
+            max_dropped[is_full] = np.maximum(max_dropped[is_full], lowest)
         ranking = self.label_level.expand(
             X, nodes, self.k, self.label_transform, True, self.offsets
         )
-        is_exact = (max_dropped < self._find_worst(ranking)) | (max_dropped == -np.inf)
-        return ranking, is_exact
+        worst = self._find_worst(ranking)
+        return ranking, worst, (max_dropped < worst) | (max_dropped == -np.inf)
 
     def _find_worst(self, ranking):
         # The score of the k-th label of each row; -inf if there are fewer labels.
