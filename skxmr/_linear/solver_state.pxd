@@ -23,7 +23,7 @@ cdef struct SolverState:
     float* duals                     # (n_rows, n_lanes)
     gradient_bounds* bounds
     uint16_t* positive               # (n_rows) bitmask: lanes for which the row is positive
-    uint16_t* active                 # (n_rows) bitmask: lanes that have not shrunk the row
+    uint16_t* unsettled              # (n_rows) bitmask: lanes whose next sweep visits the row
     index_t* order                   # (n_rows) rows to visit; before: positive rows of one child
     offset_t* target_entries         # (n_rows) entries of these positive rows in the targets
     row_terms* terms                 # (n_rows)
@@ -42,13 +42,19 @@ cdef struct SolverState:
     double total_diagonal            # sum of r_i^2 * get_initial_diagonal(i)
 
 
+cdef inline const float* get_lane_costs(const SolverState* s, index_t i) noexcept nogil:
+    # Return the costs of a row per lane, or NULL if all lanes have the cost s.terms[i].cost.
+    if s.lane_costs_index == NULL or s.lane_costs_index[i] < 0:
+        return NULL
+    return &s.lane_costs[<offset_t>s.lane_costs_index[i] * s.n_lanes]
+
+
 cdef bint allocate_state(const Cluster* c, SolverState* s, const Objective* objective,
                          const index_t[::1] rows) noexcept nogil
 cdef bint initialize_group(const Cluster* c, SolverState* s, const Objective* objective,
                            const index_t[::1] rows, const offset_t[::1] child_indptr,
                            const index_t[::1] child_rows, const index_t* children,
                            int group_size) noexcept nogil
-cdef const float* get_lane_costs(const SolverState* s, index_t i) noexcept nogil
 cdef void convert_logits_to_duals(const Cluster* c, SolverState* s,
                                   const Objective* objective) noexcept nogil
 cdef void release_state(SolverState* s) noexcept nogil

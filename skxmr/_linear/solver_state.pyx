@@ -55,7 +55,7 @@ cdef bint allocate_state(const Cluster* c, SolverState* s, const Objective* obje
     cdef float weight
     s.allocation = malloc(weights_size + duals_size + sizeof(gradient_bounds) + 64)
     s.positive = <uint16_t*>malloc((c.n_rows + 1) * sizeof(uint16_t))
-    s.active = <uint16_t*>malloc((c.n_rows + 1) * sizeof(uint16_t))
+    s.unsettled = <uint16_t*>malloc((c.n_rows + 1) * sizeof(uint16_t))
     s.order = <index_t*>malloc((c.n_rows + 1) * sizeof(index_t))
     s.target_entries = <offset_t*>malloc((c.n_rows + 1) * sizeof(offset_t))
     s.terms = <row_terms*>malloc((c.n_rows + 1) * sizeof(row_terms))
@@ -63,7 +63,7 @@ cdef bint allocate_state(const Cluster* c, SolverState* s, const Objective* obje
     s.row_sum = <float*>calloc(c.n_shared + 1, sizeof(float))
     s.products_with_sum = <float*>calloc(c.n_rows + 1, sizeof(float))
     s.positive_sum = <float*>calloc(c.n_shared + 1, sizeof(float))
-    if not (s.allocation and s.positive and s.active and s.order and s.target_entries and s.terms
+    if not (s.allocation and s.positive and s.unsettled and s.order and s.target_entries and s.terms
             and s.row_weights and s.row_sum and s.products_with_sum and s.positive_sum):
         return False
     if objective.positive_weight != 1.0 or objective.target_costs:
@@ -99,7 +99,7 @@ cdef bint allocate_state(const Cluster* c, SolverState* s, const Objective* obje
 cdef void release_state(SolverState* s) noexcept nogil:
     free(s.allocation)
     free(s.positive)
-    free(s.active)
+    free(s.unsettled)
     free(s.order)
     free(s.target_entries)
     free(s.terms)
@@ -109,13 +109,6 @@ cdef void release_state(SolverState* s) noexcept nogil:
     free(s.row_sum)
     free(s.products_with_sum)
     free(s.positive_sum)
-
-
-cdef const float* get_lane_costs(const SolverState* s, index_t i) noexcept nogil:
-    # Return the costs of a row per lane, or NULL if all lanes have the cost s.terms[i].cost.
-    if s.lane_costs_index == NULL or s.lane_costs_index[i] < 0:
-        return NULL
-    return &s.lane_costs[<offset_t>s.lane_costs_index[i] * s.n_lanes]
 
 
 cdef index_t find_positive_rows(const index_t[::1] rows, const index_t[::1] child_rows,

@@ -73,7 +73,7 @@ def save_model(model, path, *, extras=None):
     ...     loaded = load_model(f"{folder}/model")
     >>> labels, scores = loaded.predict_topk(X[:1], k=3)
     >>> labels
-    array([[65, 87, 18]], dtype=int32)
+    array([[87, 65, 18]], dtype=int32)
     >>> scores.round(2)
     array([[0.81, 0.81, 0.68]], dtype=float32)
     """
@@ -154,7 +154,7 @@ def load_model(path, mmap_mode=None, *, trusted=False):
     ...     loaded = load_model(f"{folder}/model", mmap_mode="r")
     ...     labels, scores = loaded.predict_topk(X[:1], k=3)
     >>> labels
-    array([[65, 87, 18]], dtype=int32)
+    array([[87, 65, 18]], dtype=int32)
     """
     return read_model(path, REGISTRY, mmap_mode, trusted=trusted)
 

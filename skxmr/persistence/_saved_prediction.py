@@ -73,7 +73,7 @@ def predict_saved(path, X, method="predict_topk", *, n_jobs=None, **params):
     >>> labels.shape
     (500, 3)
     >>> labels[0]
-    array([65, 87, 18], dtype=int32)
+    array([87, 65, 18], dtype=int32)
     """
     if method not in METHODS:
         raise ValueError(f"method must be one of {', '.join(METHODS)}; got {method!r}.")

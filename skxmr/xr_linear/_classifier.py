@@ -126,7 +126,8 @@ class XRLinearClassifier(
         *Training.* Tolerance of the stopping rule of the solver. A smaller value trains longer;
         the ranking rarely improves.
     max_iter : int, default=100
-        *Training.* Maximum number of sweeps of the solver over the rows of a cluster.
+        *Training.* Maximum number of sweeps of the solver over the rows of a cluster. Visits of
+        single rows count as parts of a sweep.
     weight_threshold : float, default=0.1
         *Model size.* Weights with a smaller absolute value are removed after training; 0 keeps all.
         A larger value gives a smaller and faster model that uses fewer features. It applies to the
@@ -190,7 +191,7 @@ class XRLinearClassifier(
     hierarchy_ : LabelHierarchy
         The tree of labels; the first one of an ensemble.
     n_iter_ : int
-        Largest number of sweeps that the training of a cluster took.
+        Largest number of sweeps that the training of a cluster took, rounded up.
     n_features_in_ : int
         Number of features.
     feature_names_in_ : ndarray of shape (`n_features_in_`,)
@@ -223,8 +224,8 @@ class XRLinearClassifier(
     array([[87, 65, 18],
            [15, 66, 18]], dtype=int32)
     >>> scores.round(2)
-    array([[0.9 , 0.87, 0.82],
-           [0.78, 0.77, 0.01]], dtype=float32)
+    array([[0.9 , 0.86, 0.82],
+           [0.8 , 0.77, 0.01]], dtype=float32)
     """
 
     _parameter_constraints = {

@@ -40,7 +40,7 @@ def assert_optimal(loss, X, Y, W, b, costs):
         c = np.broadcast_to(costs, Y.shape)[:, child]
         ours = objective(loss, dense, y, W[:, child], b[child], c)
         theirs = objective(loss, dense, y, *fit_reference(loss, dense, y, c), c)
-        assert ours == pytest.approx(theirs, rel=1e-4)
+        assert ours == pytest.approx(theirs, rel=2e-4)
 
 
 @pytest.mark.parametrize("C", [0.1, 1.0, 30.0])

@@ -89,7 +89,7 @@ def test_train_on_texts_saves_vectorizer_and_label_names(folder, capsys):
     output = capsys.readouterr()
     assert "level 1 of 1" in output.out
     assert "8 rows" in output.err
-    (folder / "new.txt").write_text("parliament votes\na car\tno label known\nan apple\n")
+    (folder / "new.txt").write_text("parliament votes\na car\tno label known\nbanana bread\n")
     assert main(["predict", "model", "new.txt", "-k", "2"]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert [line.partition(":")[0] for line in lines] == ["news", "cars", "food"]

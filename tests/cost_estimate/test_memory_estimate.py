@@ -71,7 +71,7 @@ def test_estimate_memory_follows_parameters(data):
     assert more.weights > 5 * default.weights
     assert more.peak > default.peak
     trees = XRLinearClassifier(n_trees=3).estimate_memory(X, Y)
-    assert trees.weights == 3 * default.weights
+    assert abs(trees.weights - 3 * default.weights) <= 3  # each number is rounded
     threads = XRLinearClassifier(n_jobs=8).estimate_memory(X, Y)
     assert threads.label_features > default.label_features
     assert threads.training > default.training

@@ -14,21 +14,21 @@
  *
  * Steps:
  *   1. Compute w.x.
- *   2. Shrink: if a is 0 and g > shrink_above, or a is c and g < shrink_below, the row is no longer
- *      active in the lane.
- *   3. In the other active lanes, record the projected gradient (0 if a is at a bound and g points
+ *   2. In the lanes `running`, record the projected gradient (0 if a is at a bound and g points
  *      outside), and move a to its optimum with all other duals fixed.
- *   4. Update w by the changes of a.
+ *   3. Update w by the changes of a.
  *
- * `positive` and `active` have one bit per lane. `weights` is [feature][lane]; the intercepts are
- * stored before feature 0. Returns the lanes in `active` for which the row stays active.
+ * `positive` and `running` have one bit per lane. `weights` is [feature][lane]; the intercepts are
+ * stored before feature 0. Returns the lanes in which the row is unsettled: its projected gradient
+ * was larger than `small_gradient`, and its new dual is not at a bound. A dual that has just moved to
+ * a bound usually stays there.
  */
 KERNEL_TARGET static uint32_t VISIT_ROW(float *weights, float *duals, gradient_bounds *bounds,
                                         const int32_t *indices, const float *data, int64_t size,
-                                        uint32_t positive, uint32_t active, const row_terms *row,
+                                        uint32_t positive, uint32_t running, const row_terms *row,
                                         const float *costs) {
     FLOAT_VECTOR sums[UNROLL][N_VECTORS], step[N_VECTORS];
-    uint32_t any_moved = 0, shrunk = 0;
+    uint32_t any_moved = 0, unsettled = 0;
     int64_t e = 0;
     int v, i;
     /* Step 1. Several sums hide the latency of an addition. */
@@ -46,11 +46,10 @@ KERNEL_TARGET static uint32_t VISIT_ROW(float *weights, float *duals, gradient_b
 
     for (v = 0; v < N_VECTORS; v++) {
         for (i = 1; i < UNROLL; i++) sums[0][v] += sums[i][v];
-        const INT_VECTOR is_active = MASK_FROM_BITS(active >> v * WIDTH);
+        const INT_VECTOR is_running = MASK_FROM_BITS(running >> v * WIDTH);
         const FLOAT_VECTOR y =
             SELECT(MASK_FROM_BITS(positive >> v * WIDTH), BROADCAST(1.0f), BROADCAST(-1.0f));
         const FLOAT_VECTOR a = LOAD(duals, v); /* t for the logistic loss */
-        /* Step 2. */
 #if LOSS == SQUARED_HINGE
         FLOAT_VECTOR singleton_diagonal, inverse_diagonal;
         if (costs) {
@@ -64,7 +63,6 @@ KERNEL_TARGET static uint32_t VISIT_ROW(float *weights, float *duals, gradient_b
         }
         const FLOAT_VECTOR g = y * sums[0][v] + (a * singleton_diagonal - 1.0f);
         const INT_VECTOR at_zero = a == BROADCAST(0.0f);
-        const INT_VECTOR shrinks = is_active & at_zero & (g > LOAD(bounds->shrink_above, v));
         const FLOAT_VECTOR projected = SELECT(at_zero & (g > BROADCAST(0.0f)), BROADCAST(0.0f), g);
 #elif LOSS == HINGE
         FLOAT_VECTOR cost = BROADCAST(row->cost);
@@ -72,9 +70,6 @@ KERNEL_TARGET static uint32_t VISIT_ROW(float *weights, float *duals, gradient_b
         const FLOAT_VECTOR inverse_diagonal = BROADCAST(1.0f / row->squared_norm);
         const FLOAT_VECTOR g = y * sums[0][v] + (a * row->singleton_squared_norm - 1.0f);
         const INT_VECTOR at_zero = a == BROADCAST(0.0f), at_cost = a == cost;
-        const INT_VECTOR shrinks = is_active
-                                   & ((at_zero & (g > LOAD(bounds->shrink_above, v)))
-                                      | (at_cost & (g < LOAD(bounds->shrink_below, v))));
         const INT_VECTOR is_bound =
             (at_zero & (g > BROADCAST(0.0f))) | (at_cost & (g < BROADCAST(0.0f)));
         const FLOAT_VECTOR projected = SELECT(is_bound, BROADCAST(0.0f), g);
@@ -84,19 +79,19 @@ KERNEL_TARGET static uint32_t VISIT_ROW(float *weights, float *duals, gradient_b
         const FLOAT_VECTOR old_dual = cost * SIGMOID(a);
         const FLOAT_VECTOR u = y * sums[0][v] + old_dual * row->singleton_squared_norm;
         const FLOAT_VECTOR g = u + a, projected = g;
-        const INT_VECTOR shrinks = is_active & NOT(is_active); /* never */
 #endif
-        /* Step 3. */
-        const INT_VECTOR remains = is_active & NOT(shrinks);
-        const FLOAT_VECTOR high = SELECT(remains, projected, BROADCAST(-INFINITY));
-        const FLOAT_VECTOR low = SELECT(remains, projected, BROADCAST(INFINITY));
+        /* Step 2. */
+        const FLOAT_VECTOR high = SELECT(is_running, projected, BROADCAST(-INFINITY));
+        const FLOAT_VECTOR low = SELECT(is_running, projected, BROADCAST(INFINITY));
         const FLOAT_VECTOR max_gradient = LOAD(bounds->max_gradient, v);
         const FLOAT_VECTOR min_gradient = LOAD(bounds->min_gradient, v);
         STORE(bounds->max_gradient, v, SELECT(high > max_gradient, high, max_gradient));
         STORE(bounds->min_gradient, v, SELECT(low < min_gradient, low, min_gradient));
 
+        const FLOAT_VECTOR magnitude = SELECT(projected < BROADCAST(0.0f), -projected, projected);
+        INT_VECTOR is_unsettled = is_running & (magnitude > LOAD(bounds->small_gradient, v));
         /* A gradient below 1e-6 is a rounding error; steps would only add up errors in w. */
-        const INT_VECTOR moves = remains & (projected * projected > BROADCAST(1e-12f));
+        const INT_VECTOR moves = is_running & (magnitude > BROADCAST(1e-6f));
 #if LOSS == LOGISTIC_LOSS
         /* Find the root of the increasing function f(t) = t + k / (1 + exp(-t)) - target by
          * Newton's method; bisect the bracket [lower, upper] if a Newton step leaves it. Three or
@@ -117,8 +112,10 @@ KERNEL_TARGET static uint32_t VISIT_ROW(float *weights, float *duals, gradient_b
         step[v] = SELECT(moves, cost * SIGMOID(t) - old_dual, BROADCAST(0.0f)) * y;
 #else
         FLOAT_VECTOR new_dual = a - g * inverse_diagonal;
+        is_unsettled &= new_dual > BROADCAST(0.0f);
         new_dual = SELECT(new_dual > BROADCAST(0.0f), new_dual, BROADCAST(0.0f));
 #if LOSS == HINGE
+        is_unsettled &= new_dual < cost;
         new_dual = SELECT(new_dual < cost, new_dual, cost);
 #endif
         new_dual = SELECT(moves, new_dual, a);
@@ -127,9 +124,9 @@ KERNEL_TARGET static uint32_t VISIT_ROW(float *weights, float *duals, gradient_b
 #endif
         /* Only whether any lane moved. */
         any_moved |= MASK_TO_BITS(step[v] != BROADCAST(0.0f));
-        shrunk |= MASK_TO_BITS(shrinks) << v * WIDTH;
+        unsettled |= MASK_TO_BITS(is_unsettled) << v * WIDTH;
     }
-    /* Step 4. */
+    /* Step 3. */
     if (any_moved) {
         for (v = 0; v < N_VECTORS; v++)
             STORE(weights - N_LANES, v, LOAD(weights - N_LANES, v) + step[v]);
@@ -138,5 +135,5 @@ KERNEL_TARGET static uint32_t VISIT_ROW(float *weights, float *duals, gradient_b
             for (v = 0; v < N_VECTORS; v++) STORE(w, v, LOAD(w, v) + step[v] * data[e]);
         }
     }
-    return active & ~shrunk;
+    return unsettled;
 }

@@ -26,9 +26,8 @@ typedef struct {
 
 /* Projected gradients per lane and sweep; see dual_solver.pyx. */
 typedef struct {
-    /* Bounds for shrinking: the largest and smallest projected gradient of the previous sweep. */
-    float shrink_above[LANES];
-    float shrink_below[LANES];
+    /* A row with a projected gradient of at most this magnitude is settled. */
+    float small_gradient[LANES];
     /* Largest and smallest projected gradient of the current sweep so far. */
     float max_gradient[LANES];
     float min_gradient[LANES];
@@ -68,7 +67,7 @@ typedef struct {
 
 typedef uint32_t (*visit_row_function)(float *weights, float *duals, gradient_bounds *bounds,
                                        const int32_t *indices, const float *data, int64_t size,
-                                       uint32_t positive, uint32_t active, const row_terms *row,
+                                       uint32_t positive, uint32_t running, const row_terms *row,
                                        const float *costs);
 
 typedef uint32_t (*find_large_weights_function)(const float *weights, float threshold);

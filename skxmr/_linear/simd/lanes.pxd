@@ -15,8 +15,7 @@ cdef extern from "lanes.h" nogil:
         float squared_norm
         float cost
     ctypedef struct gradient_bounds:
-        float* shrink_above
-        float* shrink_below
+        float* small_gradient
         float* max_gradient
         float* min_gradient
     ctypedef struct feature_set:
