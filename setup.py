@@ -14,6 +14,7 @@ from setuptools import Extension, setup
 
 # Code that runs once per row, feature or label.
 KERNELS = [
+    "skxmr._core.bit_packing",
     "skxmr._core.row_search",
     "skxmr._core.topk",
     "skxmr._core.transforms",

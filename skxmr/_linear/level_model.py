@@ -5,6 +5,7 @@ from typing import NamedTuple
 import numpy as np
 
 from skxmr._core.node_scores import NodeScores
+from skxmr._core.packed_arrays import pack_array, unpack_array
 from skxmr._linear.chunk import fill_dense_weights
 from skxmr._linear.feature_sets import RankTables, rank_features
 from skxmr._linear.level_weights import UNTRAINED_INTERCEPT
@@ -141,14 +142,18 @@ class LevelModel:
         )
 
     def __getstate__(self):
-        """Return the state without the scorer and its tables, which follow from the arrays."""
-        return {
-            name: value for name, value in vars(self).items() if name not in ("scorer", "tables")
-        }
+        """Return the packed arrays, without the scorer and its tables, which follow from them."""
+        arrays = {name: pack_array(array) for name, array in self.arrays.items()}
+        return {**self._scalars(), "arrays": arrays}
 
     def __setstate__(self, state):
         """Restore the arrays, and compute the tables again."""
-        self.__init__(**state)
+        arrays = {name: unpack_array(packed) for name, packed in state["arrays"].items()}
+        self.__init__(**{**state, "arrays": arrays})
+
+    def _scalars(self):
+        names = ("n_features", "n_iter", "n_unsolved", "only_children_inherit")
+        return {name: getattr(self, name) for name in names}
 
     def constructor_arguments(self):
         """Return the arguments for an equal model, no array twice, with the tables to be stored."""
@@ -156,7 +161,7 @@ class LevelModel:
         tables = dict(self.tables)
         if len(arrays["entry_counts"]) <= MAX_COMPUTED_FEATURES:
             tables.pop("table", None)
-        return {**self.__getstate__(), "arrays": arrays, "tables": tables}
+        return {**self._scalars(), "arrays": arrays, "tables": tables}
 
     @classmethod
     def from_blocks(cls, blocks, layout):
