@@ -15,6 +15,10 @@ ctypedef fused count_t:
     uint8_t
     uint16_t
 
+ctypedef fused child_t:
+    uint8_t
+    uint16_t
+
 # Unsigned integers as wide as a weight; weights are only copied here.
 ctypedef fused bits_t:
     uint8_t
@@ -177,7 +181,7 @@ def rank_words(const uint64_t[::1] words, const uint8_t[::1] features_per_word,
     return ranked_words, feature_indptr, entry_indptr
 
 
-def fill_dense_weights(const count_t[::1] counts, const count_t[::1] children,
+def fill_dense_weights(const count_t[::1] counts, const child_t[::1] children,
                        const bits_t[::1] weights, bits_t[:, ::1] dense_weights):
     """Copy the entries of a level to `dense_weights`: a row per chunk feature, a column per child.
 

@@ -14,11 +14,15 @@ from skxmr._linear.scoring import LevelScorer
 from skxmr._linear.simd.lanes import LANES
 from skxmr._linear.weight_precision import WEIGHT_TYPES
 
-# If no chunk of a level has more than LANES children, the level may also store dense weights: LANES
-# numbers per feature of a chunk. They are scored two to three times as fast as entries. In large
-# levels most of these numbers are 0, so the number of chunk features is limited: dense weights of
-# this many take 256 MiB in float32.
+# A level may also store dense weights: a number per feature of a chunk and child. They are scored two
+# to three times as fast as entries. If no chunk has more than LANES children, there are LANES numbers
+# per feature. In large levels most of these are 0, so the number of chunk features is limited: dense
+# weights of this many take 256 MiB in float32.
 MAX_DENSE_FEATURES = 2**22
+# Levels with more children per chunk have dense weights if at least this fraction of them is not 0,
+# as in data of a few hundred labels, and if they take at most 32 MiB. Dense weights of the most
+# frequent features only did not make batches of WordNet or Debian faster: they wait for memory.
+MIN_DENSE_FRACTION = 0.25
 # Files do not contain the dense weights of up to this many chunk features (32 MiB in float32). They
 # are computed in 8 milliseconds, faster than they are read and verified. Larger ones are stored, so
 # that a memory-mapped model loads quickly, and so that processes share them.
@@ -119,12 +123,15 @@ class LevelModel:
         self.n_iter = n_iter
         self.n_unsolved = n_unsolved
         self.only_children_inherit = only_children_inherit
+        max_children = np.diff(arrays["child_indptr"]).max()
         n_chunk_features = len(arrays["entry_counts"])
-        dense = has_dense_weights(np.diff(arrays["child_indptr"]).max(), n_chunk_features)
-        if tables is None or "ranked_words" not in tables:  # files of format version 1
-            tables = make_tables(arrays, dense)
-        elif dense and "table" not in tables and n_chunk_features <= MAX_COMPUTED_FEATURES:
-            tables = {**tables, "table": make_dense_weights(arrays)}
+        are_stored = tables is not None and "ranked_words" in tables  # not in format version 1
+        if not are_stored:
+            tables = make_tables(arrays)
+        n_lanes = count_dense_lanes(max_children, n_chunk_features, len(arrays["entry_children"]))
+        if n_lanes and not (are_stored and stores_dense_weights(max_children, n_chunk_features)):
+            # The key is the name of a file.
+            tables = {**tables, "table": make_dense_weights(arrays, n_lanes)}
         self.tables = tables
         # A view of the words inside the table, so that they are in memory only once.
         self.arrays = {**arrays, "words": tables["ranked_words"][:, 0]}
@@ -159,7 +166,9 @@ class LevelModel:
         """Return the arguments for an equal model, no array twice, with the tables to be stored."""
         arrays = {name: array for name, array in self.arrays.items() if name != "words"}
         tables = dict(self.tables)
-        if len(arrays["entry_counts"]) <= MAX_COMPUTED_FEATURES:
+        if not stores_dense_weights(
+            np.diff(arrays["child_indptr"]).max(), len(arrays["entry_counts"])
+        ):
             tables.pop("table", None)
         return {**self._scalars(), "arrays": arrays, "tables": tables}
 
@@ -307,32 +316,40 @@ def count_iterations(blocks):
     )
 
 
-def has_dense_weights(max_children, n_chunk_features):
-    """Return whether a level stores dense weights.
+def count_dense_lanes(max_children, n_chunk_features, n_entries):
+    """Return the number of dense weights per feature of a level; 0 if it has none.
 
     `max_children` is the largest number of children of a chunk, `n_chunk_features` the sum of the
-    numbers of features of all chunks.
+    numbers of features of all chunks, `n_entries` the number of weights that are not 0.
     """
-    return bool(max_children <= LANES and n_chunk_features <= MAX_DENSE_FEATURES)
+    if max_children <= LANES:
+        return LANES if n_chunk_features <= MAX_DENSE_FEATURES else 0
+    n_lanes = -(-int(max_children) // LANES) * LANES
+    size = n_chunk_features * n_lanes
+    is_small = size <= LANES * MAX_COMPUTED_FEATURES
+    return n_lanes if is_small and n_entries >= MIN_DENSE_FRACTION * size else 0
+
+
+def stores_dense_weights(max_children, n_chunk_features):
+    """Return whether the files of a level contain its dense weights."""
+    return bool(
+        max_children <= LANES and MAX_COMPUTED_FEATURES < n_chunk_features <= MAX_DENSE_FEATURES
+    )
 
 
 def _narrow(values):
     return values.astype(np.uint8 if values.max(initial=0) < 2**8 else np.uint16)
 
 
-def make_tables(arrays, dense):
-    """Return the tables of a level, see `LevelModel`; with dense weights if `dense`."""
-    counts = arrays["entry_counts"]
-    tables = rank_features(arrays["summaries"], arrays["words"], counts)._asdict()
-    if dense:
-        tables["table"] = make_dense_weights(arrays)  # the key is the name of a file
-    return tables
+def make_tables(arrays):
+    """Return the tables of a level, see `LevelModel`, without dense weights."""
+    return rank_features(arrays["summaries"], arrays["words"], arrays["entry_counts"])._asdict()
 
 
-def make_dense_weights(arrays):
-    """Return the dense weights of a level: LANES weights per feature of each chunk."""
+def make_dense_weights(arrays, n_lanes=LANES):
+    """Return the dense weights of a level: `n_lanes` weights per feature of each chunk."""
     counts, weights = arrays["entry_counts"], arrays["entry_weights"]
-    dense_weights = _aligned_zeros(len(counts), LANES, weights.dtype)
+    dense_weights = _aligned_zeros(len(counts), n_lanes, weights.dtype)
     # The kernel copies bits, whatever the dtype of the weights.
     bits = f"u{weights.itemsize}"
     fill_dense_weights(

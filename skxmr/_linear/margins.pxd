@@ -36,7 +36,8 @@ cdef class ChunkMargins:
     cdef const uint64_t[:, ::1] ranked_words   # (n_words + 1, 2)
     cdef const offset_t[::1] feature_indptr    # (n_parents + 1) slices of counts and dense_weights
     # Weights, viewed as bytes because their types vary.
-    cdef const uint8_t[:, ::1] dense_weights   # (n chunk features, LANES), or None
+    cdef const uint8_t[:, ::1] dense_weights   # (n chunk features, n_lanes), or None
+    cdef offset_t n_lanes                      # number of children, rounded up to LANES; or 0
     cdef const offset_t[::1] entry_indptr      # (n_parents + 1) slices of children and weights
     cdef const uint8_t[::1] counts             # (n chunk features) entries per feature
     cdef const uint8_t[::1] children           # (n_entries)

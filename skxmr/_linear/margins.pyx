@@ -4,8 +4,9 @@ Algorithm: the weights of a level are stored in chunks, one per parent. A chunk 
 with a nonzero weight in any child, and per feature the children's weights (Etter, Zhong, Yu, Ying,
 Dhillon 2022, "Accelerating inference for sparse extreme multi-label ranking trees", WWW). The
 margins are the intercepts, plus value * weights for each feature that the row and the chunk share.
-Weights are either sparse entries (child, weight), or dense: LANES weights per feature, for levels
-whose chunks have at most LANES children. `LevelModel` decides which.
+Weights are either sparse entries (child, weight), or dense: one weight per feature and child, for
+levels whose chunks have at most LANES children, or in which many weights are not zero. `LevelModel`
+decides which.
 
 Scoring with large models is limited by memory latency. Therefore a (row, parent) pair is scored in
 four steps, and each step prefetches the memory that the next one reads:
@@ -25,7 +26,7 @@ from libc.stdlib cimport free, malloc
 
 from skxmr._core.types cimport index_t, offset_t, uint64_t
 from skxmr._linear.simd.lanes cimport (
-    LANES, PREFETCH, chunk_entries, entry_range, feature_set, lane_kernels
+    LANES, PREFETCH, chunk_entries, entry_range, feature_set, lane_kernels, prefetch_array
 )
 
 
@@ -72,6 +73,7 @@ cdef class ChunkMargins:
         self.word_indptr = word_indptr
         self.ranked_words = ranked_words
         self.feature_indptr = feature_indptr
+        self.n_lanes = 0 if dense_weights is None else dense_weights.shape[1]
         self.dense_weights = None if dense_weights is None else dense_weights.view(np.uint8)
         self.entry_indptr = entry_indptr
         self.counts = counts.view(np.uint8)
@@ -122,7 +124,8 @@ cdef class ChunkMargins:
         shared.size = size
         if self.dense_weights is not None:
             for at in range(size):
-                PREFETCH(&self.dense_weights[first + shared.positions[at], 0])
+                prefetch_array(&self.dense_weights[first + shared.positions[at], 0],
+                               self.dense_weights.shape[1] // 4)
         else:
             for at in range(size):
                 PREFETCH(&self.counts[self.count_bytes * (first + shared.positions[at])])
@@ -144,9 +147,14 @@ cdef class ChunkMargins:
         for child in range(n_children):
             margins[child] = self.intercepts[first + child]
         if self.dense_weights is not None:
-            kernels.add_dense_products[self.weight_type](
-                &self.dense_weights[self.feature_indptr[parent], 0], self.get_scale(parent),
-                shared.positions, shared.values, shared.size, margins)
+            if self.n_lanes == LANES:
+                kernels.add_dense_products[self.weight_type](
+                    &self.dense_weights[self.feature_indptr[parent], 0], self.get_scale(parent),
+                    shared.positions, shared.values, shared.size, margins)
+            else:
+                kernels.add_wide_products[self.weight_type](
+                    &self.dense_weights[self.feature_indptr[parent], 0], self.n_lanes,
+                    self.get_scale(parent), shared.positions, shared.values, shared.size, margins)
             return n_children
         chunk = self.get_entries(parent)
         if self.has_few_children:

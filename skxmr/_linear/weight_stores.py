@@ -26,12 +26,12 @@ from skxmr._linear.level_checks import (
 )
 from skxmr._linear.level_model import (
     BLOCK_ARRAYS,
-    MAX_COMPUTED_FEATURES,
     NARROW_ARRAYS,
     LevelModel,
     count_iterations,
-    has_dense_weights,
+    make_dense_weights,
     make_tables,
+    stores_dense_weights,
 )
 
 # Tables with offsets from the start of the level. Other tables count from the start of a chunk.
@@ -206,7 +206,7 @@ def _check_block(arrays, block, layout, weight_dtype):
     if arrays["entry_weights"].dtype != weight_dtype:
         raise InvalidLevelError("its weights have another dtype")
     arrays["words"] = np.append(arrays["words"], np.uint64(0))
-    check_level_content(arrays, make_tables(arrays, dense=False), layout.n_features)
+    check_level_content(arrays, make_tables(arrays), layout.n_features)
 
 
 def _is_count(value):
@@ -231,8 +231,7 @@ def _map_level(folder, info, map_file, check_content=lambda *level: None):
 def _join_files(folder, blocks, layout):
     # Write the arrays and tables of a level. Return their checksums and the counts of the level.
     dtypes, n_chunk_features = _inspect_blocks(blocks)
-    dense = has_dense_weights(np.diff(layout.child_indptr).max(), n_chunk_features)
-    stores_dense = dense and n_chunk_features > MAX_COMPUTED_FEATURES
+    stores_dense = stores_dense_weights(np.diff(layout.child_indptr).max(), n_chunk_features)
     with ExitStack() as stack:
         files, counts = _append_blocks(folder, blocks, stores_dense, dtypes, stack)
         for name in ("child_indptr", "child_ids"):
@@ -259,7 +258,9 @@ def _append_blocks(folder, blocks, stores_dense, dtypes, stack):
             arrays = {name: block[name] for name in block.files}
         counts.append({name: arrays.pop(name) for name in ("n_iter", "n_unsolved")})
         words = np.append(arrays["words"], np.uint64(0))
-        arrays |= make_tables({**arrays, "words": words}, stores_dense)
+        arrays |= make_tables({**arrays, "words": words})
+        if stores_dense:
+            arrays["table"] = make_dense_weights(arrays)
         for name in ends.keys() & arrays.keys():
             arrays[name] = arrays[name][min(number, 1) :] + ends[name]
             ends[name] = arrays[name][-1]

@@ -7,8 +7,7 @@ import numpy as np
 import scipy.sparse as sp
 
 from skxmr._linear import Solver
-from skxmr._linear.level_model import MAX_COMPUTED_FEATURES, has_dense_weights
-from skxmr._linear.simd.lanes import LANES
+from skxmr._linear.level_model import count_dense_lanes, stores_dense_weights
 from skxmr.cost_estimate._cluster_sample import ClusterCosts, ClusterTrainer, sample_clusters
 from skxmr.cost_estimate._tree_sample import TreeSampler
 from skxmr.indexing import LabelHierarchy, expand_label_trees
@@ -77,7 +76,7 @@ def measure_fit(classifier, X, Y):
 
 def _train_levels(trainer, hierarchy):
     sizes = (1.0 + np.diff(trainer.positives.indptr)) ** SIZE_EXPONENT
-    dense_bytes = LANES * np.dtype(trainer.solver.weight_dtype).itemsize  # per feature
+    bytes_per_weight = np.dtype(trainer.solver.weight_dtype).itemsize
     levels = []
     sampled = sample_clusters(hierarchy, sizes)
     for indptr, clusters in zip(hierarchy.child_indptrs, sampled, strict=True):
@@ -86,10 +85,13 @@ def _train_levels(trainer, hierarchy):
         weights = total.weight_bytes + CHILD_BYTES * indptr[-1]
         # Each uint64 of the bitmap is stored with the numbers of features and weights before it.
         tables = stored_tables = 2 * total.bitmap_bytes
-        if has_dense_weights(np.diff(indptr).max(), total.features):
-            tables += dense_bytes * total.features
-            if total.features > MAX_COMPUTED_FEATURES:
-                stored_tables = tables
+        max_children = np.diff(indptr).max()
+        # An entry is a weight and, unless there are more than 256 children, a byte for its child.
+        n_entries = total.weight_bytes / (bytes_per_weight + 1)
+        n_lanes = count_dense_lanes(max_children, total.features, n_entries)
+        tables += n_lanes * bytes_per_weight * total.features
+        if stores_dense_weights(max_children, total.features):
+            stored_tables = tables
         largest = ClusterCosts(*costs.max(axis=0))
         levels.append(LevelCosts(len(indptr) - 1, total, largest, weights, tables, stored_tables))
     return levels

@@ -1,9 +1,14 @@
-"""`fill_dense_weights` copies the entries of a level to an array with one row per chunk feature."""
+"""Dense weights of a level: one row per chunk feature, one column per child."""
+
+import pickle
 
 import numpy as np
 import pytest
+import scipy.sparse as sp
 from numpy.testing import assert_array_equal
 
+from skxmr import XRLinearClassifier
+from skxmr._linear import WEIGHT_TYPES, level_model
 from skxmr._linear.chunk import fill_dense_weights
 
 
@@ -38,3 +43,29 @@ def test_fill_dense_weights_rejects_inconsistent_arrays(damage):
     *arrays, dense_weights = make_weights("u4")
     with pytest.raises(ValueError, match="weights of a level are damaged"):
         fill_dense_weights(*damage(*arrays), dense_weights)
+
+
+@pytest.mark.parametrize("n_labels", [17, 70, 300])
+@pytest.mark.parametrize("weight_dtype", WEIGHT_TYPES)
+@pytest.mark.usefixtures("simd")
+def test_dense_weights_of_many_children_do_not_change_scores(weight_dtype, n_labels, monkeypatch):
+    rng = np.random.default_rng(0)
+    X = sp.random_array((300, 50), density=0.2, format="csr", rng=rng, dtype=np.float32)
+    Y = rng.random((300, n_labels)) < 0.1
+    model = XRLinearClassifier(
+        max_leaf_size=n_labels, weight_dtype=weight_dtype, weight_threshold=0.01, random_state=0
+    )
+    model.fit(X, Y)
+    (level,) = model._model.levels
+    assert level.tables["table"].shape[1] == -(-n_labels // 16) * 16
+    monkeypatch.setattr(level_model, "MIN_DENSE_FRACTION", 1.0)
+    sparse = pickle.loads(pickle.dumps(model))
+    assert "table" not in sparse._model.levels[0].tables
+    for found, expected in zip(model.predict_topk(X), sparse.predict_topk(X), strict=True):
+        assert_array_equal(found, expected)
+
+
+def test_sparse_levels_of_many_children_have_no_dense_weights():
+    X = sp.identity(200, format="csr", dtype=np.float32)
+    model = XRLinearClassifier(max_leaf_size=200).fit(X, X > 0)
+    assert "table" not in model._model.levels[0].tables

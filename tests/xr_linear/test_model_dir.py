@@ -13,7 +13,7 @@ from helpers import quick
 from helpers.model_dirs import SIZES, get_checkpoint, make_classifier, read_files
 from helpers.models import assert_equal_models
 from skxmr import HierarchicalLabelTree, XRLinearClassifier, load_model, save_model
-from skxmr._linear import level_model, weight_stores
+from skxmr._linear import level_model
 from skxmr.datasets import make_extreme_multilabel
 
 
@@ -65,7 +65,6 @@ def test_model_dir_omits_dense_weights_of_large_levels(data, tmp_path, monkeypat
 def test_model_files_contain_only_large_dense_weights(data, tmp_path, monkeypatch, max_computed):
     X, Y = data
     monkeypatch.setattr(level_model, "MAX_COMPUTED_FEATURES", max_computed)
-    monkeypatch.setattr(weight_stores, "MAX_COMPUTED_FEATURES", max_computed)
     model = make_classifier(tmp_path / "fitted").fit(X, Y)
     assert all("table" in level.tables for level in model._model.levels)
     save_model(model, tmp_path / "saved")

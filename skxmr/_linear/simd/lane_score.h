@@ -101,10 +101,56 @@ KERNEL_TARGET static inline FLOAT_VECTOR KERNEL_NAME(load_float16)(const uint16_
 DEFINE_ADD_DENSE_PRODUCTS(KERNEL_NAME(add_dense_products_float32), float, LOAD_FLOAT32)
 DEFINE_ADD_DENSE_PRODUCTS(KERNEL_NAME(add_dense_products_float16), uint16_t, LOAD_FLOAT16)
 DEFINE_ADD_DENSE_PRODUCTS(KERNEL_NAME(add_dense_products_int8), int8_t, LOAD_INT8)
+#undef DEFINE_ADD_DENSE_PRODUCTS
+
+/* Round a product before it is added. A fused multiply-add would not, and the sums would differ from
+ * those of add_entry_products, which is compiled without these instructions. */
+#if defined(__GNUC__) && defined(__x86_64__)
+#define ROUND_PRODUCT(product) __asm__("" : "+v"(product))
+#else
+#define ROUND_PRODUCT(product) ((void)(product))
+#endif
+
+/* Add the products of n_groups * LANES children from `first` on. */
+#define ADD_GROUPS(n_groups, weight_t, LOAD_WEIGHTS)                                              \
+    {                                                                                             \
+        FLOAT_VECTOR sums[(n_groups) * N_VECTORS];                                                \
+        for (v = 0; v < (n_groups) * N_VECTORS; v++) sums[v] = LOAD(margins + first, v);          \
+        for (e = 0; e < size; e++) {                                                              \
+            const weight_t *weights =                                                             \
+                (const weight_t *)dense_weights + n_lanes * (int64_t)positions[e] + first;        \
+            for (v = 0; v < (n_groups) * N_VECTORS; v++) {                                        \
+                FLOAT_VECTOR product = LOAD_WEIGHTS(weights, v, scale) * values[e];               \
+                ROUND_PRODUCT(product);                                                           \
+                sums[v] += product;                                                               \
+            }                                                                                     \
+        }                                                                                         \
+        for (v = 0; v < (n_groups) * N_VECTORS; v++) STORE(margins + first, v, sums[v]);          \
+        first += (n_groups) * LANES;                                                              \
+    }
+
+/* Define a function that adds value * weights to the margins of many children. dense_weights has
+ * n_lanes weights per feature of the chunk, a multiple of LANES. It adds in the same order as
+ * add_entry_products, so both give bit-identical margins. */
+#define DEFINE_ADD_WIDE_PRODUCTS(name, weight_t, LOAD_WEIGHTS)                                 \
+    KERNEL_TARGET static void name(const void *dense_weights, int64_t n_lanes, float scale,    \
+                                   const int32_t *positions, const float *values,              \
+                                   int64_t size, float *margins) {                             \
+        int64_t first = 0, e;                                                                  \
+        int v;                                                                                 \
+        while (first + 4 * LANES <= n_lanes) ADD_GROUPS(4, weight_t, LOAD_WEIGHTS)             \
+        while (first < n_lanes) ADD_GROUPS(1, weight_t, LOAD_WEIGHTS)                          \
+    }
+
+DEFINE_ADD_WIDE_PRODUCTS(KERNEL_NAME(add_wide_products_float32), float, LOAD_FLOAT32)
+DEFINE_ADD_WIDE_PRODUCTS(KERNEL_NAME(add_wide_products_float16), uint16_t, LOAD_FLOAT16)
+DEFINE_ADD_WIDE_PRODUCTS(KERNEL_NAME(add_wide_products_int8), int8_t, LOAD_INT8)
+#undef DEFINE_ADD_WIDE_PRODUCTS
+#undef ADD_GROUPS
+#undef ROUND_PRODUCT
 #undef LOAD_FLOAT32
 #undef LOAD_FLOAT16
 #undef LOAD_INT8
-#undef DEFINE_ADD_DENSE_PRODUCTS
 
 /* Define a function that adds the products of entries to the margins of up to LANES children. It
  * adds in the same order as add_dense_products, so both give bit-identical margins. */

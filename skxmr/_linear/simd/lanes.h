@@ -88,6 +88,10 @@ typedef void (*add_dense_products_function)(const void *dense_weights, float sca
                                             const int32_t *positions, const float *values,
                                             int64_t size, float *margins);
 
+typedef void (*add_wide_products_function)(const void *dense_weights, int64_t n_lanes, float scale,
+                                           const int32_t *positions, const float *values,
+                                           int64_t size, float *margins);
+
 typedef void (*find_entries_function)(const chunk_entries *chunk, const int32_t *positions,
                                       const uint64_t *counts_before, int64_t size,
                                       entry_range *ranges);
@@ -102,6 +106,7 @@ typedef struct {
     prefetch_words_function prefetch_words;
     find_shared_features_function find_shared_features;
     add_dense_products_function add_dense_products[N_WEIGHT_TYPES];
+    add_wide_products_function add_wide_products[N_WEIGHT_TYPES];
     find_entries_function find_entries[2]; /* counts are uint8, uint16 */
     add_entry_products_function add_entry_products[2][N_WEIGHT_TYPES]; /* children: uint8, uint16 */
     /* For chunks of at most LANES children, stored as uint8. */

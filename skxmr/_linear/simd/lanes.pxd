@@ -47,6 +47,9 @@ cdef extern from "lanes.h" nogil:
         float*) noexcept nogil
     ctypedef void (*add_dense_products_function)(
         const void*, float, const index_t*, const float*, offset_t, float*) noexcept nogil
+    ctypedef void (*add_wide_products_function)(
+        const void*, offset_t, float, const index_t*, const float*, offset_t,
+        float*) noexcept nogil
     ctypedef void (*find_entries_function)(
         const chunk_entries*, const index_t*, const uint64_t*, offset_t,
         entry_range*) noexcept nogil
@@ -59,6 +62,7 @@ cdef extern from "lanes.h" nogil:
         prefetch_words_function prefetch_words
         find_shared_features_function find_shared_features
         add_dense_products_function* add_dense_products
+        add_wide_products_function* add_wide_products
         find_entries_function* find_entries
         add_entry_products_function[3]* add_entry_products
         add_entry_products_function* add_few_entry_products
