@@ -14,10 +14,10 @@ from skxmr._linear.scoring import LevelScorer
 from skxmr._linear.simd.lanes import LANES
 from skxmr._linear.weight_precision import WEIGHT_TYPES
 
-# A level may also store dense weights: a number per feature of a chunk and child. They are scored two
-# to three times as fast as entries. If no chunk has more than LANES children, there are LANES numbers
-# per feature. In large levels most of these are 0, so the number of chunk features is limited: dense
-# weights of this many take 256 MiB in float32.
+# A level may also store dense weights: a number per feature of a chunk and child. They are scored
+# two to three times as fast as entries. If no chunk has more than LANES children, there are LANES
+# numbers per feature. In large levels most of these are 0, so the number of chunk features is
+# limited: dense weights of this many take 256 MiB in float32.
 MAX_DENSE_FEATURES = 2**22
 # Levels with more children per chunk have dense weights if at least this fraction of them is not 0,
 # as in data of a few hundred labels, and if they take at most 32 MiB. Dense weights of the most
