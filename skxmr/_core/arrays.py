@@ -1,9 +1,14 @@
 """Small functions on arrays and sparse matrices."""
 
+import math
+import mmap
+
 import numpy as np
 import scipy.sparse as sp
 from sklearn import get_config
 
+# Smaller arrays of `concatenate_in_pages` are allocated as usual.
+MIN_PAGE_BYTES = 2**16
 PLAIN_DTYPES = "biufcSUmM"  # kinds of dtypes that np.save stores without pickle
 
 
@@ -12,6 +17,31 @@ def offsets_of(lengths):
     offsets = np.zeros(len(lengths) + 1, dtype=np.int64)
     np.cumsum(lengths, out=offsets[1:])
     return offsets
+
+
+def concatenate_in_pages(arrays):
+    """Concatenate arrays along the first axis, in memory that the system gets back.
+
+    The C library keeps the memory of deleted arrays of up to 32 MB for later. With many arrays of a
+    few MB, which are joined to large arrays in the end, it would keep half of the memory of a fit.
+
+    Parameters
+    ----------
+    arrays : sequence of ndarray
+        At least one array; the dtypes and all dimensions but the first are equal.
+
+    Returns
+    -------
+    ndarray
+        Its memory is returned to the system when it is deleted.
+    """
+    shape = (sum(len(array) for array in arrays), *arrays[0].shape[1:])
+    dtype = arrays[0].dtype
+    size = math.prod(shape) * dtype.itemsize
+    if size < MIN_PAGE_BYTES:
+        return np.concatenate(arrays)
+    pages = np.frombuffer(mmap.mmap(-1, size), dtype=dtype).reshape(shape)
+    return np.concatenate(arrays, out=pages)
 
 
 def csr_of(indptr, indices, data, shape, container=sp.csr_array):

@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from skxmr._core.arrays import concatenate_in_pages
 from skxmr._core.node_scores import NodeScores
 from skxmr._core.packed_arrays import pack_array, unpack_array
 from skxmr._linear.chunk import fill_dense_weights
@@ -185,6 +186,7 @@ class LevelModel:
             if name == "words":
                 block_arrays.append(np.zeros(1, dtype=np.uint64))
             arrays[name] = np.concatenate(block_arrays)
+            del block_arrays
         n_iter, n_unsolved = count_iterations(blocks)
         return cls(
             arrays,
@@ -294,12 +296,12 @@ def join_chunks(chunks):
         and ``n_unsolved`` of all their children.
     """
     joined = {
-        "intercepts": np.concatenate([chunk.intercepts for chunk in chunks]),
+        "intercepts": concatenate_in_pages([chunk.intercepts for chunk in chunks]),
         "summaries": np.stack([chunk.summary for chunk in chunks]),
-        "words": np.concatenate([chunk.words for chunk in chunks]),
-        "entry_counts": _narrow(np.concatenate([chunk.counts for chunk in chunks])),
-        "entry_children": _narrow(np.concatenate([chunk.children for chunk in chunks])),
-        "entry_weights": np.concatenate([chunk.weights for chunk in chunks]),
+        "words": concatenate_in_pages([chunk.words for chunk in chunks]),
+        "entry_counts": _narrow([chunk.counts for chunk in chunks]),
+        "entry_children": _narrow([chunk.children for chunk in chunks]),
+        "entry_weights": concatenate_in_pages([chunk.weights for chunk in chunks]),
         "n_iter": np.int64(max(chunk.n_iter for chunk in chunks)),
         "n_unsolved": np.int64(sum(chunk.n_unsolved for chunk in chunks)),
     }
@@ -337,8 +339,11 @@ def stores_dense_weights(max_children, n_chunk_features):
     )
 
 
-def _narrow(values):
-    return values.astype(np.uint8 if values.max(initial=0) < 2**8 else np.uint16)
+def _narrow(arrays):
+    # Concatenate arrays of integers to uint8 if all values fit, else to uint16.
+    largest = max(array.max(initial=0) for array in arrays)
+    dtype = np.uint8 if largest < 2**8 else np.uint16
+    return concatenate_in_pages([array.astype(dtype) for array in arrays])
 
 
 def make_tables(arrays):

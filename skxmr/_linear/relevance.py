@@ -7,6 +7,7 @@ from skxmr._core.target_containers import read_targets
 from skxmr._core.validation import MAX_COST
 
 NORMS = ("l1", "l2", "max")
+MIN_BLOCK_SIZE = 2**18  # of `target_costs`
 
 
 def check_relevance(relevance, Y):
@@ -67,15 +68,24 @@ def target_costs(weighted_targets, norm):
     ndarray of shape (weighted_targets.nnz,), float32
         In the order of the entries of `weighted_targets`.
     """
-    rows, values = weighted_targets.indices, weighted_targets.data.astype(np.float64)
+    rows, values = weighted_targets.indices, weighted_targets.data
     if norm is None:
         return values.astype(np.float32)
     n_rows = weighted_targets.shape[0]
-    if norm == "max":
-        norms = np.zeros(n_rows)
-        np.maximum.at(norms, rows, values)
-    elif norm == "l1":
-        norms = np.bincount(rows, weights=values, minlength=n_rows)
-    else:
-        norms = np.sqrt(np.bincount(rows, weights=values**2, minlength=n_rows))
-    return (values / norms[rows]).astype(np.float32)
+    # Sums are in float64. In blocks, because a copy of all values would take twice their memory.
+    size = max(MIN_BLOCK_SIZE, n_rows)
+    blocks = [slice(start, start + size) for start in range(0, len(values), size)]
+    norms = np.zeros(n_rows)
+    for block in blocks:
+        block_values = values[block].astype(np.float64)
+        if norm == "max":
+            np.maximum.at(norms, rows[block], block_values)
+            continue
+        weights = block_values if norm == "l1" else block_values**2
+        norms += np.bincount(rows[block], weights=weights, minlength=n_rows)
+    if norm == "l2":
+        np.sqrt(norms, out=norms)
+    costs = np.empty(len(values), dtype=np.float32)
+    for block in blocks:
+        costs[block] = values[block] / norms[rows[block]]
+    return costs
