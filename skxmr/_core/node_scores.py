@@ -40,6 +40,13 @@ class NodeScores(NamedTuple):
             indptr[start : stop + 1] - first, *(array[first:last] for array in arrays)
         )
 
+    def take(self, rows):
+        """Return the rows with the given numbers, in this order; copies them."""
+        counts = np.diff(self.indptr)[rows]
+        indptr = offsets_of(counts)
+        entries = np.repeat(self.indptr[rows] - indptr[:-1], counts) + np.arange(indptr[-1])
+        return NodeScores(indptr, *(array[entries] for array in self[1:]))
+
     @classmethod
     def of_row(cls, row):
         """Return the scores of a single row, given as `RowScores`."""

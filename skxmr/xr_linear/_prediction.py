@@ -89,8 +89,11 @@ class RankingPredictionMixin:
         beam_width, score_params, model = params.beam_width, params.score_params, self._model
         form = model.score_form(score_params)
 
+        def rank(block):
+            return model.rank(block, beam_width, score_params, k, best_first)
+
         def rank_block(start, stop):
-            ranking = model.rank(rows.block(start, stop), beam_width, score_params, k, best_first)
+            ranking = _rank_empty_rows_once(rank, rows.block(start, stop))
             return finish(ranking, form, start)
 
         per_row = max(model.max_scores(beam_width, k), model.max_clusters(beam_width))
@@ -365,3 +368,15 @@ def _check_prediction_params(
         returns_sparse = sparse_output
     score_params = check_score_params(score_transform, propensity_weight)
     return PredictionParams(beam_width, score_params, returns_sparse, n_jobs)
+
+
+def _rank_empty_rows_once(rank, rows):
+    # Rows without features all have the same ranking. It takes the longest of all rows in an exact
+    # search: the scores depend only on the intercepts, so many clusters have similar scores.
+    is_empty = np.diff(rows.indptr) == 0
+    if np.count_nonzero(is_empty) < 2:
+        return rank(rows)
+    ranked = np.append(np.flatnonzero(~is_empty), np.argmax(is_empty))
+    positions = np.full(rows.n_rows, len(ranked) - 1)
+    positions[ranked] = np.arange(len(ranked))
+    return rank(rows.take(ranked)).take(positions)

@@ -195,3 +195,26 @@ def test_search_is_exact_below_clusters_whose_scores_are_margins(cluster_score):
     found = levels[1].expand(rows, clusters, 1, transforms[1], best_first=True)
     one = search_row(levels, transforms, SparseRow(*row), RowScores.root(), [0, 1], True)
     assert found.ids[0] == one.ids[0] == expected.ids[0]
+
+
+@pytest.mark.parametrize("beam_width", [2, None])
+def test_rows_without_features_are_ranked_once(beam_width, models, data, monkeypatch):
+    model = models("wide").set_params(
+        score_transform="l3-hinge", propensity_weight=0.0, beam_width=beam_width, n_jobs=1
+    )
+    X = make_rows(data[0])
+    n_empty = np.count_nonzero(np.diff(X.indptr) == 0)
+    assert n_empty >= 20
+    expected = [model.predict_topk(X[[row]], k=5) for row in range(X.shape[0])]
+    ranked = []
+    rank = type(model._model).rank
+
+    def count_rows(self, rows, *args):
+        ranked.append(rows.n_rows)
+        return rank(self, rows, *args)
+
+    monkeypatch.setattr(type(model._model), "rank", count_rows)
+    for found, rows in zip(model.predict_topk(X, k=5), zip(*expected, strict=True), strict=True):
+        np.testing.assert_array_equal(found, np.concatenate(rows))
+    assert sum(ranked) == X.shape[0] - n_empty + 1
+    assert model.predict_proba(X).shape == (X.shape[0], N_LABELS)
