@@ -123,8 +123,10 @@ def draw(results):
         ax.minorticks_off()
         ax.grid(alpha=0.3)
         ax.spines[["top", "right"]].set_visible(False)
-        ax.set_yticks([1, 3, 10, 30, 100, 1000, 10000], "1 3 10 30 100 1,000 10,000".split())
-    right.set_xticks([5_000, 50_000, 500_000], ["5,000", "50,000", "500,000"])
+        ticks = [1, 3, 10, 30, 100, 1000, 10000]
+        ax.set_yticks(ticks, [f"{tick:,}" for tick in ticks])
+    ticks = [5_000, 50_000, 500_000]
+    right.set_xticks(ticks, [f"{tick:,}" for tick in ticks])
     fig.savefig(PICTURE, metadata={"Date": None}, facecolor="white")
 
 
