@@ -44,6 +44,33 @@ def concatenate_in_pages(arrays):
     return np.concatenate(arrays, out=pages)
 
 
+def concatenate_and_release(arrays):
+    """Concatenate arrays, and delete each as soon as it is copied.
+
+    The result uses as much memory as the copied part. With arrays of `concatenate_in_pages`, it
+    takes no more memory than the arrays alone.
+
+    Parameters
+    ----------
+    arrays : list of ndarray
+        At least one array, as for `concatenate_in_pages`; empty on return.
+
+    Returns
+    -------
+    ndarray
+    """
+    n_rows = sum(len(array) for array in arrays)
+    joined = np.empty((n_rows, *arrays[0].shape[1:]), dtype=np.result_type(*arrays))
+    arrays.reverse()
+    start = 0
+    while arrays:
+        array = arrays.pop()
+        joined[start : start + len(array)] = array
+        start += len(array)
+        del array
+    return joined
+
+
 def csr_of(indptr, indices, data, shape, container=sp.csr_array):
     """Return a CSR matrix that shares its arrays with the arguments.
 

@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from skxmr._core.arrays import concatenate_in_pages
+from skxmr._core.arrays import concatenate_and_release, concatenate_in_pages
 from skxmr._core.node_scores import NodeScores
 from skxmr._core.packed_arrays import pack_array, unpack_array
 from skxmr._linear.chunk import fill_dense_weights
@@ -177,16 +177,15 @@ class LevelModel:
     def from_blocks(cls, blocks, layout):
         """Join the results of `join_chunks` for neighboring clusters, in order.
 
-        `layout` is the `LevelLayout` of the level. The blocks are emptied, so that only one array
-        at a time is in memory twice.
+        `layout` is the `LevelLayout` of the level. The blocks are emptied, so that nothing is in
+        memory twice.
         """
         arrays = {"child_indptr": layout.child_indptr, "child_ids": layout.child_ids}
         for name in [name for name in BLOCK_ARRAYS if name in blocks[0]]:
             block_arrays = [block.pop(name) for block in blocks]
             if name == "words":
                 block_arrays.append(np.zeros(1, dtype=np.uint64))
-            arrays[name] = np.concatenate(block_arrays)
-            del block_arrays
+            arrays[name] = concatenate_and_release(block_arrays)
         n_iter, n_unsolved = count_iterations(blocks)
         return cls(
             arrays,
