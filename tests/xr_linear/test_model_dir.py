@@ -61,7 +61,7 @@ def test_model_dir_omits_dense_weights_of_large_levels(data, tmp_path, monkeypat
     assert_equal_models(make_classifier(tmp_path / "model").fit(X, Y), expected)
 
 
-@pytest.mark.parametrize("max_computed", [0, 2**19])
+@pytest.mark.parametrize("max_computed", [0, 2**21])
 def test_model_files_contain_only_large_dense_weights(data, tmp_path, monkeypatch, max_computed):
     X, Y = data
     monkeypatch.setattr(level_model, "MAX_COMPUTED_FEATURES", max_computed)
