@@ -25,7 +25,7 @@ TARGETS = [
     Target("fit, one thread / two, wall", 1.7, 1.95, True),
     Target("batch, one thread / two, wall", 1.7, 1.95, True),
     Target("peak memory, skxmr / libpecos", 1, 0.6, False),
-    Target("saved model, skxmr / libpecos", 1, 0.5, False),
+    Target("pickle of skxmr / files of libpecos", 1, 0.5, False),
 ]
 
 REQUIRED = ("skxmr", "pecos", "skxmr, 2 threads")
