@@ -24,9 +24,9 @@ MAX_DENSE_FEATURES = 2**22
 # as in data of a few hundred labels, and if they take at most 128 MiB. Dense weights of the most
 # frequent features only did not make batches of WordNet or Debian faster: they wait for memory.
 MIN_DENSE_FRACTION = 0.25
-# Files do not contain the dense weights of up to this many chunk features (128 MiB in float32). They
-# are computed in 30 milliseconds, faster than they are read and verified. Larger ones are stored,
-# so that a memory-mapped model loads quickly, and so that processes share them.
+# Files do not contain the dense weights of up to this many chunk features (128 MiB in float32).
+# They are computed in 30 milliseconds, faster than they are read and verified. Larger ones are
+# stored, so that a memory-mapped model loads quickly, and so that processes share them.
 MAX_COMPUTED_FEATURES = 2**21
 CACHE_LINE = 64  # bytes
 
