@@ -5,7 +5,6 @@ from numbers import Integral
 import numpy as np
 import scipy.sparse as sp
 from sklearn.base import BaseEstimator, _fit_context
-from sklearn.decomposition import TruncatedSVD
 from sklearn.preprocessing import FunctionTransformer, normalize
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
@@ -169,6 +168,8 @@ class _SimilarityClassifier(SubsetAccuracyMixin, BaseEstimator):
             return None
         if n_components >= rows.shape[1]:
             return FunctionTransformer(sp.csr_array.toarray)
+        from sklearn.decomposition import TruncatedSVD  # see tests/test_import.py
+
         return TruncatedSVD(n_components, random_state=seed).fit(normalize(rows))
 
     def _scores(self, X):
