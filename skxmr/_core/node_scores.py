@@ -47,6 +47,24 @@ class NodeScores(NamedTuple):
         entries = np.repeat(self.indptr[rows] - indptr[:-1], counts) + np.arange(indptr[-1])
         return NodeScores(indptr, *(array[entries] for array in self[1:]))
 
+    def without(self, others):
+        """Return the entries whose node is not in the same row of `others`."""
+        keys, other_keys = (
+            np.repeat(np.arange(nodes.n_rows) << 32, np.diff(nodes.indptr)) | nodes.ids
+            for nodes in (self, others)
+        )
+        is_kept = ~np.isin(keys, other_keys)
+        indptr = offsets_of(is_kept)[self.indptr]
+        return NodeScores(indptr, *(array[is_kept] for array in self[1:]))
+
+    def join(self, other):
+        """Return the entries of both, row by row; those of `other` come last in each row."""
+        n_rows = self.n_rows
+        both = NodeScores(*join_rows([self, other]))
+        order = np.arange(2 * n_rows).reshape(2, n_rows).T.ravel()
+        rows = both.take(order)
+        return rows._replace(indptr=rows.indptr[::2].copy())
+
     @classmethod
     def of_row(cls, row):
         """Return the scores of a single row, given as `RowScores`."""

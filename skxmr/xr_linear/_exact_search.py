@@ -6,23 +6,24 @@ clusters that have a score of at least t.
 
 First, a beam search finds k labels for each row. Let t be the lowest score of these. If all
 clusters that the beam dropped have scores below t, the result is exact; this is true for most rows.
-For the other rows, a second search visits all clusters with a score of at least t.
+For the other rows, a second search visits all clusters with a score of at least t. It does not
+score the leaf clusters of the beam again.
 """
 
 from typing import NamedTuple
 
 import numpy as np
 
-from skxmr._core.arrays import offsets_of
 from skxmr._core.node_scores import NodeScores, join_rows
 from skxmr._core.row_search import RowScores
 from skxmr._core.threads import BLOCK_SCORES
 from skxmr._core.topk import best_of_rows
 from skxmr._linear import search_row
 
-# Beam width of the first search: k + MORE_CLUSTERS, but at most MAX_BEAM_WIDTH. On WordNet and
-# Debian, widths of 4, 7 and 14 were the fastest for k = 1, 5 and 10 (November 2026).
-MORE_CLUSTERS = 3
+# Beam width of the first search: k + MORE_CLUSTERS, but at most MAX_BEAM_WIDTH. With 2, the search
+# was the fastest or at most 5 % slower than with 0, 1, 3 or 5, for k = 1, 5 and 10, on WordNet,
+# Debian, YSO titles, and generated data of 50,000 and 670,000 labels (November 2026).
+MORE_CLUSTERS = 2
 MAX_BEAM_WIDTH = 20
 
 
@@ -54,10 +55,12 @@ class ExactSearch(NamedTuple):
 
     def rank(self, X, best_first):
         """Return the `NodeScores` of the rows `X`, best first or sorted by label."""
-        ranking, worst, is_exact = self._search_beam(X)
+        ranking, beam, worst, is_exact = self._search_beam(X)
         if not is_exact.all():
             rows = np.flatnonzero(~is_exact)
-            ranking = _replace_rows(ranking, rows, self._search_above(X.take(rows), worst[rows]))
+            found = self._search_above(X.take(rows), worst[rows], beam.take(rows))
+            found = best_of_rows(*ranking.take(rows).join(found), self.k, True)
+            ranking = _replace_rows(ranking, rows, NodeScores(*found))
         return ranking if best_first else NodeScores(*best_of_rows(*ranking, 0, False))
 
     def rank_row(self, x):
@@ -87,8 +90,8 @@ class ExactSearch(NamedTuple):
         return max(min(self.k + MORE_CLUSTERS, MAX_BEAM_WIDTH), n_needed)
 
     def _search_beam(self, X):
-        # Returns the ranking, best first; and for each row, the score of its k-th label and whether
-        # the ranking is exact.
+        # Returns the ranking, best first; the leaf clusters of the beam; and for each row, the
+        # score of its k-th label and whether the ranking is exact.
         beam_width = self._beam_width()
         nodes = NodeScores.root(X.n_rows)
         max_dropped = np.full(X.n_rows, -np.inf, dtype=np.float32)
@@ -101,7 +104,7 @@ class ExactSearch(NamedTuple):
             X, nodes, self.k, self.label_transform, True, self.offsets
         )
         worst = self._find_worst(ranking)
-        return ranking, worst, (max_dropped < worst) | (max_dropped == -np.inf)
+        return ranking, nodes, worst, (max_dropped < worst) | (max_dropped == -np.inf)
 
     def _find_worst(self, ranking):
         # The score of the k-th label of each row; -inf if there are fewer labels.
@@ -110,8 +113,9 @@ class ExactSearch(NamedTuple):
         worst[has_k] = ranking.scores[ranking.indptr[1:][has_k] - 1]
         return worst
 
-    def _search_above(self, X, min_scores):
-        # All clusters may have to be visited, so there are fewer rows per block than in a beam.
+    def _search_above(self, X, min_scores, beam):
+        # Returns labels with a score of at least `min_scores` below leaf clusters that are not in
+        # the beam. All clusters may have to be visited, so there are fewer rows per block.
         n_clusters = max(len(level.arrays["child_ids"]) for level in self.cluster_levels)
         size = max(1, BLOCK_SCORES // n_clusters)
         blocks = []
@@ -121,6 +125,7 @@ class ExactSearch(NamedTuple):
             nodes = NodeScores.root(rows.n_rows)
             for level, transform in zip(self.cluster_levels, self.cluster_transforms, strict=True):
                 nodes = level.expand(rows, nodes, 0, transform, best_first=True, min_scores=limits)
+            nodes = nodes.without(beam.block(start, stop))
             blocks.append(
                 self.label_level.expand(
                     rows, nodes, self.k, self.label_transform, True, self.offsets, limits
@@ -131,16 +136,6 @@ class ExactSearch(NamedTuple):
 
 def _replace_rows(ranking, rows, replacements):
     # Replace some rows of a ranking.
-    counts = np.diff(ranking.indptr)
-    is_replaced = np.zeros(len(counts), dtype=bool)
-    is_replaced[rows] = True
-    is_kept_entry = np.repeat(~is_replaced, counts)
-    counts[rows] = np.diff(replacements.indptr)
-    is_new_entry = np.repeat(is_replaced, counts)
-    joined = []
-    for values, new_values in zip(ranking[1:], replacements[1:], strict=True):
-        out = np.empty(len(is_new_entry), dtype=values.dtype)
-        out[~is_new_entry] = values[is_kept_entry]
-        out[is_new_entry] = new_values
-        joined.append(out)
-    return NodeScores(offsets_of(counts), *joined)
+    positions = np.arange(ranking.n_rows)
+    positions[rows] = ranking.n_rows + np.arange(len(rows))
+    return NodeScores(*join_rows([ranking, replacements])).take(positions)
