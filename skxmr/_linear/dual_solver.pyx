@@ -165,7 +165,7 @@ cdef int solve_group(const Cluster* cluster, SolverState* state, int group_size,
         else:
             n = shuffle_unsettled_rows(state, n, pending, rng)
         visit_rows(cluster, state, n, running, visit_row, &n_unchecked_rows)
-        n_visits += n
+        n_visits += max(n, 1)  # a sweep without rows counts, too
         solved = find_solved_lanes(state, tol)
         if is_full:
             running &= ~solved

@@ -86,8 +86,8 @@ def _train_levels(trainer, hierarchy):
         # Each uint64 of the bitmap is stored with the numbers of features and weights before it.
         tables = stored_tables = 2 * total.bitmap_bytes
         max_children = np.diff(indptr).max()
-        # An entry is a weight and, unless there are more than 256 children, a byte for its child.
-        n_entries = total.weight_bytes / (bytes_per_weight + 1)
+        # A byte per feature for its count; per entry a weight and a byte for its child.
+        n_entries = (total.weight_bytes - total.features) / (bytes_per_weight + 1)
         n_lanes = count_dense_lanes(max_children, total.features, n_entries)
         tables += n_lanes * bytes_per_weight * total.features
         if stores_dense_weights(max_children, total.features):

@@ -62,7 +62,7 @@ def test_targets_mark_reached_aims_and_missed_floors(comparison):
     assert process.returncode == 0, process.stderr
     assert "| fit, libpecos / skxmr | 6 | 12 | 5.00 (!) |" in process.stdout
     assert "| fit, one thread / two, wall | 1.7 | 1.95 | 1.82 |" in process.stdout
-    assert "| saved model, skxmr / libpecos | 1 | 0.5 | **0.50** |" in process.stdout
+    assert "| pickle of skxmr / files of libpecos | 1 | 0.5 | **0.50** |" in process.stdout
 
 
 def test_targets_reject_file_without_pecos(comparison):
