@@ -43,7 +43,7 @@ def test_estimate_memory_predicts_the_size_of_the_model(data, options):
     weights = sum(array.nbytes for array in arrays)
     tables = sum(array.nbytes for level in levels for array in level.tables.values())
     assert weights / 1.25 < estimate.weights < 1.25 * weights
-    # A level of which about a quarter is not 0 has dense weights, or not.
+    # Whether a level has dense weights is uncertain if about a quarter of them is not 0.
     assert tables / 1.5 < estimate.tables < 1.5 * tables
 
 
