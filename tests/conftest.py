@@ -4,7 +4,14 @@ skxmr is imported inside the fixtures. This saves two seconds in the process of 
 only distributes the tests.
 """
 
+import signal
+
 import pytest
+
+# A shell starts commands in the background with SIGINT ignored, and Python keeps that: then the
+# tests of interrupts would wait forever.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")
