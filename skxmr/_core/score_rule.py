@@ -74,10 +74,13 @@ class ScoreParams(NamedTuple):
         Names of the transforms of the last levels. The first also applies to all levels above.
     propensity_weight : float
         Weight of the offsets of the labels; see `OneVsAllRanker`.
+    path_weight : float
+        Exponent of the scores of the clusters, in (0, 1].
     """
 
     transforms: tuple = ("l3-hinge",)
     propensity_weight: float = 0.0
+    path_weight: float = 1.0
 
     def make_rule(self, has_probabilities):
         """Return the `ScoreRule` of a tree.
@@ -100,7 +103,7 @@ class ScoreParams(NamedTuple):
         return any(name.startswith("log-") for name in self.transforms)
 
 
-def check_score_params(score_transform, propensity_weight):
+def check_score_params(score_transform, propensity_weight, path_weight):
     """Validate the parameters of the score.
 
     Parameters
@@ -111,6 +114,8 @@ def check_score_params(score_transform, propensity_weight):
         levels above. If it is longer than the tree has levels, its first entries are ignored.
     propensity_weight : float
         Weight of the offsets of the labels.
+    path_weight : float
+        Exponent of the scores of the clusters.
 
     Returns
     -------
@@ -128,7 +133,7 @@ def check_score_params(score_transform, propensity_weight):
                 f"score_transform must be one of {TRANSFORMS} or a sequence of these; got {name!r}."
             )
     _check_names(names)
-    return ScoreParams(names, float(propensity_weight))
+    return ScoreParams(names, float(propensity_weight), float(path_weight))
 
 
 # Building a rule takes nearly as long as ranking a single row.
@@ -141,8 +146,9 @@ def _make_rule(score_params, has_probabilities):
             expand_to_levels(score_params.transforms, n_levels), has_probabilities, strict=True
         )
     ]
-    weights = [0.0] * (n_levels - 1) + [score_params.propensity_weight]
-    transforms = tuple(map(LevelTransform, shapes, weights))
+    offset_weights = [0.0] * (n_levels - 1) + [score_params.propensity_weight]
+    weights = [score_params.path_weight] * (n_levels - 1) + [1.0]
+    transforms = tuple(map(LevelTransform, shapes, offset_weights, weights))
     return ScoreRule(transforms, ScoreForm(SHAPES["identity"] in shapes, score_params.shows_logs))
 
 

@@ -10,12 +10,14 @@ cdef enum:
 cdef class LevelTransform:
     cdef readonly int shape            # one of SHAPES, or LOG_PROBABILITY
     cdef readonly float offset_weight  # weight of the offsets of the children
+    cdef readonly float weight         # of the losses or margins
 
 
 cdef struct Transform:
     int shape
     const float* offsets               # (n_children) added to the scores, never > 0, or NULL
     float offset_weight
+    float weight                       # of the losses or margins, in (0, 1]
 
 
 cdef struct Node:                      # a node that a search has reached

@@ -1,9 +1,10 @@
 """From the margins of a cluster's children to their scores: the last step of scoring a level.
 
 Every shape except for the margin itself is a loss >= 0: a power of max(0, 1 - margin), or
-log(1 + exp(-margin)). The probability of a child is exp(-loss). Probabilities are multiplied along
-a path, so scores are kept as logarithms: child = parent - loss. No exp is computed for children
-that are not kept. The margin itself is added to the score of the parent.
+log(1 + exp(-margin)). The probability of a child is exp(-loss). Probabilities, raised to the weight
+of their level, are multiplied along a path. Scores are kept as logarithms: child = parent - weight
+* loss. No exp is computed for children that are not kept. The margin itself, times the weight, is
+added to the score of the parent.
 
 A hinge is 0 for every margin of at least 1, so scores can be equal. Therefore the sum of the
 margins on each path is kept, too: it decides between equal scores, see topk.pxd.
@@ -41,17 +42,22 @@ cdef class LevelTransform:
         A value of `SHAPES`, or `LOG_PROBABILITY`.
     offset_weight : float
         Weight of the offsets that are added to the scores of the children; 0 for no offsets.
+    weight : float
+        Weight of the losses, or of the margins, in (0, 1]: the probability of a child is raised to
+        this power.
     """
 
-    def __init__(self, int shape, float offset_weight=0.0):
+    def __init__(self, int shape, float offset_weight=0.0, float weight=1.0):
         self.shape = shape
         self.offset_weight = offset_weight
+        self.weight = weight
 
 
 cdef Transform with_offsets(LevelTransform transform, const float[::1] offsets):
     cdef Transform t
     t.shape = transform.shape
     t.offset_weight = transform.offset_weight
+    t.weight = transform.weight
     t.offsets = &offsets[0] if offsets is not None else NULL
     return t
 
@@ -100,10 +106,10 @@ cdef void transform_margins(const Transform* t, Node parent, offset_t first, flo
             margins[child] = 0.0
     if shape == MARGIN:
         for child in range(n_children):
-            scores[child] = bounded(min(parent.score + margins[child], -LOWEST))
+            scores[child] = bounded(min(parent.score + t.weight * margins[child], -LOWEST))
     else:
         for child in range(n_children):
-            scores[child] = bounded(round_log(parent.score - scores[child]))
+            scores[child] = bounded(round_log(parent.score - t.weight * scores[child]))
     for child in range(n_children):
         margins[child] = bounded(min(parent.margin + margins[child], -LOWEST))
     if t.offsets != NULL:
@@ -118,7 +124,7 @@ cdef float find_smallest_margin(const Transform* t, Node parent, float score) no
     # with a larger margin may have a lower score: the slack allows for all rounding, and offsets
     # are never positive.
     cdef float slack = <float>1e-6 * (<float>4.0 + fabsf(score) + fabsf(parent.score))
-    cdef float max_loss = parent.score - score + slack
+    cdef float max_loss = (parent.score - score + slack) / t.weight
     if score <= LOWEST:
         return -INFINITY
     if t.shape == MARGIN:
@@ -159,6 +165,7 @@ def join_scores(const float[::1] parent_scores, const float[::1] parent_margins,
     cdef float[::1] margins = out_margins, scores = out_scores
     t.shape = transform.shape
     t.offset_weight = transform.offset_weight
+    t.weight = transform.weight
     t.offsets = &offset if t.offset_weight != 0.0 else NULL
     for at in range(scores.shape[0]):
         transform_margins(&t, Node(parent_scores[at], parent_margins[at]), 0, &margins[at],

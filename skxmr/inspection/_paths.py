@@ -250,7 +250,7 @@ def _ranks(node, siblings, scored, form):
 
 
 def _custom_ranker_score(ranker, row, cluster, label, transform, form):
-    without_offsets = LevelTransform(transform.shape)
+    without_offsets = LevelTransform(transform.shape, weight=transform.weight)
     parent = ScoredNodes.single(cluster, 0.0).as_matrix()
     alone = ScoredNodes.of_row(ranker.rank(row, parent, without_offsets))
     own_score = _shown_alone(alone.score_of(label), transform.shape, form)

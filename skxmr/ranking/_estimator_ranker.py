@@ -113,7 +113,7 @@ class EstimatorRanker:
                     clusters.scores[pairs],
                     clusters.margins[pairs],
                     output.values,
-                    LevelTransform(shape, transform.offset_weight),
+                    LevelTransform(shape, transform.offset_weight, transform.weight),
                     self.offsets[child],
                 )
         return NodeScores(start_of_pair[clusters.indptr], labels, scores, margins)

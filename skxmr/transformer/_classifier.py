@@ -34,6 +34,7 @@ PREDICTION_PARAMETERS = (
     "beam_width",
     "score_transform",
     "propensity_weight",
+    "path_weight",
     "sparse_output",
     "n_jobs",
 )

@@ -89,6 +89,7 @@ def set_encoder_matcher(classifier, X, clusters, encoders, with_linear):
             ranker=None,
             score_transform="l3-hinge",
             propensity_weight=0.0,
+            path_weight=1.0,
             sparse_output=True,
         )
         # `classifier` divides the rows of its matcher by their mean length. These rows are divided

@@ -161,6 +161,10 @@ class XRLinearClassifier(
         propensity / propensity of the label), with propensities estimated from `y` [3]_. A larger
         value ranks rare labels higher, decreases precision, and decreases the scores of frequent
         labels, so that `predict` returns fewer of them.
+    path_weight : float, default=1.0
+        *Prediction.* Exponent of the scores of the clusters on the path of a label, in (0, 1]. A
+        smaller value trusts the label's own model more: useful for short texts and few rows per
+        label, together with a wider beam, because more clusters have similar scores.
     sparse_output : bool or "auto", default="auto"
         *Prediction.* Whether predictions for an indicator are sparse; "auto" uses the format of the
         `y` given to `fit`.
@@ -259,6 +263,7 @@ class XRLinearClassifier(
         "beam_width": [None, Interval(Integral, 1, 2**31 - 1, closed="both")],
         "score_transform": [StrOptions(set(TRANSFORMS)), tuple, list],
         "propensity_weight": [Interval(Real, 0, None, closed="left")],
+        "path_weight": [Interval(Real, 0, 1, closed="right")],
         "sparse_output": ["boolean", StrOptions({"auto"})],
         "memory": [None, str, HasMethods("cache")],
         "model_dir": [None, str, PathLike],
@@ -290,6 +295,7 @@ class XRLinearClassifier(
         beam_width=10,
         score_transform="l3-hinge",
         propensity_weight=0.0,
+        path_weight=1.0,
         sparse_output="auto",
         memory=None,
         model_dir=None,
@@ -317,6 +323,7 @@ class XRLinearClassifier(
         self.beam_width = beam_width
         self.score_transform = score_transform
         self.propensity_weight = propensity_weight
+        self.path_weight = path_weight
         self.sparse_output = sparse_output
         self.memory = memory
         self.model_dir = model_dir

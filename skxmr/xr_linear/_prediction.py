@@ -55,6 +55,7 @@ class RankingPredictionMixin:
             self.beam_width,
             score_transform,
             self.propensity_weight,
+            self.path_weight,
             self.sparse_output,
             self.n_jobs,
         )
@@ -78,7 +79,7 @@ class RankingPredictionMixin:
         return Rows(np.array([0, len(x[0])], dtype=np.int64), *x, self.n_features_in_)
 
     def _score_params(self):
-        return check_score_params(self.score_transform, self.propensity_weight)
+        return check_score_params(self.score_transform, self.propensity_weight, self.path_weight)
 
     def _rank(self, rows, params, finish, k=0, best_first=False):
         """Search all rows in blocks.
@@ -349,6 +350,7 @@ def _check_prediction_params(
     beam_width,
     score_transform,
     propensity_weight,
+    path_weight,
     sparse_output,
     n_jobs,
 ):
@@ -356,6 +358,7 @@ def _check_prediction_params(
         "beam_width": beam_width,
         "score_transform": score_transform,
         "propensity_weight": propensity_weight,
+        "path_weight": path_weight,
         "sparse_output": sparse_output,
         "n_jobs": n_jobs,
     }
@@ -366,7 +369,7 @@ def _check_prediction_params(
     returns_sparse = target_kind == "sparse"
     if sparse_output != "auto" and target_kind != "classes":
         returns_sparse = sparse_output
-    score_params = check_score_params(score_transform, propensity_weight)
+    score_params = check_score_params(score_transform, propensity_weight, path_weight)
     return PredictionParams(beam_width, score_params, returns_sparse, n_jobs)
 
 

@@ -91,6 +91,7 @@ def test_path_step_contributions_sum_to_margin(model, row, label):
             {},
             {"score_transform": ("l1-hinge", "identity")},
             {"propensity_weight": 0.7},
+            {"path_weight": 0.4, "propensity_weight": 0.2},
             {"score_transform": "sigmoid"},
             {"score_transform": "log-l2-hinge"},
             {"score_transform": "identity"},

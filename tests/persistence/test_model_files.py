@@ -48,7 +48,7 @@ OPTIONS = {
         "C": np.float32(0.5),
         "beam_width": None,
     },
-    "lifted": {"propensity_weight": 0.5, "score_transform": ["log-l3-hinge"]},
+    "lifted": {"propensity_weight": 0.5, "path_weight": 0.7, "score_transform": ["log-l3-hinge"]},
 }
 
 

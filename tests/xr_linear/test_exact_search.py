@@ -91,8 +91,12 @@ def test_rankings_equal_those_of_all_scores(tree, transform, models, data):
     X = make_rows(data[0])
     for params in ({}, {"weight_dtype": "int8"}, {"loss": "log_loss", "weight_threshold": 0.0}):
         model = models(tree, **params)
-        for propensity_weight in (0.0, 0.7):
-            model.set_params(score_transform=transform, propensity_weight=propensity_weight)
+        for propensity_weight, path_weight in ((0.0, 1.0), (0.7, 1.0), (0.0, 0.3)):
+            model.set_params(
+                score_transform=transform,
+                propensity_weight=propensity_weight,
+                path_weight=path_weight,
+            )
             for beam_width in (1, 4, None):
                 model.set_params(beam_width=beam_width)
                 for k in (1, 7, N_LABELS):
@@ -107,7 +111,10 @@ def test_rankings_equal_those_of_all_scores(tree, transform, models, data):
 def test_single_rows_and_threads_give_the_ranking_of_a_batch(tree, beam_width, models, data):
     X = make_rows(data[0])
     model = models(tree).set_params(
-        score_transform="l3-hinge", propensity_weight=0.3, beam_width=beam_width
+        score_transform="l3-hinge",
+        propensity_weight=0.3,
+        path_weight=0.6,
+        beam_width=beam_width,
     )
     labels, scores = model.set_params(n_jobs=1).predict_topk(X, k=5)
     in_threads = model.set_params(n_jobs=3).predict_topk(X, k=5)
@@ -200,7 +207,11 @@ def test_search_is_exact_below_clusters_whose_scores_are_margins(cluster_score):
 @pytest.mark.parametrize("beam_width", [2, None])
 def test_rows_without_features_are_ranked_once(beam_width, models, data, monkeypatch):
     model = models("wide").set_params(
-        score_transform="l3-hinge", propensity_weight=0.0, beam_width=beam_width, n_jobs=1
+        score_transform="l3-hinge",
+        propensity_weight=0.0,
+        path_weight=1.0,
+        beam_width=beam_width,
+        n_jobs=1,
     )
     X = make_rows(data[0])
     n_empty = np.count_nonzero(np.diff(X.indptr) == 0)

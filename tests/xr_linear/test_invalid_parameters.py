@@ -43,6 +43,7 @@ def fitted(xmc_data):
         ("weight_dtype", "float64", "'float16'"),
         ("score_transform", "l5-hinge", "'l3-hinge'"),
         ("propensity_weight", -1.0, r"\[0.0, inf\)"),
+        ("path_weight", 0.0, r"\(0.0, 1.0\]"),
         ("beam_width", 0, r"\[1, 2147483647\]"),
         ("beam_width", 1.5, "int in the range"),
         ("beam_width", 2**40, r"\[1, 2147483647\]"),
@@ -105,6 +106,8 @@ def test_score_transform_rejects_invalid_sequences(fitted, xmc_data, params, mes
         ("propensity_weight", -1.0),
         ("propensity_weight", np.nan),
         ("propensity_weight", "1"),
+        ("path_weight", 0.0),
+        ("path_weight", 1.1),
     ],
 )
 def test_predict_validates_score_parameters(fitted, xmc_data, name, value):

@@ -62,6 +62,7 @@ def test_memory_fits_once_per_fold_in_a_grid_over_prediction_parameters(
         {"beam_width": 3},
         {"score_transform": ["sigmoid", "l3-hinge"]},
         {"propensity_weight": 0.5},
+        {"path_weight": 0.5},
         {"sparse_output": False},
         {"n_jobs": 2},
     ],

@@ -244,6 +244,7 @@ def test_parameters_changed_after_fit_are_validated_for_single_rows(how, fitted,
         "beam_width": [0, 2.0, 2**31, [1], "1"],
         "score_transform": ["l5-hinge", ["l3-hinge", "log-sigmoid"], ["l3-hinge", []], 3],
         "propensity_weight": [-1, np.nan, np.inf, "0", [0]],
+        "path_weight": [0, 1.5, np.nan, "1", [1]],
         "sparse_output": ["yes", None, [True]],
         "n_jobs": [0, 1.0, "2", [1]],
     }.items():
