@@ -46,8 +46,9 @@ class PathStep:
     own_score : float
         Score of this step alone: the transformed margin, or the output of the custom estimator.
     joint_score : float
-        Score of the path from the root to this step. The beam, and finally the ranking, order
-        nodes by this score.
+        Score of the path from the root to this step: the product of the scores of its steps, those
+        of clusters to the power `path_weight`. The beam, and finally the ranking, order nodes by
+        this score.
     lift : float
         Factor, at most 1, that decreases the scores of frequent labels. 1 for the rarest labels,
         or if `propensity_weight` is 0.

@@ -1,7 +1,7 @@
 """Exact search: the best labels of all labels, without scoring all of them.
 
-The score of a node is a product of probabilities, so no node has a higher score than the nodes
-above it. If k labels with a score of at least t are known, the best k labels are therefore below
+The score of a node is a product of powers of probabilities, so no node has a higher score than the
+nodes above it. If k labels with a score of at least t are known, the best k labels are therefore below
 clusters that have a score of at least t.
 
 First, a beam search finds k labels for each row. Let t be the lowest score of these. If all
