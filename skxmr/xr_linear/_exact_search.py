@@ -1,8 +1,8 @@
 """Exact search: the best labels of all labels, without scoring all of them.
 
 The score of a node is a product of powers of probabilities, so no node has a higher score than the
-nodes above it. If k labels with a score of at least t are known, the best k labels are therefore below
-clusters that have a score of at least t.
+nodes above it. If k labels with a score of at least t are known, the best k labels are therefore
+below clusters that have a score of at least t.
 
 First, a beam search finds k labels for each row. Let t be the lowest score of these. If all
 clusters that the beam dropped have scores below t, the result is exact; this is true for most rows.
