@@ -19,6 +19,13 @@ def offsets_of(lengths):
     return offsets
 
 
+def entries_of_rows(indptr, rows):
+    """Return (indptr, positions) of the entries of some rows of a CSR matrix, in this order."""
+    counts = np.diff(indptr)[rows]
+    taken = offsets_of(counts)
+    return taken, np.repeat(indptr[rows] - taken[:-1], counts) + np.arange(taken[-1])
+
+
 def concatenate_in_pages(arrays):
     """Concatenate arrays along the first axis, in memory that the system gets back.
 

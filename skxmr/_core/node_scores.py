@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from skxmr._core.arrays import offsets_of
+from skxmr._core.arrays import entries_of_rows, offsets_of
 
 
 class NodeScores(NamedTuple):
@@ -42,9 +42,7 @@ class NodeScores(NamedTuple):
 
     def take(self, rows):
         """Return the rows with the given numbers, in this order; copies them."""
-        counts = np.diff(self.indptr)[rows]
-        indptr = offsets_of(counts)
-        entries = np.repeat(self.indptr[rows] - indptr[:-1], counts) + np.arange(indptr[-1])
+        indptr, entries = entries_of_rows(self.indptr, rows)
         return NodeScores(indptr, *(array[entries] for array in self[1:]))
 
     def without(self, others):

@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 import scipy.sparse as sp
 
-from skxmr._core.arrays import as_public_csr, csr_of, offsets_of
+from skxmr._core.arrays import as_public_csr, csr_of, entries_of_rows
 from skxmr._core.csr import MAX_VALUE, divide_values, rows_are_canonical
 from skxmr._core.validation import check_n_features
 
@@ -47,9 +47,7 @@ class Rows(NamedTuple):
 
     def take(self, rows):
         """Return the rows with the given numbers; copies them."""
-        counts = np.diff(self.indptr)[rows]
-        indptr = offsets_of(counts)
-        entries = np.repeat(self.indptr[rows] - indptr[:-1], counts) + np.arange(indptr[-1])
+        indptr, entries = entries_of_rows(self.indptr, rows)
         return Rows(indptr, self.indices[entries], self.data[entries], self.n_features)
 
     @classmethod

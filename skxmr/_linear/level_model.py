@@ -22,7 +22,7 @@ from skxmr._linear.weight_precision import WEIGHT_TYPES
 MAX_DENSE_FEATURES = 2**22
 # Levels with more children per chunk have dense weights if at least this fraction of them is not 0,
 # as in data of a few hundred labels, and if they take at most 128 MiB. Dense weights of the most
-# frequent features only did not make batches of WordNet or Debian faster: they wait for memory.
+# frequent features only did not make batches of WordNet or Debian faster.
 MIN_DENSE_FRACTION = 0.25
 # Files do not contain the dense weights of up to this many chunk features (128 MiB in float32).
 # They are computed in 30 milliseconds, faster than they are read and verified. Larger ones are

@@ -16,8 +16,8 @@ class IterativeStratification(BaseCrossValidator):
     """Split multilabel rows into folds with an even distribution of each label.
 
     Labels are processed from the rarest to the most frequent. Each row of a label goes to the fold
-    that lacks the most rows of this label. If several folds lack equally many, the row goes to
-    the one that lacks the most rows in total [1]_. Folds may differ in size by a few rows.
+    that still needs the most rows of this label. If several folds need equally many, the row goes
+    to the one that needs the most rows in total [1]_. Folds may differ in size by a few rows.
 
     With `KFold` and two folds, half of the labels with two rows have both rows in the same fold.
     When this fold is held out, no training row has these labels.

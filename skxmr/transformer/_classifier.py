@@ -113,7 +113,7 @@ default="fine-tuned"
     Notes
     -----
     You may change these parameters of `classifier` after the fit: `beam_width`, `score_transform`,
-    `propensity_weight`, `sparse_output`, `n_jobs`. For example,
+    `propensity_weight`, `path_weight`, `sparse_output`, `n_jobs`. For example,
     ``set_params(classifier__beam_width=20)`` applies to the next prediction.
 
     References
