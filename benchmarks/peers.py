@@ -9,6 +9,7 @@ import os
 import numpy as np
 from peer import BEAM, BRANCHING, LEAF, MAX_ITER, THRESHOLD, TOL, C, K, Peer
 
+N_AVERAGED = 100  # number of labels per row and tree of an ensemble of libpecos; skxmr's number
 OMIKUJI_BEAM = 10  # the default of its Python function; the C function has no default
 
 
@@ -114,9 +115,8 @@ class Pecos(Peer):
 
         classes = [cls.TrainParams for cls in (HierarchicalKMeans, XLinearModel, MLModel)]
         known = {field.name for cls in classes for field in fields(cls)}
-        unknown = (
-            set(self.settings) - known - {"negative_sampling_scheme", *self.prediction_settings}
-        )
+        known |= {"negative_sampling_scheme", "n_trees", *self.prediction_settings}
+        unknown = set(self.settings) - known
         if unknown:
             raise ValueError(f"settings must be parameters of libpecos; got {sorted(unknown)}")
 
@@ -124,28 +124,38 @@ class Pecos(Peer):
         from pecos.xmc import Indexer, LabelEmbeddingFactory
         from pecos.xmc.xlinear.model import XLinearModel
 
+        settings = dict(self.settings)
+        n_trees = settings.pop("n_trees", 1)
         # Each function uses the settings that it knows.
         label_features = LabelEmbeddingFactory.create(Y, X, method="pifa", threads=self.threads)
-        chain = Indexer.gen(label_features, seed=self.seed, threads=self.threads, **self.settings)
-        self.model = XLinearModel.train(
-            X, Y_by_label, C=chain, threads=self.threads, **self.settings
-        )
+        self.models = []
+        for seed in range(self.seed * n_trees, (self.seed + 1) * n_trees):
+            chain = Indexer.gen(label_features, seed=seed, threads=self.threads, **settings)
+            self.models.append(
+                XLinearModel.train(X, Y_by_label, C=chain, threads=self.threads, **settings)
+            )
 
     def count_weights(self):
-        return int(sum(level.W.nnz for level in self.model.model.model_chain))
+        return int(sum(level.W.nnz for model in self.models for level in model.model.model_chain))
 
     def save(self):
-        self.model.save(self.path)
+        for number, model in enumerate(self.models):
+            model.save(os.path.join(self.path, str(number)))
 
     def load(self):
         from pecos.xmc.xlinear.model import XLinearModel
 
-        self.model = XLinearModel.load(self.path, is_predict_only=True)
+        folders = [os.path.join(self.path, name) for name in sorted(os.listdir(self.path))]
+        self.models = [XLinearModel.load(folder, is_predict_only=True) for folder in folders]
 
     def predict(self, X):
+        from pecos.utils.smat_util import CsrEnsembler
+
         names = self.prediction_settings.intersection(self.settings)
         settings = {name: self.settings[name] for name in names}
-        return self.model.predict(X, only_topk=K, threads=self.threads, **settings)
+        settings["only_topk"] = K if len(self.models) == 1 else N_AVERAGED
+        predictions = [model.predict(X, threads=self.threads, **settings) for model in self.models]
+        return predictions[0] if len(predictions) == 1 else CsrEnsembler.average(*predictions)
 
     def to_ranking(self, predictions):
         P = predictions.tocsr()
@@ -256,10 +266,12 @@ class Napkinxc(Peer):
     }
 
     def _create_model(self):
-        from napkinxc.models import PLT
+        from napkinxc import models
 
         # Rows are always normalized, because norm=False crashes version 0.7.2.
-        return PLT(self.path, **self.settings, seed=self.seed, threads=self.threads)
+        settings = {"model": "PLT", **self.settings}
+        make_model = getattr(models, settings.pop("model"))
+        return make_model(self.path, **settings, seed=self.seed, threads=self.threads)
 
     def fit(self, X, Y):
         self.model = self._create_model()

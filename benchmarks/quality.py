@@ -31,6 +31,8 @@ SETTINGS = {
         "relevance-l1-l4": {**RELEVANCE, "post_processor": "l4-hinge"},
         "B64": {"nr_splits": 64},
         "B64-relevance-l1": {**RELEVANCE, "nr_splits": 64},
+        "3-trees": {"n_trees": 3},
+        "B64-3-trees": {"nr_splits": 64, "n_trees": 3},
     },
     "omikuji": {
         "default": {},  # three balanced binary trees
@@ -40,8 +42,17 @@ SETTINGS = {
     },
     "napkinxc": {
         "default": {},
+        "3-trees": {"ensemble": 3},
+        # One model per label, with the loss and the cost of the other libraries.
+        "one-vs-rest": {"model": "BR", "loss": "l2", "liblinear_c": 1.0},
+    },
+    "sklearn": {
+        "one-vs-rest": {},
     },
 }
+# With more labels, one-vs-rest of scikit-learn takes hours; it is then fitted on a sample of the
+# labels, which gives its time and size but no precision.
+MAX_SKLEARN_LABELS = 16_000
 # Peers with --seeds turns. The other peers are slow, and omikuji cannot be seeded.
 SEEDED = ("skxmr", "pecos")
 NAMES = {f"{peer}/{name}": (peer, name) for peer in SETTINGS for name in SETTINGS[peer]}
@@ -61,11 +72,14 @@ COLUMNS = [
     Column("p_at_3", "P@3", True),
     Column("p_at_5", "P@5", True),
     Column("p_mean", "mean", True),
+    Column("ndcg_at_5", "nDCG@5", True),
+    Column("psp_at_1", "PSP@1", True),
     Column("psp_at_5", "PSP@5", True),
     Column("fit_cpu_s", "fit, CPU s", False),
     Column("batch_cpu_us", "batch, us/row", False),
     Column("n_weights", "weights, 10^6", False),
     Column("model_mb", "model, MB", False),
+    Column("fit_peak_mb", "memory, MB", False),
 ]
 
 
@@ -114,7 +128,8 @@ def summarize(turns):
     """Return the means over the turns, and the standard deviations of several turns."""
     means, deviations = {}, {}
     for turn in turns:
-        turn["p_mean"] = float(np.mean([turn[f"p_at_{k}"] for k in (1, 3, 5)]))
+        if "p_at_1" in turn:
+            turn["p_mean"] = float(np.mean([turn[f"p_at_{k}"] for k in (1, 3, 5)]))
     for key in turns[0]:
         values = [turn[key] for turn in turns]
         means[key] = None if None in values else float(np.mean(values))
@@ -187,7 +202,9 @@ def main():
         peer, setting = NAMES[name]
         n_turns = args.seeds if peer in SEEDED else args.repeat
         entries[name] = Entry(peer, SETTINGS[peer][setting], list(range(n_turns)))
-    sizes, results = measure(args, entries, propensities=True, threads=1, n_queries=0)
+    sizes, results = measure(
+        args, entries, propensities=True, threads=1, n_queries=0, max_labels=MAX_SKLEARN_LABELS
+    )
     for result in results.values():
         if result["status"] == "measured":
             result["summary"], result["spread"] = summarize(result["turns"])

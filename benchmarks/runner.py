@@ -12,7 +12,7 @@ import data
 import memory_limit
 import numpy as np
 
-from skxmr.metrics import label_propensities, precision_at_k, psprecision_at_k
+from skxmr.metrics import label_propensities, ndcg_at_k, precision_at_k, psprecision_at_k
 
 WORKER = os.path.join(os.path.dirname(os.path.abspath(__file__)), "worker.py")
 THREAD_VARIABLES = (
@@ -141,10 +141,11 @@ class Runner:
         scores = np.broadcast_to(-np.arange(ids.shape[1], dtype=np.float32), ids.shape)
         for k in (1, 3, 5):
             result[f"p_at_{k}"] = 100 * precision_at_k(Y_test, (ids, scores), k=k)
-        if propensities is not None:
-            result["psp_at_5"] = 100 * psprecision_at_k(
-                Y_test, (ids, scores), k=5, propensities=propensities
-            )
+            result[f"ndcg_at_{k}"] = 100 * ndcg_at_k(Y_test, (ids, scores), k=k)
+            if propensities is not None:
+                result[f"psp_at_{k}"] = 100 * psprecision_at_k(
+                    Y_test, (ids, scores), k=k, propensities=propensities
+                )
         return result
 
     def probe(self, entries):

@@ -152,22 +152,27 @@ cdef void inherit_score(const Transform* t, Node parent, offset_t first, float* 
 
 
 def join_scores(const float[::1] parent_scores, const float[::1] parent_margins,
-                const float[::1] values, LevelTransform transform, float offset=0.0):
+                const float[::1] values, LevelTransform transform,
+                const float[::1] offsets=None, const unsigned char[::1] inherits=None):
     """Return the (scores, margins) of one child per parent, as a level of linear models does.
 
     `values` are margins, or logarithms of probabilities if the shape is `LOG_PROBABILITY`. The
-    returned margins are sums over the path.
+    returned margins are sums over the path. `offsets` has an offset per child; it may be None if
+    the transform has no weight for them. Children for which `inherits` is 1 have the score of
+    their parent.
     """
-    cdef Transform t
+    cdef Transform t = with_offsets(transform, None)
     cdef offset_t at
+    cdef bint has_offsets = transform.offset_weight != 0.0
     out_margins = np.array(values, dtype=np.float32)
     out_scores = np.empty(len(out_margins), dtype=np.float32)
     cdef float[::1] margins = out_margins, scores = out_scores
-    t.shape = transform.shape
-    t.offset_weight = transform.offset_weight
-    t.weight = transform.weight
-    t.offsets = &offset if t.offset_weight != 0.0 else NULL
+    cdef Node parent
     for at in range(scores.shape[0]):
-        transform_margins(&t, Node(parent_scores[at], parent_margins[at]), 0, &margins[at],
-                          &scores[at], 1)
+        parent = Node(parent_scores[at], parent_margins[at])
+        t.offsets = &offsets[at] if has_offsets else NULL
+        if inherits is not None and inherits[at]:
+            inherit_score(&t, parent, 0, &margins[at], &scores[at])
+        else:
+            transform_margins(&t, parent, 0, &margins[at], &scores[at], 1)
     return out_scores, out_margins

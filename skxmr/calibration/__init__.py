@@ -6,6 +6,13 @@ not support a sparse multilabel `y`. The classes of this package use the (row, l
 """
 
 from skxmr.calibration._calibrated_classifier import CalibratedMultilabelClassifierCV
+from skxmr.calibration._f1_thresholds import (
+    PairPool,
+    compute_f1,
+    merge_pools,
+    tune_shared_threshold,
+)
 from skxmr.calibration._tuned_threshold import TunedThresholdMultilabelClassifierCV
 
+# Other packages of skxmr use the rest.
 __all__ = ["CalibratedMultilabelClassifierCV", "TunedThresholdMultilabelClassifierCV"]

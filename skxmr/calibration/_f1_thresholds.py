@@ -35,6 +35,21 @@ class PairPool(NamedTuple):
         return self.select(np.lexsort((self.is_true, -self.scores, self.groups)))
 
 
+def merge_pools(pools, grouping):
+    """Merge the pools of all folds, grouped by "label", by "row", or not ("none").
+
+    A row that is held out twice counts as two rows.
+    """
+    groups, scores, is_true, n_true = zip(*pools, strict=True)
+    if grouping == "row":
+        starts = np.cumsum([0, *map(len, n_true[:-1])])
+        groups = [g + np.int32(start) for g, start in zip(groups, starts, strict=True)]
+        n_true = np.concatenate(n_true)
+    else:
+        n_true = sum(n_true)
+    return PairPool(*map(np.concatenate, (groups, scores, is_true)), n_true)
+
+
 class _CandidateThresholds:
     """The thresholds that can be the best of their group: the scores of its true pairs.
 

@@ -13,6 +13,7 @@ from skxmr._core.validation import N_JOBS
 from skxmr.calibration._f1_thresholds import (
     PairPool,
     compute_f1,
+    merge_pools,
     tune_label_thresholds,
     tune_shared_threshold,
 )
@@ -166,7 +167,7 @@ class TunedThresholdMultilabelClassifierCV(HeldOutScoresClassifier):
             grouping = "label" if self.average == "macro" or self.per_label else "none"
         pool_fold = partial(_pool_fold, grouping=grouping)
         pools, fitted = self._fit_folds(X, y, fit_params, pool_fold)
-        pool, n_labels = _merge_pools(pools, grouping), len(fitted["classes_"])
+        pool, n_labels = merge_pools(pools, grouping), len(fitted["classes_"])
         del pools  # as large as the merged pool
         if self.per_label:
             thresholds = tune_label_thresholds(pool, self.average, self.min_positives)
@@ -253,15 +254,3 @@ def _pool_fold(true, blocks, grouping):
     else:
         n_true = np.array([true.nnz])
     return PairPool(*map(np.concatenate, (groups, scores, is_true)), n_true.astype(np.int64))
-
-
-def _merge_pools(pools, grouping):
-    """Merge the pools of all folds; a row that is held out twice counts as two rows."""
-    groups, scores, is_true, n_true = zip(*pools, strict=True)
-    if grouping == "row":
-        starts = np.cumsum([0, *map(len, n_true[:-1])])
-        groups = [g + np.int32(start) for g, start in zip(groups, starts, strict=True)]
-        n_true = np.concatenate(n_true)
-    else:
-        n_true = sum(n_true)
-    return PairPool(*map(np.concatenate, (groups, scores, is_true)), n_true)

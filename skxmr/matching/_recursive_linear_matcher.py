@@ -75,6 +75,5 @@ class RecursiveLinearMatcher:
         scored = np.zeros((2, len(paths[0].parents)), dtype=np.float32)  # scores and margins
         for level, path, transform in zip(self.levels, paths[:-1], transforms, strict=True):
             parents = NodeScores(path.indptr, path.parents, *scored)
-            wanted = (path.child_indptr, path.children)
-            scored = level.score_children(X, parents, wanted, transform)
+            scored = level.score_children(X, parents, path.wanted, transform)
         return NodeScores(paths[-1].indptr, paths[-1].parents, *scored)

@@ -19,7 +19,12 @@ from skxmr.metrics._propensity import (
     psprecision_at_k,
 )
 from skxmr.metrics._ranking import ndcg_at_k, precision_at_k, rank_labels, recall_at_k
-from skxmr.metrics._scorers import read_scored_targets, score_labels, topk_scorer
+from skxmr.metrics._scorers import (
+    TopkScorer,
+    read_scored_targets,
+    score_labels,
+    topk_scorer,
+)
 
 # Names that are not listed here are for other packages of skxmr.
 __all__ = [

@@ -91,10 +91,10 @@ def topk_scorer(metric="precision", k=1, *, propensities=None):
         )
     if propensities is not None:
         propensities = check_propensities(propensities)
-    return _TopkScorer(metric, int(k), propensities)
+    return TopkScorer(metric, int(k), propensities)
 
 
-class _TopkScorer:
+class TopkScorer:
     """The immutable scorer that `topk_scorer` returns."""
 
     def __init__(self, metric, k, propensities):
@@ -114,9 +114,17 @@ class _TopkScorer:
 
     def __call__(self, estimator, X, y):
         y = read_scored_targets(estimator, y)
-        scores = score_labels(estimator, X, self._k)
+        return self.score_ranking(y, score_labels(estimator, X, self._k))
+
+    def score_ranking(self, y, scores):
+        """Return the metric of an indicator and scores, in a form that the metrics accept."""
         kwargs = {} if self._propensities is None else {"propensities": self._propensities}
         return _METRICS[self._metric](y, scores, self._k, **kwargs)
+
+    @property
+    def k(self):
+        """Number of labels per row."""
+        return self._k
 
 
 def read_scored_targets(estimator, y):

@@ -5,18 +5,15 @@ from time import perf_counter
 from typing import NamedTuple
 
 import numpy as np
-from sklearn.base import clone, is_classifier
 from sklearn.metrics import check_scoring
-from sklearn.model_selection import check_cv
-from sklearn.utils import Bunch, _safe_indexing, indexable
+from sklearn.utils import Bunch
 from sklearn.utils._param_validation import Interval, validate_params
-from sklearn.utils.validation import _check_method_params, _num_samples, check_is_fitted
+from sklearn.utils.validation import _num_samples
 
 from skxmr._core.estimators import check_frozen_width, find_topk_estimator
 from skxmr._core.target_containers import read_targets
-from skxmr._core.targets import check_n_labels
 from skxmr.metrics import topk_scorer
-from skxmr.model_selection._validation import resolve_cv
+from skxmr.model_selection._held_out_rows import iterate_held_out
 
 
 @validate_params(
@@ -106,26 +103,12 @@ def beam_width_curve(
     check_frozen_width(estimator, y)
     scorer = topk_scorer("precision", k=1) if scoring is None else scoring
     scorer = check_scoring(estimator, scoring=scorer)
-    if isinstance(cv, str) and cv == "prefit":
-        for name, value in (("groups", groups), ("params", params)):
-            if value is not None:
-                raise ValueError(
-                    f'{name} must be None if cv="prefit", which makes no splits and fits; got '
-                    f"{value!r}."
-                )
-        check_is_fitted(ranker)
-        check_n_labels(y, len(ranker.classes_))
-        splits = [_evaluate_beams(estimator, X, y, beams, scorer, k)]
-    else:
-        X, y, groups = indexable(X, y, groups)
-        splits = []
-        splitter = check_cv(resolve_cv(cv, y), y, classifier=is_classifier(estimator))
-        for train, test in splitter.split(X, y, groups):
-            model = clone(estimator)
-            fit_params = _check_method_params(X, params=params or {}, indices=train)
-            model.fit(_safe_indexing(X, train), _safe_indexing(y, train), **fit_params)
-            X_test, y_test = _safe_indexing(X, test), _safe_indexing(y, test)
-            splits.append(_evaluate_beams(model, X_test, y_test, beams, scorer, k))
+    splits = [
+        _evaluate_beams(model, X_test, y_test, beams, scorer, k)
+        for model, X_test, y_test in iterate_held_out(
+            estimator, ranker, X, y, cv=cv, groups=groups, params=params
+        )
+    ]
     curve = Bunch(beam_width=np.array(beams, dtype=object if None in beams else np.int64))
     for name in splits[0].scores[0]:
         scores = [[score[name] for score in split.scores] for split in splits]

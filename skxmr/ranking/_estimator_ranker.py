@@ -114,7 +114,7 @@ class EstimatorRanker:
                     clusters.margins[pairs],
                     output.values,
                     LevelTransform(shape, transform.offset_weight, transform.weight),
-                    self.offsets[child],
+                    np.full(len(pairs), self.offsets[child]),
                 )
         return NodeScores(start_of_pair[clusters.indptr], labels, scores, margins)
 

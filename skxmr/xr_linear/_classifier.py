@@ -37,6 +37,7 @@ from skxmr.xr_linear._checkpoint import FitCheckpoint
 from skxmr.xr_linear._codecs import MODEL_CODECS, REMOVED_PARAMS, check_fitted_classifier
 from skxmr.xr_linear._ensemble import TreeEnsemble
 from skxmr.xr_linear._options import check_combination, check_model_dir
+from skxmr.xr_linear._path_weight import choose_path_weight
 from skxmr.xr_linear._prediction import RankingPredictionMixin
 from skxmr.xr_linear._repr import fitted_block
 from skxmr.xr_linear._training import train_trees
@@ -97,11 +98,13 @@ class XRLinearClassifier(
         *Tree.* Binary classifier with `predict_proba` or `decision_function`, which is cloned and
         fitted for each label on the divided rows, instead of the linear models of the labels. This
         is slow and takes much memory, because each label has a Python object.
-    negatives : {"tfn", "man", "tfn+man"}, matrix or sequence of these, default="tfn"
+    negatives : {"tfn", "man", "tfn+man", "tfn+random"}, matrix or sequence of these, default="tfn"
         *Training.* Rows that the children of a cluster are trained on. "tfn" (teacher-forced
         negatives): rows that have a label in the cluster. "man" (matcher-aware negatives): only
         rows that a beam search with `beam_width` routes to the cluster, positive rows included.
-        This is closer to prediction and several times slower. "tfn+man": both. A matrix with the
+        This is closer to prediction and several times slower. "tfn+man": both. "tfn+random": "tfn"
+        and, for each row, five clusters drawn at random. This takes half as long again to twice as
+        long, and improves mainly rankings of a single tree and of rare labels. A matrix with the
         shape of `y`: "tfn" and additional negatives; if the entry (row, label) is nonzero, the row
         is also used in each cluster that contains the label. The last entry of a sequence is for
         the labels, the one before for their clusters, and so on; the first entry also applies to
@@ -161,10 +164,13 @@ class XRLinearClassifier(
         propensity / propensity of the label), with propensities estimated from `y` [3]_. A larger
         value ranks rare labels higher, decreases precision, and decreases the scores of frequent
         labels, so that `predict` returns fewer of them.
-    path_weight : float, default=1.0
+    path_weight : float or "auto", default="auto"
         *Prediction.* Exponent of the scores of the clusters on the path of a label, in (0, 1]. A
-        smaller value trusts the label's own model more: useful for short texts and few rows per
-        label, together with a wider beam, because more clusters have similar scores.
+        smaller value trusts the label's own model more. This ranks better if no label is much more
+        frequent than the others, in particular with few rows per label; a wider beam then finds
+        more. "auto" uses `path_weight_`, which `fit` computes from the frequencies of the labels
+        and the sizes of their clusters. With the score transforms "sigmoid" and "identity" and with
+        a custom `matcher` or `ranker`, "auto" is 1.
     sparse_output : bool or "auto", default="auto"
         *Prediction.* Whether predictions for an indicator are sparse; "auto" uses the format of the
         `y` given to `fit`.
@@ -196,6 +202,8 @@ class XRLinearClassifier(
         The tree of labels; the first one of an ensemble.
     n_iter_ : int
         Largest number of sweeps that the training of a cluster took, rounded up.
+    path_weight_ : float
+        The weight of the path that "auto" stands for, from 0.4 to 1.
     n_features_in_ : int
         Number of features.
     feature_names_in_ : ndarray of shape (`n_features_in_`,)
@@ -263,7 +271,7 @@ class XRLinearClassifier(
         "beam_width": [None, Interval(Integral, 1, 2**31 - 1, closed="both")],
         "score_transform": [StrOptions(set(TRANSFORMS)), tuple, list],
         "propensity_weight": [Interval(Real, 0, None, closed="left")],
-        "path_weight": [Interval(Real, 0, 1, closed="right")],
+        "path_weight": [Interval(Real, 0, 1, closed="right"), StrOptions({"auto"})],
         "sparse_output": ["boolean", StrOptions({"auto"})],
         "memory": [None, str, HasMethods("cache")],
         "model_dir": [None, str, PathLike],
@@ -295,7 +303,7 @@ class XRLinearClassifier(
         beam_width=10,
         score_transform="l3-hinge",
         propensity_weight=0.0,
-        path_weight=1.0,
+        path_weight="auto",
         sparse_output="auto",
         memory=None,
         model_dir=None,
@@ -414,10 +422,15 @@ class XRLinearClassifier(
                     progress=progress,
                 )
                 model = trees[0] if self.n_trees == 1 else TreeEnsemble(trees)
+                path_weight = 1.0
+                if self.matcher is None and self.ranker is None:
+                    hierarchies = [tree.hierarchy for tree in trees]
+                    path_weight = choose_path_weight(Y, row_weights, hierarchies)
                 fitted = input_attributes | {
                     "classes_": classes,
                     "hierarchy_": trees[0].hierarchy,
                     "n_iter_": max((level.n_iter for level in model.levels), default=0),
+                    "path_weight_": path_weight,
                     "_target_kind": target_kind,
                     "_target_dtype": target_dtype,
                     "_row_length": row_length,

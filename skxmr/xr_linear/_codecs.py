@@ -126,6 +126,7 @@ def check_fitted_classifier(classifier):
     trees = model.models if type(model) is TreeEnsemble else [model]
     n_features, classes = fitted["n_features_in_"], fitted["classes_"]
     row_length = fitted.get("_row_length", 1.0)
+    path_weight = fitted.get("path_weight_", 1.0)
     target_kind, target_dtype = fitted["_target_kind"], fitted["_target_dtype"]
     conditions = {
         "_model": type(model) in (TreeModel, TreeEnsemble),
@@ -134,6 +135,7 @@ def check_fitted_classifier(classifier):
         "_target_dtype": isinstance(target_dtype, np.dtype)
         and (target_kind == "classes" or target_dtype.kind in "biufc"),
         "_row_length": type(row_length) is float and 0 < row_length < np.inf,
+        "path_weight_": type(path_weight) is float and 0 < path_weight <= 1,
         "classes_": isinstance(classes, np.ndarray) and classes.ndim == 1,
         "feature_names_in_": names is None or np.shape(names) == (n_features,),
     }

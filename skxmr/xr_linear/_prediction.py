@@ -10,7 +10,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from skxmr._core import score_forms
 from skxmr._core.arrays import as_public_csr
-from skxmr._core.node_scores import join_rows
+from skxmr._core.node_scores import NodeScores, join_rows
 from skxmr._core.row_length import warn_about_other_lengths
 from skxmr._core.row_search import SparseRow
 from skxmr._core.rows import Rows, canonical_rows, in_float32
@@ -19,6 +19,7 @@ from skxmr._core.single_row import read_single_row
 from skxmr._core.threads import run_tasks, split_rows
 from skxmr._core.topk import best_of_rows
 from skxmr._core.validation import check_candidates, validate_rows
+from skxmr.xr_linear._path_margins import store_scores
 
 # Smallest probability of a label that `predict` returns.
 DECISION_THRESHOLD = 0.5
@@ -44,6 +45,17 @@ class RankingPredictionMixin:
     # Mean length of the training rows. Models that earlier versions saved lack it.
     _row_length = 1.0
 
+    def _used_path_weight(self):
+        if not (isinstance(self.path_weight, str) and self.path_weight == "auto"):
+            return self.path_weight
+        # Products of probabilities are probabilities, and sums of margins have no powers.
+        names = self.score_transform
+        if isinstance(names, str):
+            names = (names,)
+        has_hinges_only = isinstance(names, (list, tuple)) and all("hinge" in str(n) for n in names)
+        # Models that earlier versions saved lack path_weight_; their weight was 1.
+        return getattr(self, "path_weight_", 1.0) if has_hinges_only else 1.0
+
     def _prediction_params(self):
         # scikit-learn's check of the fitted state takes longer than the search of a row.
         if not hasattr(self, "hierarchy_"):
@@ -55,7 +67,7 @@ class RankingPredictionMixin:
             self.beam_width,
             score_transform,
             self.propensity_weight,
-            self.path_weight,
+            self._used_path_weight(),
             self.sparse_output,
             self.n_jobs,
         )
@@ -79,7 +91,8 @@ class RankingPredictionMixin:
         return Rows(np.array([0, len(x[0])], dtype=np.int64), *x, self.n_features_in_)
 
     def _score_params(self):
-        return check_score_params(self.score_transform, self.propensity_weight, self.path_weight)
+        path_weight = self._used_path_weight()
+        return check_score_params(self.score_transform, self.propensity_weight, path_weight)
 
     def _rank(self, rows, params, finish, k=0, best_first=False):
         """Search all rows in blocks.
@@ -308,6 +321,19 @@ class RankingPredictionMixin:
         blocks = split_rows(rows.n_rows, per_row, params.n_jobs)
         scores = np.concatenate(run_tasks(score_block, blocks, params.n_jobs, threads_only=True))
         return as_public_csr(indptr, labels, scores, shape)
+
+    def _store_scores(self, X, searches, k):
+        # The `StoredScores` of the k best labels that each of the `ScoreParams` finds.
+        params, rows = self._prediction_params(), self._check_rows(X)
+        return store_scores(self._model, rows, params.beam_width, searches, k, params.n_jobs)
+
+    def _rank_best(self, X, k):
+        # The `NodeScores` of the k best labels of each row, best first.
+        params, rows = self._prediction_params(), self._check_rows(X)
+        k = min(k, len(self.classes_))
+        return NodeScores(
+            *join_rows(self._rank(rows, params, lambda ranking, *_: ranking, k, True))
+        )
 
     def _sparse_probabilities(self, rows, params):
         def finish(ranking, form, start):

@@ -20,7 +20,7 @@ def fitted_block(classifier):
 def _size_caption(classifier):
     model = classifier._model
     n_weights = sum(len(level.arrays["entry_weights"]) for level in model.levels)
-    n_trees = len(getattr(model, "models", [model]))
+    n_trees = len(model.models)
     trees = f"{n_trees} trees, " if n_trees > 1 else ""
     return f"{trees}{describe_sizes(classifier.hierarchy_.level_sizes)}; {n_weights:,} weights"
 

@@ -1,34 +1,11 @@
 """A trained tree: a matcher, followed by a ranker."""
 
-from typing import NamedTuple
-
 import numpy as np
-import scipy.sparse as sp
 
-from skxmr._core.arrays import offsets_of
 from skxmr._linear import prune_level
 from skxmr.xr_linear._exact_search import ExactSearch
-
-
-class LevelPaths(NamedTuple):
-    """Nodes of one level that are visited to score given labels.
-
-    Attributes
-    ----------
-    indptr : ndarray of shape (n_rows + 1,), int64
-        Start of the parents of each row.
-    parents : ndarray of int32
-        Parents of the visited nodes.
-    child_indptr : ndarray of shape (n_parents + 1,), int64
-        Start of the visited children of each entry of `parents`.
-    children : ndarray of int32
-        Visited nodes: the parents of the next level.
-    """
-
-    indptr: np.ndarray
-    parents: np.ndarray
-    child_indptr: np.ndarray
-    children: np.ndarray
+from skxmr.xr_linear._label_paths import LabelPaths
+from skxmr.xr_linear._path_margins import read_margins
 
 
 class TreeModel:
@@ -55,6 +32,11 @@ class TreeModel:
             *(False,) * len(matcher.levels),
             not ranker.uses_margins,
         )
+
+    @property
+    def models(self):
+        """The trees of the model: this one."""
+        return [self]
 
     @property
     def levels(self):
@@ -138,35 +120,31 @@ class TreeModel:
         All clusters above the labels are visited. Data that depend only on the tree are computed
         once, for any number of blocks of rows.
         """
-        if len(self.levels) < self.hierarchy.n_levels:
-            raise ValueError(
-                "score_candidates needs linear models on all levels; this classifier has a custom "
-                "matcher or ranker. Take the scores of the candidates from predict_proba instead."
-            )
+        self._check_linear("score_candidates")
         *cluster_transforms, label_transform = self.score_rule(score_params).transforms
-        parents_of = [
-            np.repeat(np.arange(len(indptr) - 1, dtype=np.int32), np.diff(indptr))
-            for indptr in self.hierarchy.child_indptrs
-        ]
-        position = np.empty(self.hierarchy.n_labels, dtype=np.int32)
-        position[self.hierarchy.label_order] = np.arange(len(position), dtype=np.int32)
+        finder = LabelPaths(self.hierarchy)
 
         def score(X, indptr, labels):
-            # Sorted by position in the tree, labels of the same cluster are neighbors.
-            by_position = sp.csr_array(
-                (np.arange(len(labels)), position[labels], indptr),
-                shape=(len(indptr) - 1, len(position)),
-            )
-            by_position.sort_indices()
-            positions = by_position.indices.astype(np.int32, copy=False)
-            paths = _paths_to(indptr, positions, parents_of)
+            paths, order = finder.find(indptr, labels)
             clusters = self.matcher.score(X, paths, cluster_transforms)
-            wanted = (paths[-1].child_indptr, paths[-1].children)
             scores = np.empty(len(labels), dtype=np.float32)
-            scores[by_position.data], _ = self.ranker.score(X, clusters, wanted, label_transform)
+            scores[order], _ = self.ranker.score(X, clusters, paths[-1].wanted, label_transform)
             return scores
 
         return score
+
+    def path_margins(self, X, indptr, labels):
+        """Return the `PathMargins` of given labels of each row."""
+        self._check_linear("tune_prediction")
+        finder = LabelPaths(self.hierarchy)
+        return read_margins(self.levels, X, indptr, labels, self.ranker.offsets, finder)
+
+    def _check_linear(self, function):
+        if len(self.levels) < self.hierarchy.n_levels:
+            raise ValueError(
+                f"{function} needs linear models on all levels; this classifier has a custom "
+                "matcher or ranker. Use the scores of predict_proba instead."
+            )
 
     def prune(self, weight_threshold=0.0, max_weights_per_label=None):
         """Return the tree with fewer weights; see `prune_level`.
@@ -182,21 +160,3 @@ class TreeModel:
             matcher = matcher.with_levels(levels)
         ranker = self.ranker.prune(weight_threshold, max_weights_per_label)
         return TreeModel(matcher, ranker, self.hierarchy)
-
-
-def _paths_to(indptr, nodes, parents_of):
-    # The `LevelPaths` from the root to given nodes of the last level, one per level.
-    paths = []
-    starts = indptr[:-1][np.diff(indptr) > 0]
-    for parent_of in reversed(parents_of):
-        parents = parent_of[nodes]
-        is_first = np.ones(len(nodes), dtype=bool)  # of the children of its parent in the row
-        is_first[1:] = parents[1:] != parents[:-1]
-        is_first[starts] = True
-        n_parents_before = offsets_of(is_first)
-        indptr = n_parents_before[indptr]
-        child_indptr = np.append(np.flatnonzero(is_first), len(nodes))
-        paths.append(LevelPaths(indptr, parents[is_first], child_indptr, nodes))
-        nodes = parents[is_first]
-        starts = n_parents_before[starts]
-    return paths[::-1]

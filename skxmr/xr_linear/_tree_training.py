@@ -71,7 +71,8 @@ def make_training_options(classifier, score_params, negatives, relevance, row_we
         Solver(**{name: getattr(classifier, name) for name in Solver._fields}),
         negatives=negatives,
         beam_width=classifier.beam_width,
-        score_params=score_params,
+        # A power of all cluster scores does not change their order, so the beam is the same.
+        score_params=score_params._replace(path_weight=1.0),
         relevance=relevance,
         relevance_norm=classifier.relevance_norm,
         row_weights=row_weights,
@@ -169,7 +170,9 @@ class _TreeTraining:
             beam = self._search(level) if needs_beam(self.negatives[level]) else None
             pairs = self.custom_pairs[level]
             pairs = None if pairs is None else pairs[level - 1]
-            rows = select_training_rows(self.negatives[level], self.targets[level - 1], pairs, beam)
+            rows = select_training_rows(
+                self.negatives[level], self.targets[level - 1], pairs, beam, self.seeds[level]
+            )
         # Except for the only label of all, which is trained against the rows without labels.
         only_children_inherit = level > 0 or hierarchy.n_labels > 1
         n_children = np.diff(hierarchy.child_indptrs[level])

@@ -118,13 +118,23 @@ def make_score_rules(model, offsets=None):
     def make_rule(level):
         is_last = level == n_levels - 1
 
+        weight = 1.0 if is_last else get_path_weight(model, transforms)
+
         def combine(parent_score, margin, child_id):
-            score = parent_score + log_score(transforms[level], margin)
+            score = parent_score + weight * log_score(transforms[level], margin)
             return score + (offsets[child_id] if is_last else 0.0)
 
         return combine
 
     return [make_rule(level) for level in range(n_levels)]
+
+
+def get_path_weight(model, transforms):
+    """Return the weight of the levels of clusters in the score of a label."""
+    if model.path_weight != "auto":
+        return model.path_weight
+    has_hinges_only = all("hinge" in transform for transform in transforms)
+    return model.path_weight_ if has_hinges_only else 1.0
 
 
 def beam_search(model, x, beam_width, keep=0, offsets=None):

@@ -132,7 +132,7 @@ def test_path_own_scores_multiply_to_joint_score():
     *clusters, last = explain(model, X[3], label).path
     joint = 1.0
     for step in clusters:
-        joint *= step.own_score
+        joint *= step.own_score**model.path_weight_
         assert step.joint_score == pytest.approx(joint, rel=1e-5)
     assert last.lift < 1
     assert last.joint_score == pytest.approx(joint * last.own_score * last.lift, rel=1e-5)

@@ -10,7 +10,6 @@ from sklearn.base import clone
 from helpers.scores import make_candidates
 from skxmr import HierarchicalLabelTree, LabelHierarchy, XRLinearClassifier
 from skxmr._core.rows import as_rows
-from skxmr._core.score_rule import ScoreParams
 from skxmr.datasets import make_extreme_multilabel
 
 ROWS = 12
@@ -63,7 +62,7 @@ def test_ensemble_averages_probabilities_for_every_transform(two_trees, xmc_data
     P = two_trees.predict_proba(X).toarray()
     candidates = make_candidates(np.random.default_rng(4), ROWS)
     S = two_trees.score_candidates(X, candidates).toarray()
-    score_params = ScoreParams((transform,) if isinstance(transform, str) else transform)
+    score_params = two_trees._score_params()
     votes = []
     for tree in two_trees._model.models:
         ranking = tree.rank(as_rows(X), None, score_params)

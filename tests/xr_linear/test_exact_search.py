@@ -162,7 +162,9 @@ OFFSETS = st.floats(-1e9, 0.0, width=32)
 def test_no_child_has_a_higher_score_than_its_rounded_parent(name, parent, margin, offset, weight):
     parent, margin = np.float32([parent]), np.float32([margin])
     transform = LevelTransform(SHAPES[name], weight)
-    child, _ = join_scores(parent, np.zeros(1, dtype=np.float32), margin, transform, offset)
+    child, _ = join_scores(
+        parent, np.zeros(1, dtype=np.float32), margin, transform, np.float32([offset])
+    )
     rounded = (parent - np.float32(4)) + np.float32(4)
     assert child[0] <= max(parent[0], rounded[0])
     # Rounding does not change a score that is rounded already.

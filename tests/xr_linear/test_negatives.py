@@ -106,6 +106,42 @@ def test_matcher_aware_negatives_do_not_depend_on_n_jobs(data, negatives):
     assert changed == [False] + [name != "tfn" for name in names[1:]]
 
 
+def test_random_negatives_add_clusters_to_each_row(data):
+    X, Y = data
+    model = make_classifier().fit(X, Y)
+    level = model.hierarchy_.n_levels - 1
+    teacher = model.hierarchy_.node_targets(sp.csr_array(Y))[level - 1]
+    used = np.zeros(teacher.shape, dtype=bool)
+    rows = select_training_rows("tfn+random", teacher, seed=3)
+    for cluster in range(teacher.shape[1]):
+        used[rows.of(cluster), cluster] = True
+    positive = teacher.toarray() > 0
+    assert np.all(used[positive])
+    added = (used & ~positive).sum(axis=1)
+    assert added.max() == 5
+    # Some of the five clusters are equal, and some are those of the row's own labels.
+    assert 3.5 < added.mean() < 4.9
+    again = select_training_rows("tfn+random", teacher, seed=3)
+    np.testing.assert_array_equal(again.rows, rows.rows)
+    assert not np.array_equal(select_training_rows("tfn+random", teacher, seed=4).rows, rows.rows)
+
+
+@pytest.mark.parametrize("negatives", ["tfn+random", ("tfn", "tfn+random")])
+def test_random_negatives_change_only_their_levels(data, negatives):
+    X, Y = data
+    one = make_classifier(negatives=negatives).fit(X, Y)
+    assert_equal_models(one, make_classifier(negatives=negatives, n_jobs=2).fit(X, Y))
+    levels = make_classifier().fit(X, Y)._model.levels
+    changed = [
+        not np.array_equal(a.arrays["entry_weights"], b.arrays["entry_weights"])
+        for a, b in zip(one._model.levels, levels, strict=True)
+    ]
+    n_levels = len(levels)
+    everywhere = isinstance(negatives, str)
+    # The root has all rows in any case.
+    assert changed == [False] + [everywhere] * (n_levels - 2) + [True]
+
+
 def test_matcher_aware_negatives_use_the_beam_width(xmc_data):
     # The negatives are the rows that the beam passes; an exact search passes every row.
     X, Y = xmc_data

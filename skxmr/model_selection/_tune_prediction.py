@@ -1,0 +1,286 @@
+"""Tuning of the parameters that act at prediction, with scores of held-out rows.
+
+The margins of the labels that a few searches find are stored once for each row. The scores under
+any parameters follow from them, so an evaluation takes milliseconds. One parameter after the other
+is set to its best value, until none changes. A value is only taken if it is better than the old one
+by more than the standard error of the difference, because held-out rows are few and values many.
+"""
+
+import copy
+from itertools import pairwise
+from typing import NamedTuple
+
+import numpy as np
+import scipy.sparse as sp
+from sklearn.pipeline import Pipeline
+from sklearn.utils import Bunch
+
+from skxmr._core.estimators import check_frozen_width, find_topk_estimator
+from skxmr._core.levels import expand_to_levels
+from skxmr._core.target_containers import read_targets
+from skxmr._core.targets import check_indicator
+from skxmr.metrics import read_scored_targets
+from skxmr.model_selection._held_out_rows import iterate_held_out
+from skxmr.model_selection._tuning_objectives import N_GROUPS, read_objective
+
+PATH_WEIGHTS = (1.0, 0.85, 0.7, 0.5, 0.35, 0.2, 0.1, 0.05)
+TRANSFORMS = ("l1-hinge", "l2-hinge", "l3-hinge", "l4-hinge", "sigmoid")
+PROPENSITY_WEIGHTS = (0.0, 0.02, 0.05, 0.1, 0.2, 0.3, 0.5, 0.75, 1.0)
+# Rounds over all parameters. The fourth round never changed a parameter on the measured data.
+MAX_ROUNDS = 3
+
+
+def tune_prediction(estimator, X, y, *, scoring=None, cv="prefit", groups=None, params=None):
+    """Choose the parameters that act at prediction, without fitting again.
+
+    The parameters are `path_weight`, `score_transform` of each level, and `propensity_weight`; for
+    F1, also the threshold. `beam_width` is kept, so set it first; a small `path_weight` gains more
+    with a wider beam. The held-out rows are scored once, and the stored scores are combined again
+    for each value: 5,000 rows take a few seconds and about 15 MB.
+
+    A value is only chosen if it is better by more than one standard error. With few rows, little
+    changes: use a thousand or more.
+
+    Parameters
+    ----------
+    estimator : XRLinearClassifier, or Pipeline that ends with one
+        Fitted classifier, which is not changed; or, with `cv`, any classifier, which is cloned and
+        fitted for each split.
+    X : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_features)
+        Rows. If the classifier is fitted, they must not be its training rows.
+    y : {array-like, sparse matrix} of shape (n_samples, n_labels) or (n_samples,)
+        Indicator or classes.
+    scoring : scorer or {"f1_micro", "f1_macro", "f1_samples"}, default=None
+        Metric to maximize: a scorer made by `skxmr.metrics.topk_scorer`, or an F1, for which the
+        best threshold is also chosen. None means nDCG at 5.
+    cv : "prefit", int, splitter, iterable or None, default="prefit"
+        With "prefit", the classifier is fitted, and all rows are held out. Otherwise splits as in
+        `cross_validate`; None means 5 folds. Each needs a fit and the memory of a classifier.
+    groups : array-like of shape (n_samples,), default=None
+        Group of each row, for splitters that keep groups together.
+    params : dict or None, default=None
+        Parameters of ``fit``. Values with one entry per row are indexed with the training rows.
+
+    Returns
+    -------
+    tuned : Bunch
+        Dictionary-like object, with attributes:
+
+        best_params : dict
+            Best values, for ``estimator.set_params(**tuned.best_params)``.
+        best_score : float
+            Value of the metric with these parameters, as predictions of the held-out rows have it;
+            mean over the splits. It is slightly higher than on new rows.
+        initial_score : float
+            The same with the parameters of `estimator`.
+        threshold : float or None
+            Score from which labels are predicted, for F1; None for other metrics.
+        results : dict of list
+            All values tried, in order: lists `params` and `score`. Scores of other cluster
+            transforms are approximate here, because they would change the beam.
+
+    Raises
+    ------
+    ValueError
+        If a parameter is invalid; the estimator does not end with an `XRLinearClassifier`, or this
+        has a custom matcher or ranker; there are fewer than two rows; or `y` has another number of
+        columns than the targets of the fitted classifier.
+    NotFittedError
+        If the estimator is not fitted, with "prefit".
+
+    See Also
+    --------
+    beam_width_curve : Score and prediction time for several beam widths.
+    skxmr.calibration.TunedThresholdMultilabelClassifierCV : A classifier with tuned thresholds.
+
+    Examples
+    --------
+    >>> from skxmr import XRLinearClassifier
+    >>> from skxmr.datasets import make_extreme_multilabel
+    >>> from skxmr.metrics import topk_scorer
+    >>> from skxmr.model_selection import tune_prediction
+    >>> X, Y = make_extreme_multilabel(n_samples=1500, n_labels=300, random_state=0)
+    >>> model = XRLinearClassifier(max_leaf_size=20, random_state=0).fit(X[:1000], Y[:1000])
+    >>> tuned = tune_prediction(model, X[1000:], Y[1000:], scoring=topk_scorer("ndcg", k=5))
+    >>> tuned.best_params
+    {'path_weight': 1.0, 'score_transform': ('l3-hinge', 'l2-hinge'), 'propensity_weight': 0.1}
+    >>> model = model.set_params(**tuned.best_params)
+    """
+    objective = read_objective(scoring)
+    ranker, prefix = _find_classifier(estimator)
+    y = read_targets(y)
+    check_frozen_width(estimator, y)
+    splits = [
+        _store_split(model, X_test, y_test, objective)
+        for model, X_test, y_test in iterate_held_out(
+            estimator, ranker, X, y, cv=cv, groups=groups, params=params
+        )
+    ]
+    search = _Search(splits, objective)
+    initial = splits[0].ranker._score_params()
+    best = search.run(initial)
+    initial_score, best_score = (search.measure(values) for values in (initial, best))
+    if best_score.score < initial_score.score:  # the stored scores were too optimistic
+        best, best_score = initial, initial_score
+    return Bunch(
+        best_params={f"{prefix}{name}": value for name, value in _as_params(best).items()},
+        best_score=best_score.score,
+        initial_score=initial_score.score,
+        threshold=best_score.threshold,
+        results={
+            "params": [_as_params(values) for values in search.evaluations],
+            "score": [evaluation.score for evaluation in search.evaluations.values()],
+        },
+    )
+
+
+class _Split(NamedTuple):
+    """Held-out rows of one split.
+
+    Attributes
+    ----------
+    ranker : XRLinearClassifier
+        Fitted classifier.
+    X : array-like or sparse matrix
+        Rows, as the classifier accepts them.
+    Y : csr_array
+        Indicator of the true labels.
+    groups : list of tuple
+        Slice of the rows of each group, and their part of `Y`.
+    stored : StoredScores
+        Scores of the rows.
+    """
+
+    ranker: object
+    X: object
+    Y: sp.csr_array
+    groups: list
+    stored: object
+
+
+def _find_classifier(estimator):
+    # The classifier at the end of nested pipelines, and the prefix of its parameters.
+    prefix, last = "", estimator
+    while isinstance(last, Pipeline):
+        name, last = last.steps[-1]
+        prefix += f"{name}__"
+    if not hasattr(last, "_store_scores"):
+        raise ValueError(
+            "estimator must be an XRLinearClassifier, or a pipeline that ends with one; got "
+            f"{estimator!r}. For other estimators, tune the XRLinearClassifier inside them, with "
+            "the rows that it is given."
+        )
+    return last, prefix
+
+
+def _plan_searches(initial):
+    # Searches whose best labels include those of most parameters: the beam is the same for every
+    # path weight, but another one for other transforms of the clusters.
+    label_transform = initial.transforms[-1]
+    prefix = "log-" if initial.shows_logs else ""
+    return [
+        *(initial._replace(path_weight=weight) for weight in (1.0, 0.3, 0.05)),
+        initial._replace(propensity_weight=0.5),
+        *(
+            initial._replace(transforms=(f"{prefix}{transform}", label_transform))
+            for transform in ("l1-hinge", "l2-hinge", "l4-hinge")
+        ),
+    ]
+
+
+def _store_split(model, X, y, objective):
+    ranker, transformers = find_topk_estimator(model)
+    Y = check_indicator(read_scored_targets(ranker, y))
+    if Y.shape[0] < 2:
+        raise ValueError(f"X must have at least 2 held-out rows; got {Y.shape[0]}.")
+    for transformer in transformers:
+        X = transformer.transform(X)
+    searches = _plan_searches(ranker._score_params())
+    stored = ranker._store_scores(X, searches, objective.n_stored)
+    edges = np.linspace(0, Y.shape[0], min(N_GROUPS, Y.shape[0]) + 1).astype(int)
+    slices = [slice(start, stop) for start, stop in pairwise(edges)]
+    return _Split(ranker, X, Y, [(rows, Y[rows]) for rows in slices], stored)
+
+
+class _Search:
+    """Coordinate ascent over the parameters of the score.
+
+    Parameters
+    ----------
+    splits : list of _Split
+        Held-out rows.
+    objective : RankingObjective or F1Objective
+        What is maximized.
+    """
+
+    def __init__(self, splits, objective):
+        self.splits, self.objective = splits, objective
+        self.n_levels = max(split.stored.n_levels for split in splits)
+        self.evaluations = {}
+
+    def run(self, initial):
+        """Return the best `ScoreParams`."""
+        best = self._with_all_levels(initial)
+        for _ in range(MAX_ROUNDS):
+            before = best
+            for values in self._coordinates(best):
+                best = self._take_best(best, values)
+            if best == before:
+                break
+        return best
+
+    def measure(self, values):
+        """Return the `Evaluation` of predictions with the given `ScoreParams`."""
+        rankings = []
+        for split in self.splits:
+            current = copy.copy(split.ranker).set_params(**_as_params(values))
+            rankings.append(current._rank_best(split.X, self.objective.n_labels))
+        return self._evaluate(rankings, values)
+
+    def _with_all_levels(self, values):
+        transforms = expand_to_levels(values.transforms, self.n_levels)
+        return values._replace(transforms=tuple(transforms))
+
+    def _coordinates(self, start):
+        # Functions that return all values of one parameter, given those of the others.
+        prefix = "log-" if start.shows_logs else ""
+        yield lambda best: [best._replace(path_weight=weight) for weight in PATH_WEIGHTS]
+        for level in reversed(range(self.n_levels)):
+            yield lambda best, level=level: [
+                best._replace(transforms=_replaced(best.transforms, level, prefix + name))
+                for name in TRANSFORMS
+            ]
+        yield lambda best: [best._replace(propensity_weight=w) for w in PROPENSITY_WEIGHTS]
+
+    def _take_best(self, best, values):
+        current = self._evaluate_stored(best)
+        found = max(values(best), key=lambda each: self._evaluate_stored(each).score)
+        return found if self._evaluate_stored(found).clearly_exceeds(current) else best
+
+    def _evaluate_stored(self, values):
+        if values not in self.evaluations:
+            k = self.objective.n_labels
+            rankings = [split.stored.rank(values, k) for split in self.splits]
+            self.evaluations[values] = self._evaluate(rankings, values)
+        return self.evaluations[values]
+
+    def _evaluate(self, rankings, values):
+        form = self.splits[0].ranker._model.score_form(values)
+        return self.objective.evaluate(rankings, self.splits, form)
+
+
+def _replaced(values, position, value):
+    return (*values[:position], value, *values[position + 1 :])
+
+
+def _as_params(values):
+    # The parameters of a classifier with these `ScoreParams`.
+    *clusters, labels = values.transforms
+    while len(clusters) > 1 and clusters[0] == clusters[1]:
+        del clusters[0]  # the first one is also for the levels above
+    transforms = labels if all(name == labels for name in clusters) else (*clusters, labels)
+    return {
+        "path_weight": values.path_weight,
+        "score_transform": transforms,
+        "propensity_weight": values.propensity_weight,
+    }
