@@ -22,6 +22,7 @@ class Skxmr(Peer):
         "C": C,
         "positive_weight": 1.0,
         "relevance_norm": None,
+        "path_weight": 1.0,
         "tol": TOL,
         "max_iter": MAX_ITER,
         "weight_threshold": THRESHOLD,

@@ -23,6 +23,8 @@ SETTINGS = {
         "fast": {"preset": "fast"},
         "balanced": {"preset": "balanced"},
         "best": {"preset": "best"},
+        "beam-30": {"beam_width": 30},
+        "tfn+random": {"negatives": "tfn+random"},
     },
     "pecos": {
         "default": {},

@@ -59,8 +59,7 @@ for n, (first, five, seconds) in zip(n_trees, by_trees, strict=True):
 # Compare the presets
 # -------------------
 # ``preset(name)`` returns keyword arguments of the classifier; you can override any of them. The
-# preset "balanced" has one wide tree whose clusters differ in size. The preset "best" has several
-# such trees, with two different shapes.
+# preset "balanced" has three trees of two different shapes. The preset "best" has six.
 
 by_preset = {"default": evaluate()}
 for name in ("fast", "balanced", "best"):

@@ -210,7 +210,7 @@ class _Search:
     splits : list of _Split
         Held-out rows.
     objective : RankingObjective or F1Objective
-        What is maximized.
+        Objective that is maximized.
     """
 
     def __init__(self, splits, objective):

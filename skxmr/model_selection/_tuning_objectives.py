@@ -1,4 +1,4 @@
-"""What `tune_prediction` maximizes: a ranking metric, or F1 with the best threshold."""
+"""Objectives of `tune_prediction`: a ranking metric, or F1 with the best threshold."""
 
 from typing import NamedTuple
 

@@ -203,7 +203,7 @@ class XRLinearClassifier(
     n_iter_ : int
         Largest number of sweeps that the training of a cluster took, rounded up.
     path_weight_ : float
-        The weight of the path that "auto" stands for, from 0.4 to 1.
+        Value of `path_weight` that "auto" uses, from 0.4 to 1.
     n_features_in_ : int
         Number of features.
     feature_names_in_ : ndarray of shape (`n_features_in_`,)

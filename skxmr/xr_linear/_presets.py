@@ -4,21 +4,17 @@ from sklearn.base import clone
 
 from skxmr.indexing import HierarchicalLabelTree
 
+_WIDE_TREE = HierarchicalLabelTree(64, 100)
 # Unbalanced clusters: Khandagale, Xiao, Babbar (2020), "Bonsai", Machine Learning 109.
-_WIDE_TREE = HierarchicalLabelTree(100, 100, balanced=False, max_iter=5)
-_DEEP_TREE = HierarchicalLabelTree(16, 100, balanced=False, max_iter=5)
+_UNBALANCED_TREE = HierarchicalLabelTree(16, 100, balanced=False, max_iter=5)
+# The mean of several trees hides small errors of each: with a tolerance of 0.4 it ranks as well as
+# with 0.1, and the fit takes a fifth less time.
+_ENSEMBLE = {"positive_weight": 1.5, "tol": 0.4}
 
 _PRESETS = {
     "fast": {"weight_threshold": 0.2, "beam_width": 5},
-    "balanced": {"label_tree": _WIDE_TREE, "positive_weight": 1.5},
-    # The mean of several trees hides small errors of each: with a tolerance of 0.4 it ranks as well
-    # as with 0.1, and the fit takes a fifth less time.
-    "best": {
-        "label_tree": [_WIDE_TREE, _DEEP_TREE],
-        "n_trees": 4,
-        "positive_weight": 1.5,
-        "tol": 0.4,
-    },
+    "balanced": {"label_tree": [_WIDE_TREE, _UNBALANCED_TREE], "n_trees": 3, **_ENSEMBLE},
+    "best": {"label_tree": [_WIDE_TREE, _UNBALANCED_TREE], "n_trees": 6, **_ENSEMBLE},
 }
 
 PRESET_NAMES = tuple(_PRESETS)
@@ -31,10 +27,11 @@ def preset(name):
     ----------
     name : {"fast", "balanced", "best"}
         "fast": fewer weights and a narrower beam than the default. The model has half the size and
-        predicts in half the time. "balanced": a wide and shallow tree with unbalanced clusters
-        [1]_, which ranks better than the default and takes twice as long to fit. "best": the mean
-        of four such trees, two of them wide and two deep, which ranks best and takes four to
-        six times as long to fit as the default. See the user guide for measurements.
+        predicts in half the time. "balanced": the mean of three trees, two of them wide and one
+        with unbalanced clusters [1]_. It ranks better than the default, and takes two to three
+        times as long to fit and about ten times as long to predict. "best": six such trees. It
+        ranks best, and takes four to six times as long to fit as the default, and about twenty
+        times as long to predict. See the user guide for measurements.
 
     Returns
     -------
@@ -56,7 +53,7 @@ def preset(name):
     >>> from skxmr import XRLinearClassifier, preset
     >>> model = XRLinearClassifier(**preset("best"), random_state=0)
     >>> model.n_trees
-    4
+    6
     """
     if name not in _PRESETS:
         raise ValueError(f"name must be one of {', '.join(PRESET_NAMES)}; got {name!r}.")

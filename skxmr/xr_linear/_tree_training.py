@@ -71,7 +71,7 @@ def make_training_options(classifier, score_params, negatives, relevance, row_we
         Solver(**{name: getattr(classifier, name) for name in Solver._fields}),
         negatives=negatives,
         beam_width=classifier.beam_width,
-        # A power of all cluster scores does not change their order, so the beam is the same.
+        # A power of all cluster scores does not change their order, so it does not change the beam.
         score_params=score_params._replace(path_weight=1.0),
         relevance=relevance,
         relevance_norm=classifier.relevance_norm,

@@ -20,8 +20,7 @@ def test_presets_fit_and_share_no_objects(data):
         model = XRLinearClassifier(**preset(name), random_state=0).fit(X, Y)
         assert precision_at_k(Y, model.predict_topk(X, k=1), k=1) > 0.8
     model.label_tree[0].set_params(max_iter=77)
-    assert (
-        preset("best")["label_tree"][0].max_iter == preset("balanced")["label_tree"].max_iter != 77
-    )
+    assert preset("best")["label_tree"][0].max_iter != 77
+    assert preset("balanced")["label_tree"][0].max_iter != 77
     with pytest.raises(ValueError, match="name must be one of fast, balanced, best; got 'slow'"):
         preset("slow")
