@@ -7,11 +7,11 @@ rows. Then the score of the label itself should count more. This does not hold f
 there, the model of a label has been compared with few other labels.
 
 Let m be the mean number of rows per label, r the root of its mean square, and s the mean number of
-labels per leaf cluster. The weight is r / (3 min(m, 30)) * sqrt(64 / min(s, 64)), between 0.4 and 1.
-The constants were found in November 2026 on held-out rows of 102 data sets: real ones, parts of
-them with fewer rows, shorter texts or without frequent labels, and generated ones. Where the weight
-was below 0.9, the mean of P@1, P@3 and P@5 rose by 0.4 points on average; see doc/guide/scores.md.
-The length of the texts and the similarity of the rows of a label had no influence.
+labels per leaf cluster. The weight is r / (3 min(m, 30)) * sqrt(64 / min(s, 64)), at least 0.4 and
+at most 1. The constants were found in November 2026 on held-out rows of 102 data sets: real ones,
+parts of them with fewer rows, shorter texts or without frequent labels, and generated ones. Where
+the weight was below 0.9, the mean of P@1, P@3 and P@5 rose by 0.4 points on average. The length of
+the texts and the similarity of the rows of a label had no influence; see doc/ranking_attempts.md.
 """
 
 import numpy as np
