@@ -28,6 +28,7 @@ KERNELS = [
     "skxmr._linear.refine",
     "skxmr._linear.scoring",
     "skxmr._linear.solver_state",
+    "skxmr.text._terms",
 ]
 # One pass over arrays: -O3 made them no faster, and takes longer to compile.
 HELPERS = ["skxmr._core.csr", "skxmr._core.interrupts", "skxmr._core.votes"]

@@ -147,8 +147,10 @@ def _make_rule(score_params, has_probabilities):
         )
     ]
     offset_weights = [0.0] * (n_levels - 1) + [score_params.propensity_weight]
-    weights = [score_params.path_weight] * (n_levels - 1) + [1.0]
-    transforms = tuple(map(LevelTransform, shapes, offset_weights, weights))
+    weight = score_params.path_weight
+    weights = [weight] * (n_levels - 1) + [1.0]
+    path_weights = [1.0] * (n_levels - 1) + [weight]
+    transforms = tuple(map(LevelTransform, shapes, offset_weights, weights, path_weights))
     return ScoreRule(transforms, ScoreForm(SHAPES["identity"] in shapes, score_params.shows_logs))
 
 

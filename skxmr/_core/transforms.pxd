@@ -11,6 +11,7 @@ cdef class LevelTransform:
     cdef readonly int shape            # one of SHAPES, or LOG_PROBABILITY
     cdef readonly float offset_weight  # weight of the offsets of the children
     cdef readonly float weight         # of the losses or margins
+    cdef readonly float path_weight    # weight of the levels above a label; 1 on other levels
 
 
 cdef struct Transform:
@@ -18,6 +19,7 @@ cdef struct Transform:
     const float* offsets               # (n_children) added to the scores, never > 0, or NULL
     float offset_weight
     float weight                       # of the losses or margins, in (0, 1]
+    float path_weight                  # of the levels above, in (0, 1]; see inherit_score
 
 
 cdef struct Node:                      # a node that a search has reached
@@ -33,8 +35,13 @@ cdef inline float round_log(float score) noexcept nogil:
 
 cdef inline float find_largest_score(const Transform* t, float parent_score) noexcept nogil:
     # Return a score that no child of a parent exceeds. Offsets are never positive. The score of the
-    # parent is not rounded yet if its level has the margin itself as score.
-    return INFINITY if t.shape == MARGIN else max(parent_score, round_log(parent_score))
+    # parent is not rounded yet if its level has the margin itself as score. Such a score may be
+    # positive, and then larger for an only child.
+    if t.shape == MARGIN:
+        return INFINITY
+    if parent_score > <float>0.0:
+        parent_score = parent_score / t.path_weight
+    return max(parent_score, round_log(parent_score))
 
 
 cdef Transform with_offsets(LevelTransform transform, const float[::1] offsets)

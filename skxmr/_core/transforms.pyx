@@ -45,12 +45,16 @@ cdef class LevelTransform:
     weight : float
         Weight of the losses, or of the margins, in (0, 1]: the probability of a child is raised to
         this power.
+    path_weight : float
+        For the level of the labels, weight of the levels above; 1 for other levels.
     """
 
-    def __init__(self, int shape, float offset_weight=0.0, float weight=1.0):
+    def __init__(self, int shape, float offset_weight=0.0, float weight=1.0,
+                 float path_weight=1.0):
         self.shape = shape
         self.offset_weight = offset_weight
         self.weight = weight
+        self.path_weight = path_weight
 
 
 cdef Transform with_offsets(LevelTransform transform, const float[::1] offsets):
@@ -58,6 +62,7 @@ cdef Transform with_offsets(LevelTransform transform, const float[::1] offsets):
     t.shape = transform.shape
     t.offset_weight = transform.offset_weight
     t.weight = transform.weight
+    t.path_weight = transform.path_weight
     t.offsets = &offsets[0] if offsets is not None else NULL
     return t
 
@@ -144,8 +149,15 @@ cdef float find_smallest_margin(const Transform* t, Node parent, float score) no
 
 cdef void inherit_score(const Transform* t, Node parent, offset_t first, float* margin,
                         float* score) noexcept nogil:
-    # Write the score of an only child: that of its parent, plus the offset of the child.
+    # Write the score of an only child: that of its parent, plus the offset of the child. A label
+    # has no score of its own here, so the scores of its clusters count in full. If they counted
+    # with the path weight only, it would rank above labels that have a score of their own.
     cdef Transform inherited = t[0]
+    if t.path_weight != <float>1.0:
+        parent.score = parent.score / t.path_weight
+        if t.shape != MARGIN:
+            parent.score = round_log(parent.score)
+        parent.score = bounded(parent.score)
     inherited.shape = MARGIN
     margin[0] = 0.0
     transform_margins(&inherited, parent, first, margin, score, 1)

@@ -19,8 +19,8 @@ from skxmr._core.target_containers import read_targets
 from skxmr._core.threads import run_tasks, split_rows
 
 NEGATIVES = ("tfn", "man", "tfn+man", "tfn+random")
-# Number of clusters drawn for each row and level, as in 2 times the rows of teacher forcing with
-# five labels per row. With 15, rankings gained half as much again, and the fit took twice as long.
+# Number of clusters drawn for each row and level. If rows have five labels, this doubles the rows
+# of teacher forcing. With 15, rankings gained half as much again, and the fit took twice as long.
 N_RANDOM = 5
 
 

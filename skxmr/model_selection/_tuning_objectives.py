@@ -11,6 +11,9 @@ from skxmr.metrics import Indicator, TopkScorer, mark_true_labels, topk_scorer
 F1_NAMES = ("f1_micro", "f1_macro", "f1_samples")
 # Number of groups of rows, whose values show how uncertain a difference is.
 N_GROUPS = 20
+# Standard errors by which a value must be better. Of about 30 values, the best one by chance is
+# better by two.
+N_STANDARD_ERRORS = 2.0
 # At least this number of labels per row and search is stored. With 100 instead of 50, no chosen
 # parameter changed on YSO titles, Debian and API docs.
 MIN_STORED = 50
@@ -24,7 +27,7 @@ class Evaluation(NamedTuple):
     score : float
         Mean over the splits.
     group_scores : ndarray
-        Values of small groups of rows.
+        Values of small groups of rows, whose mean is about `score`.
     threshold : float or None
         Best threshold of the scores, for F1.
     """
@@ -34,10 +37,10 @@ class Evaluation(NamedTuple):
     threshold: float | None = None
 
     def clearly_exceeds(self, other):
-        """Return whether the difference is larger than its standard error."""
+        """Return whether the difference is larger than `N_STANDARD_ERRORS`."""
         differences = self.group_scores - other.group_scores
         standard_error = differences.std(ddof=1) / np.sqrt(len(differences))
-        return self.score - other.score > max(float(standard_error), 1e-12)
+        return self.score - other.score > max(N_STANDARD_ERRORS * float(standard_error), 1e-12)
 
 
 class RankingObjective:
@@ -49,20 +52,24 @@ class RankingObjective:
         The metric.
     """
 
+    accepts_classes = True
+
     def __init__(self, scorer):
         self.scorer = scorer
-        self.n_labels = scorer.k
-        self.n_stored = max(MIN_STORED, 2 * scorer.k)
 
-    def evaluate(self, rankings, splits, form):
+    def count_labels(self, Y):
+        """Return the number of labels per row that the objective depends on."""
+        return self.scorer.k
+
+    def evaluate(self, rankings, splits, forms):
         """Return the `Evaluation` of one ranking per split."""
         scores, group_scores = [], []
         for ranking, split in zip(rankings, splits, strict=True):
             ranked = pad_ranked_rows(ranking.indptr, ranking.ids, ranking.scores, self.scorer.k)
             scores.append(self.scorer.score_ranking(split.Y, ranked))
-            for rows, Y in split.groups:
+            for rows in split.groups:
                 group = tuple(array[rows] for array in ranked)
-                group_scores.append(self.scorer.score_ranking(Y, group))
+                group_scores.append(self.scorer.score_ranking(split.Y[rows], group))
         return Evaluation(float(np.mean(scores)), np.array(group_scores))
 
 
@@ -75,24 +82,37 @@ class F1Objective:
         Kind of F1.
     """
 
+    accepts_classes = False
+
     def __init__(self, average):
         self.average = average
-        self.n_labels = self.n_stored = MIN_STORED
 
-    def evaluate(self, rankings, splits, form):
-        """Return the `Evaluation` of one ranking per split; `form` is that of its scores."""
+    def count_labels(self, Y):
+        """Return the number of labels per row that the objective depends on."""
+        return max(MIN_STORED, 2 * int(np.diff(Y.indptr).max(initial=0)))
+
+    def evaluate(self, rankings, splits, forms):
+        """Return the `Evaluation` of one ranking per split; `forms` are those of their scores.
+
+        The values of the groups are pseudo-values of the jackknife: F1 is not a mean over rows.
+        """
         pools = [
             self._pool(ranking, split.Y, form)
-            for ranking, split in zip(rankings, splits, strict=True)
+            for ranking, split, form in zip(rankings, splits, forms, strict=True)
         ]
         grouping = {"micro": "none", "macro": "label", "samples": "row"}[self.average]
         threshold = tune_shared_threshold(merge_pools(pools, grouping))
-        scores = [self._f1(pool, threshold) for pool in pools]
-        group_scores = [
-            self._f1(self._pool(ranking.block(rows.start, rows.stop), Y, form), threshold)
-            for ranking, split in zip(rankings, splits, strict=True)
-            for rows, Y in split.groups
-        ]
+        scores, group_scores = [], []
+        for ranking, split, form, pool in zip(rankings, splits, forms, pools, strict=True):
+            score = self._f1(pool, threshold)
+            scores.append(score)
+            n_groups = len(split.groups)
+            for rows in split.groups:
+                others = np.delete(np.arange(ranking.n_rows), np.r_[rows])
+                without = self._f1(
+                    self._pool(ranking.take(others), split.Y[others], form), threshold
+                )
+                group_scores.append(n_groups * score - (n_groups - 1) * without)
         return Evaluation(float(np.mean(scores)), np.array(group_scores), float(threshold))
 
     def _f1(self, pool, threshold):

@@ -109,12 +109,16 @@ class EstimatorRanker:
                 labels[at] = self.child_ids[child]
                 output = _evaluate(self.models[child], cluster_rows)
                 shape = transform.shape if output.shape is None else output.shape
+                is_only_child = stop - first_child == 1 and self.models[child] is True
                 scores[at], margins[at] = join_scores(
                     clusters.scores[pairs],
                     clusters.margins[pairs],
                     output.values,
-                    LevelTransform(shape, transform.offset_weight, transform.weight),
+                    LevelTransform(
+                        shape, transform.offset_weight, transform.weight, transform.path_weight
+                    ),
                     np.full(len(pairs), self.offsets[child]),
+                    np.full(len(pairs), is_only_child, dtype=np.uint8),
                 )
         return NodeScores(start_of_pair[clusters.indptr], labels, scores, margins)
 

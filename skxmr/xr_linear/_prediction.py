@@ -45,13 +45,12 @@ class RankingPredictionMixin:
     # Mean length of the training rows. Models that earlier versions saved lack it.
     _row_length = 1.0
 
-    def _used_path_weight(self):
-        if not (isinstance(self.path_weight, str) and self.path_weight == "auto"):
-            return self.path_weight
+    def _used_path_weight(self, path_weight, score_transform):
+        # The number that `path_weight` means together with a `score_transform`.
+        if not (isinstance(path_weight, str) and path_weight == "auto"):
+            return path_weight
         # Products of probabilities are probabilities, and sums of margins have no powers.
-        names = self.score_transform
-        if isinstance(names, str):
-            names = (names,)
+        names = (score_transform,) if isinstance(score_transform, str) else score_transform
         has_hinges_only = isinstance(names, (list, tuple)) and all("hinge" in str(n) for n in names)
         # Models that earlier versions saved lack path_weight_; their weight was 1.
         return getattr(self, "path_weight_", 1.0) if has_hinges_only else 1.0
@@ -67,7 +66,7 @@ class RankingPredictionMixin:
             self.beam_width,
             score_transform,
             self.propensity_weight,
-            self._used_path_weight(),
+            self._used_path_weight(self.path_weight, score_transform),
             self.sparse_output,
             self.n_jobs,
         )
@@ -91,8 +90,9 @@ class RankingPredictionMixin:
         return Rows(np.array([0, len(x[0])], dtype=np.int64), *x, self.n_features_in_)
 
     def _score_params(self):
-        path_weight = self._used_path_weight()
-        return check_score_params(self.score_transform, self.propensity_weight, path_weight)
+        score_transform = self.score_transform
+        path_weight = self._used_path_weight(self.path_weight, score_transform)
+        return check_score_params(score_transform, self.propensity_weight, path_weight)
 
     def _rank(self, rows, params, finish, k=0, best_first=False):
         """Search all rows in blocks.
@@ -187,7 +187,8 @@ class RankingPredictionMixin:
         Returns
         -------
         scores : CSR matrix or ndarray of shape (n_samples, n_classes), float32
-            Product of the transformed margins on the path of each label; for
+            Transformed margin of each label, times the product of the transformed margins of its
+            clusters to the power `path_weight`; for
             ``score_transform="identity"``, the logistic function of the sum of the margins. If `y`
             was sparse: only the labels of the beam, positive, with sorted indices. If `y` was a
             dense indicator: all labels, just above 0 outside the beam. For classes, each row sums
@@ -236,8 +237,8 @@ class RankingPredictionMixin:
     def predict(self, X):
         """Return the labels with a score of at least 0.5, or the best class.
 
-        By default a score is a product over the levels. In a deep tree few labels reach 0.5, and
-        most of these are correct. Use `predict_topk` for a ranking, or
+        By default a score is a product over the levels. Few labels reach 0.5, and most of these
+        are correct. Use `predict_topk` for a ranking, or
         `TunedThresholdMultilabelClassifierCV` for another threshold.
 
         Parameters

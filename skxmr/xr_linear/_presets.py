@@ -4,7 +4,8 @@ from sklearn.base import clone
 
 from skxmr.indexing import HierarchicalLabelTree
 
-_WIDE_TREE = HierarchicalLabelTree(64, 100)
+# Large leaf clusters: the models of labels are compared with more other labels.
+_WIDE_TREE = HierarchicalLabelTree(64, 200)
 # Unbalanced clusters: Khandagale, Xiao, Babbar (2020), "Bonsai", Machine Learning 109.
 _UNBALANCED_TREE = HierarchicalLabelTree(16, 100, balanced=False, max_iter=5)
 # The mean of several trees hides small errors of each: with a tolerance of 0.4 it ranks as well as

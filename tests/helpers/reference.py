@@ -118,9 +118,12 @@ def make_score_rules(model, offsets=None):
     def make_rule(level):
         is_last = level == n_levels - 1
 
-        weight = 1.0 if is_last else get_path_weight(model, transforms)
+        path_weight = get_path_weight(model, transforms)
+        weight = 1.0 if is_last else path_weight
 
         def combine(parent_score, margin, child_id):
+            if margin is None and is_last:  # the only label of a cluster
+                parent_score /= path_weight
             score = parent_score + weight * log_score(transforms[level], margin)
             return score + (offsets[child_id] if is_last else 0.0)
 

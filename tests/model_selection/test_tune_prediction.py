@@ -6,6 +6,7 @@ import scipy.sparse as sp
 from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.exceptions import NotFittedError
+from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import f1_score
 from sklearn.model_selection import KFold
@@ -58,20 +59,26 @@ def test_a_difference_must_exceed_its_standard_error():
     base = Evaluation(groups.mean(), groups)
     noise = np.array([0.1, -0.1, 0.1, -0.02])  # mean 0.02, standard error 0.05
     assert not Evaluation((groups + noise).mean(), groups + noise).clearly_exceeds(base)
-    gain = np.array([0.1, 0.1, 0.0, 0.1])  # mean 0.075, standard error 0.025
+    gain = np.array([0.1, 0.1, 0.02, 0.1])  # mean 0.08, standard error 0.02
     assert Evaluation((groups + gain).mean(), groups + gain).clearly_exceeds(base)
     assert not base.clearly_exceeds(base)
 
 
 def test_propensity_weight_is_tuned_for_propensity_metrics():
-    X, Y = make_extreme_multilabel(n_samples=4000, n_labels=600, random_state=0)
-    model = XRLinearClassifier(max_leaf_size=20, random_state=0).fit(X[TRAIN], Y[TRAIN])
-    propensities = label_propensities(Y[TRAIN])
-    scorer = topk_scorer("psprecision", k=5, propensities=propensities)
-    tuned = tune_prediction(model, X[TEST], Y[TEST], scoring=scorer)
+    # Each row has a topic, which is its rare label, and a feature of the frequent label 0.
+    rng = np.random.default_rng(0)
+    topics = rng.integers(1, 101, 2000)
+    X = sp.csr_array((np.ones(2000), (np.arange(2000), topics)), shape=(2000, 101)).tolil()
+    X[:, 0] = 1.5
+    X += 0.1 * sp.random_array((2000, 101), density=0.1, rng=rng)
+    X, Y = sp.csr_matrix(X), sp.csr_matrix(X > 0.9)
+    model = XRLinearClassifier(random_state=0).fit(X[:1000], Y[:1000])
+    scorer = topk_scorer("psprecision", k=1, propensities=label_propensities(Y[:1000]))
+    tuned = tune_prediction(model, X[1000:], Y[1000:], scoring=scorer)
     assert tuned.best_params["propensity_weight"] > 0
+    assert tuned.best_score > tuned.initial_score + 0.1
     model.set_params(**tuned.best_params)
-    assert scorer(model, X[TEST], Y[TEST]) == pytest.approx(tuned.best_score, abs=1e-12)
+    assert scorer(model, X[1000:], Y[1000:]) == pytest.approx(tuned.best_score, abs=1e-12)
 
 
 @pytest.mark.parametrize("average", ["micro", "macro", "samples"])
@@ -80,11 +87,31 @@ def test_threshold_has_the_f1_that_is_returned(flat_model, flat_data, average):
     tuned = tune_prediction(flat_model, X[TEST], Y[TEST], scoring=f"f1_{average}")
     model = XRLinearClassifier(max_leaf_size=20, random_state=0, **tuned.best_params)
     P = model.fit(X[TRAIN], Y[TRAIN]).predict_proba(X[TEST])
-    P = (P >= tuned.threshold).astype(np.int8)
-    f1 = f1_score(Y[TEST], P, average=average, zero_division=0)
-    # Only the 50 best labels of each row are stored.
-    assert tuned.best_score == pytest.approx(f1, abs=1e-3)
+    f1 = {
+        factor: f1_score(
+            Y[TEST],
+            (tuned.threshold * factor <= P).astype(np.int8),
+            average=average,
+            zero_division=0,
+        )
+        for factor in (0.7, 0.9, 1.0, 1.1, 1.4)
+    }
+    assert tuned.best_score == pytest.approx(f1[1.0], abs=1e-6)
+    assert f1[1.0] == max(f1.values())
     assert tuned.best_score >= tuned.initial_score
+
+
+def test_threshold_counts_rows_with_many_labels():
+    # More true labels per row than are stored for ranking metrics.
+    X, Y = make_extreme_multilabel(
+        n_samples=600, n_labels=300, n_labels_per_sample=70, label_exponent=0.2, random_state=0
+    )
+    model = XRLinearClassifier(beam_width=None, random_state=0).fit(X[:400], Y[:400])
+    tuned = tune_prediction(model, X[400:], Y[400:], scoring="f1_micro")
+    P = model.set_params(**tuned.best_params).predict_proba(X[400:]) >= tuned.threshold
+    assert P.sum() > 50 * 200
+    f1 = f1_score(Y[400:], P.astype(np.int8), average="micro")
+    assert tuned.best_score == pytest.approx(f1, abs=1e-6)
 
 
 def test_parameters_of_a_pipeline_have_its_prefix(flat_data):
@@ -107,11 +134,37 @@ def test_cross_validation_scores_are_those_of_cross_val_score(xmc_data):
     tuned = tune_prediction(model, X, Y, scoring=N5, cv=KFold(3))
     assert not hasattr(model, "classes_")
     before = cross_val_score(model, X, Y, scoring=N5, cv=KFold(3)).mean()
-    assert tuned.initial_score == pytest.approx(before, abs=0.005)  # "auto" of the first split
+    assert tuned.initial_score == pytest.approx(before, abs=1e-12)
     model.set_params(**tuned.best_params)
     after = cross_val_score(model, X, Y, scoring=N5, cv=KFold(3)).mean()
     assert tuned.best_score == pytest.approx(after, abs=1e-12)
     assert tuned.best_score >= tuned.initial_score
+
+
+def test_parameters_of_fit_are_used_in_cross_validation(xmc_data):
+    X, Y = xmc_data
+    model = XRLinearClassifier(4, 10, random_state=0)
+    weights = np.random.default_rng(0).integers(1, 20, X.shape[0])
+    params = {"sample_weight": weights}
+    tuned = tune_prediction(model, X, Y, scoring=N5, cv=KFold(3), params=params)
+    expected = cross_val_score(model, X, Y, scoring=N5, cv=KFold(3), params=params).mean()
+    assert tuned.initial_score == pytest.approx(expected, abs=1e-12)
+    assert expected != cross_val_score(model, X, Y, scoring=N5, cv=KFold(3)).mean()
+
+
+def test_unchanged_parameters_keep_their_form(xmc_data):
+    X, Y = xmc_data
+    transforms = ["l2-hinge", "log-l3-hinge"]
+    model = XRLinearClassifier(4, 10, random_state=0).fit(X[:400], Y[:400])
+    with pytest.raises(ValueError, match="score_transform must have log- forms"):
+        tune_prediction(model.set_params(score_transform=transforms), X[400:], Y[400:])
+    model.set_params(score_transform="log-l3-hinge")
+    tuned = tune_prediction(model, X[400:], Y[400:], scoring=N5)
+    names = tuned.best_params["score_transform"]
+    assert all(name.startswith("log-") for name in ([names] if isinstance(names, str) else names))
+    assert {"auto", 1.0, 0.05} <= {each["path_weight"] for each in tuned.results["params"]}
+    tried = {each["score_transform"] for each in tuned.results["params"]}
+    assert len(tried) > 10
 
 
 @pytest.mark.parametrize("changes", [{"n_trees": 2}, {"beam_width": None}, {"beam_width": 2}])
@@ -134,6 +187,17 @@ def test_classes_are_tuned_too(xmc_data):
     tuned = tune_prediction(model, X[rows[400:]], y[400:], scoring=scorer)
     model.set_params(**tuned.best_params)
     assert scorer(model, X[rows[400:]], y[400:]) == pytest.approx(tuned.best_score, abs=1e-12)
+
+
+def test_stored_scores_of_an_ensemble_are_those_of_an_exact_search(xmc_data):
+    X, Y = xmc_data
+    model = XRLinearClassifier(4, 10, n_trees=3, beam_width=None, random_state=0).fit(X, Y)
+    params = model._score_params()
+    got = model._store_scores(X[:50], [params], 100).rank(params, 5)
+    # A tree votes for its 100 best labels only; these are among the best of the mean.
+    expected = model._rank_best(X[:50], 5)
+    np.testing.assert_array_equal(got.ids, expected.ids)
+    np.testing.assert_allclose(got.scores, expected.scores, rtol=1e-5)
 
 
 DATA = make_extreme_multilabel(n_samples=300, n_features=200, n_labels=60, random_state=0)
@@ -184,12 +248,20 @@ def test_invalid_arguments_are_named(flat_model, flat_data):
         tune_prediction(make_pipeline(Normalizer(), LogisticRegression()), X, Y)
     with pytest.raises(ValueError, match='groups must be None if cv="prefit"'):
         tune_prediction(flat_model, X, Y, groups=np.zeros(1000))
-    with pytest.raises(ValueError, match="X must have at least 2 held-out rows; got 1"):
+    with pytest.raises(ValueError, match="X must have at least 2 held-out rows per split; got 1"):
         tune_prediction(flat_model, X[:1], Y[:1])
     with pytest.raises(ValueError, match="y must have 600 columns"):
         tune_prediction(flat_model, X, Y[:, :10])
     with pytest.raises(ValueError, match="inconsistent numbers of samples"):
         tune_prediction(flat_model, X, Y[:10])
+    with pytest.raises(ValueError, match="cv must have at least one split; got none"):
+        tune_prediction(flat_model, X, Y, cv=[])
+    with pytest.raises(ValueError, match="estimator must be an XRLinearClassifier"):
+        tune_prediction(FrozenEstimator(flat_model), X, Y)
+    y = np.arange(1000) % 3
+    classes = XRLinearClassifier(random_state=0).fit(X, y)
+    with pytest.raises(ValueError, match="scoring must be a ranking metric if y holds classes"):
+        tune_prediction(classes, X, y, scoring="f1_macro")
     with pytest.raises(NotFittedError):
         tune_prediction(XRLinearClassifier(), X, Y)
 
@@ -197,5 +269,5 @@ def test_invalid_arguments_are_named(flat_model, flat_data):
 def test_custom_estimators_are_refused(xmc_data):
     X, Y = xmc_data[0][:200], xmc_data[1][:200, :20]
     model = XRLinearClassifier(4, 5, random_state=0, ranker=LogisticRegression()).fit(X, Y)
-    with pytest.raises(ValueError, match="tune_prediction needs linear models on all levels"):
+    with pytest.raises(ValueError, match="ranker of the classifier must be None"):
         tune_prediction(model, X, Y)

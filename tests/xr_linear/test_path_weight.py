@@ -69,11 +69,11 @@ def test_auto_predicts_as_the_number_it_stands_for(xmc_data):
     assert np.any(whole[1] < scores)
 
 
-@pytest.mark.parametrize("transform", ["sigmoid", ("l3-hinge", "log-sigmoid"), "identity"])
+@pytest.mark.parametrize("transform", ["sigmoid", ("log-l3-hinge", "log-sigmoid"), "identity"])
 def test_auto_is_one_for_probabilities_and_margins(xmc_data, transform):
     X, Y = xmc_data
-    transform = ("log-l3-hinge", "log-sigmoid") if isinstance(transform, tuple) else transform
-    model = XRLinearClassifier(4, 10, score_transform=transform, random_state=0).fit(X, Y)
+    model = XRLinearClassifier(4, 50, score_transform=transform, random_state=0).fit(X, Y)
+    assert model.path_weight_ < 1
     auto = model.predict_topk(X, k=5)
     whole = model.set_params(path_weight=1.0).predict_topk(X, k=5)
     np.testing.assert_array_equal(auto[1], whole[1])
@@ -85,9 +85,28 @@ def test_auto_is_one_for_probabilities_and_margins(xmc_data, transform):
     ids=["matcher", "ranker"],
 )
 def test_auto_is_one_with_custom_estimators(xmc_data, custom):
-    X, Y = xmc_data[0][:200], xmc_data[1][:200, :20]
-    model = XRLinearClassifier(4, 5, random_state=0, **custom).fit(X, Y)
-    assert model.path_weight_ == 1.0
+    X, Y = xmc_data[0][:200], xmc_data[1][:200, 50:100]
+    linear = XRLinearClassifier(2, 25, random_state=0)
+    assert linear.fit(X, Y).path_weight_ < 1
+    assert linear.set_params(**custom).fit(X, Y).path_weight_ == 1.0
+
+
+@pytest.mark.parametrize("custom_ranker", [None, LogisticRegression()])
+def test_only_labels_of_clusters_do_not_rank_above_others(xmc_data, custom_ranker):
+    # Such a label has no score of its own. With the path weight alone it would nearly always win.
+    X, Y = xmc_data[0], xmc_data[1][:, :60]
+    tree = LabelHierarchy.from_parents([[0, 0, 0, 0], [0, 1, *[2, 3] * 29]])
+    model = XRLinearClassifier(label_tree=tree, ranker=custom_ranker, random_state=0).fit(X, Y)
+    labels = model.set_params(path_weight=1.0).predict_topk(X, k=1)[0]
+    share = np.mean(labels < 2)
+    assert 0 < share < 0.3
+    labels, _ = model.set_params(path_weight=0.1).predict_topk(X, k=1)
+    assert np.mean(labels < 2) <= share
+    P = model.predict_proba(X).toarray()
+    whole = model.set_params(path_weight=1.0).predict_proba(X).toarray()
+    np.testing.assert_allclose(P[:, :2], whole[:, :2], rtol=1e-4)
+    assert np.all(P[:, 2:] >= whole[:, 2:])
+    assert np.mean(P[:, 2:] > whole[:, 2:]) > 0.8
 
 
 def test_path_weight_is_kept_in_files_and_is_one_in_older_models(xmc_data, tmp_path):
