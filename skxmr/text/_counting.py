@@ -94,7 +94,7 @@ class CountingMixin:
 
     def __getstate__(self):
         state = super().__getstate__()
-        for name in ("_counting_rule", "_term_table"):
+        for name in ("_counting_rule", "_term_order", "_term_table"):
             state.pop(name, None)
         return state
 
@@ -107,10 +107,11 @@ class CountingMixin:
         if fixed_vocab:
             counted = _count_known(rule, table, raw_documents, self.n_jobs)
             return self.vocabulary_, self._make_matrix(*counted, len(self.vocabulary_))
-        terms, *counted = _count_all(rule, raw_documents, self.n_jobs)
-        if not terms:
+        table, counted = _count_all(rule, raw_documents, self.n_jobs)
+        if not len(table):
             super()._count_vocab((), fixed_vocab=False)  # raises the error
-        vocabulary = dict(zip(terms, range(len(terms)), strict=True))
+        vocabulary = dict(zip(table.terms(), range(len(table)), strict=True))
+        self._term_order = (vocabulary, table.order())
         return vocabulary, self._make_matrix(*counted, len(vocabulary))
 
     def _make_matrix(self, indptr, numbers, counts, n_terms):
@@ -121,16 +122,15 @@ class CountingMixin:
         return as_public_csr(indptr, numbers, counts.astype(self.dtype), shape)
 
     def _sort_features(self, X, vocabulary):
-        # As in scikit-learn, but terms are sorted without making pairs.
-        terms = list(vocabulary)
-        old = np.fromiter(vocabulary.values(), dtype=np.int64, count=len(terms))
-        order = np.array(sorted(range(len(terms)), key=terms.__getitem__), dtype=np.int64)
+        # As in scikit-learn, but the terms have been sorted in compiled code.
+        ordered, order = vars(self).pop("_term_order", (None, None))
+        if ordered is not vocabulary:
+            return super()._sort_features(X, vocabulary)
         new = np.empty_like(order)
         new[order] = np.arange(len(order))
-        vocabulary.update(zip(terms, new.tolist(), strict=True))
-        map_index = np.empty(len(terms), dtype=X.indices.dtype)
-        map_index[old] = new
-        X.indices = map_index.take(X.indices, mode="clip")
+        old = np.fromiter(vocabulary.values(), dtype=np.int64, count=len(order))
+        vocabulary.update(zip(list(vocabulary), new[old].tolist(), strict=True))
+        X.indices = new.astype(X.indices.dtype)[X.indices]
         return X
 
     def _limit_features(self, X, vocabulary, high=None, low=None, limit=None):
@@ -145,6 +145,9 @@ class CountingMixin:
         kept_terms = [term for term, stays in zip(terms, remaining, strict=True) if stays]
         vocabulary.clear()
         vocabulary.update(zip(kept_terms, new[old[remaining]], strict=True))
+        ordered, order = vars(self).get("_term_order", (None, None))
+        if ordered is vocabulary:
+            self._term_order = (vocabulary, new[order[is_kept[order]]])
         if is_kept.all():
             return X
         stays = is_kept[X.indices]
@@ -279,7 +282,7 @@ def _count_known(rule, table, raw_documents, n_jobs):
 
 
 def _count_all(rule, raw_documents, n_jobs):
-    # All terms, in the order in which they first occur, and CSR arrays. With several threads, each
+    # The table of all terms, in the order in which they first occur, and CSR arrays. With several threads, each
     # block of documents has its own table; these are merged in the order of the blocks.
     n_workers = count_workers(n_jobs)
     table, blocks = TermTable(), [_EMPTY]
@@ -297,7 +300,7 @@ def _count_all(rule, raw_documents, n_jobs):
             numbers = table.merge(own)[numbers]
             sort_rows(indptr, numbers, counts)
             blocks.append((indptr, numbers, counts))
-    return table.terms(), *join_rows(blocks)
+    return table, join_rows(blocks)
 
 
 _EMPTY = (np.zeros(1, dtype=np.int64), *np.empty((2, 0), dtype=np.int32))

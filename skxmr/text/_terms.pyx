@@ -18,6 +18,16 @@ from libc.string cimport memcmp, memcpy, memset
 from skxmr._core.interrupts cimport check_interrupt
 from skxmr._core.types cimport index_t, offset_t, uint32_t, uint64_t
 
+cdef extern from *:
+    """
+    #if defined(__GNUC__) || defined(__clang__)
+    #define skxmr_prefetch(address) __builtin_prefetch(address)
+    #else
+    #define skxmr_prefetch(address)
+    #endif
+    """
+    void skxmr_prefetch(const void* address) nogil
+
 cdef extern from "Python.h":
     int PyUnicode_KIND(object text)
     void* PyUnicode_DATA(object text)
@@ -548,6 +558,48 @@ cdef int count_numbers(Counts* out, Scratch* s) noexcept nogil:
     return 0
 
 
+cdef uint64_t read_prefix(const Table* t, offset_t term) noexcept nogil:
+    # The first eight bytes of a term, as a number with the same order.
+    cdef const unsigned char* data = <const unsigned char*>t.bytes + t.starts[term]
+    cdef size_t n = t.starts[term + 1] - t.starts[term], at
+    cdef uint64_t prefix = 0
+    for at in range(8):
+        prefix = (prefix << 8) | (data[at] if at < n else 0)
+    return prefix
+
+
+cdef bint is_before(const Table* t, offset_t a, offset_t b) noexcept nogil:
+    cdef size_t n_a = t.starts[a + 1] - t.starts[a], n_b = t.starts[b + 1] - t.starts[b]
+    cdef int difference = memcmp(t.bytes + t.starts[a], t.bytes + t.starts[b], min(n_a, n_b))
+    return difference < 0 or (difference == 0 and n_a < n_b)
+
+
+cdef void sort_terms(const Table* t, offset_t* terms, offset_t n) noexcept nogil:
+    # Heap sort: no recursion and no memory, and many terms may share their first bytes.
+    cdef offset_t last
+    cdef offset_t term
+    for last in range(n // 2 - 1, -1, -1):
+        sift_term_down(t, terms, last, n)
+    for last in range(n - 1, 0, -1):
+        term = terms[0]
+        terms[0] = terms[last]
+        terms[last] = term
+        sift_term_down(t, terms, 0, last)
+
+
+cdef void sift_term_down(const Table* t, offset_t* terms, offset_t at, offset_t n) noexcept nogil:
+    cdef offset_t term = terms[at], child = 2 * at + 1
+    while child < n:
+        if child + 1 < n and is_before(t, terms[child], terms[child + 1]):
+            child += 1
+        if not is_before(t, term, terms[child]):
+            break
+        terms[at] = terms[child]
+        at = child
+        child = 2 * at + 1
+    terms[at] = term
+
+
 cdef class TermTable:
     """Hash table from terms to numbers.
 
@@ -563,18 +615,29 @@ cdef class TermTable:
         memset(&self.table, 0, sizeof(Table))
 
     def __init__(self, vocabulary=None):
-        cdef bytes data
-        cdef const char* start
+        cdef Scratch scratch
+        cdef str term
+        cdef Py_ssize_t at, length
         cdef size_t n
-        if double_slots(&self.table) < 0:
+        cdef bint has_memory = double_slots(&self.table) == 0
+        memset(&scratch, 0, sizeof(Scratch))
+        try:
+            for term, number in (vocabulary or {}).items():
+                if term is None:
+                    raise TypeError("terms must be str; got None.")
+                length = PyUnicode_GET_LENGTH(term)
+                has_memory &= reserve_text(&scratch, length, WORDS) == 0
+                n = 0
+                for at in range(length if has_memory else 0):
+                    n += put_letter(scratch.bytes + n, PyUnicode_READ(
+                        PyUnicode_KIND(term), PyUnicode_DATA(term), at))
+                if has_memory and add(&self.table, scratch.bytes, n, hash_bytes(scratch.bytes, n),
+                                      number) < 0:
+                    has_memory = False
+        finally:
+            release(&scratch)
+        if not has_memory:
             raise MemoryError
-        for term, number in (vocabulary or {}).items():
-            data = term.encode("utf-8", "surrogatepass")
-            n = len(data)
-            data += b"\0" * PADDING
-            start = data
-            if add(&self.table, start, n, hash_bytes(start, n), number) < 0:
-                raise MemoryError
 
     def __dealloc__(self):
         free(self.table.bytes)
@@ -595,6 +658,28 @@ cdef class TermTable:
                                  "surrogatepass")
             for term in range(t.n_terms)
         ]
+
+    def order(self):
+        """Return the terms in the order of their code points, as an ndarray of int64."""
+        cdef Table* t = &self.table
+        cdef offset_t first = 0, last, n_terms = t.n_terms
+        prefixes = np.empty(n_terms, dtype=np.uint64)
+        cdef uint64_t[::1] prefix = prefixes
+        with nogil:
+            for last in range(n_terms):
+                prefix[last] = read_prefix(t, last)
+        # Most terms differ in their first eight bytes. UTF-8 has the order of code points.
+        result = np.argsort(prefixes, kind="stable")
+        cdef offset_t[::1] order = result
+        with nogil:
+            while first < n_terms:
+                last = first + 1
+                while last < n_terms and prefix[order[last]] == prefix[order[first]]:
+                    last += 1
+                if last - first > 1:
+                    sort_terms(t, &order[first], last - first)
+                first = last
+        return result
 
     def merge(self, TermTable other not None):
         """Add the terms of another table. Return the number here of each of its terms, int32."""
