@@ -28,7 +28,8 @@ KERNELS = [
     "skxmr._linear.refine",
     "skxmr._linear.scoring",
     "skxmr._linear.solver_state",
-    "skxmr.text._terms",
+    "skxmr.text._ngrams",
+    "skxmr.text._term_table",
 ]
 # One pass over arrays: -O3 made them no faster, and takes longer to compile.
 HELPERS = ["skxmr._core.csr", "skxmr._core.interrupts", "skxmr._core.votes"]

@@ -10,7 +10,8 @@ from sklearn.feature_extraction.text import CountVectorizer as SklearnCountVecto
 from skxmr._core.arrays import as_public_csr, offsets_of
 from skxmr._core.node_scores import join_rows
 from skxmr._core.threads import count_workers, run_tasks
-from skxmr.text._terms import CHAR, CHAR_WB, WORD, TermTable, sort_rows
+from skxmr.text._ngrams import CHAR, CHAR_WB, WORD, count_terms, sort_rows
+from skxmr.text._term_table import TermTable
 
 ANALYZERS = {"word": WORD, "char": CHAR, "char_wb": CHAR_WB}
 # The only pattern that is compiled. With another one, scikit-learn's code splits the texts.
@@ -82,10 +83,10 @@ class CountingRule(NamedTuple):
         return texts, lowercase
 
     def count(self, table, documents, grows=False):
-        """Count the terms of a table in some documents; see `TermTable.count`."""
+        """Count the terms of a table in some documents; see `count_terms`."""
         texts, lowercase = self.prepare(documents)
-        return table.count(
-            texts, lowercase, self.analyzer, self.min_n, self.max_n, self.stops, grows
+        return count_terms(
+            table, texts, lowercase, self.analyzer, self.min_n, self.max_n, self.stops, grows
         )
 
 
@@ -282,8 +283,8 @@ def _count_known(rule, table, raw_documents, n_jobs):
 
 
 def _count_all(rule, raw_documents, n_jobs):
-    # The table of all terms, in the order in which they first occur, and CSR arrays. With several threads, each
-    # block of documents has its own table; these are merged in the order of the blocks.
+    # The table of all terms, in the order in which they first occur, and CSR arrays. With several
+    # threads, each block of documents has its own table; all are merged in order.
     n_workers = count_workers(n_jobs)
     table, blocks = TermTable(), [_EMPTY]
 

@@ -2,9 +2,9 @@
 
 A text is lowercased, split into words or characters, and written as UTF-8 to a scratch buffer, with
 one space between two words. Each n-gram is then a slice of this buffer: of words, or of characters.
-A hash table with linear probing finds the number of a slice. In a fit, unknown slices are added to
-the table, so terms are numbered in the order in which they first occur, as in scikit-learn. The
-numbers of a text are sorted, and equal ones are counted.
+A `TermTable` has the number of a slice. In a fit, unknown slices are added to it, so terms are
+numbered in the order in which they first occur, as in scikit-learn. The numbers of a text are
+sorted, and equal ones are counted.
 
 Python prepares a text only if it is not ASCII: `str.lower` and the removal of accents follow the
 Unicode standard. Everything else runs without the GIL.
@@ -12,21 +12,14 @@ Unicode standard. Everything else runs without the GIL.
 
 import numpy as np
 
-from libc.stdlib cimport free, malloc, realloc
-from libc.string cimport memcmp, memcpy, memset
+from libc.stdlib cimport free, malloc
+from libc.string cimport memcpy, memset
 
 from skxmr._core.interrupts cimport check_interrupt
 from skxmr._core.types cimport index_t, offset_t, uint32_t, uint64_t
-
-cdef extern from *:
-    """
-    #if defined(__GNUC__) || defined(__clang__)
-    #define skxmr_prefetch(address) __builtin_prefetch(address)
-    #else
-    #define skxmr_prefetch(address)
-    #endif
-    """
-    void skxmr_prefetch(const void* address) nogil
+from skxmr.text._term_table cimport (
+    PADDING, Table, TermTable, add, find, hash_bytes, put_letter, reserve
+)
 
 cdef extern from "Python.h":
     int PyUnicode_KIND(object text)
@@ -36,7 +29,6 @@ cdef extern from "Python.h":
     uint32_t PyUnicode_READ(int kind, const void* data, Py_ssize_t at) nogil
     bint Py_UNICODE_ISALNUM(uint32_t letter) nogil
     bint Py_UNICODE_ISSPACE(uint32_t letter) nogil
-    object PyUnicode_DecodeUTF8(const char* data, Py_ssize_t size, const char* errors)
 
 # Kinds of n-grams; see `CountVectorizer`.
 WORD, CHAR, CHAR_WB = range(3)
@@ -45,28 +37,19 @@ cdef enum:
     WORDS, CHARS, CHARS_WB
     N_ASCII = 128
     TEXTS_PER_CHECK = 4096          # between two checks for Ctrl-C
-    PADDING = 8                     # unused bytes behind the last term or letter; see `hash_bytes`
-
-# Multiplicative hashing with the golden ratio: Knuth, "The Art of Computer Programming", 6.4.
-cdef uint64_t GOLDEN_RATIO = 0x9E3779B97F4A7C15
 
 cdef unsigned char LOWER[N_ASCII]        # lower-case letter of an ASCII letter
 cdef unsigned char IS_WORD[N_ASCII]      # whether it matches \w
 cdef unsigned char IS_SPACE[N_ASCII]     # whether it matches \s
-
 cdef unsigned char WORD_LETTER[2][256]   # by `lowercase`: the letter if it matches \w, otherwise 0
-cdef uint64_t LAST_BYTES[8]              # mask of the first n bytes of a word in memory
 
 memset(WORD_LETTER, 0, sizeof(WORD_LETTER))
-memset(LAST_BYTES, 0, sizeof(LAST_BYTES))
 for _code in range(N_ASCII):
     LOWER[_code] = ord(chr(_code).lower())
     IS_WORD[_code] = chr(_code).isalnum() or chr(_code) == "_"
     IS_SPACE[_code] = chr(_code).isspace()
     WORD_LETTER[False][_code] = _code if IS_WORD[_code] else 0
     WORD_LETTER[True][_code] = LOWER[_code] if IS_WORD[_code] else 0
-for _code in range(8):
-    memset(&LAST_BYTES[_code], 0xFF, _code)
 
 
 cdef struct Text:
@@ -91,19 +74,6 @@ cdef struct Scratch:
     offset_t sorted_capacity
 
 
-cdef struct Table:
-    char* bytes                     # UTF-8 of all terms, one after the other
-    size_t n_bytes
-    size_t bytes_capacity
-    size_t* starts                  # of the terms and of the end, (n_terms + 1)
-    uint32_t* hashes                # upper half of the hash of each term
-    index_t* numbers                # number of each term in results
-    offset_t n_terms
-    offset_t terms_capacity
-    index_t* slots                  # term of each slot, or -1
-    uint64_t n_slots                # a power of 2
-
-
 cdef struct Rule:
     int analyzer                    # WORDS, CHARS, CHARS_WB
     offset_t min_n
@@ -122,64 +92,9 @@ cdef inline bint is_space(uint32_t letter) noexcept nogil:
     return Py_UNICODE_ISSPACE(letter)
 
 
-cdef inline size_t put_letter(char* to, uint32_t letter) noexcept nogil:
-    # Write one letter as UTF-8, also a lone surrogate. Returns the number of bytes.
-    if letter < 0x80:
-        to[0] = <char>letter
-        return 1
-    if letter < 0x800:
-        to[0] = <char>(0xC0 | (letter >> 6))
-        to[1] = <char>(0x80 | (letter & 0x3F))
-        return 2
-    if letter < 0x10000:
-        to[0] = <char>(0xE0 | (letter >> 12))
-        to[1] = <char>(0x80 | ((letter >> 6) & 0x3F))
-        to[2] = <char>(0x80 | (letter & 0x3F))
-        return 3
-    to[0] = <char>(0xF0 | (letter >> 18))
-    to[1] = <char>(0x80 | ((letter >> 12) & 0x3F))
-    to[2] = <char>(0x80 | ((letter >> 6) & 0x3F))
-    to[3] = <char>(0x80 | (letter & 0x3F))
-    return 4
-
-
 cdef inline uint32_t read_letter(const Text* text, Py_ssize_t at) noexcept nogil:
     cdef uint32_t letter = PyUnicode_READ(text.kind, text.letters, at)
     return LOWER[letter] if text.lowercase else letter
-
-
-cdef inline uint64_t hash_bytes(const char* data, size_t n) noexcept nogil:
-    # Reads up to PADDING bytes behind the end, which do not change the result.
-    cdef uint64_t h = n * GOLDEN_RATIO, word
-    while n >= 8:
-        memcpy(&word, data, 8)
-        h = (h ^ word) * GOLDEN_RATIO
-        h ^= h >> 32
-        data += 8
-        n -= 8
-    if n:
-        memcpy(&word, data, 8)
-        h = (h ^ (word & LAST_BYTES[n])) * GOLDEN_RATIO
-        h ^= h >> 32
-    h *= GOLDEN_RATIO
-    return h ^ (h >> 29)
-
-
-# ---- Memory. Functions return -1 if there is none.
-
-
-cdef int reserve(void** array, offset_t* capacity, offset_t wanted, size_t item) noexcept nogil:
-    # Make room for `wanted` items.
-    cdef offset_t size = max(2 * capacity[0], wanted, 64)
-    cdef void* moved
-    if wanted <= capacity[0]:
-        return 0
-    moved = realloc(array[0], <size_t>size * item)
-    if moved == NULL:
-        return -1
-    array[0] = moved
-    capacity[0] = size
-    return 0
 
 
 cdef int reserve_text(Scratch* s, Py_ssize_t length, int analyzer) noexcept nogil:
@@ -209,79 +124,6 @@ cdef void release(Scratch* s) noexcept nogil:
     free(s.ends)
     free(s.numbers)
     free(s.sorted)
-
-
-# ---- Terms
-
-
-cdef offset_t find(const Table* t, const char* data, size_t n, uint64_t h) noexcept nogil:
-    # The term with these bytes, or -1.
-    cdef uint64_t slot = h & (t.n_slots - 1)
-    cdef index_t term
-    while True:
-        term = t.slots[slot]
-        if term < 0:
-            return -1
-        if (t.hashes[term] == <uint32_t>(h >> 32) and t.starts[term + 1] - t.starts[term] == n
-                and memcmp(t.bytes + t.starts[term], data, n) == 0):
-            return term
-        slot = (slot + 1) & (t.n_slots - 1)
-
-
-cdef int double_slots(Table* t) noexcept nogil:
-    cdef uint64_t n_slots = 2 * t.n_slots if t.n_slots else 1024
-    cdef uint64_t slot
-    cdef offset_t term
-    cdef size_t start
-    cdef index_t* slots = <index_t*>malloc(n_slots * sizeof(index_t))
-    if slots == NULL:
-        return -1
-    memset(slots, 0xFF, n_slots * sizeof(index_t))
-    for term in range(t.n_terms):
-        start = t.starts[term]
-        slot = hash_bytes(t.bytes + start, t.starts[term + 1] - start) & (n_slots - 1)
-        while slots[slot] >= 0:
-            slot = (slot + 1) & (n_slots - 1)
-        slots[slot] = <index_t>term
-    free(t.slots)
-    t.slots = slots
-    t.n_slots = n_slots
-    return 0
-
-
-cdef offset_t add(Table* t, const char* data, size_t n, uint64_t h, index_t number) noexcept nogil:
-    # Add a term that is not in the table. Returns it, or -1 without memory.
-    cdef offset_t capacity
-    cdef uint64_t slot
-    if 2 * <uint64_t>(t.n_terms + 1) > t.n_slots and double_slots(t) < 0:
-        return -1
-    if t.n_terms + 2 > t.terms_capacity:
-        capacity = t.terms_capacity
-        if reserve(<void**>&t.starts, &capacity, t.n_terms + 2, sizeof(size_t)) < 0:
-            return -1
-        capacity = t.terms_capacity
-        if reserve(<void**>&t.hashes, &capacity, t.n_terms + 2, sizeof(uint32_t)) < 0:
-            return -1
-        capacity = t.terms_capacity
-        if reserve(<void**>&t.numbers, &capacity, t.n_terms + 2, sizeof(index_t)) < 0:
-            return -1
-        t.terms_capacity = capacity
-        t.starts[0] = 0
-    capacity = <offset_t>t.bytes_capacity
-    if reserve(<void**>&t.bytes, &capacity, <offset_t>(t.n_bytes + n) + PADDING, 1) < 0:
-        return -1
-    t.bytes_capacity = <size_t>capacity
-    memcpy(t.bytes + t.n_bytes, data, n)
-    t.n_bytes += n
-    t.starts[t.n_terms + 1] = t.n_bytes
-    t.hashes[t.n_terms] = <uint32_t>(h >> 32)
-    t.numbers[t.n_terms] = number
-    slot = h & (t.n_slots - 1)
-    while t.slots[slot] >= 0:
-        slot = (slot + 1) & (t.n_slots - 1)
-    t.slots[slot] = <index_t>t.n_terms
-    t.n_terms += 1
-    return t.n_terms - 1
 
 
 # ---- Splitting
@@ -558,224 +400,79 @@ cdef int count_numbers(Counts* out, Scratch* s) noexcept nogil:
     return 0
 
 
-cdef uint64_t read_prefix(const Table* t, offset_t term) noexcept nogil:
-    # The first eight bytes of a term, as a number with the same order.
-    cdef const unsigned char* data = <const unsigned char*>t.bytes + t.starts[term]
-    cdef size_t n = t.starts[term + 1] - t.starts[term], at
-    cdef uint64_t prefix = 0
-    for at in range(8):
-        prefix = (prefix << 8) | (data[at] if at < n else 0)
-    return prefix
-
-
-cdef bint is_before(const Table* t, offset_t a, offset_t b) noexcept nogil:
-    cdef size_t n_a = t.starts[a + 1] - t.starts[a], n_b = t.starts[b + 1] - t.starts[b]
-    cdef int difference = memcmp(t.bytes + t.starts[a], t.bytes + t.starts[b], min(n_a, n_b))
-    return difference < 0 or (difference == 0 and n_a < n_b)
-
-
-cdef void sort_terms(const Table* t, offset_t* terms, offset_t n) noexcept nogil:
-    # Heap sort: no recursion and no memory, and many terms may share their first bytes.
-    cdef offset_t last
-    cdef offset_t term
-    for last in range(n // 2 - 1, -1, -1):
-        sift_term_down(t, terms, last, n)
-    for last in range(n - 1, 0, -1):
-        term = terms[0]
-        terms[0] = terms[last]
-        terms[last] = term
-        sift_term_down(t, terms, 0, last)
-
-
-cdef void sift_term_down(const Table* t, offset_t* terms, offset_t at, offset_t n) noexcept nogil:
-    cdef offset_t term = terms[at], child = 2 * at + 1
-    while child < n:
-        if child + 1 < n and is_before(t, terms[child], terms[child + 1]):
-            child += 1
-        if not is_before(t, term, terms[child]):
-            break
-        terms[at] = terms[child]
-        at = child
-        child = 2 * at + 1
-    terms[at] = term
-
-
-cdef class TermTable:
-    """Hash table from terms to numbers.
+def count_terms(TermTable table not None, list texts not None,
+                const unsigned char[::1] lowercase not None, int analyzer, offset_t min_n,
+                offset_t max_n, TermTable stops not None, bint grows):
+    """Count the terms of each text.
 
     Parameters
     ----------
-    vocabulary : dict from str to int, or None
-        Terms and their numbers. None starts an empty table, whose terms get the numbers 0, 1, ...
+    table : TermTable
+        Terms, as UTF-8.
+    texts : list of str
+        Texts.
+    lowercase : bytes-like of n_texts values
+        1 for each ASCII text that is to be lowercased.
+    analyzer : int
+        WORD, CHAR or CHAR_WB.
+    min_n, max_n : int
+        Range of the lengths of n-grams, at least 1.
+    stops : TermTable
+        Words that are left out.
+    grows : bool
+        Whether unknown terms are added to the table. No other thread may use it then.
+
+    Returns
+    -------
+    indptr : ndarray of shape (n_texts + 1,), int64
+        Start of each text in the other arrays.
+    numbers : ndarray of int32
+        Terms of each text, sorted.
+    counts : ndarray of int32
+        Frequency of each term in its text.
     """
-
-    cdef Table table
-
-    def __cinit__(self, vocabulary=None):
-        memset(&self.table, 0, sizeof(Table))
-
-    def __init__(self, vocabulary=None):
-        cdef Scratch scratch
-        cdef str term
-        cdef Py_ssize_t at, length
-        cdef size_t n
-        cdef bint has_memory = double_slots(&self.table) == 0
-        memset(&scratch, 0, sizeof(Scratch))
-        try:
-            for term, number in (vocabulary or {}).items():
-                if term is None:
-                    raise TypeError("terms must be str; got None.")
-                length = PyUnicode_GET_LENGTH(term)
-                has_memory &= reserve_text(&scratch, length, WORDS) == 0
-                n = 0
-                for at in range(length if has_memory else 0):
-                    n += put_letter(scratch.bytes + n, PyUnicode_READ(
-                        PyUnicode_KIND(term), PyUnicode_DATA(term), at))
-                if has_memory and add(&self.table, scratch.bytes, n, hash_bytes(scratch.bytes, n),
-                                      number) < 0:
-                    has_memory = False
-        finally:
-            release(&scratch)
+    cdef offset_t n_texts = len(texts), at
+    cdef Rule rule = Rule(analyzer, min_n, max_n)
+    cdef Scratch scratch
+    cdef Counts out
+    cdef bint has_memory = True
+    cdef Text* views = <Text*>malloc(max(n_texts, 1) * sizeof(Text))
+    indptr = np.zeros(n_texts + 1, dtype=np.int64)
+    cdef offset_t[::1] starts = indptr
+    memset(&scratch, 0, sizeof(Scratch))
+    memset(&out, 0, sizeof(Counts))
+    if views == NULL:
+        raise MemoryError
+    try:
+        for at in range(n_texts):
+            text = texts[at]
+            views[at] = Text(PyUnicode_DATA(text), PyUnicode_GET_LENGTH(text),
+                             PyUnicode_KIND(text), PyUnicode_IS_ASCII(text), lowercase[at])
+        with nogil:
+            for at in range(n_texts):
+                if at % TEXTS_PER_CHECK == TEXTS_PER_CHECK - 1:
+                    check_interrupt()
+                scratch.n_numbers = 0
+                has_memory = (
+                    number_text(&scratch, &table.table, grows, &views[at], &rule,
+                                &stops.table) == 0
+                    and count_numbers(&out, &scratch) == 0)
+                if not has_memory:
+                    break
+                starts[at + 1] = out.n
         if not has_memory:
             raise MemoryError
-
-    def __dealloc__(self):
-        free(self.table.bytes)
-        free(self.table.starts)
-        free(self.table.hashes)
-        free(self.table.numbers)
-        free(self.table.slots)
-
-    def __len__(self):
-        return self.table.n_terms
-
-    def terms(self):
-        """Return all terms as a list of str, in the order in which they were added."""
-        cdef Table* t = &self.table
-        cdef offset_t term
-        return [
-            PyUnicode_DecodeUTF8(t.bytes + t.starts[term], t.starts[term + 1] - t.starts[term],
-                                 "surrogatepass")
-            for term in range(t.n_terms)
-        ]
-
-    def order(self):
-        """Return the terms in the order of their code points, as an ndarray of int64."""
-        cdef Table* t = &self.table
-        cdef offset_t first = 0, last, n_terms = t.n_terms
-        prefixes = np.empty(n_terms, dtype=np.uint64)
-        cdef uint64_t[::1] prefix = prefixes
-        with nogil:
-            for last in range(n_terms):
-                prefix[last] = read_prefix(t, last)
-        # Most terms differ in their first eight bytes. UTF-8 has the order of code points.
-        result = np.argsort(prefixes, kind="stable")
-        cdef offset_t[::1] order = result
-        with nogil:
-            while first < n_terms:
-                last = first + 1
-                while last < n_terms and prefix[order[last]] == prefix[order[first]]:
-                    last += 1
-                if last - first > 1:
-                    sort_terms(t, &order[first], last - first)
-                first = last
-        return result
-
-    def merge(self, TermTable other not None):
-        """Add the terms of another table. Return the number here of each of its terms, int32."""
-        cdef Table* t = &self.table
-        cdef Table* o = &other.table
-        cdef offset_t term, found = 0
-        cdef size_t n
-        cdef const char* data
-        cdef uint64_t h
-        numbers = np.empty(o.n_terms, dtype=np.int32)
-        cdef index_t[::1] out = numbers
-        with nogil:
-            for term in range(o.n_terms):
-                data = o.bytes + o.starts[term]
-                n = o.starts[term + 1] - o.starts[term]
-                h = hash_bytes(data, n)
-                found = find(t, data, n, h)
-                if found < 0:
-                    found = add(t, data, n, h, <index_t>t.n_terms)
-                if found < 0:
-                    break
-                out[term] = t.numbers[found]
-        if o.n_terms and found < 0:
-            raise MemoryError
-        return numbers
-
-    def count(self, list texts not None, const unsigned char[::1] lowercase not None,
-              int analyzer, offset_t min_n, offset_t max_n, TermTable stops not None, bint grows):
-        """Count the terms of each text.
-
-        Parameters
-        ----------
-        texts : list of str
-            Texts.
-        lowercase : bytes-like of n_texts values
-            1 for each ASCII text that is to be lowercased.
-        analyzer : int
-            WORD, CHAR or CHAR_WB.
-        min_n, max_n : int
-            Range of the lengths of n-grams, at least 1.
-        stops : TermTable
-            Words that are left out.
-        grows : bool
-            Whether unknown terms are added to the table. No other thread may use it then.
-
-        Returns
-        -------
-        indptr : ndarray of shape (n_texts + 1,), int64
-            Start of each text in the other arrays.
-        numbers : ndarray of int32
-            Terms of each text, sorted.
-        counts : ndarray of int32
-            Frequency of each term in its text.
-        """
-        cdef offset_t n_texts = len(texts), at
-        cdef Rule rule = Rule(analyzer, min_n, max_n)
-        cdef Scratch scratch
-        cdef Counts out
-        cdef bint has_memory = True
-        cdef Text* views = <Text*>malloc(max(n_texts, 1) * sizeof(Text))
-        indptr = np.zeros(n_texts + 1, dtype=np.int64)
-        cdef offset_t[::1] starts = indptr
-        memset(&scratch, 0, sizeof(Scratch))
-        memset(&out, 0, sizeof(Counts))
-        if views == NULL:
-            raise MemoryError
-        try:
-            for at in range(n_texts):
-                text = texts[at]
-                views[at] = Text(PyUnicode_DATA(text), PyUnicode_GET_LENGTH(text),
-                                 PyUnicode_KIND(text), PyUnicode_IS_ASCII(text), lowercase[at])
-            with nogil:
-                for at in range(n_texts):
-                    if at % TEXTS_PER_CHECK == TEXTS_PER_CHECK - 1:
-                        check_interrupt()
-                    scratch.n_numbers = 0
-                    has_memory = (
-                        number_text(&scratch, &self.table, grows, &views[at], &rule,
-                                    &stops.table) == 0
-                        and count_numbers(&out, &scratch) == 0)
-                    if not has_memory:
-                        break
-                    starts[at + 1] = out.n
-            if not has_memory:
-                raise MemoryError
-            numbers = np.empty(out.n, dtype=np.int32)
-            counts = np.empty(out.n, dtype=np.int32)
-            if out.n:
-                copy_to(numbers, out.numbers)
-                copy_to(counts, out.counts)
-        finally:
-            release(&scratch)
-            free(views)
-            free(out.numbers)
-            free(out.counts)
-        return indptr, numbers, counts
+        numbers = np.empty(out.n, dtype=np.int32)
+        counts = np.empty(out.n, dtype=np.int32)
+        if out.n:
+            copy_to(numbers, out.numbers)
+            copy_to(counts, out.counts)
+    finally:
+        release(&scratch)
+        free(views)
+        free(out.numbers)
+        free(out.counts)
+    return indptr, numbers, counts
 
 
 cdef void copy_to(index_t[::1] to, const index_t* values) noexcept:
