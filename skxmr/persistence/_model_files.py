@@ -26,8 +26,9 @@ def save_model(model, path, *, extras=None):
         - `XRLinearClassifier`, `HierarchicalLabelTree` and `LabelHierarchy`;
         - `XTransformerClassifier`, `TransformerMatcher` and `TransformerEmbedder`, including their
           encoders;
-        - `TfidfVectorizer`, `CountVectorizer`, `HashingVectorizer`, `TfidfTransformer`,
-          `Normalizer` and `MultiLabelBinarizer` of scikit-learn;
+        - `TfidfVectorizer` and `CountVectorizer` of `skxmr.text` and of scikit-learn;
+        - `HashingVectorizer`, `TfidfTransformer`, `Normalizer` and `MultiLabelBinarizer` of
+          scikit-learn;
         - `Pipeline` and `FeatureUnion` of these.
 
         Parameters and fitted attributes are saved, and a `RandomState` with its current state.

@@ -21,7 +21,7 @@ def check_vectorizer(vectorizer):
     columns = list(vocabulary.values()) if is_valid else []
     if not columns or not np.array_equal(np.sort(columns), np.arange(len(columns))):
         raise ValueError("vocabulary_ must contain each column once")
-    if type(vectorizer) is not TfidfVectorizer:
+    if not isinstance(vectorizer, TfidfVectorizer):
         return
     tfidf = fitted.get("_tfidf")
     if type(tfidf) is not TfidfTransformer:

@@ -26,6 +26,9 @@ from skxmr.persistence._sklearn_checks import (
     check_union,
     check_vectorizer,
 )
+from skxmr.text import CACHED_ATTRIBUTES
+from skxmr.text import CountVectorizer as CompiledCountVectorizer
+from skxmr.text import TfidfVectorizer as CompiledTfidfVectorizer
 
 
 class Vocabulary(NamedTuple):
@@ -89,7 +92,8 @@ def _convert_vocabularies(params, fitted):
     for name, value in fitted.items():
         fitted[name] = Vocabulary.from_dict(value)
     # The id of the stop words is an address, which is meaningless in another process.
-    fitted.pop("_stop_words_id", None)
+    for name in ("_stop_words_id", *CACHED_ATTRIBUTES):
+        fitted.pop(name, None)
 
 
 def _remove_cached_index(params, fitted):
@@ -108,6 +112,12 @@ SKLEARN_CODECS = {
     "Vocabulary": ClassCodec(Vocabulary, Vocabulary._asdict, _make_dict),
     "CountVectorizer": make_codec(CountVectorizer, check_vectorizer, _convert_vocabularies),
     "TfidfVectorizer": make_codec(TfidfVectorizer, check_vectorizer, _convert_vocabularies),
+    "skxmr.text.CountVectorizer": make_codec(
+        CompiledCountVectorizer, check_vectorizer, _convert_vocabularies
+    ),
+    "skxmr.text.TfidfVectorizer": make_codec(
+        CompiledTfidfVectorizer, check_vectorizer, _convert_vocabularies
+    ),
     "TfidfTransformer": make_codec(TfidfTransformer, check_tfidf_transformer),
     "HashingVectorizer": make_codec(HashingVectorizer, check_hashing_vectorizer),
     "Normalizer": make_codec(Normalizer, check_normalizer),

@@ -27,6 +27,8 @@ REPRODUCED = (
     "_char_wb_ngrams",
     "_word_ngrams",
 )
+# Attributes that are computed again when they are needed.
+CACHED_ATTRIBUTES = ("_counting_rule", "_term_order", "_term_table")
 # Texts of one task: enough that starting it costs nothing, few enough for a stream of texts.
 BLOCK_TEXTS, BLOCK_LETTERS = 8192, 2**22
 
@@ -95,7 +97,7 @@ class CountingMixin:
 
     def __getstate__(self):
         state = super().__getstate__()
-        for name in ("_counting_rule", "_term_order", "_term_table"):
+        for name in CACHED_ATTRIBUTES:
             state.pop(name, None)
         return state
 

@@ -21,7 +21,7 @@ from sklearn.naive_bayes import MultinomialNB
 from sklearn.pipeline import FeatureUnion, make_pipeline, make_union
 from sklearn.preprocessing import MultiLabelBinarizer, Normalizer
 
-from skxmr import HierarchicalLabelTree, XRLinearClassifier, load_model, save_model
+from skxmr import HierarchicalLabelTree, XRLinearClassifier, load_model, save_model, text
 from skxmr.persistence import load_extras, predict_saved
 
 TOPICS = ["apple pie", "fast car", "new parliament", "green ähre", "sorted 数据"]
@@ -31,6 +31,8 @@ NEW = ["a car and a pie", "数据", "nothing known", ""]
 
 VECTORIZERS = {
     "tfidf": TfidfVectorizer(sublinear_tf=True, dtype=np.float32),
+    "compiled tfidf": text.TfidfVectorizer(sublinear_tf=True, stop_words="english", n_jobs=2),
+    "compiled counts": text.CountVectorizer(analyzer="char", ngram_range=(1, 3)),
     "tfidf without idf": TfidfVectorizer(use_idf=False, norm="l1", dtype=np.float64),
     "characters": TfidfVectorizer(analyzer="char_wb", ngram_range=(2, 4), max_features=50),
     "words left out": CountVectorizer(stop_words=["of", "the"], min_df=2, dtype=float),
