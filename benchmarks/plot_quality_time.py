@@ -173,7 +173,7 @@ def draw_points(ax, settings, x_key, y_key):
     )
     ax.plot(*zip(*line, strict=True), color=LIBRARIES["skxmr"][1], linewidth=1, alpha=0.6)
     ax.set(xlabel=X_AXES[x_key], xscale="log")
-    ax.margins(x=0.17, y=0.22)
+    ax.margins(x=0.2, y=0.22)
     first, last = ax.get_xlim()
     ax.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5) if last < 100 * first else (1, 3)))
     ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,g}"))

@@ -101,14 +101,15 @@ def tune_prediction(estimator, X, y, *, scoring=None, cv="prefit", groups=None, 
     --------
     >>> from skxmr import XRLinearClassifier
     >>> from skxmr.datasets import make_extreme_multilabel
-    >>> from skxmr.metrics import topk_scorer
     >>> from skxmr.model_selection import tune_prediction
     >>> X, Y = make_extreme_multilabel(n_samples=1500, n_labels=300, random_state=0)
     >>> model = XRLinearClassifier(max_leaf_size=20, random_state=0).fit(X[:1000], Y[:1000])
-    >>> tuned = tune_prediction(model, X[1000:], Y[1000:], scoring=topk_scorer("ndcg", k=5))
+    >>> tuned = tune_prediction(model, X[1000:], Y[1000:], scoring="f1_micro")
     >>> tuned.best_params
-    {'path_weight': 'auto', 'score_transform': 'l3-hinge', 'propensity_weight': 1.0}
-    >>> model = model.set_params(**tuned.best_params)
+    {'path_weight': 'auto', 'score_transform': 'l3-hinge', 'propensity_weight': 0.0}
+    >>> round(tuned.best_score, 2), round(tuned.threshold, 3)
+    (0.34, 0.023)
+    >>> predicted = model.set_params(**tuned.best_params).predict_proba(X) >= tuned.threshold
     """
     objective = read_objective(scoring)
     ranker, prefix = _find_classifier(estimator)
@@ -211,6 +212,8 @@ class _Split(NamedTuple):
         Rows of each group.
     n_labels : int
         Number of labels per row that the objective depends on.
+    n_stored : int
+        This number for nearly all rows. Rows with very many labels would make the search slow.
     stored : StoredScores
         Scores of the rows.
     """
@@ -220,6 +223,7 @@ class _Split(NamedTuple):
     Y: sp.csr_array
     groups: list
     n_labels: int
+    n_stored: int
     stored: object
 
 
@@ -265,12 +269,12 @@ def _store_split(model, X, y, objective):
         raise ValueError(f"X must have at least 2 held-out rows per split; got {Y.shape[0]}.")
     for transformer in transformers:
         X = transformer.transform(X)
-    n_labels = objective.count_labels(Y)
+    n_labels, n_stored = objective.count_labels(Y), objective.count_labels(Y, quantile=0.99)
     searches = _plan_searches(ranker._score_params())
-    stored = ranker._store_scores(X, searches, max(MIN_STORED, 2 * n_labels))
+    stored = ranker._store_scores(X, searches, max(MIN_STORED, n_stored))
     edges = np.linspace(0, Y.shape[0], min(N_GROUPS, Y.shape[0]) + 1).astype(int)
     groups = [slice(start, stop) for start, stop in pairwise(edges)]
-    return _Split(ranker, X, Y, groups, n_labels, stored)
+    return _Split(ranker, X, Y, groups, n_labels, n_stored, stored)
 
 
 class _Search:
@@ -325,7 +329,7 @@ class _Search:
     def _evaluate_stored(self, values):
         if values not in self.evaluations:
             rankings = [
-                split.stored.rank(values.score_params(split.ranker), split.n_labels)
+                split.stored.rank(values.score_params(split.ranker), split.n_stored)
                 for split in self.splits
             ]
             self.evaluations[values] = self._evaluate(rankings, values)

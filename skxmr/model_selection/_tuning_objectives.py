@@ -57,7 +57,7 @@ class RankingObjective:
     def __init__(self, scorer):
         self.scorer = scorer
 
-    def count_labels(self, Y):
+    def count_labels(self, Y, quantile=1.0):
         """Return the number of labels per row that the objective depends on."""
         return self.scorer.k
 
@@ -87,9 +87,12 @@ class F1Objective:
     def __init__(self, average):
         self.average = average
 
-    def count_labels(self, Y):
-        """Return the number of labels per row that the objective depends on."""
-        return max(MIN_STORED, 2 * int(np.diff(Y.indptr).max(initial=0)))
+    def count_labels(self, Y, quantile=1.0):
+        """Return the number of labels per row that the objective depends on.
+
+        Twice the number of true labels; with a `quantile` below 1, only of so many of the rows.
+        """
+        return max(MIN_STORED, 2 * int(np.quantile(np.diff(Y.indptr), quantile)))
 
     def evaluate(self, rankings, splits, forms):
         """Return the `Evaluation` of one ranking per split; `forms` are those of their scores.
@@ -102,21 +105,44 @@ class F1Objective:
         ]
         grouping = {"micro": "none", "macro": "label", "samples": "row"}[self.average]
         threshold = tune_shared_threshold(merge_pools(pools, grouping))
-        scores, group_scores = [], []
-        for ranking, split, form, pool in zip(rankings, splits, forms, pools, strict=True):
-            score = self._f1(pool, threshold)
-            scores.append(score)
+        scores, pseudo_values = [], []
+        for ranking, split, pool in zip(rankings, splits, pools, strict=True):
+            is_predicted = pool.scores >= threshold
+            scores.append(compute_f1(pool, is_predicted, self.average))
+            without = self._f1_without_groups(ranking, split, pool, is_predicted)
             n_groups = len(split.groups)
-            for rows in split.groups:
-                others = np.delete(np.arange(ranking.n_rows), np.r_[rows])
-                without = self._f1(
-                    self._pool(ranking.take(others), split.Y[others], form), threshold
-                )
-                group_scores.append(n_groups * score - (n_groups - 1) * without)
-        return Evaluation(float(np.mean(scores)), np.array(group_scores), float(threshold))
+            pseudo_values.append(n_groups * scores[-1] - (n_groups - 1) * without)
+        group_scores = np.concatenate(pseudo_values)
+        return Evaluation(float(np.mean(scores)), group_scores, float(threshold))
 
-    def _f1(self, pool, threshold):
-        return compute_f1(pool, pool.scores >= threshold, self.average)
+    def _f1_without_groups(self, ranking, split, pool, is_predicted):
+        # F1 of all rows but those of one group, for each group.
+        n_groups, n_rows = len(split.groups), ranking.n_rows
+        group_of_row = np.repeat(np.arange(n_groups), [g.stop - g.start for g in split.groups])
+        group_of_pair = np.repeat(group_of_row, np.diff(ranking.indptr))
+        true_rows = np.repeat(np.arange(n_rows), np.diff(split.Y.indptr))
+        if self.average == "samples":
+            n_hits = np.bincount(pool.groups[is_predicted & pool.is_true], minlength=n_rows)
+            size = np.bincount(pool.groups[is_predicted], minlength=n_rows) + pool.n_true
+            sums = np.bincount(group_of_row, weights=2.0 * n_hits / np.maximum(size, 1))
+            return (sums.sum() - sums) / (n_rows - np.bincount(group_of_row))
+        # Counts by group and label; only labels that are true or predicted have an F1.
+        n_labels, true_labels, labels = 1, np.zeros_like(true_rows), pool.groups
+        if self.average == "macro":
+            used = np.union1d(split.Y.indices, labels)
+            n_labels = split.Y.shape[1]
+            true_labels, labels = (np.searchsorted(used, x) for x in (split.Y.indices, labels))
+        shape = n_groups, max(1, int(max(true_labels.max(initial=0), labels.max(initial=0))) + 1)
+        keys = group_of_pair * shape[1] + labels
+
+        def count_others(keys):
+            counts = np.bincount(keys, minlength=shape[0] * shape[1]).reshape(shape)
+            return counts.sum(axis=0) - counts
+
+        n_hits = count_others(keys[is_predicted & pool.is_true])
+        size = count_others(keys[is_predicted])
+        size += count_others(group_of_row[true_rows] * shape[1] + true_labels)
+        return np.sum(2.0 * n_hits / np.maximum(size, 1), axis=1) / n_labels
 
     def _pool(self, ranking, Y, form):
         rows = np.repeat(np.arange(ranking.n_rows), np.diff(ranking.indptr))
