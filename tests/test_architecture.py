@@ -16,6 +16,7 @@ LAYERS = {
     "skxmr.datasets": 1,
     "skxmr.indexing": 1,
     "skxmr.metrics": 1,
+    "skxmr.pipeline": 1,
     "skxmr.text": 1,
     "skxmr.calibration": 2,
     "skxmr.matching": 2,

@@ -164,7 +164,7 @@ def find_topk_estimator(estimator):
         Fitted steps to apply to `X` first.
     """
     transformers = []
-    while not hasattr(estimator, "predict_topk"):
+    while isinstance(estimator, Pipeline) or not hasattr(estimator, "predict_topk"):
         if hasattr(estimator, "best_estimator_"):
             estimator = estimator.best_estimator_
         elif isinstance(estimator, Pipeline):

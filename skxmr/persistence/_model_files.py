@@ -29,7 +29,7 @@ def save_model(model, path, *, extras=None):
         - `TfidfVectorizer` and `CountVectorizer` of `skxmr.text` and of scikit-learn;
         - `HashingVectorizer`, `TfidfTransformer`, `Normalizer` and `MultiLabelBinarizer` of
           scikit-learn;
-        - `Pipeline` and `FeatureUnion` of these.
+        - `Pipeline` of `skxmr.pipeline` and of scikit-learn, and `FeatureUnion`, of these.
 
         Parameters and fitted attributes are saved, and a `RandomState` with its current state.
         Callbacks are not saved. Objects that need pickle cannot be saved: a custom `matcher`,

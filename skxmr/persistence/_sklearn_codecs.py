@@ -26,6 +26,7 @@ from skxmr.persistence._sklearn_checks import (
     check_union,
     check_vectorizer,
 )
+from skxmr.pipeline import Pipeline as RankingPipeline
 from skxmr.text import CACHED_ATTRIBUTES
 from skxmr.text import CountVectorizer as CompiledCountVectorizer
 from skxmr.text import TfidfVectorizer as CompiledTfidfVectorizer
@@ -124,4 +125,5 @@ SKLEARN_CODECS = {
     "MultiLabelBinarizer": make_codec(MultiLabelBinarizer, check_binarizer, _remove_cached_index),
     "FeatureUnion": make_codec(FeatureUnion, check_union),
     "Pipeline": make_codec(Pipeline, check_pipeline),
+    "skxmr.pipeline.Pipeline": make_codec(RankingPipeline, check_pipeline),
 }

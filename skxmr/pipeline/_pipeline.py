@@ -1,0 +1,117 @@
+"""scikit-learn's pipeline, with the ranking methods of its last step."""
+
+from sklearn import pipeline as sklearn_pipeline
+from sklearn.utils.metaestimators import available_if
+
+
+def _last_step_has(method):
+    """Make a method available only if the last step has it."""
+
+    def has_method(self):
+        return hasattr(self.steps[-1][1], method)
+
+    return has_method
+
+
+class Pipeline(sklearn_pipeline.Pipeline):
+    """Pipeline that ranks labels: transformers, followed by a ranking classifier.
+
+    This is `sklearn.pipeline.Pipeline` with the ranking methods of its last step, which
+    scikit-learn hides. Parameters, attributes and all other methods are those of scikit-learn.
+
+    Parameters
+    ----------
+    steps : list of tuple
+        Names and estimators, in order.
+    transform_input, memory, verbose
+        As in scikit-learn.
+
+    See Also
+    --------
+    make_pipeline : Construct a pipeline without naming the steps.
+
+    Examples
+    --------
+    >>> from skxmr import XRLinearClassifier
+    >>> from skxmr.pipeline import Pipeline
+    >>> from skxmr.text import TfidfVectorizer
+    >>> texts = ["red apples", "ripe pears", "a fast car", "an old bus"]
+    >>> topics = ["fruit", "fruit", "vehicle", "vehicle"]
+    >>> model = Pipeline([("words", TfidfVectorizer()), ("labels", XRLinearClassifier())])
+    >>> labels, scores = model.fit(texts, topics).predict_topk(["ripe apples"], k=1)
+    >>> model.classes_[labels]
+    array([['fruit']], dtype='<U7')
+    """
+
+    @available_if(_last_step_has("predict_topk"))
+    def predict_topk(self, X, k=10):
+        """Transform the rows and return their best labels.
+
+        Parameters
+        ----------
+        X : iterable
+            Rows, as the first step accepts them.
+        k : int, default=10
+            Number of labels per row, limited to the number of labels of the classifier.
+
+        Returns
+        -------
+        indices : ndarray of shape (n_samples, min(k, n_labels)), int32
+            Positions in `classes_`, best first; -1 if there are fewer labels.
+        scores : ndarray of shape (n_samples, min(k, n_labels)), float32
+            Scores of these labels; see `XRLinearClassifier.predict_topk`.
+        """
+        return self.steps[-1][1].predict_topk(self._transform_rows(X), k)
+
+    @available_if(_last_step_has("score_candidates"))
+    def score_candidates(self, X, candidates):
+        """Transform the rows and score given labels of each.
+
+        Parameters
+        ----------
+        X : iterable
+            Rows, as the first step accepts them.
+        candidates : {array-like, sparse matrix} of shape (n_samples, n_labels)
+            Labels to score; see `XRLinearClassifier.score_candidates`.
+
+        Returns
+        -------
+        scores : sparse CSR of shape (n_samples, n_labels), float32
+            Scores in (0, 1] of the entries of `candidates`.
+        """
+        return self.steps[-1][1].score_candidates(self._transform_rows(X), candidates)
+
+    def _transform_rows(self, X):
+        # "passthrough", None and resampling steps do not change rows.
+        for _, step in self.steps[:-1]:
+            if hasattr(step, "transform"):
+                X = step.transform(X)
+        return X
+
+
+def make_pipeline(*steps, **parameters):
+    """Construct a `Pipeline` whose steps have the names of their classes, in lower case.
+
+    Parameters
+    ----------
+    *steps : estimators
+        Transformers, followed by a classifier.
+    **parameters : dict
+        `memory`, `transform_input` and `verbose`, as in `sklearn.pipeline.make_pipeline`.
+
+    Returns
+    -------
+    Pipeline
+        Unfitted pipeline.
+
+    Examples
+    --------
+    >>> from skxmr import XRLinearClassifier
+    >>> from skxmr.pipeline import make_pipeline
+    >>> from skxmr.text import TfidfVectorizer
+    >>> model = make_pipeline(TfidfVectorizer(), XRLinearClassifier())
+    >>> list(model.named_steps)
+    ['tfidfvectorizer', 'xrlinearclassifier']
+    """
+    named = sklearn_pipeline.make_pipeline(*steps, **parameters)
+    return Pipeline(**named.get_params(deep=False))
