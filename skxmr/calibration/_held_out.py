@@ -21,6 +21,7 @@ from skxmr._core.estimators import (
 )
 from skxmr._core.node_scores import join_rows
 from skxmr._core.score_rule import MIN_SCORE
+from skxmr._core.suggestions import SuggestionMixin
 from skxmr._core.target_containers import read_targets
 from skxmr._core.targets import check_has_labels, check_indicator
 from skxmr._core.threads import limit_process_jobs
@@ -68,6 +69,15 @@ def extract_scored_pairs(P, n_labels):
     return ScoredPairs(P.shape[0], rows, labels, scores)
 
 
+def if_estimator_ranks(method):
+    """Make ``predict_topk`` available only if the estimator or the end of a pipeline has it."""
+
+    def has_ranker(self):
+        return find_topk_estimator(getattr(self, "estimator_", self.estimator))[0] is not None
+
+    return available_if(has_ranker)(method)
+
+
 class HeldOutScoresClassifier(MetaEstimatorMixin, SubsetAccuracyMixin, BaseEstimator):
     """Base of meta-estimators that tune something on an estimator's scores of held-out rows."""
 
@@ -79,6 +89,8 @@ class HeldOutScoresClassifier(MetaEstimatorMixin, SubsetAccuracyMixin, BaseEstim
         tags.classifier_tags.multi_label = True
         tags.classifier_tags.multi_class = False
         return tags
+
+    suggest = if_estimator_ranks(SuggestionMixin.suggest)
 
     def _fit_folds(self, X, y, fit_params, summarize):
         """Return the summary of each fold, and a dict of the fitted attributes.
@@ -154,15 +166,6 @@ class HeldOutScoresClassifier(MetaEstimatorMixin, SubsetAccuracyMixin, BaseEstim
         predicted = predicted if is_sparse else predicted.toarray()
         # Only a dense array can have every dtype of `y`.
         return predicted.astype(self._target_dtype)
-
-
-def if_estimator_ranks(method):
-    """Make ``predict_topk`` available only if the estimator or the end of a pipeline has it."""
-
-    def has_ranker(self):
-        return find_topk_estimator(getattr(self, "estimator_", self.estimator))[0] is not None
-
-    return available_if(has_ranker)(method)
 
 
 def predict_proba_blocks(estimator, X):

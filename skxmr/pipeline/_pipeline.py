@@ -38,13 +38,13 @@ class Pipeline(sklearn_pipeline.Pipeline):
     >>> texts = ["red apples", "ripe pears", "a fast car", "an old bus"]
     >>> topics = ["fruit", "fruit", "vehicle", "vehicle"]
     >>> model = Pipeline([("words", TfidfVectorizer()), ("labels", XRLinearClassifier())])
-    >>> labels, scores = model.fit(texts, topics).predict_topk(["ripe apples"], k=1)
-    >>> model.classes_[labels]
-    array([['fruit']], dtype='<U7')
+    >>> suggestions = model.fit(texts, topics).suggest(["ripe apples", "an old car"], k=2)
+    >>> [[name for name, score in pairs] for pairs in suggestions]
+    [['fruit', 'vehicle'], ['vehicle', 'fruit']]
     """
 
     @available_if(_last_step_has("predict_topk"))
-    def predict_topk(self, X, k=10):
+    def predict_topk(self, X, k=10, **options):
         """Transform the rows and return their best labels.
 
         Parameters
@@ -53,6 +53,8 @@ class Pipeline(sklearn_pipeline.Pipeline):
             Rows, as the first step accepts them.
         k : int, default=10
             Number of labels per row, limited to the number of labels of the classifier.
+        **options : dict
+            Further arguments of the last step, such as `format`.
 
         Returns
         -------
@@ -61,7 +63,27 @@ class Pipeline(sklearn_pipeline.Pipeline):
         scores : ndarray of shape (n_samples, min(k, n_labels)), float32
             Scores of these labels; see `XRLinearClassifier.predict_topk`.
         """
-        return self.steps[-1][1].predict_topk(self._transform_rows(X), k)
+        return self.steps[-1][1].predict_topk(self._transform_rows(X), k, **options)
+
+    @available_if(_last_step_has("suggest"))
+    def suggest(self, X, k=5, *, threshold=None):
+        """Transform the rows and return the names and scores of their best labels.
+
+        Parameters
+        ----------
+        X : iterable
+            Rows, as the first step accepts them.
+        k : int, default=5
+            Maximum number of labels per row.
+        threshold : float or None, default=None
+            Minimum score of a label.
+
+        Returns
+        -------
+        suggestions : list of list of tuple
+            For each row, pairs (name, score), best first; see `XRLinearClassifier.suggest`.
+        """
+        return self.steps[-1][1].suggest(self._transform_rows(X), k, threshold=threshold)
 
     @available_if(_last_step_has("score_candidates"))
     def score_candidates(self, X, candidates):

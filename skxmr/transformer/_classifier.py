@@ -13,6 +13,7 @@ from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils.validation import check_consistent_length, check_is_fitted
 
 from skxmr._core.estimators import SubsetAccuracyMixin, clone_with_seed
+from skxmr._core.suggestions import SuggestionMixin
 from skxmr._core.target_containers import read_targets
 from skxmr._core.targets import check_training_targets
 from skxmr._core.validation import MAX_CHILDREN, MAX_SEED, drop_zero_weight_rows
@@ -40,7 +41,7 @@ PREDICTION_PARAMETERS = (
 )
 
 
-class XTransformerClassifier(SubsetAccuracyMixin, BaseEstimator):
+class XTransformerClassifier(SuggestionMixin, SubsetAccuracyMixin, BaseEstimator):
     """Classify texts into very many labels, with a transformer encoder and TF-IDF.
 
     The features of a text are its TF-IDF row, of unit length, followed by its embedding, of length
@@ -283,7 +284,7 @@ default="fine-tuned"
         embeddings = [encoder.transform(texts) for encoder in self.encoders_]
         return join_features(X, embeddings, self._embedding_weight)
 
-    def predict_topk(self, texts, k=10):
+    def predict_topk(self, texts, k=10, *, format="arrays"):
         """Return the k best labels of each text, best first.
 
         Parameters
@@ -292,6 +293,8 @@ default="fine-tuned"
             Texts. Empty strings are allowed.
         k : int, default=10
             Number of labels per text, limited to the number of labels of the classifier.
+        format : {"arrays", "csr"}, default="arrays"
+            Format of the result; see `XRLinearClassifier.predict_topk`.
 
         Returns
         -------
@@ -301,7 +304,7 @@ default="fine-tuned"
         scores : ndarray of shape (n_samples, min(k, n_labels)), float32
             Scores of the labels, as `XRLinearClassifier.predict_topk` returns them.
         """
-        return self._current_classifier().predict_topk(self.transform(texts), k)
+        return self._current_classifier().predict_topk(self.transform(texts), k, format=format)
 
     def predict_proba(self, texts):
         """Return a score between 0 and 1 per label.

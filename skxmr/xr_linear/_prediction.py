@@ -16,6 +16,7 @@ from skxmr._core.row_search import SparseRow
 from skxmr._core.rows import Rows, canonical_rows, in_float32
 from skxmr._core.score_rule import ScoreParams, check_score_params
 from skxmr._core.single_row import read_single_row
+from skxmr._core.suggestions import SuggestionMixin
 from skxmr._core.threads import run_tasks, split_rows
 from skxmr._core.topk import best_of_rows
 from skxmr._core.validation import check_candidates, validate_rows
@@ -39,7 +40,7 @@ class PredictionParams(NamedTuple):
     n_jobs: int | None
 
 
-class RankingPredictionMixin:
+class RankingPredictionMixin(SuggestionMixin):
     """Prediction methods of a classifier whose `_model` is a `TreeModel` or `TreeEnsemble`."""
 
     # Mean length of the training rows. Models that earlier versions saved lack it.
@@ -114,7 +115,7 @@ class RankingPredictionMixin:
         blocks = split_rows(rows.n_rows, per_row, params.n_jobs)
         return run_tasks(rank_block, blocks, params.n_jobs, threads_only=True)
 
-    def predict_topk(self, X, k=10):
+    def predict_topk(self, X, k=10, *, format="arrays"):
         """Return the best labels of each row, best first.
 
         This is the fastest way to a ranking, in particular for a single row.
@@ -126,6 +127,9 @@ class RankingPredictionMixin:
             All rows without nonzero values get the same ranking.
         k : int, default=10
             Number of labels per row, limited to the number of labels of the classifier.
+        format : {"arrays", "csr"}, default="arrays"
+            Format of the result. "arrays": two arrays, padded if a row has fewer than k labels.
+            "csr": one sparse matrix without padding.
 
         Returns
         -------
@@ -137,11 +141,15 @@ class RankingPredictionMixin:
             log- transform, or sums of margins for "identity". With several trees, the mean of the
             probabilities of the trees, or its logarithm. -inf if the index is -1. Labels with equal
             scores are sorted by the sum of the margins on their paths, then by index.
+        matrix : sparse CSR of shape (n_samples, n_labels), float32
+            Only for "csr", instead of the arrays: the scores of the best labels, with sorted
+            indices.
 
         Raises
         ------
         ValueError
-            If k is not a positive integer, or X does not match the training data.
+            If k is not a positive integer, `format` is unknown, or X does not match the training
+            data.
 
         Examples
         --------
@@ -159,6 +167,8 @@ class RankingPredictionMixin:
         """
         if not isinstance(k, Integral) or isinstance(k, bool) or k < 1:
             raise ValueError(f"k must be an integer >= 1; got {k!r}.")
+        if format != "arrays":
+            return self._rank_as_csr(X, k, format)
         params = self._prediction_params()
         k = min(int(k), len(self.classes_))
         x = self._read_single_row(X)
@@ -175,6 +185,15 @@ class RankingPredictionMixin:
         blocks = self._rank(self._check_rows(X), params, finish, k, True)
         labels, scores = zip(*blocks, strict=True)
         return np.concatenate(labels), np.concatenate(scores)
+
+    def _rank_as_csr(self, X, k, format):
+        if format != "csr":
+            raise ValueError(f"format must be 'arrays' or 'csr'; got {format!r}.")
+        form = self._model.score_form(self._prediction_params().score_params)
+        ranking = self._rank_best(X, k)
+        ranking = NodeScores(*best_of_rows(*ranking, 0, False))
+        shape = (ranking.n_rows, len(self.classes_))
+        return as_public_csr(ranking.indptr, ranking.ids, form.shown(ranking.scores), shape)
 
     def predict_proba(self, X):
         """Return a score between 0 and 1 for the labels of each row.
