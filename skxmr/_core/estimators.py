@@ -9,7 +9,7 @@ from sklearn.frozen import FrozenEstimator
 from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_consistent_length, has_fit_parameter
 
-from skxmr._core.target_containers import read_targets
+from skxmr._core.target_containers import holds_names, read_targets
 from skxmr._core.targets import check_indicator, check_n_labels
 
 
@@ -39,9 +39,15 @@ class SubsetAccuracyMixin(ClassifierMixin):
         Raises
         ------
         ValueError
-            If `y` is not an indicator with one column per label, or not classes.
+            If `y` is not an indicator with one column per label, labels, or classes.
         """
         y = read_targets(y)
+        if holds_names(y):
+            predicted = self.predict(X)
+            check_consistent_length(predicted, y, sample_weight)
+            pairs = zip(predicted, y, strict=True)
+            is_correct = np.array([set(labels) == set(true) for labels, true in pairs])
+            return float(np.average(is_correct, weights=sample_weight))
         is_indicator = y.ndim == 2 and (sp.issparse(y) or y.shape[1] > 1)
         if is_indicator and hasattr(self, "classes_"):
             check_n_labels(y, len(self.classes_))

@@ -11,7 +11,7 @@ import scipy.sparse as sp
 
 from skxmr._core.arrays import check_sparse_arrays, csr_of, offsets_of
 
-# How messages tell the user to convert lists of labels.
+# How messages tell the user to convert labels.
 BINARIZER = "MultiLabelBinarizer(sparse_output=True)"
 # Types of single labels that numpy reads as a number.
 _NUMBERS = (bool, int, float, np.bool_, np.integer, np.floating)
@@ -32,13 +32,14 @@ def read_targets(y, name="y"):
     -------
     ndarray of 1 or 2 dimensions, csr_array or csr_matrix
         Values without conversion if possible. Objects that are all numbers are converted to a
-        numeric dtype. A sparse matrix keeps its stored zeros and duplicate entries.
+        numeric dtype. A sparse matrix keeps its stored zeros and duplicate entries. Lists, sets or
+        arrays of labels per row become a 1-D array of tuples; see `holds_names`.
 
     Raises
     ------
     ValueError
-        If `y` is not an array, for example a dict; if a value is missing; or if `y` is a list or
-        set of labels per row, has classes of several types, or more than two dimensions.
+        If `y` is not an array, for example a dict; if a value is missing; or if `y` has classes of
+        several types, labels and lists of labels, or more than two dimensions.
     """
     if sp.issparse(y):
         Y = _read_sparse(y, name)
@@ -61,9 +62,20 @@ def read_targets(y, name="y"):
     return Y
 
 
+def holds_names(y):
+    """Return whether a result of `read_targets` has a tuple of labels per row."""
+    is_vector = isinstance(y, np.ndarray) and y.ndim == 1 and y.dtype.kind == "O"
+    return is_vector and len(y) > 0 and type(y[0]) is tuple
+
+
 def read_label_matrix(y, name="y"):
     """Return the result of `read_targets`; raise a ValueError if it has no column per label."""
     y = read_targets(y, name)
+    if holds_names(y):
+        raise ValueError(
+            f"{name} must be an indicator of 0 and 1, because the order of the labels is not known "
+            f"here; got a list of labels per row. Convert it with {BINARIZER}."
+        )
     if y.ndim != 2:
         raise ValueError(
             f"{name} must be an indicator of shape (n_samples, n_labels); got shape {y.shape}."
@@ -149,8 +161,8 @@ def _read_column(column):
 
 
 def _read_array(y, name):
-    if isinstance(y, (list, tuple)):
-        _refuse_label_lists(y, name)
+    if isinstance(y, (list, tuple)) and _has_label_lists(y):
+        return _collect_labels(y, name)
     values = _read_column(y) if _is_pandas(y, "Series", "Index") else np.asarray(y)
     if isinstance(y, (list, tuple)) and values.ndim == 1 and values.dtype.kind in "SU":
         types = set(map(type, y))
@@ -176,34 +188,35 @@ def _is_collection(value):
     return hasattr(value, "__array__") and getattr(value, "ndim", 1) > 0
 
 
-def _refuse_label_lists(y, name):
-    """Raise a ValueError if a list contains a list or set of labels per row.
-
-    Rows of an indicator, that is, lists of numbers that are equally long, are not refused.
-    """
+def _has_label_lists(y):
+    # Whether a list contains a list or set of labels per row. Lists of numbers that are equally
+    # long are rows of an indicator.
     rows = [row for row in y if _is_collection(row)]
-    lengths = {len(row) for row in rows}
-    if (
-        len(lengths) > 1
+    return (
+        len({len(row) for row in rows}) > 1
         or any(isinstance(row, (set, frozenset, dict)) for row in rows)
-        or (rows and len(rows) < len(y))
-        or (max(lengths, default=0) > 1 and any(map(_has_strings, rows)))
-    ):
-        _refuse_label_collections(name)
+        or bool(rows and len(rows) < len(y))
+        or any(map(_has_strings, rows))
+    )
+
+
+def _collect_labels(rows, name):
+    # An array with a tuple of labels per row.
+    collected = np.empty(len(rows), dtype=object)
+    for number, row in enumerate(rows):
+        if not _is_collection(row) or isinstance(row, dict) or getattr(row, "ndim", 1) != 1:
+            raise ValueError(
+                f"{name} must have a list, tuple, set or array of labels in each row; got {row!r} "
+                f"in row {number}."
+            )
+        collected[number] = tuple(row.tolist() if hasattr(row, "tolist") else row)
+    return collected
 
 
 def _has_strings(row):
     if isinstance(row, np.ndarray) and row.dtype.kind != "O":
         return row.dtype.kind in "SU"
     return any(isinstance(value, str) for value in row)
-
-
-def _refuse_label_collections(name):
-    raise ValueError(
-        f"{name} must be an indicator of 0 and 1, or contain one class per row; got a list or set "
-        f"of labels per row. Convert it with {BINARIZER}: fit_transform for training rows, "
-        "transform of the fitted binarizer for other rows."
-    )
 
 
 def _is_missing(value):
@@ -229,7 +242,7 @@ def _convert_objects(values, name):
     if all(issubclass(cls, _NUMBERS) for cls in types):
         return np.array(objects).reshape(values.shape)
     if values.ndim == 1 and any(map(_is_collection, objects)):
-        _refuse_label_collections(name)
+        return _collect_labels(objects, name)
     is_string = [issubclass(cls, str) for cls in types]
     if values.ndim == 1 and any(is_string) and not all(is_string):
         names = " and ".join(sorted(cls.__name__ for cls in types))

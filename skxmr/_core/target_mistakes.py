@@ -51,8 +51,7 @@ def warn_about_joined_labels(classes):
         warn_user(
             f"y has classes that look like several labels joined by {separator!r}, such as "
             f"{str(example)!r}. Each joined string is used as one class. For several labels per "
-            f"row, split the strings, for example with y.str.split({separator!r}), and convert "
-            f"the lists with {BINARIZER}.",
+            f"row, pass lists of labels, for example y.str.split({separator!r}).",
         )
 
 

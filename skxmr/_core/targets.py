@@ -8,7 +8,13 @@ from sklearn.exceptions import DataConversionWarning
 from sklearn.utils.multiclass import check_classification_targets
 
 from skxmr._core.arrays import csr_of, nonzero_pattern, plain_value
-from skxmr._core.target_containers import BINARIZER, read_label_matrix, read_targets
+from skxmr._core.label_names import binarize_names, find_label_names
+from skxmr._core.target_containers import (
+    BINARIZER,
+    holds_names,
+    read_label_matrix,
+    read_targets,
+)
 from skxmr._core.target_mistakes import warn_about_empty_labels, warn_about_joined_labels
 from skxmr._core.user_warnings import warn_user
 
@@ -94,9 +100,9 @@ class Targets(NamedTuple):
     indicator : csr_array of shape (n_samples, n_classes)
         Result of `check_indicator`.
     classes : ndarray of shape (n_classes,)
-        Sorted classes, or the column numbers of an indicator.
-    kind : {"classes", "sparse", "dense"}
-        Format of `y`: one class per row, or a sparse or dense indicator.
+        Sorted classes or labels, or the column numbers of an indicator.
+    kind : {"classes", "names", "sparse", "dense"}
+        Format of `y`: one class per row, labels of each row, or a sparse or dense indicator.
     dtype : dtype
         dtype of `y` and of predictions.
     """
@@ -113,8 +119,8 @@ def check_targets(y, name="y"):
     Parameters
     ----------
     y : array-like, sparse matrix, DataFrame or Series
-        One class per row (1-D or one dense column), or an indicator of 0 and 1 of shape
-        (n_samples, n_labels), in any container.
+        One class per row (1-D or one dense column), a list, set or array of labels per row, or an
+        indicator of 0 and 1 of shape (n_samples, n_labels), in any container.
     name : str
         Name of the argument in error messages.
 
@@ -128,6 +134,11 @@ def check_targets(y, name="y"):
         If `y` has neither format.
     """
     y = read_targets(y, name)
+    if holds_names(y):
+        classes = find_label_names(y, name)
+        if not len(classes):
+            raise ValueError(f"{name} must have at least one label; got only empty rows.")
+        return Targets(binarize_names(y, classes), classes, "names", y.dtype)
     if sp.issparse(y) or (y.ndim == 2 and y.shape[1] != 1):
         kind = "sparse" if sp.issparse(y) else "dense"
         return Targets(check_indicator(y, name), np.arange(y.shape[1]), kind, y.dtype)
@@ -178,7 +189,7 @@ def check_training_targets(y):
         no row. The messages begin with "y has", so that callers can filter them.
     """
     targets = check_targets(y)
-    if targets.kind == "classes":
+    if targets.kind in ("classes", "names"):
         warn_about_joined_labels(targets.classes)
     else:
         check_has_labels(targets.indicator)

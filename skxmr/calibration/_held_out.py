@@ -19,10 +19,11 @@ from skxmr._core.estimators import (
     freeze_params,
     is_frozen,
 )
+from skxmr._core.label_names import binarize_names, find_label_names, to_names
 from skxmr._core.node_scores import join_rows
 from skxmr._core.score_rule import MIN_SCORE
 from skxmr._core.suggestions import SuggestionMixin
-from skxmr._core.target_containers import read_targets
+from skxmr._core.target_containers import holds_names, read_targets
 from skxmr._core.targets import check_has_labels, check_indicator
 from skxmr._core.threads import limit_process_jobs
 from skxmr.metrics import Indicator, mark_true_labels
@@ -81,6 +82,8 @@ def if_estimator_ranks(method):
 class HeldOutScoresClassifier(MetaEstimatorMixin, SubsetAccuracyMixin, BaseEstimator):
     """Base of meta-estimators that tune something on an estimator's scores of held-out rows."""
 
+    _predicts_names = False  # pickles of earlier versions lack it
+
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         inner = get_tags(self.estimator).input_tags
@@ -99,7 +102,7 @@ class HeldOutScoresClassifier(MetaEstimatorMixin, SubsetAccuracyMixin, BaseEstim
         iterator over blocks, each a tuple (ScoredPairs, boolean array of the true pairs). To save
         memory, it should count pairs as they come instead of collecting them.
         """
-        y, Y = _read_multilabel(y)
+        y, Y, names = _read_multilabel(y, self.estimator)
         check_frozen_width(self.estimator, y)
         X, y = indexable(X, y)
         folds = self._trainable_folds(X, y, Y)
@@ -113,7 +116,8 @@ class HeldOutScoresClassifier(MetaEstimatorMixin, SubsetAccuracyMixin, BaseEstim
         estimator = clone(self.estimator).fit(X, y, **params)
         fitted = {
             "estimator_": estimator,
-            "classes_": np.arange(Y.shape[1]),
+            "classes_": np.arange(Y.shape[1]) if names is None else names,
+            "_predicts_names": names is not None,
             "_is_target_sparse": sp.issparse(y),
             "_target_dtype": y.dtype,
         }
@@ -149,7 +153,7 @@ class HeldOutScoresClassifier(MetaEstimatorMixin, SubsetAccuracyMixin, BaseEstim
 
         ``select_pairs(pairs)`` returns a boolean array for a `ScoredPairs`. The result is an
         indicator with the dtype of the `y` given to `fit`: CSR if that `y` or the result of
-        predict_proba is sparse, else a dense array.
+        predict_proba is sparse, else a dense array. For lists of labels: tuples of labels.
         """
         check_is_fitted(self)
         blocks, is_sparse = [], self._is_target_sparse
@@ -163,6 +167,8 @@ class HeldOutScoresClassifier(MetaEstimatorMixin, SubsetAccuracyMixin, BaseEstim
             blocks.append((indptr, pairs.labels[selected], ones))
         indptr, labels, ones = join_rows(blocks)
         predicted = as_public_csr(indptr, labels, ones, (len(indptr) - 1, len(self.classes_)))
+        if self._predicts_names:
+            return to_names(predicted, self.classes_)
         predicted = predicted if is_sparse else predicted.toarray()
         # Only a dense array can have every dtype of `y`.
         return predicted.astype(self._target_dtype)
@@ -179,12 +185,20 @@ def predict_proba_blocks(estimator, X):
         yield estimator.predict_proba(_safe_indexing(X, rows))
 
 
-def _read_multilabel(y):
-    """Return `y` as an array or CSR, and as canonical CSR; raise ValueError for classes."""
+def _read_multilabel(y, estimator):
+    """Return `y` as an array or CSR, as canonical CSR, and the names of its columns or None.
+
+    Raise a ValueError for classes. Names are the sorted labels of lists, or the classes of a
+    fitted estimator.
+    """
     if y is None:
         # scikit-learn's estimator checks require this text.
         raise ValueError("requires y to be passed, but the target y is None.")
-    y = read_targets(y)
+    y, names = read_targets(y), None
+    if holds_names(y):
+        names = getattr(estimator, "classes_", None) if is_frozen(estimator) else None
+        names = find_label_names(y) if names is None else names
+        y = binarize_names(y, names)
     if not sp.issparse(y) and (y.ndim != 2 or y.shape[1] < 2):
         raise ValueError(
             "y must be an indicator of shape (n_samples, n_labels), sparse or dense; got "
@@ -193,7 +207,7 @@ def _read_multilabel(y):
         )
     Y = check_indicator(y)
     check_has_labels(Y)
-    return y, Y
+    return y, Y, names
 
 
 def _fit_and_summarize(estimator, X, y, Y, train, test, fit_params, summarize):

@@ -12,6 +12,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from skxmr._core.arrays import as_public_csr, csr_of
 from skxmr._core.estimators import SubsetAccuracyMixin
+from skxmr._core.label_names import to_names
 from skxmr._core.rows import as_rows
 from skxmr._core.score_forms import clip_to_open_interval
 from skxmr._core.validation import (
@@ -119,7 +120,7 @@ class _SimilarityClassifier(SubsetAccuracyMixin, BaseEstimator):
               similarity, the scores are the frequencies of the classes in the training rows.
         """
         scores = self._scores(X)
-        if self._target_kind == "sparse":
+        if self._target_kind in ("sparse", "names"):
             return as_public_csr(scores.indptr, scores.indices, scores.data, scores.shape)
         scores = scores.toarray()
         if self._target_kind == "dense":
@@ -146,6 +147,8 @@ class _SimilarityClassifier(SubsetAccuracyMixin, BaseEstimator):
         scores = self._scores(X)
         scores.data = (scores.data >= 0.5).astype(np.int8)
         scores.eliminate_zeros()
+        if self._target_kind == "names":
+            return to_names(scores, self.classes_)
         if self._target_kind == "dense":
             return scores.toarray().astype(self._target_dtype)
         ones = scores.data.astype(self._target_dtype)

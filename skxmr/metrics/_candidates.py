@@ -11,7 +11,12 @@ import numpy as np
 import scipy.sparse as sp
 
 from skxmr._core.arrays import check_sparse_arrays
-from skxmr._core.target_containers import read_sparse_frame, read_targets
+from skxmr._core.target_containers import (
+    holds_names,
+    read_label_matrix,
+    read_sparse_frame,
+    read_targets,
+)
 from skxmr._core.targets import check_indicator
 from skxmr._core.user_warnings import warn_user
 
@@ -52,6 +57,8 @@ def as_indicator(y, name):
             "arrays. Exchange y_true and y_score if they are in the wrong order."
         )
     y = read_targets(y, name)
+    if holds_names(y):
+        read_label_matrix(y, name)  # raises the error
     if y.ndim != 2 or 0 in y.shape:
         raise ValueError(
             f"{name} must be a nonempty indicator of shape (n_samples, n_labels); got shape "

@@ -10,7 +10,8 @@ import scipy.sparse as sp
 
 from skxmr._core.arrays import offsets_of, plain_value
 from skxmr._core.estimators import find_topk_estimator, predict_topk_of
-from skxmr._core.target_containers import read_targets
+from skxmr._core.label_names import binarize_names
+from skxmr._core.target_containers import holds_names, read_targets
 from skxmr._core.targets import check_n_labels
 from skxmr.metrics._propensity import check_propensities, psndcg_at_k, psprecision_at_k
 from skxmr.metrics._ranking import check_k, ndcg_at_k, precision_at_k, recall_at_k
@@ -135,11 +136,12 @@ def read_scored_targets(estimator, y):
     estimator : estimator
         Fitted estimator. The width of `y` is not checked if it has no 1-D array `classes_`.
     y : array-like, sparse matrix, DataFrame or Series
-        Indicator or classes.
+        Indicator, labels of each row, or classes.
 
     Returns
     -------
     ndarray or sparse matrix of shape (n_samples, n_labels)
+        With further columns for labels that the estimator does not know.
 
     Raises
     ------
@@ -150,6 +152,9 @@ def read_scored_targets(estimator, y):
     y = read_targets(y)
     classes = getattr(estimator, "classes_", None)
     has_classes = isinstance(classes, np.ndarray) and classes.ndim == 1
+    if holds_names(y) and has_classes:
+        # Labels that the estimator does not know are misses.
+        return binarize_names(y, classes)
     if y.ndim == 1:
         if not has_classes:
             raise ValueError(

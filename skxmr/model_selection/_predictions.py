@@ -9,7 +9,9 @@ from sklearn.base import BaseEstimator, MetaEstimatorMixin
 from sklearn.utils import get_tags
 from sklearn.utils._param_validation import Interval, StrOptions, validate_params
 
+from skxmr._core.label_names import binarize_names, find_label_names
 from skxmr._core.score_forms import pad_ranking
+from skxmr._core.target_containers import holds_names
 from skxmr._core.threads import limit_process_jobs
 from skxmr._core.validation import N_JOBS
 from skxmr.model_selection._validation import read_split_targets, resolve_cv
@@ -104,6 +106,9 @@ def cross_val_predict(
     0.57
     """
     y = read_split_targets(estimator, y)
+    if y is not None and holds_names(y) and method != "predict":
+        # The columns of all splits must be those of all labels.
+        y = binarize_names(y, find_label_names(y))
     cv = resolve_cv(cv, y)
     kwargs = {
         "groups": groups,

@@ -19,7 +19,7 @@ from sklearn.utils import Bunch
 from skxmr._core.estimators import find_topk_estimator
 from skxmr._core.levels import expand_to_levels
 from skxmr._core.score_rule import check_score_params
-from skxmr._core.target_containers import read_targets
+from skxmr._core.target_containers import holds_names, read_targets
 from skxmr._core.targets import check_indicator
 from skxmr.metrics import read_scored_targets
 from skxmr.model_selection._held_out_rows import iterate_held_out
@@ -114,7 +114,7 @@ def tune_prediction(estimator, X, y, *, scoring=None, cv="prefit", groups=None, 
     objective = read_objective(scoring)
     ranker, prefix = _find_classifier(estimator)
     y = read_targets(y)
-    if y.ndim == 1 and not objective.accepts_classes:
+    if y.ndim == 1 and not holds_names(y) and not objective.accepts_classes:
         raise ValueError(
             f"scoring must be a ranking metric if y holds classes; got {scoring!r}. Use "
             'topk_scorer("precision", k=1), which is the accuracy.'

@@ -14,7 +14,7 @@ from sklearn.model_selection import check_cv
 from sklearn.utils._param_validation import validate_params
 
 from skxmr._core.estimators import check_frozen_width
-from skxmr._core.target_containers import read_targets
+from skxmr._core.target_containers import holds_names, read_targets
 from skxmr._core.threads import limit_process_jobs
 from skxmr._core.validation import N_JOBS
 
@@ -50,12 +50,12 @@ def read_split_targets(estimator, y):
 
 
 def resolve_cv(cv, y):
-    """Return a splitter if `y` is sparse, otherwise `cv` unchanged.
+    """Return a splitter if `y` is sparse or has labels per row, otherwise `cv` unchanged.
 
     A sparse `y` is always an indicator. scikit-learn would treat one or two columns as classes, and
     sort all entries of a wider `y` to find its type.
     """
-    if not sp.issparse(y):
+    if not sp.issparse(y) and not holds_names(y):
         return cv
     return check_cv(5 if cv is None else cv)
 

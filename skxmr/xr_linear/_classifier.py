@@ -57,10 +57,11 @@ class XRLinearClassifier(
     siblings. Prediction searches the tree with a beam, so its cost grows with the depth of the tree
     and not with the number of labels [1]_ [2]_.
 
-    Targets may be multilabel indicators, sparse or dense, or 1-D classes. `fit` divides all rows by
-    one number, the root mean square of their l2 norms, and prediction divides by the same number.
-    The scale of `X` therefore has no effect. Rows of equal length usually rank better still:
-    `TfidfVectorizer` makes such rows, and `sklearn.preprocessing.Normalizer` scales any rows.
+    Targets may be lists of labels, multilabel indicators, sparse or dense, or 1-D classes. `fit`
+    divides all rows by one number, the root mean square of their l2 norms, and prediction divides
+    by the same number. The scale of `X` therefore has no effect. Rows of equal length usually rank
+    better still: `TfidfVectorizer` makes such rows, and `sklearn.preprocessing.Normalizer` scales
+    any rows.
 
     Parameters
     ----------
@@ -197,7 +198,7 @@ class XRLinearClassifier(
     Attributes
     ----------
     classes_ : ndarray of shape (n_classes,)
-        Classes, or the column numbers of an indicator.
+        Sorted classes or labels, or the column numbers of an indicator.
     hierarchy_ : LabelHierarchy
         The tree of labels; the first one of an ensemble.
     n_iter_ : int
@@ -357,8 +358,11 @@ class XRLinearClassifier(
             Training rows; converted to float32.
         y : {array-like, sparse matrix} of shape (n_samples, n_labels) or (n_samples,)
             Indicator of 0 and 1, or one class per row, in an array, list, sparse matrix or frame.
-            Sparse columns of a frame remain sparse. Rows without labels and labels without rows
-            are allowed. A label without rows keeps its column and is never ranked first.
+            Or a list, tuple, set or array of labels per row: str without surrounding blanks, or
+            integers; their sorted values are `classes_`. Lists of equal length that contain only
+            integers are an indicator; pass sets instead. Sparse columns of a frame remain sparse.
+            Rows without labels and labels without rows are allowed. A label without rows keeps its
+            column and is never ranked first.
         sample_weight : array-like of shape (n_samples,), default=None
             Multiplier of the cost of errors on each row, and weight of the row in the label
             features "pifa". Rows with weight 0 are ignored. None is 1 for all rows.

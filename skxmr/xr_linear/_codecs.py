@@ -131,9 +131,9 @@ def check_fitted_classifier(classifier):
     conditions = {
         "_model": type(model) in (TreeModel, TreeEnsemble),
         "n_features_in_": type(n_features) is int and n_features > 0,
-        "_target_kind": target_kind in ("classes", "sparse", "dense"),
+        "_target_kind": target_kind in ("classes", "names", "sparse", "dense"),
         "_target_dtype": isinstance(target_dtype, np.dtype)
-        and (target_kind == "classes" or target_dtype.kind in "biufc"),
+        and (target_kind in ("classes", "names") or target_dtype.kind in "biufc"),
         "_row_length": type(row_length) is float and 0 < row_length < np.inf,
         "path_weight_": type(path_weight) is float and 0 < path_weight <= 1,
         "classes_": isinstance(classes, np.ndarray) and classes.ndim == 1,

@@ -12,7 +12,7 @@ def check_combination(classifier, kind, sample_weight, relevance):
     ----------
     classifier : XRLinearClassifier
         Classifier whose single parameters are valid.
-    kind : {"classes", "sparse", "dense"}
+    kind : {"classes", "names", "sparse", "dense"}
         Format of y.
     sample_weight, relevance : object
         Arguments of `fit`.

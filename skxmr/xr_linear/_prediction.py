@@ -10,6 +10,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from skxmr._core import score_forms
 from skxmr._core.arrays import as_public_csr
+from skxmr._core.label_names import to_names
 from skxmr._core.node_scores import NodeScores, join_rows
 from skxmr._core.row_length import warn_about_other_lengths
 from skxmr._core.row_search import SparseRow
@@ -268,7 +269,8 @@ class RankingPredictionMixin(SuggestionMixin):
         Returns
         -------
         y : CSR matrix or ndarray of shape (n_samples, n_labels) or (n_samples,)
-            Predictions with the format and dtype of the `y` given to `fit`.
+            Predictions with the format and dtype of the `y` given to `fit`. For lists of labels,
+            an array with a tuple of labels per row, in the order of `classes_`.
         """
         params, rows = self._prediction_params(), self._check_rows(X)
         if self._target_kind == "classes":
@@ -281,6 +283,8 @@ class RankingPredictionMixin(SuggestionMixin):
             return indptr, ranking.ids[is_predicted], np.ones(indptr[-1], dtype=np.int8)
 
         Y = self._join_blocks(self._rank(rows, params, finish))
+        if self._target_kind == "names":
+            return to_names(Y, self.classes_)
         Y = Y if params.returns_sparse else Y.toarray()
         return Y.astype(self._target_dtype, copy=False)
 
@@ -412,7 +416,7 @@ def _check_prediction_params(
     validate_parameter_constraints(
         {name: constraints[name] for name in values}, values, classifier_class.__name__
     )
-    returns_sparse = target_kind == "sparse"
+    returns_sparse = target_kind in ("sparse", "names")
     if sparse_output != "auto" and target_kind != "classes":
         returns_sparse = sparse_output
     score_params = check_score_params(score_transform, propensity_weight, path_weight)

@@ -191,23 +191,6 @@ def test_x_and_label_order_reject_indices_beyond_32_bits(xmc_data, fitted):
         LabelHierarchy([[0, 2]], [2**32, 1])
 
 
-@pytest.mark.parametrize(
-    "row",
-    [{"a", "b"}, frozenset("ab"), ("a", "b"), ["a", "b"]],
-    ids=["set", "frozenset", "tuple", "list"],
-)
-def test_y_of_label_collections_names_multilabel_binarizer_in_the_error(fitted, xmc_data, row):
-    X, _ = xmc_data
-    as_objects = np.empty(X.shape[0], dtype=object)
-    as_objects[:] = [row] * len(as_objects)
-    ragged = [[1, 2], [3]] * (len(as_objects) // 2)
-    for y in (as_objects, list(as_objects), ragged):
-        for model in (fitted, CalibratedMultilabelClassifierCV(fitted)):
-            with pytest.raises(ValueError, match=r"MultiLabelBinarizer\(sparse_output=True\)"):
-                model.fit(X, y)
-    assert fitted.n_features_in_ == X.shape[1]
-
-
 def test_y_accepts_lists_of_indicator_rows_and_of_classes(xmc_data):
     X, Y = xmc_data
     dense = Y.toarray()[:, :3]
