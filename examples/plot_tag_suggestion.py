@@ -3,9 +3,7 @@
 Suggest tags for a text
 =======================
 
-This example trains on texts with lists of tags and suggests tags for new texts. Tags are words,
-but the labels of the classifier are columns. ``MultiLabelBinarizer`` converts tags to columns and
-back.
+This example trains on texts with lists of tags and suggests tags for new texts.
 """
 
 # %%
@@ -21,15 +19,11 @@ import re
 from collections import Counter
 
 import matplotlib.pyplot as plt
-import numpy as np
-from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.model_selection import train_test_split
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import MultiLabelBinarizer
 
-from skxmr import XRLinearClassifier
+from skxmr import make_text_classifier
 from skxmr.datasets import load_api_docs
-from skxmr.metrics import precision_at_k, recall_at_k
+from skxmr.metrics import topk_scorer
 
 docs = load_api_docs()
 
@@ -52,41 +46,27 @@ tags = [sorted(row & frequent) for row in tags]
 print(docs.data[0], "->", tags[0])
 
 # %%
-# Convert tags to columns
-# -----------------------
-# The binarizer is fitted on all tags before the split, so that each tag has a column. Set
-# ``sparse_output=True``, otherwise the indicator is dense and needs memory for rows times tags.
-
-binarizer = MultiLabelBinarizer(sparse_output=True)
-Y = binarizer.fit_transform(tags)
-print(f"{Y.shape[0]} texts, {Y.shape[1]} tags, {Y.nnz / Y.shape[0]:.1f} tags per text")
-
-texts_train, texts_test, Y_train, Y_test = train_test_split(
-    docs.data, Y, test_size=0.2, random_state=0
-)
-
-# %%
 # Train and evaluate
 # ------------------
-# The top k suggestions are evaluated. Precision is the fraction of the suggestions that are
-# correct. Recall is the fraction of the tags of a text that are among the suggestions.
+# The model accepts texts and lists of tags. It counts words and pairs of words. The top k
+# suggestions are evaluated: precision is the fraction of the suggestions that are correct, and
+# recall is the fraction of the tags of a text that are among the suggestions.
 
-model = make_pipeline(
-    TfidfVectorizer(sublinear_tf=True, ngram_range=(1, 2), dtype=np.float32),
-    XRLinearClassifier(n_jobs=-1, random_state=0),
+texts_train, texts_test, tags_train, tags_test = train_test_split(
+    docs.data, tags, test_size=0.2, random_state=0
 )
-model.fit(texts_train, Y_train)
-vectorizer, classifier = model
-ranking = classifier.predict_topk(vectorizer.transform(texts_test), k=10)
+model = make_text_classifier(n_jobs=-1, random_state=0)
+model.set_params(vectorizer__ngram_range=(1, 2)).fit(texts_train, tags_train)
+print(f"{len(texts_train)} texts, {len(model.classes_)} tags")
 for k in (1, 5, 10):
-    precision, recall = precision_at_k(Y_test, ranking, k=k), recall_at_k(Y_test, ranking, k=k)
+    precision = topk_scorer("precision", k=k)(model, texts_test, tags_test)
+    recall = topk_scorer("recall", k=k)(model, texts_test, tags_test)
     print(f"top {k:>2}: precision {precision:.2f}, recall {recall:.2f}")
 
 # %%
 # Suggest tags for new texts
 # --------------------------
-# ``predict_topk`` returns columns and scores, best first. ``binarizer.classes_`` has the tag of
-# each column. The column is -1 where the search found fewer than k tags. The texts below were
+# ``suggest`` returns pairs of a tag and its score for each text, best first. The texts below were
 # written for this example.
 
 new_texts = [
@@ -94,10 +74,9 @@ new_texts = [
     "solve a system of sparse linear equations",
     "group similar documents into clusters",
 ]
-labels, scores = classifier.predict_topk(vectorizer.transform(new_texts), k=7)
-suggestions = [binarizer.classes_[row[row >= 0]] for row in labels]
-for text, best in zip(new_texts, suggestions, strict=True):
-    print(f"{text}: {', '.join(best)}")
+suggestions = model.suggest(new_texts, k=7)
+for text, pairs in zip(new_texts, suggestions, strict=True):
+    print(f"{text}: {', '.join(tag for tag, score in pairs)}")
 
 # %%
 # The bars show scores, which are not probabilities.
@@ -105,8 +84,9 @@ for text, best in zip(new_texts, suggestions, strict=True):
 # threshold.
 
 fig, axes = plt.subplots(1, 3, figsize=(11, 3.2), sharex=True, layout="constrained")
-for ax, text, best, row in zip(axes, new_texts, suggestions, scores, strict=True):
-    ax.barh(best, row[: len(best)], color="#0072B2")
+for ax, text, pairs in zip(axes, new_texts, suggestions, strict=True):
+    best, scores = zip(*pairs, strict=True)
+    ax.barh(best, scores, color="#0072B2")
     ax.invert_yaxis()
     ax.set_title(text, fontsize=9.5)
     ax.set(xlim=(0, 1), xlabel="score")

@@ -16,6 +16,7 @@ consist of the linear models of `skxmr._linear`. `skxmr.xr_linear` joins the sta
 from skxmr._core.version import __version__ as __version__
 from skxmr.indexing import HierarchicalLabelTree, LabelFeatureUnion, LabelHierarchy
 from skxmr.persistence import load_model, save_model
+from skxmr.pipeline import make_text_classifier
 from skxmr.xr_linear import XRLinearClassifier, preset
 
 __all__ = [
@@ -24,6 +25,7 @@ __all__ = [
     "LabelHierarchy",
     "XRLinearClassifier",
     "load_model",
+    "make_text_classifier",
     "preset",
     "save_model",
 ]

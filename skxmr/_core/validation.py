@@ -127,8 +127,9 @@ def validate_rows(estimator, X, name="X", *, reset=False):
         if "could not convert string to float" not in str(error):
             raise
         raise ValueError(
-            f"{name} must contain numbers; got text. Put a vectorizer such as TfidfVectorizer "
-            f"before the {type(estimator).__name__} in a Pipeline."
+            f"{name} must contain numbers; got text. Use skxmr.make_text_classifier, or put a "
+            f"vectorizer such as TfidfVectorizer before the {type(estimator).__name__} in a "
+            "Pipeline."
         ) from error
 
 

@@ -97,7 +97,7 @@ TEXTS = ["sparse matrix", "fourier transform", "solver"]
     ids=lambda value: type(value).__name__,
 )
 def test_text_names_a_vectorizer_in_the_error(estimator, name, texts):
-    message = f"^{name} must contain numbers; got text. Put a vectorizer such as TfidfVectorizer"
+    message = f"^{name} must contain numbers; got text. Use skxmr.make_text_classifier, or put"
     y = np.array([[1, 0], [0, 1], [1, 1]])
     if not isinstance(texts, str) or not isinstance(estimator, CalibratedMultilabelClassifierCV):
         with pytest.raises(ValueError, match=message):
@@ -161,7 +161,7 @@ def test_x_rejects_wrong_shapes_and_types(xmc_data, fitted):
     X, Y = xmc_data
     with pytest.raises(ValueError, match="Expected 2D array, got 1D"):
         fitted.predict(X.toarray()[0])
-    with pytest.raises(ValueError, match="X must contain numbers; got text. Put a vectorizer"):
+    with pytest.raises(ValueError, match="X must contain numbers; got text. Use skxmr.make_text"):
         fitted.predict_topk([["a"] * 400])
     with pytest.raises(ValueError, match="0 sample"):
         fitted.predict_topk(X[:0])
