@@ -2,10 +2,10 @@
 
 Both libraries turn texts into TF-IDF vectors with `sublinear_tf`, train one tree with their
 defaults, and return the ten best labels. Each library runs in a process of its own with one thread,
-in turn. PECOS splits texts at blanks and keeps capitals. It gets texts whose words are lowercase and
-separated by blanks, so that both libraries count the same words; this conversion is not measured.
-PECOS is measured with two formats of its weights, and the faster one counts. Labels are read as
-matrices, because PECOS does not accept names.
+in turn. PECOS splits texts at blanks and keeps capitals. It gets texts whose words are lowercase
+and separated by blanks, so that both libraries count the same words; this conversion is not
+measured. PECOS is measured with two formats of its weights, and the faster one counts. Labels are
+read as matrices, because PECOS does not accept names.
 
 The folder of the data has train.txt and test.txt, a text per line, and Y_train.npz and Y_test.npz.
 
