@@ -23,13 +23,13 @@ import sys
 
 import numpy as np
 from sklearn.base import clone
-from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.model_selection import train_test_split
 from sklearn.pipeline import make_pipeline
 
 from skxmr import XRLinearClassifier
 from skxmr.datasets import load_api_docs
 from skxmr.metrics import precision_at_k
+from skxmr.text import TfidfVectorizer
 
 docs = load_api_docs()
 n_rows, n_labels = docs.target.shape

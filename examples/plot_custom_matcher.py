@@ -18,13 +18,13 @@ import matplotlib.pyplot as plt
 import numpy as np
 import scipy.sparse as sp
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
-from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.model_selection import train_test_split
 
 from skxmr import XRLinearClassifier
 from skxmr.datasets import load_api_docs
 from skxmr.matching import NearestNeighborsMatcher
 from skxmr.metrics import precision_at_k
+from skxmr.text import TfidfVectorizer
 
 texts, Y = load_api_docs(return_X_y=True)
 train_texts, test_texts, Y_train, Y_test = train_test_split(texts, Y, test_size=0.2, random_state=0)

@@ -16,7 +16,6 @@ import numpy as np
 import scipy.sparse as sp
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.cluster import MiniBatchKMeans
-from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.model_selection import train_test_split
 from sklearn.preprocessing import normalize
 
@@ -24,6 +23,7 @@ from skxmr import HierarchicalLabelTree, LabelHierarchy, XRLinearClassifier
 from skxmr.datasets import load_api_docs
 from skxmr.matching import NearestNeighborsMatcher
 from skxmr.metrics import precision_at_k
+from skxmr.text import TfidfVectorizer
 
 docs = load_api_docs()
 train_texts, test_texts, Y_train, Y_test = train_test_split(

@@ -26,12 +26,12 @@ first, also pass its name::
 import argparse
 
 import numpy as np
-from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.pipeline import make_pipeline
 
 from skxmr import XRLinearClassifier
 from skxmr.datasets import load_api_docs
 from skxmr.inspection import ExplanationDisplay, LabelTreeDisplay, describe_tree, explain
+from skxmr.text import TfidfVectorizer
 
 parser = argparse.ArgumentParser(description="Explain an answer of the API search.")
 parser.add_argument("question", nargs="?", default="solve a sparse linear system of equations")

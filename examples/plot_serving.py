@@ -29,11 +29,11 @@ from pathlib import Path
 
 import matplotlib.pyplot as plt
 import numpy as np
-from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.pipeline import make_pipeline
 
 from skxmr import XRLinearClassifier, save_model
 from skxmr.datasets import load_api_docs
+from skxmr.text import TfidfVectorizer
 
 docs = load_api_docs()
 model = make_pipeline(

@@ -30,13 +30,13 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.model_selection import train_test_split
 from sklearn.pipeline import make_pipeline
 
 from skxmr import XRLinearClassifier
 from skxmr.datasets import load_api_docs
 from skxmr.metrics import precision_at_k
+from skxmr.text import TfidfVectorizer
 
 parser = argparse.ArgumentParser(description="Compare precision and training time.")
 parser.add_argument("--model", help="folder or name of an encoder")

@@ -16,12 +16,12 @@ to the classifier as ``label_tree``.
 
 import matplotlib.pyplot as plt
 import numpy as np
-from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.model_selection import train_test_split
 
 from skxmr import HierarchicalLabelTree, LabelHierarchy, XRLinearClassifier
 from skxmr.datasets import load_api_docs
 from skxmr.metrics import precision_at_k
+from skxmr.text import TfidfVectorizer
 
 docs = load_api_docs()
 tree = LabelHierarchy.from_taxonomy(docs.target_names, sep=".")

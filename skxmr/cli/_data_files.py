@@ -13,11 +13,11 @@ from typing import NamedTuple
 
 import numpy as np
 import scipy.sparse as sp
-from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.preprocessing import normalize
 
 from skxmr._core.arrays import offsets_of
 from skxmr.datasets import load_xmc_file
+from skxmr.text import TfidfVectorizer
 
 # Number of characters of an invalid line that an error message shows.
 MAX_SHOWN_CHARACTERS = 60

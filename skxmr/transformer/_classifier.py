@@ -7,7 +7,6 @@ from numbers import Integral, Real
 
 import numpy as np
 from sklearn.base import BaseEstimator, _fit_context, clone
-from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils.validation import check_consistent_length, check_is_fitted
@@ -20,6 +19,7 @@ from skxmr._core.validation import MAX_CHILDREN, MAX_SEED, drop_zero_weight_rows
 from skxmr._linear.relevance import check_relevance
 from skxmr.indexing import check_label_trees
 from skxmr.matching import check_negatives
+from skxmr.text import TfidfVectorizer
 from skxmr.transformer._cluster_scorer import set_encoder_matcher
 from skxmr.transformer._embedder import TransformerEmbedder
 from skxmr.transformer._label_clusters import cluster_labels
