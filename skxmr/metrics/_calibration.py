@@ -23,7 +23,7 @@ def calibration_curve(y_true, y_score, *, n_bins=10, strategy="uniform"):
     y_true : array-like or sparse matrix of shape (n_samples, n_labels)
         Indicator of the true labels: zeros and ones.
     y_score : sparse matrix, array-like or (indices, scores)
-        Probabilities of the labels, in one of the three forms that `precision_at_k` accepts.
+        Probabilities of the labels, in one of the first three forms that `precision_at_k` accepts.
     n_bins : int, default=10
         Number of bins. More bins show more detail and need more pairs.
     strategy : {"uniform", "quantile"}, default="uniform"
@@ -77,7 +77,7 @@ def expected_calibration_error(y_true, y_score, *, n_bins=10, strategy="uniform"
     y_true : array-like or sparse matrix of shape (n_samples, n_labels)
         Indicator of the true labels: zeros and ones.
     y_score : sparse matrix, array-like or (indices, scores)
-        Probabilities of the labels, in one of the three forms that `precision_at_k` accepts.
+        Probabilities of the labels, in one of the first three forms that `precision_at_k` accepts.
     n_bins : int, default=10
         Number of bins. More bins detect smaller deviations but need more pairs, because noise
         within a bin counts as an error.

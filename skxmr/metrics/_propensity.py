@@ -114,7 +114,7 @@ def psprecision_at_k(y_true, y_score, k=5, *, propensities):
     y_true : array-like or sparse matrix of shape (n_samples, n_labels)
         Indicator of the true labels: zeros and ones.
     y_score : sparse matrix, array-like or (indices, scores)
-        Scores of the labels, in one of the three forms that `precision_at_k` accepts.
+        Scores of the labels, in one of the first three forms that `precision_at_k` accepts.
     k : int, default=5
         Number of labels to evaluate per row.
     propensities : array-like of shape (n_labels,)
@@ -168,7 +168,7 @@ def psndcg_at_k(y_true, y_score, k=5, *, propensities):
     y_true : array-like or sparse matrix of shape (n_samples, n_labels)
         Indicator of the true labels: zeros and ones.
     y_score : sparse matrix, array-like or (indices, scores)
-        Scores of the labels, in one of the three forms that `precision_at_k` accepts.
+        Scores of the labels, in one of the first three forms that `precision_at_k` accepts.
     k : int, default=5
         Number of labels to evaluate per row.
     propensities : array-like of shape (n_labels,)

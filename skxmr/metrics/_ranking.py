@@ -12,6 +12,7 @@ import numpy as np
 
 from skxmr._core.arrays import plain_value
 from skxmr.metrics._candidates import Indicator, as_indicator, check_scores, mark_true_labels
+from skxmr.metrics._named_labels import replace_names
 
 
 class Ranking(NamedTuple):
@@ -34,9 +35,10 @@ def precision_at_k(y_true, y_score, k=5):
     ----------
     y_true : array-like or sparse matrix of shape (n_samples, n_labels)
         Indicator of the true labels, in any container that `XRLinearClassifier.fit` accepts: zeros
-        and ones of any real dtype. Duplicate entries of a sparse matrix count once.
-    y_score : sparse matrix, array-like or (indices, scores)
-        Scores of the labels, in one of three forms:
+        and ones of any real dtype. Duplicate entries of a sparse matrix count once. Or the true
+        labels of each row, if `y_score` is a result of ``suggest``.
+    y_score : sparse matrix, array-like, (indices, scores) or list of list of (label, score)
+        Scores of the labels, in one of four forms:
 
         - a sparse matrix (n_samples, n_labels), as ``predict_proba`` returns for sparse targets.
           Labels without a stored positive score are never ranked, so a row may have fewer than
@@ -44,6 +46,8 @@ def precision_at_k(y_true, y_score, k=5):
         - a dense array (n_samples, n_labels). All labels are ranked, except for scores of -inf.
         - a tuple of two arrays (n_samples, n_columns), as ``predict_topk`` returns: label ids and
           their scores, in any order. Id -1 or score -inf marks a place without a label.
+        - a list of pairs (label, score) per row, as ``suggest`` returns. A row may have fewer than
+          `k` pairs.
 
         Labels with equal scores are ranked by label id; in a tuple, in the order of its columns.
     k : int, default=5
@@ -85,6 +89,8 @@ def precision_at_k(y_true, y_score, k=5):
     1.0
     >>> precision_at_k(y_true, y_score, k=2)
     0.5
+    >>> precision_at_k([["red", "hot"], ["cold"]], [[("hot", 0.9)], [("red", 0.7)]], k=1)
+    0.5
     """
     ranking = rank_labels(y_true, y_score, k)
     return float(np.count_nonzero(ranking.is_hit) / (len(ranking.is_hit) * int(k)))
@@ -101,7 +107,7 @@ def recall_at_k(y_true, y_score, k=5):
     y_true : array-like or sparse matrix of shape (n_samples, n_labels)
         Indicator of the true labels: zeros and ones.
     y_score : sparse matrix, array-like or (indices, scores)
-        Scores of the labels, in one of the three forms that `precision_at_k` accepts.
+        Scores of the labels, in one of the forms that `precision_at_k` accepts.
     k : int, default=5
         Number of labels to evaluate per row. A larger `k` never lowers the recall.
 
@@ -142,7 +148,7 @@ def ndcg_at_k(y_true, y_score, k=5):
     y_true : array-like or sparse matrix of shape (n_samples, n_labels)
         Indicator of the true labels: zeros and ones.
     y_score : sparse matrix, array-like or (indices, scores)
-        Scores of the labels, in one of the three forms that `precision_at_k` accepts.
+        Scores of the labels, in one of the forms that `precision_at_k` accepts.
     k : int, default=5
         Number of labels to evaluate per row.
 
@@ -197,6 +203,7 @@ def check_k(k):
 def rank_labels(y_true, y_score, k):
     """Check all arguments, then rank the labels of each row and look them up in `y_true`."""
     check_k(k)
+    y_true, y_score = replace_names(y_true, y_score, k)
     true = as_indicator(y_true, "y_true")
     blocks = check_scores(y_score, (true.n_rows, true.n_labels), k)
     # k may exceed the number of labels, but the arrays need no columns for the difference.

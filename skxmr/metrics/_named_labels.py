@@ -1,0 +1,60 @@
+"""Metrics of suggestions: names of labels instead of columns."""
+
+import numpy as np
+
+from skxmr._core.label_names import binarize_names, find_label_names
+from skxmr._core.target_containers import holds_names, read_targets
+
+
+def replace_names(y_true, y_score, k):
+    """Return an indicator and a ranking of columns if `y_score` is a result of ``suggest``.
+
+    Parameters
+    ----------
+    y_true : object
+        True labels of each row if `y_score` is a list of suggestions.
+    y_score : object
+        Scores in any form. A list with a list of pairs (name, score) per row is a list of
+        suggestions.
+    k : int
+        Number of places of each row that the metric evaluates.
+
+    Returns
+    -------
+    y_true, y_score : object
+        The arguments, or an indicator and arrays of columns and scores.
+
+    Raises
+    ------
+    ValueError
+        If `y_score` is a list of suggestions, and `y_true` has other rows or no labels per row.
+    """
+    if not _are_suggestions(y_score):
+        return y_true, y_score
+    y = read_targets(y_true, "y_true")
+    if not holds_names(y):
+        raise ValueError(
+            "y_true must have a list of labels per row if y_score is a result of suggest. Pass the "
+            "result of predict_topk with an indicator."
+        )
+    if len(y) != len(y_score):
+        raise ValueError(f"y_score must have {len(y)} rows, as y_true has; got {len(y_score)}.")
+    names = np.empty(2 * len(y), dtype=object)
+    names[: len(y)] = y
+    names[len(y) :] = [tuple(name for name, _ in row) for row in y_score]
+    classes = find_label_names(names, "y_true and y_score")
+    columns = {name: column for column, name in enumerate(classes.tolist())}
+    n_places = max(k, max(map(len, y_score)))
+    indices = np.full((len(y), n_places), -1, dtype=np.int64)
+    scores = np.full((len(y), n_places), -np.inf)
+    for row, pairs in enumerate(y_score):
+        indices[row, : len(pairs)] = [columns[name] for name, _ in pairs]
+        scores[row, : len(pairs)] = [score for _, score in pairs]
+    return binarize_names(y, classes), (indices, scores)
+
+
+def _are_suggestions(y_score):
+    return isinstance(y_score, list) and all(
+        isinstance(row, list) and all(isinstance(pair, tuple) and len(pair) == 2 for pair in row)
+        for row in y_score
+    )

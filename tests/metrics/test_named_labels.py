@@ -1,0 +1,58 @@
+"""Metrics of the results of `suggest`, with names of labels."""
+
+import numpy as np
+import pytest
+
+from skxmr import XRLinearClassifier
+from skxmr.metrics import ndcg_at_k, precision_at_k, psprecision_at_k, recall_at_k
+
+NAMES = np.array(["a", "b", "c", "d"], dtype=object)
+METRICS = [precision_at_k, recall_at_k, ndcg_at_k]
+
+
+@pytest.fixture(scope="module")
+def data():
+    rng = np.random.default_rng(0)
+    X, Y = rng.random((80, 12)), (rng.random((80, 4)) < 0.4).astype(int)
+    return X, Y, [NAMES[row == 1].tolist() for row in Y]
+
+
+@pytest.mark.parametrize("metric", METRICS)
+@pytest.mark.parametrize("k", [1, 3, 4])
+def test_metrics_of_suggestions_are_those_of_columns(metric, k, data):
+    X, Y, names = data
+    model = XRLinearClassifier(random_state=0).fit(X, names)
+    expected = metric(Y, model.predict_topk(X, k=4), k=k)
+    assert metric(names, model.suggest(X, k=4), k=k) == expected
+
+
+@pytest.mark.parametrize("metric", METRICS)
+def test_a_name_of_only_one_side_is_a_miss(metric):
+    assert metric([["a"], ["b"]], [[("a", 0.9)], [("c", 0.9)]], k=1) == 0.5
+    assert metric([["a"], []], [[], []], k=1) == 0
+
+
+def test_missing_places_count_as_misses():
+    suggestions = [[("a", 0.9)], []]
+    assert precision_at_k([["a", "b"], ["b"]], suggestions, k=2) == 0.25
+    assert recall_at_k([["a", "b"], ["b"]], suggestions, k=2) == 0.25
+
+
+@pytest.mark.parametrize(
+    ("y_true", "y_score", "message"),
+    [
+        ([["a"]], [[("a", 0.5)], []], "y_score must have 1 rows, as y_true has; got 2"),
+        ([[1, 0]], [[("a", 0.5)]], "list of labels per row if y_score is a result of suggest"),
+        ([["a"]], [[(1, 0.5)]], "all str or all int; got int and str"),
+        ([["a"]], [[("a", 0.5), ("a", 0.4)]], "each label at most once per row"),
+        ([["a"]], [[("a", float("nan"))]], "no NaN"),
+    ],
+)
+def test_invalid_suggestions_are_reported(y_true, y_score, message):
+    with pytest.raises(ValueError, match=message):
+        precision_at_k(y_true, y_score, k=1)
+
+
+def test_propensities_need_columns():
+    with pytest.raises(ValueError, match="y_true must be an indicator"):
+        psprecision_at_k([["a"]], [[("a", 0.5)]], k=1, propensities=[0.5])
