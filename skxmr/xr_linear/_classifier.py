@@ -523,7 +523,7 @@ class XRLinearClassifier(
         A sample of the clusters is trained, which takes seconds for 200,000 labels. The result is
         the same in each call. Label features of any kind are estimated as "pifa", a custom
         clusterer as k-means, and a custom matcher or ranker as linear models. Rows that are added
-        by the beam search of ``negatives="man"`` are not included.
+        by the beam search of ``negatives="man"``, or at random with "tfn+random", are not included.
 
         Parameters
         ----------
