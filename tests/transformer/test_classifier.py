@@ -12,12 +12,13 @@ pytest.importorskip("torch")
 pytest.importorskip("transformers")
 
 from sklearn.base import clone
-from sklearn.feature_extraction.text import CountVectorizer, TfidfVectorizer
+from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.model_selection import GridSearchCV
 from sklearn.preprocessing import normalize
 
 from skxmr import HierarchicalLabelTree, LabelHierarchy, XRLinearClassifier
 from skxmr.metrics import precision_at_k
+from skxmr.text import TfidfVectorizer
 from skxmr.transformer import TransformerEmbedder, TransformerMatcher, XTransformerClassifier
 from skxmr.transformer._text_features import join_features
 
@@ -361,10 +362,23 @@ def test_invalid_data_is_refused(tiny_bert, topics, monkeypatch):
         model.fit(texts, Y).predict("one text")
     with pytest.raises(ValueError, match="y must be .*2"):
         model.fit(texts, Y * 2)
-    with pytest.raises(ValueError, match="y must be"):
-        model.fit(texts[:2], [["wolf"], ["otter", "lute"]])
+    with pytest.raises(ValueError, match="no blanks around them; got ' lute' in row 1"):
+        model.fit(texts[:2], [["wolf"], ["otter", " lute"]])
     with pytest.raises(ValueError, match="model"):
         make_frozen(str(Path(tiny_bert).parent)).fit(texts, Y)
+
+
+def test_names_of_labels_are_accepted(tiny_bert, topics):
+    texts, Y = topics
+    names = np.array([f"topic {column:02d}" for column in range(Y.shape[1])], dtype=object)
+    labels = [names[row.indices].tolist() for row in Y]
+    reference = make_frozen(tiny_bert).fit(texts, Y)
+    model = make_frozen(tiny_bert).fit(texts, labels)
+    assert model.classes_.tolist() == names.tolist()
+    expected = [tuple(names[row.indices]) for row in sp.csr_array(reference.predict(texts))]
+    assert model.predict(texts).tolist() == expected
+    assert model.score(texts, labels) == reference.score(texts, Y)
+    assert model.suggest(texts[:1], k=1)[0][0][0] in labels[0]
 
 
 def test_y_without_labels_is_refused_before_training(tiny_bert, topics):
