@@ -54,8 +54,12 @@ numpydoc_class_members_toctree = False
 # (SA01), Examples (EX01), unnamed return values (RT02), a line break after the quotes (GL01), no
 # empty line before the closing quotes (GL03), and docstrings of properties (GL08).
 numpydoc_validation_checks = {"all", "ES01", "SA01", "EX01", "RT02", "GL01", "GL03", "GL08"}
-# Results that users do not construct: their fields are documented as attributes.
-numpydoc_validation_exclude = {r"\.(Explanation|PathStep|TreeDescription|ClusterDescription)$"}
+numpydoc_validation_exclude = {
+    # Results that users do not construct: their fields are documented as attributes.
+    r"\.(Explanation|PathStep|TreeDescription|ClusterDescription)$",
+    # Documented by scikit-learn.
+    r"\.Pipeline\.named_steps$",
+}
 toc_object_entries_show_parents = "hide"
 
 # -- Markdown ------------------------------------------------------------------------------------

@@ -23,8 +23,12 @@ class Pipeline(sklearn_pipeline.Pipeline):
     ----------
     steps : list of tuple
         Names and estimators, in order.
-    transform_input, memory, verbose
-        As in scikit-learn.
+    transform_input : list of str or None, default=None
+        Names of fit parameters that the steps transform; needs metadata routing.
+    memory : str, joblib.Memory or None, default=None
+        Cache of the fitted transformers.
+    verbose : bool, default=False
+        Whether to print the time of each step.
 
     See Also
     --------

@@ -26,9 +26,40 @@ class CountVectorizer(CountingMixin, SklearnCountVectorizer):
 
     Parameters
     ----------
-    input, encoding, decode_error, strip_accents, lowercase, preprocessor, tokenizer, stop_words, \
-token_pattern, ngram_range, analyzer, max_df, min_df, max_features, vocabulary, binary, dtype
-        As in scikit-learn.
+    input : {"content", "filename", "file"}, default="content"
+        What the items are: texts, names of files, or open files.
+    encoding : str, default="utf-8"
+        Encoding of files and bytes.
+    decode_error : {"strict", "ignore", "replace"}, default="strict"
+        What to do with bytes that the encoding does not have.
+    strip_accents : {"ascii", "unicode"}, callable or None, default=None
+        How to remove accents; None keeps them.
+    lowercase : bool, default=True
+        Whether to convert texts to lowercase first.
+    preprocessor : callable or None, default=None
+        Function that replaces lowercasing and the removal of accents.
+    tokenizer : callable or None, default=None
+        Function that splits a text into words.
+    stop_words : {"english"}, list or None, default=None
+        Words to ignore.
+    token_pattern : str or None, default=r"(?u)\\b\\w\\w+\\b"
+        Regular expression of a word. The default ignores words of one character.
+    ngram_range : tuple (min_n, max_n), default=(1, 1)
+        Shortest and longest n-grams.
+    analyzer : {"word", "char", "char_wb"} or callable, default="word"
+        Unit of the n-grams: words, characters, or characters within words.
+    max_df : float in [0, 1] or int, default=1.0
+        Terms in more texts are ignored: a fraction of the texts, or a number.
+    min_df : float in [0, 1] or int, default=1
+        Terms in fewer texts are ignored: a fraction of the texts, or a number.
+    max_features : int or None, default=None
+        Maximum number of terms; the most frequent ones are kept.
+    vocabulary : mapping, iterable or None, default=None
+        Terms to count, instead of those of the texts.
+    binary : bool, default=False
+        Whether all counts greater than 0 are set to 1.
+    dtype : dtype, default=np.int64
+        Type of the values of the matrix.
     n_jobs : int or None, default=None
         Number of threads, as in joblib. Results do not depend on it.
 
@@ -116,10 +147,48 @@ class TfidfVectorizer(CountingMixin, SklearnTfidfVectorizer):
 
     Parameters
     ----------
-    input, encoding, decode_error, strip_accents, lowercase, preprocessor, tokenizer, analyzer, \
-stop_words, token_pattern, ngram_range, max_df, min_df, max_features, vocabulary, binary, dtype, \
-norm, use_idf, smooth_idf, sublinear_tf
-        As in scikit-learn.
+    input : {"content", "filename", "file"}, default="content"
+        What the items are: texts, names of files, or open files.
+    encoding : str, default="utf-8"
+        Encoding of files and bytes.
+    decode_error : {"strict", "ignore", "replace"}, default="strict"
+        What to do with bytes that the encoding does not have.
+    strip_accents : {"ascii", "unicode"}, callable or None, default=None
+        How to remove accents; None keeps them.
+    lowercase : bool, default=True
+        Whether to convert texts to lowercase first.
+    preprocessor : callable or None, default=None
+        Function that replaces lowercasing and the removal of accents.
+    tokenizer : callable or None, default=None
+        Function that splits a text into words.
+    analyzer : {"word", "char", "char_wb"} or callable, default="word"
+        Unit of the n-grams: words, characters, or characters within words.
+    stop_words : {"english"}, list or None, default=None
+        Words to ignore.
+    token_pattern : str or None, default=r"(?u)\\b\\w\\w+\\b"
+        Regular expression of a word. The default ignores words of one character.
+    ngram_range : tuple (min_n, max_n), default=(1, 1)
+        Shortest and longest n-grams.
+    max_df : float in [0, 1] or int, default=1.0
+        Terms in more texts are ignored: a fraction of the texts, or a number.
+    min_df : float in [0, 1] or int, default=1
+        Terms in fewer texts are ignored: a fraction of the texts, or a number.
+    max_features : int or None, default=None
+        Maximum number of terms; the most frequent ones are kept.
+    vocabulary : mapping, iterable or None, default=None
+        Terms to count, instead of those of the texts.
+    binary : bool, default=False
+        Whether all counts greater than 0 are set to 1.
+    dtype : dtype, default=np.float64
+        Type of the values of the matrix.
+    norm : {"l1", "l2"} or None, default="l2"
+        Norm of each row, which is scaled to 1. None does not scale.
+    use_idf : bool, default=True
+        Whether terms are weighted by their rarity.
+    smooth_idf : bool, default=True
+        Whether each term is counted in one more text, so that no frequency is 0.
+    sublinear_tf : bool, default=False
+        Whether a count n is replaced by 1 + log(n).
     n_jobs : int or None, default=None
         Number of threads, as in joblib. Results do not depend on it.
 
