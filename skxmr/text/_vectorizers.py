@@ -27,11 +27,11 @@ class CountVectorizer(CountingMixin, SklearnCountVectorizer):
     Parameters
     ----------
     input : {"content", "filename", "file"}, default="content"
-        What the items are: texts, names of files, or open files.
+        Kind of the items: texts, names of files, or open files.
     encoding : str, default="utf-8"
         Encoding of files and bytes.
     decode_error : {"strict", "ignore", "replace"}, default="strict"
-        What to do with bytes that the encoding does not have.
+        Treatment of bytes that the encoding does not have.
     strip_accents : {"ascii", "unicode"}, callable or None, default=None
         How to remove accents; None keeps them.
     lowercase : bool, default=True
@@ -148,11 +148,11 @@ class TfidfVectorizer(CountingMixin, SklearnTfidfVectorizer):
     Parameters
     ----------
     input : {"content", "filename", "file"}, default="content"
-        What the items are: texts, names of files, or open files.
+        Kind of the items: texts, names of files, or open files.
     encoding : str, default="utf-8"
         Encoding of files and bytes.
     decode_error : {"strict", "ignore", "replace"}, default="strict"
-        What to do with bytes that the encoding does not have.
+        Treatment of bytes that the encoding does not have.
     strip_accents : {"ascii", "unicode"}, callable or None, default=None
         How to remove accents; None keeps them.
     lowercase : bool, default=True
