@@ -34,6 +34,8 @@ PUBLIC = [
     "skxmr.matching",
     "skxmr.metrics",
     "skxmr.model_selection",
+    "skxmr.pipeline",
+    "skxmr.text",
     "skxmr.transformer",
 ]
 

@@ -11,7 +11,8 @@ README = ROOT / "README.md"
 pytestmark = pytest.mark.skipif(not README.exists(), reason="README.md is not installed")
 
 
-def test_readme_code_prints_documented_output(capsys):
+def test_readme_code_prints_documented_output(capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
     run_code(README, capsys)
 
 
