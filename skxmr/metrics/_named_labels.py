@@ -44,7 +44,8 @@ def replace_names(y_true, y_score, k):
     names[len(y) :] = [tuple(name for name, _ in row) for row in y_score]
     classes = find_label_names(names, "y_true and y_score")
     columns = {name: column for column, name in enumerate(classes.tolist())}
-    n_places = max(k, max(map(len, y_score)))
+    # More places than labels are never read, whatever k is.
+    n_places = max(min(k, len(classes)), max(map(len, y_score)))
     indices = np.full((len(y), n_places), -1, dtype=np.int64)
     scores = np.full((len(y), n_places), -np.inf)
     for row, pairs in enumerate(y_score):
