@@ -198,7 +198,8 @@ def _read_multilabel(y, estimator):
     if holds_names(y):
         names = getattr(estimator, "classes_", None) if is_frozen(estimator) else None
         names = find_label_names(y) if names is None else names
-        y = binarize_names(y, names)
+        # Labels that a fitted estimator does not know have no scores to calibrate.
+        y = binarize_names(y, names)[:, : len(names)]
     if not sp.issparse(y) and (y.ndim != 2 or y.shape[1] < 2):
         raise ValueError(
             "y must be an indicator of shape (n_samples, n_labels), sparse or dense; got "

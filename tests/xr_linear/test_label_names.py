@@ -133,6 +133,10 @@ def test_meta_estimators_return_names(wrapper):
     assert model.suggest(X[:1])[0][0][0] in NAMES
     frozen = wrapper(FrozenEstimator(MODEL)).fit(X[:300], LISTS[:300])
     assert frozen.classes_.tolist() == NAMES.tolist()
+    # Held-out rows may have labels that the model does not know.
+    unknown = [[*row, "never seen"] for row in LISTS[:300]]
+    other = wrapper(FrozenEstimator(MODEL)).fit(X[:300], unknown)
+    assert other.predict(X).tolist() == frozen.predict(X).tolist()
 
 
 def test_other_estimators_accept_names():
