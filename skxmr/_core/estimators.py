@@ -6,7 +6,8 @@ import numpy as np
 import scipy.sparse as sp
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.frozen import FrozenEstimator
-from sklearn.pipeline import Pipeline
+from sklearn.pipeline import FeatureUnion, Pipeline
+from sklearn.utils import get_tags
 from sklearn.utils.validation import check_consistent_length, has_fit_parameter
 
 from skxmr._core.target_containers import holds_names, read_targets
@@ -216,3 +217,24 @@ def predict_topk_of(estimator, X, k=10):
     for transformer in transformers:
         X = transformer.transform(X)
     return ranker.predict_topk(X, k)
+
+
+def takes_texts(estimator):
+    """Return whether the rows of an estimator are texts.
+
+    Parameters
+    ----------
+    estimator : estimator
+        Estimator, pipeline or union, or a calibrated or threshold-tuned model of these.
+
+    Returns
+    -------
+    bool
+    """
+    if isinstance(estimator, Pipeline):
+        return takes_texts(estimator.steps[0][1])
+    if isinstance(estimator, FeatureUnion):
+        return all(takes_texts(part) for _, part in estimator.transformer_list)
+    if isinstance(getattr(estimator, "estimator", None), BaseEstimator):
+        return takes_texts(estimator.estimator)
+    return hasattr(estimator, "__sklearn_tags__") and get_tags(estimator).input_tags.string

@@ -45,7 +45,7 @@ def warn_about_empty_labels(Y):
 
 def warn_about_joined_labels(classes):
     """Warn if the names of classes look like several labels joined by a separator."""
-    separator = _find_separator(classes)
+    separator = find_separator(classes)
     if separator is not None:
         example = next(name for name in classes if separator in name)
         warn_user(
@@ -55,7 +55,7 @@ def warn_about_joined_labels(classes):
         )
 
 
-def _find_separator(classes):
+def find_separator(classes):
     """Return the separator of joined labels in the names of classes, or None.
 
     At least half of the classes must contain the separator. Names of single classes often contain a

@@ -1,5 +1,5 @@
-"""Command line: train on a file, predict and evaluate."""
+"""Command line: train on a file, suggest, predict, evaluate and serve."""
 
-from skxmr.cli._commands import main
+from skxmr.cli._main import main
 
 __all__ = ["main"]

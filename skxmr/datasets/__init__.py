@@ -1,6 +1,7 @@
 """Data sets: a generator, a file format and a built-in data set.
 
 - `make_extreme_multilabel` generates sparse data with a hierarchy of labels and a long tail.
+- `load_texts` reads texts and their labels from CSV, TSV, JSON lines and Parquet files.
 - `load_xmc_file` and `dump_xmc_file` read and write the text format of the Extreme Classification
   Repository.
 - `load_api_docs` makes a text data set from the docstrings of numpy, scipy and scikit-learn,
@@ -9,6 +10,17 @@
 
 from skxmr.datasets._api_docs import load_api_docs
 from skxmr.datasets._generator import make_extreme_multilabel
+from skxmr.datasets._tables import COMPRESSIONS as COMPRESSIONS
+from skxmr.datasets._tables import FORMATS as FORMATS
+from skxmr.datasets._text_files import iterate_texts as iterate_texts
+from skxmr.datasets._text_files import load_texts
 from skxmr.datasets._xmc_format import dump_xmc_file, load_xmc_file
 
-__all__ = ["dump_xmc_file", "load_api_docs", "load_xmc_file", "make_extreme_multilabel"]
+# `COMPRESSIONS`, `FORMATS` and `iterate_texts` are for the command line.
+__all__ = [
+    "dump_xmc_file",
+    "load_api_docs",
+    "load_texts",
+    "load_xmc_file",
+    "make_extreme_multilabel",
+]

@@ -7,14 +7,7 @@ The svmlight functions of scikit-learn support a similar format, but not this on
 - The dumper supports only 32-bit indices, and writes float32 values with twice the digits needed.
 """
 
-import bz2
-import gzip
-import io
-import os
-import zlib
 from array import array
-from contextlib import contextmanager, nullcontext
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -22,9 +15,9 @@ import scipy.sparse as sp
 from sklearn.utils import check_array
 
 from skxmr._core.arrays import as_public_csr
-from skxmr._core.files import replace_file
 from skxmr._core.target_containers import read_sparse_frame, read_targets
 from skxmr._core.targets import check_indicator
+from skxmr.datasets._binary_files import NumberedLines, open_binary, write_binary
 
 # All bytes except for separators. "_" is a digit separator in Python and must not be accepted.
 _NON_SEPARATORS = bytes(set(range(256)) - set(b": _"))
@@ -100,29 +93,14 @@ def load_xmc_file(path, *, dtype=np.float32, header=None):
         raise ValueError(f"dtype must be np.float32 or np.float64; got {dtype}.")
     if header is not None:
         sizes = _check_header(header)
-    with _open(path) as (file, name):
-        line_number = 0
-        try:
-            if header is None:
-                line_number = 1
-                sizes = _parse_header(file.readline(), name)
-            reader = _RowReader(sizes, dtype, name)
-            for line in file:
-                line_number += 1
-                reader.read(line, line_number)
-        except EOFError as error:
-            raise ValueError(
-                f"{name}: compressed data must be complete; got an unexpected end after line "
-                f"{line_number}. The file may be truncated."
-            ) from error
-        except (zlib.error, OSError) as error:
-            is_of_system = getattr(error, "errno", None) is not None
-            if is_of_system or isinstance(error, io.UnsupportedOperation):
-                raise
-            raise ValueError(
-                f"{name}: compressed data must be valid; got the error {str(error)!r} after line "
-                f"{line_number}. The file may be damaged, or not compressed."
-            ) from error
+    with open_binary(path) as (file, name):
+        lines = NumberedLines(file, name)
+        rows = iter(lines)
+        if header is None:
+            sizes = _parse_header(next(rows, b""), name)
+        reader = _RowReader(sizes, dtype, name)
+        for line in rows:
+            reader.read(line, lines.number)
     return reader.finish(first_line=1 if header is not None else 2)
 
 
@@ -195,7 +173,7 @@ def dump_xmc_file(X, Y, path):
             stop = min(start + _ROWS_PER_WRITE, X.shape[0])
             file.write(_format_rows(X, Y, start, stop).encode("ascii"))
 
-    _write(path, write)
+    write_binary(path, write)
 
 
 def _format_rows(X, Y, start, stop):
@@ -363,69 +341,3 @@ class _RowReader:
 
 def _index_array(limit):
     return array("i" if limit is not None and limit <= np.iinfo(np.int32).max else "q")
-
-
-@contextmanager
-def _open(path):
-    """Open a path, a descriptor or a file object for reading; yield the file and its name."""
-    if _is_file_object(path, "read"):
-        yield path, str(getattr(path, "name", path))
-    elif _is_descriptor(path):
-        with open(path, "rb", closefd=False) as file:
-            yield file, f"file descriptor {path}"
-    else:
-        path = _check_path(path, "readable")
-        with open(path, "rb") as raw, _compressed(raw, path, "rb") as file:
-            yield file, path
-
-
-def _write(path, write):
-    """Call `write` with the binary file at a path, of a descriptor or a file object."""
-    if _is_file_object(path, "write"):
-        write(path)
-    elif _is_descriptor(path):
-        with open(path, "wb", closefd=False) as file:
-            write(file)
-    else:
-        path = _check_path(path, "writable")
-
-        def write_compressed(raw):
-            with _compressed(raw, path, "wb") as file:
-                write(file)
-
-        if os.path.exists(path) and not os.path.isfile(path):  # devices and pipes are not replaced
-            with open(path, "wb") as raw:
-                write_compressed(raw)
-        else:
-            replace_file(Path(os.path.realpath(path)), write_compressed)
-
-
-def _is_file_object(path, method):
-    if not hasattr(path, method):
-        return False
-    if isinstance(path, io.TextIOBase):
-        raise TypeError("path must be a file opened in binary mode; got text mode.")
-    return True
-
-
-def _is_descriptor(path):
-    return isinstance(path, int) and not isinstance(path, bool)
-
-
-def _check_path(path, ability):
-    if not isinstance(path, str | os.PathLike):
-        raise TypeError(
-            f"path must be a str, a path, a {ability} file object in binary mode or a file "
-            f"descriptor; got {type(path).__name__}."
-        )
-    return os.fsdecode(path)
-
-
-def _compressed(raw, path, mode):
-    """Return a context with the file that compresses or decompresses by the suffix of `path`."""
-    if path.endswith(".gz"):
-        # Without name and time, equal data give equal files.
-        return gzip.GzipFile(filename="", mode=mode, fileobj=raw, mtime=0)
-    if path.endswith(".bz2"):
-        return bz2.BZ2File(raw, mode)
-    return nullcontext(raw)

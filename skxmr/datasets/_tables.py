@@ -1,0 +1,266 @@
+"""Read the rows of a table: CSV, TSV, JSON lines or Parquet."""
+
+import csv
+import json
+from pathlib import PurePath
+from typing import NamedTuple
+
+from skxmr.datasets._binary_files import NumberedLines
+
+COMPRESSIONS = {".gz", ".bz2"}
+FORMATS = {
+    ".csv": "csv",
+    ".tsv": "tsv",
+    ".tab": "tsv",
+    ".jsonl": "jsonl",
+    ".ndjson": "jsonl",
+    ".parquet": "parquet",
+}
+DELIMITERS = {"csv": ",", "tsv": "\t"}
+# The module csv refuses longer fields. Its default is 131,072 characters.
+MAX_FIELD_CHARACTERS = 2**31 - 1
+# Number of rows of a Parquet file that are in memory as Python objects.
+BATCH_ROWS = 10_000
+# Part of an invalid value that an error message shows.
+MAX_SHOWN_CHARACTERS = 60
+MAX_SHOWN_COLUMNS = 20
+BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+UTF16_MARKS = (b"\xff\xfe", b"\xfe\xff")
+
+
+class TableRow(NamedTuple):
+    """The cells of one row that were asked for.
+
+    Attributes
+    ----------
+    place : str
+        Position of the row for error messages, for example "articles.csv, line 3".
+    cells : list
+        Values of the columns: strings, or any type in JSON lines and Parquet.
+    """
+
+    place: str
+    cells: list
+
+
+def find_format(path, file_format=None):
+    """Return the format of a table: "csv", "tsv", "jsonl" or "parquet".
+
+    Parameters
+    ----------
+    path : str, path-like or file-like
+        File.
+    file_format : str or None
+        Format that the caller asks for. If None, the suffix of the path decides.
+
+    Returns
+    -------
+    str
+
+    Raises
+    ------
+    ValueError
+        If the format is unknown.
+    """
+    allowed = sorted(set(FORMATS.values()))
+    if file_format is not None:
+        if file_format not in allowed:
+            raise ValueError(f"format must be one of {', '.join(allowed)}; got {file_format!r}.")
+        return file_format
+    try:
+        suffixes = [suffix.lower() for suffix in PurePath(path).suffixes]
+    except TypeError:  # a file object
+        suffixes = []
+    if suffixes and suffixes[-1] in COMPRESSIONS:
+        suffixes.pop()
+    if not suffixes or suffixes[-1] not in FORMATS:
+        raise ValueError(
+            f"format must be given for {str(path)!r}, because the name does not end in one of "
+            f"{', '.join(FORMATS)}. Set format to one of {', '.join(allowed)}."
+        )
+    return FORMATS[suffixes[-1]]
+
+
+def read_table(file, name, file_format, columns, delimiter=None):
+    """Read some columns of a table row by row.
+
+    Parameters
+    ----------
+    file : file-like
+        File in binary mode, at its start.
+    name : str
+        Name of the file in error messages.
+    file_format : {"csv", "tsv", "jsonl", "parquet"}
+        Format.
+    columns : list of str
+        Names of the columns.
+    delimiter : str or None
+        Character between the fields of a CSV or TSV file. If None, a comma or a tab.
+
+    Yields
+    ------
+    TableRow
+
+    Raises
+    ------
+    ValueError
+        If the file is not valid. The message has the line and the remedy.
+    ImportError
+        If the file is a Parquet file and pyarrow is not installed.
+    """
+    if file_format == "parquet":
+        yield from _read_parquet(file, name, columns)
+        return
+    lines = NumberedLines(file, name)
+    texts = _decode_lines(lines)
+    if file_format == "jsonl":
+        yield from _read_json(lines, texts, columns)
+    else:
+        yield from _read_csv(lines, texts, columns, delimiter or DELIMITERS[file_format])
+
+
+def shorten(value):
+    """Return the start of a value for an error message."""
+    text = repr(value)
+    if len(text) <= MAX_SHOWN_CHARACTERS:
+        return text
+    return text[:MAX_SHOWN_CHARACTERS] + "..."
+
+
+def _decode_lines(lines):
+    for line in lines:
+        if lines.number == 1:
+            if line.startswith(UTF16_MARKS):
+                raise ValueError(
+                    f"{lines.name} must be in UTF-8; got UTF-16. Save the file in UTF-8."
+                )
+            line = line.removeprefix(BYTE_ORDER_MARK)
+        try:
+            yield line.decode()
+        except UnicodeDecodeError as error:
+            raise ValueError(
+                f"{lines.name}, line {lines.number}: the line must be UTF-8; got the byte "
+                f"0x{line[error.start]:02x}. Save the file in UTF-8."
+            ) from None
+
+
+def _read_csv(lines, texts, columns, delimiter):
+    # The limit is global. It is not lowered again, because another thread may need it.
+    if csv.field_size_limit() < MAX_FIELD_CHARACTERS:
+        csv.field_size_limit(MAX_FIELD_CHARACTERS)
+    reader = csv.reader(texts, delimiter=delimiter, strict=True)
+    header, start = None, 1
+    while True:
+        try:
+            fields = next(reader)
+        except StopIteration:
+            break
+        except csv.Error as error:
+            raise ValueError(
+                f"{lines.name}, line {start}: {_explain_csv_error(error, delimiter)}"
+            ) from None
+        place, start = f"{lines.name}, line {start}", reader.line_num + 1
+        if header is None:
+            header = fields
+            positions = _find_columns(header, columns, lines.name)
+            continue
+        if not fields:
+            if len(header) > 1:
+                continue
+            fields = [""]  # a blank line is a row if there is only one column
+        if len(fields) != len(header):
+            raise ValueError(
+                f"{place}: the row must have {len(header)} fields, as the header has; got "
+                f"{len(fields)}. Put quotes around fields that contain {delimiter!r}."
+            )
+        yield TableRow(place, [fields[position] for position in positions])
+    if header is None:
+        raise ValueError(f"{lines.name} must have a header line with column names; got no line.")
+
+
+def _explain_csv_error(error, delimiter):
+    message = str(error)
+    if "new-line character" in message:
+        return "lines must end with a line feed; got a carriage return. Convert the line ends."
+    if "unexpected end of data" in message:
+        return (
+            "each quote must be closed; got the end of the file inside of quotes that start in "
+            "this row. Write a quote inside of quotes twice."
+        )
+    if "expected after" in message:
+        return (
+            f"closing quotes must be followed by {delimiter!r} or the end of the line; got other "
+            "text. Write a quote inside of quotes twice."
+        )
+    return f"the row must be valid CSV; {message}."
+
+
+def _find_columns(header, columns, name):
+    positions = []
+    for column in columns:
+        n_found = header.count(column)
+        if n_found == 1:
+            positions.append(header.index(column))
+            continue
+        problem = f"got {n_found} columns with this name" if n_found else _list_columns(header)
+        raise ValueError(f"{name} must have one column {column!r}; {problem}.")
+    return positions
+
+
+def _list_columns(header):
+    shown = ", ".join(shorten(column) for column in header[:MAX_SHOWN_COLUMNS])
+    more = f" and {len(header) - MAX_SHOWN_COLUMNS} more" * (len(header) > MAX_SHOWN_COLUMNS)
+    found = f"got the columns {shown}{more}"
+    if len(header) == 1:
+        others = [delimiter for delimiter in ";\t,|" if delimiter in header[0]]
+        if others:
+            found += (
+                f". The file seems to have fields separated by {others[0]!r}; "
+                f"set delimiter to {others[0]!r}"
+            )
+    return found
+
+
+def _read_json(lines, texts, columns):
+    for text in texts:
+        if not text.strip():
+            continue
+        place = f"{lines.name}, line {lines.number}"
+        try:
+            record = json.loads(text)
+        except RecursionError:
+            raise ValueError(f"{place}: the JSON must not be nested so deeply.") from None
+        except ValueError as error:
+            raise ValueError(f"{place}: the line must be a JSON object; {error}.") from None
+        if not isinstance(record, dict):
+            raise ValueError(f"{place}: the line must be a JSON object; got {shorten(record)}.")
+        for column in columns:
+            if column not in record:
+                raise ValueError(
+                    f"{place}: the object must have the field {column!r}; got the fields "
+                    f"{', '.join(map(shorten, [*record][:MAX_SHOWN_COLUMNS]))}. Write null for a "
+                    "missing value."
+                )
+        yield TableRow(place, [record[column] for column in columns])
+
+
+def _read_parquet(file, name, columns):
+    try:
+        import pyarrow
+        import pyarrow.parquet
+    except ImportError:
+        raise ImportError(
+            f"{name}: pyarrow must be installed to read Parquet files. Install it with "
+            "'pip install pyarrow', or save the file as CSV."
+        ) from None
+    try:
+        table = pyarrow.parquet.ParquetFile(file)
+        _find_columns(table.schema_arrow.names, columns, name)
+        n_rows = 0
+        for batch in table.iter_batches(batch_size=BATCH_ROWS, columns=columns):
+            values = [batch.column(column).to_pylist() for column in columns]
+            for row, cells in enumerate(zip(*values, strict=True), start=n_rows + 1):
+                yield TableRow(f"{name}, row {row}", list(cells))
+            n_rows += batch.num_rows
+    except pyarrow.ArrowException as error:
+        raise ValueError(f"{name} must be a Parquet file; {error}") from None
