@@ -3,7 +3,7 @@
 import numpy as np
 
 import skxmr
-from skxmr.datasets import make_extreme_multilabel
+from skxmr.datasets import EXAMPLE_CSV, load_texts, make_extreme_multilabel
 from skxmr.metrics import precision_at_k
 
 X, Y = make_extreme_multilabel(random_state=0)
@@ -19,3 +19,8 @@ assert np.array_equal(one, labels[:1])
 again = skxmr.XRLinearClassifier(n_jobs=2, random_state=0).fit(X, Y).predict_topk(X, k=5)
 assert np.array_equal(again[0], labels)
 assert np.array_equal(again[1], scores)
+
+# The example file is part of the package.
+texts, topics = load_texts(EXAMPLE_CSV, text="definition", labels="topics", separator=";")
+tagger = skxmr.make_text_classifier(random_state=0).fit(texts, topics)
+assert tagger.suggest(["a boat with two sails"], k=1)[0][0][0] == "vehicle"

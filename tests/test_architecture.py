@@ -126,6 +126,7 @@ def test_setup_lists_every_pyx():
 def test_modules_import_only_declared_dependencies():
     allowed = {"numpy", "scipy", "sklearn", "joblib", "skxmr"}
     extras = {  # optional dependencies, imported only when needed
+        "skxmr.datasets._tables": {"pyarrow"},
         "skxmr.matching._similarity_index": {"hnswlib"},
         "skxmr.inspection._axes": {"matplotlib"},
         "skxmr.transformer": {"torch", "transformers", "tqdm"},

@@ -2,6 +2,7 @@
 
 - `make_extreme_multilabel` generates sparse data with a hierarchy of labels and a long tail.
 - `load_texts` reads texts and their labels from CSV, TSV, JSON lines and Parquet files.
+  `EXAMPLE_CSV` is the path of such a file: 3,000 definitions of things, with topics.
 - `load_xmc_file` and `dump_xmc_file` read and write the text format of the Extreme Classification
   Repository.
 - `load_api_docs` makes a text data set from the docstrings of numpy, scipy and scikit-learn,
@@ -9,6 +10,7 @@
 """
 
 from skxmr.datasets._api_docs import load_api_docs
+from skxmr.datasets._definitions import EXAMPLE_CSV
 from skxmr.datasets._generator import make_extreme_multilabel
 from skxmr.datasets._tables import COMPRESSIONS as COMPRESSIONS
 from skxmr.datasets._tables import FORMATS as FORMATS
@@ -18,6 +20,7 @@ from skxmr.datasets._xmc_format import dump_xmc_file, load_xmc_file
 
 # `COMPRESSIONS`, `FORMATS` and `iterate_texts` are for the command line.
 __all__ = [
+    "EXAMPLE_CSV",
     "dump_xmc_file",
     "load_api_docs",
     "load_texts",

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from skxmr.datasets import load_texts
+from skxmr.datasets import EXAMPLE_CSV, load_texts
 
 COLUMNS = {"text": "text", "labels": "tags", "separator": ";"}
 ROWS = [
@@ -185,3 +185,13 @@ def test_load_texts_warns_about_separators():
         load_texts(io.BytesIO(alone), text="t", labels="l", format="csv", separator="|")
     load_texts(io.BytesIO(joined), text="t", labels="l", format="csv", separator=";")
     load_texts(io.BytesIO(alone), text="t", labels="l", format="csv")
+
+
+def test_example_csv_has_texts_and_labels():
+    texts, labels = load_texts(
+        EXAMPLE_CSV, text=["word", "definition"], labels="topics", separator=";"
+    )
+    assert len(texts) == 3000
+    assert len({label for row in labels for label in row}) == 192
+    row = texts.index("hoe a tool with a flat blade attached at right angles to a long handle")
+    assert labels[row] == ["tool"]
