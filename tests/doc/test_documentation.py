@@ -10,11 +10,8 @@ from helpers.pages import ROOT, run_code
 
 DOC = ROOT / "doc"
 PAGES = sorted(DOC.glob("*.md"))
-SLOW = {"getting_started": pytest.mark.slow(reason="trains several models on real data")}
 PAGES_WITH_CODE = [
-    pytest.param(page, id=page.stem, marks=SLOW.get(page.stem, ()))
-    for page in PAGES
-    if "```python" in page.read_text()
+    pytest.param(page, id=page.stem) for page in PAGES if "```python" in page.read_text()
 ]
 # Names that packages export for other packages of skxmr, not for users.
 INTERNAL = {

@@ -17,4 +17,4 @@ def test_readme_code_prints_documented_output(capsys, tmp_path, monkeypatch):
 
 
 def test_readme_has_no_placeholders():
-    assert not re.search(r"\b[A-Z]{4,}_[A-Z]{3,}\b|TODO", README.read_text())
+    assert not re.search(r"\b(?!EXAMPLE_CSV)[A-Z]{4,}_[A-Z]{3,}\b|TODO", README.read_text())
