@@ -62,6 +62,42 @@ def read_targets(y, name="y"):
     return Y
 
 
+def find_column_names(y, name="y"):
+    """Return the names of the labels of an indicator in a data frame.
+
+    Parameters
+    ----------
+    y : object
+        Targets in any container.
+    name : str
+        Name of the argument in error messages.
+
+    Returns
+    -------
+    ndarray of str of shape (n_columns,), or None
+        Names of the columns of a data frame of pandas or polars. None for any other container, and
+        if a name is not a str.
+
+    Raises
+    ------
+    ValueError
+        If two columns have the same name.
+    """
+    columns = getattr(y, "columns", None)
+    columns = [] if columns is None else list(columns)
+    if not columns or not all(isinstance(column, str) for column in columns):
+        return None
+    if len(set(columns)) < len(columns):
+        repeated = next(column for column in columns if columns.count(column) > 1)
+        raise ValueError(
+            f"{name} must have columns with different names, which are the names of the labels; "
+            f"got {repeated!r} twice. Rename a column, or pass {name}.to_numpy()."
+        )
+    names = np.empty(len(columns), dtype=object)
+    names[:] = columns
+    return names
+
+
 def holds_names(y):
     """Return whether a result of `read_targets` has a tuple of labels per row."""
     is_vector = isinstance(y, np.ndarray) and y.ndim == 1 and y.dtype.kind == "O"

@@ -11,6 +11,7 @@ from skxmr._core.arrays import csr_of, nonzero_pattern, plain_value
 from skxmr._core.label_names import binarize_names, find_label_names
 from skxmr._core.target_containers import (
     BINARIZER,
+    find_column_names,
     holds_names,
     read_label_matrix,
     read_targets,
@@ -100,7 +101,7 @@ class Targets(NamedTuple):
     indicator : csr_array of shape (n_samples, n_classes)
         Result of `check_indicator`.
     classes : ndarray of shape (n_classes,)
-        Sorted classes or labels, or the column numbers of an indicator.
+        Sorted classes or labels, or the columns of an indicator: numbers, or names of a data frame.
     kind : {"classes", "names", "sparse", "dense"}
         Format of `y`: one class per row, labels of each row, or a sparse or dense indicator.
     dtype : dtype
@@ -133,6 +134,7 @@ def check_targets(y, name="y"):
     ValueError
         If `y` has neither format.
     """
+    columns = find_column_names(y, name)
     y = read_targets(y, name)
     if holds_names(y):
         classes = find_label_names(y, name)
@@ -141,7 +143,8 @@ def check_targets(y, name="y"):
         return Targets(binarize_names(y, classes), classes, "names", y.dtype)
     if sp.issparse(y) or (y.ndim == 2 and y.shape[1] != 1):
         kind = "sparse" if sp.issparse(y) else "dense"
-        return Targets(check_indicator(y, name), np.arange(y.shape[1]), kind, y.dtype)
+        classes = np.arange(y.shape[1]) if columns is None else columns
+        return Targets(check_indicator(y, name), classes, kind, y.dtype)
     if y.ndim == 2:
         warn_user(
             f"A column-vector {name} was passed when a 1d array was expected. Its values are used "

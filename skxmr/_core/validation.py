@@ -11,7 +11,7 @@ from sklearn.utils._param_validation import Interval
 from sklearn.utils.validation import _check_sample_weight, validate_data
 
 from skxmr._core.arrays import check_sparse_arrays
-from skxmr._core.target_containers import read_sparse_frame, read_targets
+from skxmr._core.target_containers import find_column_names, read_sparse_frame, read_targets
 from skxmr._core.targets import Targets, check_has_labels, check_training_targets
 
 # Kernels store the index of a child within its parent, and the number of children, in 16 bits.
@@ -207,7 +207,8 @@ def validate_fit_data(estimator, X, y):
             "is None."
         )
     X, input_attributes = validate_fit_rows(estimator, X)
-    y = read_targets(y)
+    if find_column_names(y) is None:  # `check_training_targets` needs the names of a data frame
+        y = read_targets(y)
     check_consistent_length(X, y)
     return FitData(X, check_training_targets(y), input_attributes)
 

@@ -64,7 +64,7 @@ class CalibratedMultilabelClassifierCV(HeldOutScoresClassifier):
     calibrator_ : callable
         Map from an array of scores in (0, 1] to probabilities.
     classes_ : ndarray of shape (n_labels,)
-        Column indices of `y`.
+        Sorted labels, or the columns of an indicator: numbers, or names of a data frame.
     n_features_in_ : int
         Number of features. Only available if the estimator has this attribute.
     feature_names_in_ : ndarray of shape (`n_features_in_`,)

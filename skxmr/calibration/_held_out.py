@@ -23,7 +23,7 @@ from skxmr._core.label_names import binarize_names, find_label_names, to_names
 from skxmr._core.node_scores import join_rows
 from skxmr._core.score_rule import MIN_SCORE
 from skxmr._core.suggestions import SuggestionMixin
-from skxmr._core.target_containers import holds_names, read_targets
+from skxmr._core.target_containers import find_column_names, holds_names, read_targets
 from skxmr._core.targets import check_has_labels, check_indicator
 from skxmr._core.threads import limit_process_jobs
 from skxmr.metrics import Indicator, mark_true_labels
@@ -102,7 +102,7 @@ class HeldOutScoresClassifier(MetaEstimatorMixin, SubsetAccuracyMixin, BaseEstim
         iterator over blocks, each a tuple (ScoredPairs, boolean array of the true pairs). To save
         memory, it should count pairs as they come instead of collecting them.
         """
-        y, Y, names = _read_multilabel(y, self.estimator)
+        y, Y, classes, are_names = _read_multilabel(y, self.estimator)
         check_frozen_width(self.estimator, y)
         X, y = indexable(X, y)
         folds = self._trainable_folds(X, y, Y)
@@ -116,8 +116,8 @@ class HeldOutScoresClassifier(MetaEstimatorMixin, SubsetAccuracyMixin, BaseEstim
         estimator = clone(self.estimator).fit(X, y, **params)
         fitted = {
             "estimator_": estimator,
-            "classes_": np.arange(Y.shape[1]) if names is None else names,
-            "_predicts_names": names is not None,
+            "classes_": classes,
+            "_predicts_names": are_names,
             "_is_target_sparse": sp.issparse(y),
             "_target_dtype": y.dtype,
         }
@@ -185,21 +185,40 @@ def predict_proba_blocks(estimator, X):
         yield estimator.predict_proba(_safe_indexing(X, rows))
 
 
-def _read_multilabel(y, estimator):
-    """Return `y` as an array or CSR, as canonical CSR, and the names of its columns or None.
+class _MultilabelTargets(NamedTuple):
+    """Targets with several labels per row.
 
-    Raise a ValueError for classes. Names are the sorted labels of lists, or the classes of a
-    fitted estimator.
+    Attributes
+    ----------
+    y : ndarray or sparse matrix
+        Indicator in the format of the argument.
+    Y : csr_array
+        Canonical indicator.
+    classes : ndarray of shape (n_labels,)
+        Sorted labels of lists, classes of a fitted estimator, or columns of an indicator.
+    are_names : bool
+        Whether the argument has a list of labels per row.
     """
+
+    y: object
+    Y: sp.csr_array
+    classes: np.ndarray
+    are_names: bool
+
+
+def _read_multilabel(y, estimator):
+    """Return `_MultilabelTargets`; raise a ValueError for one class per row."""
     if y is None:
         # scikit-learn's estimator checks require this text.
         raise ValueError("requires y to be passed, but the target y is None.")
-    y, names = read_targets(y), None
-    if holds_names(y):
-        names = getattr(estimator, "classes_", None) if is_frozen(estimator) else None
-        names = find_label_names(y) if names is None else names
+    classes = find_column_names(y)
+    y = read_targets(y)
+    are_names = holds_names(y)
+    if are_names:
+        classes = getattr(estimator, "classes_", None) if is_frozen(estimator) else None
+        classes = find_label_names(y) if classes is None else classes
         # Labels that a fitted estimator does not know have no scores to calibrate.
-        y = binarize_names(y, names)[:, : len(names)]
+        y = binarize_names(y, classes)[:, : len(classes)]
     if not sp.issparse(y) and (y.ndim != 2 or y.shape[1] < 2):
         raise ValueError(
             "y must be an indicator of shape (n_samples, n_labels), sparse or dense; got "
@@ -208,7 +227,8 @@ def _read_multilabel(y, estimator):
         )
     Y = check_indicator(y)
     check_has_labels(Y)
-    return y, Y, names
+    classes = np.arange(Y.shape[1]) if classes is None else classes
+    return _MultilabelTargets(y, Y, classes, are_names)
 
 
 def _fit_and_summarize(estimator, X, y, Y, train, test, fit_params, summarize):

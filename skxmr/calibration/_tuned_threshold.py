@@ -71,7 +71,7 @@ class TunedThresholdMultilabelClassifierCV(HeldOutScoresClassifier):
     best_score_ : float
         F1 of the held-out scores at these thresholds. The F1 on new rows is slightly lower.
     classes_ : ndarray of shape (n_labels,)
-        Column indices of `y`.
+        Sorted labels, or the columns of an indicator: numbers, or names of a data frame.
     n_features_in_ : int
         Number of features. Only available if the estimator has this attribute.
     feature_names_in_ : ndarray of shape (`n_features_in_`,)

@@ -13,7 +13,6 @@ import scipy.sparse as sp
 from skxmr._core.arrays import check_sparse_arrays
 from skxmr._core.target_containers import (
     holds_names,
-    read_label_matrix,
     read_sparse_frame,
     read_targets,
 )
@@ -58,7 +57,10 @@ def as_indicator(y, name):
         )
     y = read_targets(y, name)
     if holds_names(y):
-        read_label_matrix(y, name)  # raises the error
+        raise ValueError(
+            f"{name} must be an indicator of 0 and 1 here; got a list of labels per row. Pass the "
+            "result of suggest as y_score, or use topk_scorer."
+        )
     if y.ndim != 2 or 0 in y.shape:
         raise ValueError(
             f"{name} must be a nonempty indicator of shape (n_samples, n_labels); got shape "

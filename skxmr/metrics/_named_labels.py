@@ -2,8 +2,9 @@
 
 import numpy as np
 
-from skxmr._core.label_names import binarize_names, find_label_names
-from skxmr._core.target_containers import holds_names, read_targets
+from skxmr._core.label_names import binarize_names, find_label_names, to_names
+from skxmr._core.target_containers import find_column_names, holds_names, read_targets
+from skxmr._core.targets import check_indicator
 
 
 def replace_names(y_true, y_score, k):
@@ -12,7 +13,8 @@ def replace_names(y_true, y_score, k):
     Parameters
     ----------
     y_true : object
-        True labels of each row if `y_score` is a list of suggestions.
+        True labels of each row if `y_score` is a list of suggestions: lists of labels, or an
+        indicator in a data frame, whose columns are the names.
     y_score : object
         Scores in any form. A list with a list of pairs (name, score) per row is a list of
         suggestions.
@@ -31,7 +33,10 @@ def replace_names(y_true, y_score, k):
     """
     if not _are_suggestions(y_score):
         return y_true, y_score
+    columns = find_column_names(y_true, "y_true")
     y = read_targets(y_true, "y_true")
+    if columns is not None and y.ndim == 2:
+        y = to_names(check_indicator(y, "y_true"), columns)
     if not holds_names(y):
         raise ValueError(
             "y_true must have a list of labels per row if y_score is a result of suggest. Pass the "
@@ -42,7 +47,8 @@ def replace_names(y_true, y_score, k):
     names = np.empty(2 * len(y), dtype=object)
     names[: len(y)] = y
     names[len(y) :] = [tuple(name for name, _ in row) for row in y_score]
-    classes = find_label_names(names, "y_true and y_score")
+    find_label_names(names[len(y) :], "y_score")  # names the row of an invalid label
+    classes = find_label_names(names, "y_true")
     columns = {name: column for column, name in enumerate(classes.tolist())}
     # More places than labels are never read, whatever k is.
     n_places = max(min(k, len(classes)), max(map(len, y_score)))

@@ -13,7 +13,7 @@ from sklearn.utils.validation import check_consistent_length, check_is_fitted
 
 from skxmr._core.estimators import SubsetAccuracyMixin, clone_with_seed
 from skxmr._core.suggestions import SuggestionMixin
-from skxmr._core.target_containers import read_targets
+from skxmr._core.target_containers import find_column_names, read_targets
 from skxmr._core.targets import check_training_targets
 from skxmr._core.validation import MAX_CHILDREN, MAX_SEED, drop_zero_weight_rows
 from skxmr._linear.relevance import check_relevance
@@ -385,11 +385,12 @@ default="fine-tuned"
         return current.set_params(**parameters)
 
     def _check_targets(self, texts, y):
-        y = read_targets(y)
+        if find_column_names(y) is None:  # the names of a data frame are needed until the end
+            y = read_targets(y)
         check_consistent_length(texts, y)
         Y, _, kind, _ = check_training_targets(y)
         # `check_targets` warns about a column vector. Flatten it, or the classifier warns again.
-        return y.ravel() if kind == "classes" else y, Y, kind
+        return read_targets(y).ravel() if kind == "classes" else y, Y, kind
 
     def _make_classifier(self, random_state):
         classifier = XRLinearClassifier() if self.classifier is None else clone(self.classifier)

@@ -198,7 +198,7 @@ class XRLinearClassifier(
     Attributes
     ----------
     classes_ : ndarray of shape (n_classes,)
-        Sorted classes or labels, or the column numbers of an indicator.
+        Sorted classes or labels, or the columns of an indicator: numbers, or names of a data frame.
     hierarchy_ : LabelHierarchy
         The tree of labels; the first one of an ensemble.
     n_iter_ : int

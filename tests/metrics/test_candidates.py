@@ -133,7 +133,7 @@ def test_metrics_accept_lists_and_integer_scores():
         (Y_TRUE.astype(str), Y_SCORE, 1, ValueError, "y_true must be an indicator .* dtype <U21"),
         (Y_TRUE, IDS, 1, ValueError, r"got shape \(3, 2\). Pass the whole result of predict_topk"),
         ((IDS, VALUES), Y_TRUE, 1, ValueError, "Exchange y_true and y_score"),
-        ([["a"], ["a", "b"], []], Y_SCORE, 1, ValueError, "y_true must .*MultiLabelBinarizer"),
+        ([["a"], ["a", "b"], []], Y_SCORE, 1, ValueError, "Pass the result of suggest"),
         (Y_TRUE, (IDS, VALUES), 3, ValueError, "k must be at most 2, .*; got 3"),
         (Y_TRUE, (IDS,), 1, ValueError, "tuple of two arrays .*; got a tuple of 1 items"),
         (Y_TRUE, (IDS, VALUES[:, :1]), 1, ValueError, r"got shapes \(3, 2\) and \(3, 1\)"),

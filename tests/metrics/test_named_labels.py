@@ -27,6 +27,15 @@ def test_metrics_of_suggestions_are_those_of_columns(metric, k, data):
 
 
 @pytest.mark.parametrize("metric", METRICS)
+def test_metrics_of_suggestions_accept_a_data_frame(metric, data):
+    pandas = pytest.importorskip("pandas")
+    X, Y, names = data
+    frame = pandas.DataFrame(Y, columns=NAMES)
+    suggestions = XRLinearClassifier(random_state=0).fit(X, frame).suggest(X, k=4)
+    assert metric(frame, suggestions, k=3) == metric(names, suggestions, k=3)
+
+
+@pytest.mark.parametrize("metric", METRICS)
 def test_a_name_of_only_one_side_is_a_miss(metric):
     assert metric([["a"], ["b"]], [[("a", 0.9)], [("c", 0.9)]], k=1) == 0.5
     assert metric([["a"], []], [[], []], k=1) == 0
@@ -46,6 +55,9 @@ def test_missing_places_count_as_misses():
         ([["a"]], [[("a", 0.5)], []], "y_score must have 1 rows, as y_true has; got 2"),
         ([[1, 0]], [[("a", 0.5)]], "list of labels per row if y_score is a result of suggest"),
         ([["a"]], [[(1, 0.5)]], "all str or all int; got int and str"),
+        ([["a"]] * 3, [[("a", 0.5)], [(" b", 0.5)], []], "y_score must have.*got ' b' in row 1"),
+        ([["a"], ["b "]], [[("a", 0.5)], []], "y_true must have.*got 'b ' in row 1"),
+        ([["a"]], (np.zeros((1, 1), int), np.zeros((1, 1))), "Pass the result of suggest as y_sco"),
         ([["a"]], [[("a", 0.5), ("a", 0.4)]], "each label at most once per row"),
         ([["a"]], [[("a", float("nan"))]], "no NaN"),
     ],

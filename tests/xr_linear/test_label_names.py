@@ -185,3 +185,39 @@ def test_names_survive_a_round_trip(rows):
 
 def test_lists_of_equal_length_with_zeros_and_ones_are_an_indicator():
     assert read_targets([[0, 1], [1, 0]]).shape == (2, 2)
+
+
+@pytest.mark.parametrize("sparse", [False, True])
+def test_columns_of_a_frame_are_the_names_of_the_labels(sparse):
+    pandas = pytest.importorskip("pandas")
+    frame = pandas.DataFrame(Y.toarray(), columns=NAMES)
+    frame = frame.astype(pandas.SparseDtype(int, 0)) if sparse else frame
+    model = XRLinearClassifier(4, 10, random_state=0).fit(X, frame)
+    assert model.classes_.tolist() == NAMES.tolist()
+    assert model.suggest(X[:9]) == MODEL.suggest(X[:9])
+    assert sp.issparse(model.predict(X)) == sparse
+    assert N5(model, X, frame) == N5(MODEL, X, LISTS)
+    assert explain(model, X[0], NAMES[3]).label == 3
+    for wrapper in (CalibratedMultilabelClassifierCV, TunedThresholdMultilabelClassifierCV):
+        wrapped = wrapper(XRLinearClassifier(4, 10, random_state=0), cv=2).fit(X, frame)
+        assert wrapped.classes_.tolist() == NAMES.tolist()
+        assert wrapped.predict(X).shape == Y.shape
+    neighbors = NearestNeighborsMatcher().fit(X, frame)
+    assert neighbors.classes_.tolist() == NAMES.tolist()
+
+
+def test_columns_of_a_frame_that_are_not_names_are_numbered():
+    pandas = pytest.importorskip("pandas")
+    model = XRLinearClassifier(4, 10, random_state=0).fit(X, pandas.DataFrame(Y.toarray()))
+    assert model.classes_.tolist() == list(range(Y.shape[1]))
+    frame = pandas.DataFrame(Y.toarray(), columns=["twice", *NAMES[:-2], "twice"])
+    with pytest.raises(ValueError, match="y must have columns with different.*got 'twice' twice"):
+        XRLinearClassifier().fit(X, frame)
+
+
+def test_columns_of_a_frame_survive_saving(tmp_path):
+    pandas = pytest.importorskip("pandas")
+    frame = pandas.DataFrame(Y.toarray(), columns=NAMES)
+    model = XRLinearClassifier(4, 10, random_state=0).fit(X, frame)
+    save_model(model, tmp_path / "model")
+    assert load_model(tmp_path / "model").suggest(X[:9]) == model.suggest(X[:9])
