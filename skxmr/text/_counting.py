@@ -28,7 +28,7 @@ REPRODUCED = (
     "_word_ngrams",
 )
 # Attributes that are computed again when they are needed.
-CACHED_ATTRIBUTES = ("_counting_rule", "_term_order", "_term_table")
+CACHED_ATTRIBUTES = ("_counting_rule", "_new_terms", "_term_table")
 # Texts of one task: enough that starting it costs nothing, few enough for a stream of texts.
 BLOCK_TEXTS, BLOCK_LETTERS = 8192, 2**22
 
@@ -92,6 +92,24 @@ class CountingRule(NamedTuple):
         )
 
 
+class NewTerms(NamedTuple):
+    """The terms of a fit, before their selection.
+
+    Attributes
+    ----------
+    vocabulary : dict
+        Vocabulary to fill.
+    table : TermTable
+        All terms, in the order of their first occurrence.
+    numbers : ndarray of shape (n_terms,), int32
+        Number of each term in sorted order.
+    """
+
+    vocabulary: dict
+    table: TermTable
+    numbers: np.ndarray
+
+
 class CountingMixin:
     """Replacement of the loop over documents of scikit-learn's `CountVectorizer`."""
 
@@ -113,9 +131,17 @@ class CountingMixin:
         table, counted = _count_all(rule, raw_documents, self.n_jobs)
         if not len(table):
             super()._count_vocab((), fixed_vocab=False)  # raises the error
-        vocabulary = dict(zip(table.terms(), range(len(table)), strict=True))
-        self._term_order = (vocabulary, table.order())
-        return vocabulary, self._make_matrix(*counted, len(vocabulary))
+        # scikit-learn numbers the terms by their first occurrence, and sorts them afterwards. Here
+        # they get their final numbers at once.
+        order = table.order()
+        numbers_of_terms = np.empty(len(order), dtype=np.int32)
+        numbers_of_terms[order] = np.arange(len(order), dtype=np.int32)
+        # `_limit_features` fills the dict, because most n-grams may be too rare: of 589,386 pairs
+        # of words in WordNet, three quarters occur once. Their strings take half of the time.
+        vocabulary = {}
+        self._new_terms = NewTerms(vocabulary, table, numbers_of_terms)
+        indptr, numbers, counts = counted
+        return vocabulary, self._make_matrix(indptr, numbers_of_terms[numbers], counts, len(order))
 
     def _make_matrix(self, indptr, numbers, counts, n_terms):
         # A CSR matrix with the dtypes of scikit-learn.
@@ -125,39 +151,42 @@ class CountingMixin:
         return as_public_csr(indptr, numbers, counts.astype(self.dtype), shape)
 
     def _sort_features(self, X, vocabulary):
-        # As in scikit-learn, but the terms have been sorted in compiled code.
-        ordered, order = vars(self).pop("_term_order", (None, None))
-        if ordered is not vocabulary:
+        # As in scikit-learn, but `_count_vocab` has sorted the terms.
+        if self._find_new_terms(vocabulary) is None:
             return super()._sort_features(X, vocabulary)
-        new = np.empty_like(order)
-        new[order] = np.arange(len(order))
-        old = np.fromiter(vocabulary.values(), dtype=np.int64, count=len(order))
-        vocabulary.update(zip(list(vocabulary), new[old].tolist(), strict=True))
-        X.indices = new.astype(X.indices.dtype)[X.indices]
+        if vocabulary:  # `_limit_features` has filled it: this is the last step of a fit
+            del self._new_terms
         return X
 
     def _limit_features(self, X, vocabulary, high=None, low=None, limit=None):
         # As in scikit-learn, but with one pass over the entries and one over the terms.
+        new_terms = self._find_new_terms(vocabulary)
+        if new_terms is None:
+            return super()._limit_features(X, vocabulary, high, low, limit)
+        if limit is not None:  # the terms were sorted before: this is the last step of a fit
+            del self._new_terms
         is_kept = _select_terms(X, high, low, limit)
         if not is_kept.any():
             return super()._limit_features(X, vocabulary, high, low, limit)  # raises the error
         new = np.cumsum(is_kept) - 1
-        terms = list(vocabulary)
-        old = np.fromiter(vocabulary.values(), dtype=np.int64, count=len(terms))
-        remaining = is_kept[old]
-        kept_terms = [term for term, stays in zip(terms, remaining, strict=True) if stays]
-        vocabulary.clear()
-        vocabulary.update(zip(kept_terms, new[old[remaining]], strict=True))
-        ordered, order = vars(self).get("_term_order", (None, None))
-        if ordered is vocabulary:
-            self._term_order = (vocabulary, new[order[is_kept[order]]])
+        stays = is_kept[new_terms.numbers]
+        numbers = new[new_terms.numbers[stays]]
+        # scikit-learn leaves numbers of numpy if this is the last step.
+        numbers = numbers.tolist() if limit is None else numbers
+        vocabulary.update(zip(new_terms.table.terms(stays.view(np.uint8)), numbers, strict=True))
         if is_kept.all():
             return X
         stays = is_kept[X.indices]
         indptr = offsets_of(stays)[X.indptr]
         indices = new.astype(X.indices.dtype)[X.indices[stays]]
-        shape = (X.shape[0], len(kept_terms))
+        shape = (X.shape[0], len(vocabulary))
         return as_public_csr(indptr.astype(X.indptr.dtype), indices, X.data[stays], shape)
+
+    def _find_new_terms(self, vocabulary):
+        # The `NewTerms` of a vocabulary of `_count_vocab`, or None.
+        new_terms = vars(self).get("_new_terms")
+        is_found = new_terms is not None and new_terms.vocabulary is vocabulary
+        return new_terms if is_found else None
 
     def _count_single(self, raw_documents):
         # The matrix of a list with a single document, or None if scikit-learn must count it.

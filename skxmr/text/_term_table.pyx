@@ -10,7 +10,7 @@ import numpy as np
 from libc.stdlib cimport free, malloc, realloc
 from libc.string cimport memcmp, memcpy, memset
 
-from skxmr._core.types cimport index_t, offset_t, uint32_t, uint64_t
+from skxmr._core.types cimport index_t, offset_t, uint8_t, uint32_t, uint64_t
 
 cdef extern from "Python.h":
     int PyUnicode_KIND(object text)
@@ -216,14 +216,14 @@ cdef class TermTable:
     def __len__(self):
         return self.table.n_terms
 
-    def terms(self):
-        """Return all terms as a list of str, in the order in which they were added."""
+    def terms(self, const uint8_t[::1] is_wanted not None):
+        """Return the wanted terms as a list of str, in the order in which they were added."""
         cdef Table* t = &self.table
         cdef offset_t term
         return [
             PyUnicode_DecodeUTF8(t.bytes + t.starts[term], t.starts[term + 1] - t.starts[term],
                                  "surrogatepass")
-            for term in range(t.n_terms)
+            for term in range(t.n_terms) if is_wanted[term]
         ]
 
     def order(self):
