@@ -14,8 +14,10 @@ from skxmr.text._ngrams import CHAR, CHAR_WB, WORD, count_terms, sort_rows
 from skxmr.text._term_table import TermTable
 
 ANALYZERS = {"word": WORD, "char": CHAR, "char_wb": CHAR_WB}
-# The only pattern that is compiled. With another one, scikit-learn's code splits the texts.
 TOKEN_PATTERN = r"(?u)\b\w\w+\b"
+# Length of the shortest words of the patterns that are compiled. With another pattern,
+# scikit-learn's code splits the texts.
+MIN_LETTERS = {TOKEN_PATTERN: 2, r"(?u)\b\w+\b": 1}
 # Methods whose results the compiled code reproduces. If a subclass changes one, it is not used.
 REPRODUCED = (
     "build_analyzer",
@@ -44,6 +46,8 @@ class CountingRule(NamedTuple):
         WORD, CHAR or CHAR_WB.
     min_n, max_n : int
         Range of the lengths of n-grams.
+    min_letters : int
+        Length of the shortest words.
     lowercase : bool
         Whether ASCII texts are lowercased by the compiled code.
     stops : TermTable
@@ -58,6 +62,7 @@ class CountingRule(NamedTuple):
     analyzer: int
     min_n: int
     max_n: int
+    min_letters: int
     lowercase: bool
     stops: TermTable
     decode: object
@@ -88,7 +93,15 @@ class CountingRule(NamedTuple):
         """Count the terms of a table in some documents; see `count_terms`."""
         texts, lowercase = self.prepare(documents)
         return count_terms(
-            table, texts, lowercase, self.analyzer, self.min_n, self.max_n, self.stops, grows
+            table,
+            texts,
+            lowercase,
+            self.analyzer,
+            self.min_n,
+            self.max_n,
+            self.min_letters,
+            self.stops,
+            grows,
         )
 
 
@@ -235,7 +248,8 @@ class CountingMixin:
             not isinstance(self.analyzer, str)
             or self.analyzer not in ANALYZERS
             or self.tokenizer is not None
-            or self.token_pattern != TOKEN_PATTERN
+            or not isinstance(self.token_pattern, str)
+            or self.token_pattern not in MIN_LETTERS
             or not _is_range(self.ngram_range)
             or any(
                 getattr(type(self), name) is not getattr(SklearnCountVectorizer, name)
@@ -255,6 +269,7 @@ class CountingMixin:
             ANALYZERS[self.analyzer],
             int(min_n),
             int(max_n),
+            MIN_LETTERS[self.token_pattern],
             bool(self.lowercase),
             TermTable(stops),
             self.decode,

@@ -78,6 +78,7 @@ cdef struct Rule:
     int analyzer                    # WORDS, CHARS, CHARS_WB
     offset_t min_n
     offset_t max_n
+    Py_ssize_t min_letters          # of a word
 
 
 cdef inline bint is_word(uint32_t letter) noexcept nogil:
@@ -99,9 +100,9 @@ cdef inline uint32_t read_letter(const Text* text, Py_ssize_t at) noexcept nogil
 
 cdef int reserve_text(Scratch* s, Py_ssize_t length, int analyzer) noexcept nogil:
     # Make room for a text. Each letter takes at most 4 bytes, and each word a space. A word has at
-    # least two letters, and another letter before the next word.
+    # least one letter, and another letter before the next word.
     cdef size_t wanted = 5 * <size_t>length + 8 + PADDING
-    cdef offset_t n = s.n_capacity, n_parts = length // 3 + 2 if analyzer == WORDS else length + 4
+    cdef offset_t n = s.n_capacity, n_parts = length // 2 + 2 if analyzer == WORDS else length + 4
     if wanted > s.capacity:
         free(s.bytes)
         s.capacity = 0
@@ -133,8 +134,9 @@ cdef inline bint is_stop_word(const Table* stops, const char* word, size_t n) no
     return stops.n_terms > 0 and find(stops, word, n, hash_bytes(word, n)) >= 0
 
 
-cdef void split_words(Scratch* s, const Text* text, const Table* stops) noexcept nogil:
-    # Write the words: runs of at least two letters that match \w, without stop words.
+cdef void split_words(Scratch* s, const Text* text, const Table* stops,
+                      Py_ssize_t min_letters) noexcept nogil:
+    # Write the words: runs of letters that match \w, without stop words.
     cdef Py_ssize_t at = 0, length
     cdef size_t end = 0, start
     cdef uint32_t letter
@@ -155,7 +157,7 @@ cdef void split_words(Scratch* s, const Text* text, const Table* stops) noexcept
             at += 1
             if not is_word(letter):
                 break
-        if length < 2 or is_stop_word(stops, s.bytes + start, end - start):
+        if length < min_letters or is_stop_word(stops, s.bytes + start, end - start):
             end = start
             continue
         s.starts[s.n] = <offset_t>start
@@ -165,7 +167,8 @@ cdef void split_words(Scratch* s, const Text* text, const Table* stops) noexcept
         end += 1
 
 
-cdef void split_ascii_words(Scratch* s, const Text* text, const Table* stops) noexcept nogil:
+cdef void split_ascii_words(Scratch* s, const Text* text, const Table* stops,
+                            size_t min_letters) noexcept nogil:
     # `split_words` for texts whose letters are bytes.
     cdef const unsigned char* letter = <const unsigned char*>text.letters
     cdef const unsigned char* last = letter + text.length
@@ -184,7 +187,7 @@ cdef void split_ascii_words(Scratch* s, const Text* text, const Table* stops) no
             to += 1
         letter += 1
         n = to - start
-        if n < 2 or is_stop_word(stops, start, n):
+        if n < min_letters or is_stop_word(stops, start, n):
             to = start
             continue
         s.starts[s.n] = start - s.bytes
@@ -309,9 +312,9 @@ cdef int number_text(Scratch* s, Table* t, bint grows, const Text* text, const R
         return -1
     if rule.analyzer == WORDS:
         if text.is_ascii:
-            split_ascii_words(s, text, stops)
+            split_ascii_words(s, text, stops, rule.min_letters)
         else:
-            split_words(s, text, stops)
+            split_words(s, text, stops, rule.min_letters)
         return number_words(s, t, grows, rule)
     if rule.analyzer == CHARS:
         split_letters(s, text)
@@ -402,7 +405,7 @@ cdef int count_numbers(Counts* out, Scratch* s) noexcept nogil:
 
 def count_terms(TermTable table not None, list texts not None,
                 const unsigned char[::1] lowercase not None, int analyzer, offset_t min_n,
-                offset_t max_n, TermTable stops not None, bint grows):
+                offset_t max_n, Py_ssize_t min_letters, TermTable stops not None, bint grows):
     """Count the terms of each text.
 
     Parameters
@@ -417,6 +420,8 @@ def count_terms(TermTable table not None, list texts not None,
         WORD, CHAR or CHAR_WB.
     min_n, max_n : int
         Range of the lengths of n-grams, at least 1.
+    min_letters : int
+        Length of the shortest words.
     stops : TermTable
         Words that are left out.
     grows : bool
@@ -432,7 +437,7 @@ def count_terms(TermTable table not None, list texts not None,
         Frequency of each term in its text.
     """
     cdef offset_t n_texts = len(texts), at
-    cdef Rule rule = Rule(analyzer, min_n, max_n)
+    cdef Rule rule = Rule(analyzer, min_n, max_n, min_letters)
     cdef Scratch scratch
     cdef Counts out
     cdef bint has_memory = True

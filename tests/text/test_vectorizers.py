@@ -47,7 +47,7 @@ PARAMS = st.fixed_dictionaries(
         "max_df": st.sampled_from([1.0, 2, 0.7]),
         "max_features": st.sampled_from([None, 3]),
         "binary": st.booleans(),
-        "token_pattern": st.sampled_from([counting.TOKEN_PATTERN, r"(?u)\w+"]),
+        "token_pattern": st.sampled_from([*counting.MIN_LETTERS, r"(?u)\w+"]),
         "n_jobs": st.sampled_from([None, 2]),
     },
 )
