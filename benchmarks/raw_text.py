@@ -94,7 +94,7 @@ def read_texts(folder, name, n_rows):
 
 def join_words(text):
     """Return the words that skxmr counts, separated by blanks."""
-    return " ".join(re.findall(r"\b\w\w+\b", text.lower()))
+    return " ".join(re.findall(r"\b\w+\b", text.lower()))
 
 
 def run_library(library, folder, seed):
