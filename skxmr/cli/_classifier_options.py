@@ -149,6 +149,8 @@ def make_classifier(parser, options, is_text):
     words = {name: given[name] for name in given if name.startswith("vectorizer__")}
     if "vectorizer__ngram_range" in words:
         words["vectorizer__ngram_range"] = tuple(words["vectorizer__ngram_range"])
+    if words.get("vectorizer__analyzer", "word") != "word":
+        words["vectorizer__token_pattern"] = None  # scikit-learn warns about a pattern of words
     parameters = {name.partition("__")[2]: value for name, value in parameters.items()}
     parameters["verbose"] = options.verbose
     if is_text:

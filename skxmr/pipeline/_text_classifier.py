@@ -43,23 +43,24 @@ def make_text_classifier(preset="default", **classifier_parameters):
     The vectorizer has `sublinear_tf=True` and float32 values, and its `token_pattern` includes
     words of one letter. Mean of precision at 1, 3 and 5 on held-out training rows, in percent, and
     non-zero features per row, for other settings of the vectorizer (default classifier, mean of
-    two seeds, November 2026):
+    four seeds, November 2026):
 
     ================================================  ======  =======  ======  ===================
     settings                                          titles  WordNet  Debian  features per row
     ================================================  ======  =======  ======  ===================
-    `sublinear_tf=True`                               9.4     82.8     50.6    7, 12, 44
-    `sublinear_tf=False`                              9.4     82.6     50.3    7, 12, 44
-    `min_df=2`                                        7.9     83.0     50.6    6, 12, 43
-    `ngram_range=(1, 2), min_df=2`                    7.3     84.2     51.1    8, 19, 91
-    `analyzer="char_wb", ngram_range=(3, 5), ...`     14.6    83.0     51.2    129, 168, 602
+    as returned                                       9.5     83.0     50.9    8, 13, 45
+    words of two or more letters                      9.5     82.7     50.7    7, 12, 44
+    `sublinear_tf=False`                              9.5     82.7     50.5    8, 13, 45
+    `min_df=2`                                        8.0     82.9     50.8    6, 12, 44
+    `ngram_range=(1, 2), min_df=2`                    7.3     84.1     51.2    9, 21, 95
+    `analyzer="char_wb", ngram_range=(3, 5), ...`     14.5    83.1     51.3    129, 168, 602
     ================================================  ======  =======  ======  ===================
 
     Pairs of words help if texts are long or there are many rows; the fit takes up to three times as
     long. Parts of words help most if words are inflected or joined, as in the Swedish titles. Fits
     take six to twelve times as long, and predictions three to six times:
     `model.set_params(vectorizer__analyzer="char_wb", vectorizer__ngram_range=(3, 5),
-    vectorizer__min_df=2)`.
+    vectorizer__min_df=2, vectorizer__token_pattern=None)`.
 
     Examples
     --------
