@@ -20,6 +20,8 @@ from skxmr._core.arrays import PLAIN_DTYPES
 
 # Maximum number of stored entries of a dia matrix per nonzero entry, row or column.
 MAX_DIAGONAL_FILL = 1000
+# End of the message if a value cannot be encoded.
+UNSAVABLE_ADVICE = "save_model cannot write it; joblib.dump(model, file) saves any model."
 PYTHON_TYPES = {"bool": bool, "int": int, "float": float}  # possible values of a `dtype` parameter
 
 
@@ -150,8 +152,8 @@ class Encoder:
             }
         raise TypeError(
             f"{key_path} must be a plain value, an array or an object of a supported class; got "
-            f"an object of type {type(value).__module__}.{type(value).__qualname__}. save_model "
-            "cannot write it; joblib.dump(model, file) saves any model."
+            f"an object of type {type(value).__module__}.{type(value).__qualname__}. "
+            f"{UNSAVABLE_ADVICE}"
         )
 
     def _add_strings(self, values, key_path):

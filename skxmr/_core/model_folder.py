@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from sklearn import config_context
+from sklearn.base import clone
 
 from skxmr._core.array_folder import (
     ArrayFiles,
@@ -12,7 +13,7 @@ from skxmr._core.array_folder import (
     read_header,
     write_folder,
 )
-from skxmr._core.encoding import ClassCodec, Decoder, DecodingError, Encoder
+from skxmr._core.encoding import UNSAVABLE_ADVICE, ClassCodec, Decoder, DecodingError, Encoder
 from skxmr._core.version import __version__
 
 FORMAT = "skxmr-model"
@@ -26,6 +27,9 @@ EXCLUDED_ATTRIBUTES = {
     "_callback_fit_ctx",
     "_metadata_request",
 }
+# Types of class attributes that are the default of a fitted attribute. Attributes of other types,
+# such as methods, must not be replaced.
+DEFAULT_TYPES = (type(None), bool, int, float, str)
 
 
 class CodecRegistry(NamedTuple):
@@ -50,6 +54,40 @@ class CodecRegistry(NamedTuple):
             lambda wanted: find_codec(codecs.items(), wanted),
             lambda name: get_codec(codecs, name),
         )
+
+
+_default_registries = []  # at most one registry
+
+
+def set_default_registry(registry):
+    """Set the registry of `save_model`, which lower layers use before a fit."""
+    _default_registries[:] = [registry]
+
+
+def check_steps(steps):
+    """Check, before a fit, that `save_model` can write the steps of a pipeline.
+
+    Parameters
+    ----------
+    steps : iterable of (str, object)
+        Names and estimators. Their fitted attributes are not checked.
+
+    Raises
+    ------
+    TypeError
+        If the class or a parameter of a step cannot be saved.
+    """
+    (registry,) = _default_registries
+    for name, step in steps:
+        try:
+            Encoder(registry.find).encode(clone(step, safe=False), name)
+        except TypeError as error:
+            reason = str(error).removesuffix(UNSAVABLE_ADVICE).rstrip(" .")
+            raise TypeError(
+                "steps must be estimators that save_model can write, because model_dir is set; got "
+                f"{type(step).__name__} as the step {name!r}: {reason}. Set model_dir=None, and "
+                "save the fitted pipeline with joblib.dump."
+            ) from None
 
 
 def find_codec(named_codecs, cls):
@@ -121,7 +159,7 @@ def estimator_codec(cls, removed_params=None, check_fitted=None):
             raise DecodingError(f"{cls.__name__} has no parameter {unknown[0]!r}")
         value = cls(**params)
         for name in fields["fitted"]:
-            if name in params or callable(getattr(cls, name, None)):
+            if name in params or not isinstance(getattr(cls, name, None), DEFAULT_TYPES):
                 raise DecodingError(f"{cls.__name__} has no fitted attribute {name!r}")
         vars(value).update(fields["fitted"])
         with config_context(enable_metadata_routing=True):

@@ -6,6 +6,7 @@ not support a sparse multilabel `y`. The classes of this package use the (row, l
 """
 
 from skxmr.calibration._calibrated_classifier import CalibratedMultilabelClassifierCV
+from skxmr.calibration._codecs import CALIBRATION_CODECS
 from skxmr.calibration._f1_thresholds import (
     PairPool,
     compute_f1,

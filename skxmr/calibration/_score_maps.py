@@ -62,6 +62,13 @@ class SigmoidMap:
             self.slope = 0.0
             self.intercept = float(np.log((n_true + 1) / (n_false + 1)))
 
+    @classmethod
+    def from_attributes(cls, slope, intercept):
+        """Return the map with a slope and an intercept."""
+        score_map = cls.__new__(cls)
+        score_map.slope, score_map.intercept = slope, intercept
+        return score_map
+
     def __call__(self, scores):
         """Return the probabilities of scores in (0, 1]."""
         return expit(self.slope * log_odds(scores) + self.intercept)
@@ -82,6 +89,13 @@ class IsotonicMap:
         n = n_false + n_true
         steps = IsotonicRegression().fit(_cell_centers(cells), n_true / n, sample_weight=n)
         self.x, self.y = steps.X_thresholds_, np.log(steps.y_thresholds_)
+
+    @classmethod
+    def from_attributes(cls, x, y):
+        """Return the map with log-odds `x` of scores and logarithms `y` of probabilities."""
+        score_map = cls.__new__(cls)
+        score_map.x, score_map.y = x, y
+        return score_map
 
     def __call__(self, scores):
         """Return the probabilities of scores in (0, 1]."""

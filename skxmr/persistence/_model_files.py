@@ -27,14 +27,19 @@ def save_model(model, path, *, extras=None):
         - `XTransformerClassifier`, `TransformerMatcher` and `TransformerEmbedder`, including their
           encoders;
         - `TfidfVectorizer` and `CountVectorizer` of `skxmr.text` and of scikit-learn;
-        - `HashingVectorizer`, `TfidfTransformer`, `Normalizer` and `MultiLabelBinarizer` of
-          scikit-learn;
-        - `Pipeline` of `skxmr.pipeline` and of scikit-learn, and `FeatureUnion`, of these.
+        - `HashingVectorizer`, `TfidfTransformer`, `TruncatedSVD`, `SelectKBest`, `StandardScaler`,
+          `MaxAbsScaler`, `Normalizer` and `MultiLabelBinarizer` of scikit-learn;
+        - `Pipeline` of `skxmr.pipeline` and of scikit-learn, `FeatureUnion`, `ColumnTransformer`
+          and `FrozenEstimator` of these;
+        - `CalibratedMultilabelClassifierCV` and `TunedThresholdMultilabelClassifierCV` of these;
+          `cv` must be a number, `KFold`, `ShuffleSplit` or a list of splits.
 
         Parameters and fitted attributes are saved, and a `RandomState` with its current state.
         Callbacks are not saved. Objects that need pickle cannot be saved: a custom `matcher`,
-        `ranker` or clusterer, a callable such as the `tokenizer` of a vectorizer, or a data frame.
-        A vectorizer that reads files cannot be saved either: its `input` must be "content". Use
+        `ranker` or clusterer, a callable such as the `tokenizer` of a vectorizer or the columns of
+        a `ColumnTransformer`, or a data frame. The `score_func` of `SelectKBest` must be `chi2`,
+        `f_classif`, `f_regression`, `mutual_info_classif` or `mutual_info_regression`. A
+        vectorizer that reads files cannot be saved either: its `input` must be "content". Use
         `joblib.dump` for such models.
     path : str or path-like
         Folder of the model. Its parent folder must exist.
@@ -48,7 +53,8 @@ def save_model(model, path, *, extras=None):
     TypeError
         If the model, or an object in it, cannot be saved. Nothing is written.
     ValueError
-        If a vectorizer, pipeline or binarizer has invalid attributes. Nothing is written.
+        If a transformer, a pipeline or a meta-estimator has invalid attributes. Nothing is
+        written.
     sklearn.exceptions.NotFittedError
         If an estimator is not fitted.
     FileNotFoundError
@@ -80,8 +86,7 @@ def save_model(model, path, *, extras=None):
     """
     if not REGISTRY.find(type(model)) or not isinstance(model, (BaseEstimator, LabelHierarchy)):
         raise TypeError(
-            "model must be an XRLinearClassifier, a HierarchicalLabelTree, a LabelHierarchy, an "
-            "estimator of skxmr.transformer, a vectorizer, or a Pipeline of these; got "
+            "model must be an object of a class that the documentation of save_model lists; got "
             f"{type(model).__name__}. Subclasses cannot be saved. joblib.dump(model, file) saves "
             "any model."
         )

@@ -6,8 +6,7 @@
 import numpy as np
 from sklearn.feature_extraction.text import TfidfTransformer, TfidfVectorizer
 
-# A larger number of workers would start as many processes.
-MAX_JOBS = 1024
+from skxmr.persistence._fitted_checks import check_n_jobs, check_step_weights
 
 
 def check_vectorizer(vectorizer):
@@ -95,14 +94,10 @@ def check_union(union):
     """Raise a ValueError or TypeError if a `FeatureUnion` is invalid."""
     _check_names(union.transformer_list, "transformer_list")
     union._validate_transformers()
-    weights = union.transformer_weights
-    if weights is not None:
-        if type(weights) is not dict or not all(_is_number(w) for w in weights.values()):
-            raise ValueError("transformer_weights must be a dict of numbers")
+    check_step_weights(union.transformer_weights)
+    if union.transformer_weights is not None:
         union._validate_transformer_weights()
-    n_jobs = union.n_jobs
-    if n_jobs is not None and not (_is_number(n_jobs) and 0 != n_jobs <= MAX_JOBS):
-        raise ValueError(f"n_jobs must be None or an integer up to {MAX_JOBS}; got {n_jobs!r}")
+    check_n_jobs(union.n_jobs)
 
 
 def _check_names(steps, name):
@@ -112,7 +107,3 @@ def _check_names(steps, name):
 
 def _is_named(step):
     return isinstance(step, (list, tuple)) and len(step) == 2 and isinstance(step[0], str)
-
-
-def _is_number(value):
-    return isinstance(value, (int, float, np.number)) and bool(np.isfinite(value))

@@ -1,4 +1,6 @@
-"""Codecs of scikit-learn's estimators around a text model: vectorizers, labels, pipelines.
+"""Codecs of estimators around a classifier: vectorizers, scalers, labels and pipelines.
+
+Classes whose import is slow have separate modules; see `skxmr.persistence._codecs`.
 
 A codec converts an object to a dict of plain values, its fields, and back; see `ClassCodec`.
 """
@@ -16,7 +18,9 @@ from sklearn.pipeline import FeatureUnion, Pipeline
 from sklearn.preprocessing import MultiLabelBinarizer, Normalizer
 
 from skxmr._core.encoding import ClassCodec
-from skxmr._core.model_folder import estimator_codec
+from skxmr.persistence._checked_codec import make_codec
+from skxmr.persistence._frozen import FROZEN_CODEC
+from skxmr.persistence._scalers import SCALER_CODECS
 from skxmr.persistence._sklearn_checks import (
     check_binarizer,
     check_hashing_vectorizer,
@@ -56,38 +60,6 @@ class Vocabulary(NamedTuple):
         return cls(terms, np.array(list(vocabulary.values())))
 
 
-def make_codec(cls, check, change_fields=None):
-    """Return the codec of an estimator that is checked when it is saved and loaded.
-
-    Parameters
-    ----------
-    cls : type
-        Class of the estimator.
-    check : callable
-        Function that raises a ValueError if an estimator is invalid. Such an estimator is not
-        saved, because it could not be loaded.
-    change_fields : callable or None
-        Function that changes the dicts of the parameters and of the fitted attributes.
-    """
-    codec = estimator_codec(cls, check_fitted=check)
-
-    def to_fields(estimator):
-        if getattr(estimator, "input", "content") != "content":
-            raise TypeError(
-                f"input of {cls.__name__} must be 'content'; got {estimator.input!r}. save_model "
-                "cannot write it, because the loaded model would read files of the machine; "
-                "joblib.dump(model, file) saves any model."
-            )
-        check(estimator)
-        fields = codec.to_fields(estimator)
-        params, fitted = dict(fields["params"]), dict(fields["fitted"])
-        if change_fields is not None:
-            change_fields(params, fitted)
-        return {**fields, "params": params, "fitted": fitted}
-
-    return ClassCodec(cls, to_fields, codec.from_fields)
-
-
 def _convert_vocabularies(params, fitted):
     params["vocabulary"] = Vocabulary.from_dict(params["vocabulary"])
     for name, value in fitted.items():
@@ -108,7 +80,12 @@ def _make_dict(fields):
     return dict(zip(terms.tolist(), columns.tolist(), strict=True))
 
 
-SKLEARN_CODECS = {
+SKLEARN_CODECS = SCALER_CODECS | {
+    "slice": ClassCodec(
+        slice,
+        lambda value: {"start": value.start, "stop": value.stop, "step": value.step},
+        lambda fields: slice(fields["start"], fields["stop"], fields["step"]),
+    ),
     # Decoded as a dict, because that is what a vectorizer needs.
     "Vocabulary": ClassCodec(Vocabulary, Vocabulary._asdict, _make_dict),
     "CountVectorizer": make_codec(CountVectorizer, check_vectorizer, _convert_vocabularies),
@@ -123,6 +100,7 @@ SKLEARN_CODECS = {
     "HashingVectorizer": make_codec(HashingVectorizer, check_hashing_vectorizer),
     "Normalizer": make_codec(Normalizer, check_normalizer),
     "MultiLabelBinarizer": make_codec(MultiLabelBinarizer, check_binarizer, _remove_cached_index),
+    "FrozenEstimator": FROZEN_CODEC,
     "FeatureUnion": make_codec(FeatureUnion, check_union),
     "Pipeline": make_codec(Pipeline, check_pipeline),
     "skxmr.pipeline.Pipeline": make_codec(RankingPipeline, check_pipeline),

@@ -7,6 +7,7 @@ raised.
 import shutil
 import sys
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,7 @@ from sklearn.pipeline import Pipeline
 
 from helpers.fuzz_limits import Limits
 from helpers.manipulations import manipulate
+from helpers.step_models import rows_by_model
 from skxmr import LabelHierarchy, XRLinearClassifier, load_model, save_model
 from skxmr.inspection import explain
 
@@ -24,8 +26,9 @@ TEXTS = ["apple pie and the number 7", "a wolf near the old river", "unknown", "
 def fuzz(folder, first_seed, n):
     """Return the numbers of manipulated models that were refused and that were loaded."""
     refused = loaded = 0
+    X = rows_by_model().get(folder.name, TEXTS)
     with tempfile.TemporaryDirectory() as temporary:
-        use(load_model(folder), np.random.default_rng(0), Path(temporary) / "again")
+        use(load_model(folder), X, np.random.default_rng(0), Path(temporary) / "again")
     limits = Limits(sum(file.stat().st_size for file in folder.iterdir()))
     for seed in range(first_seed, first_seed + n):
         limits.begin(seed)
@@ -37,7 +40,7 @@ def fuzz(folder, first_seed, n):
             for mmap_mode in (None, "r"):
                 try:
                     model = load_model(copy, mmap_mode=mmap_mode)
-                    use(model, rng, Path(temporary) / "again")
+                    use(model, X, rng, Path(temporary) / "again")
                     loaded += 1
                 except (ValueError, OSError):
                     refused += 1
@@ -45,21 +48,20 @@ def fuzz(folder, first_seed, n):
     return refused, loaded
 
 
-def use(model, rng, path):
+def use(model, X, rng, path):
     """Call all methods that read the arrays of a model, and save it again."""
     if isinstance(model, LabelHierarchy):
         Y = rng.random((60, 150)) < 0.1
         model = XRLinearClassifier(label_tree=model, random_state=0).fit(rng.random((60, 400)), Y)
     is_linear = isinstance(model, XRLinearClassifier)
-    X = TEXTS
     if is_linear:
         X = sp.random_array((40, 400), density=0.1, format="csr", dtype=np.float32, rng=rng)
     if is_linear or (isinstance(model, Pipeline) and isinstance(model[-1], XRLinearClassifier)):
-        explain(model, X[:1] if is_linear else X[0], model.classes_[0])
-    for name in ("transform", "predict_topk", "predict_proba", "predict"):
+        explain(model, X[0] if X is TEXTS else X[:1], model.classes_[0])
+    for name in ("transform", "predict_topk", "predict_proba", "predict", "suggest"):
         if hasattr(model, name):
             getattr(model, name)(X)
-    if hasattr(model, "vocabulary_"):
+    with suppress(AttributeError):  # some steps have no names
         model.get_feature_names_out()
     if is_linear:
         model.predict_topk(X[:1], k=5)

@@ -18,6 +18,7 @@ from sklearn.preprocessing import MultiLabelBinarizer, Normalizer
 from helpers import fuzz_checkpoints, fuzz_models
 from helpers.fuzz_limits import run_fuzzer
 from helpers.manipulations import rewrite_header
+from helpers.step_models import fit_model, make_models
 from skxmr import LabelHierarchy, XRLinearClassifier, load_model, save_model
 from skxmr.persistence import load_extras
 
@@ -63,6 +64,19 @@ def test_manipulated_models_never_crash(xmc_data, tmp_path, n):
     for refused, loaded in counts:
         assert refused + loaded == 2 * n
         assert refused > n / 4
+
+
+@pytest.mark.parametrize("n", [4, pytest.param(300, marks=MANY)])
+@pytest.mark.parametrize("half", [0, 1])
+def test_manipulated_steps_never_crash(tmp_path, half, n):
+    models = dict(list(make_models().items())[half::2])
+    for name, (model, rows) in models.items():
+        save_model(fit_model(model, rows), tmp_path / name)
+    counts = run_fuzzer(fuzz_models, 1000, n, [tmp_path / name for name in models])
+    assert len(counts) == len(models)
+    for refused, loaded in counts:
+        assert refused + loaded == 2 * n
+    assert sum(refused for refused, _ in counts) > len(models) * n / 4
 
 
 @pytest.mark.parametrize("n", [30, pytest.param(500, marks=MANY)])
