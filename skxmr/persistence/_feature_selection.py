@@ -1,5 +1,6 @@
 """Codec of `SelectKBest`. Its score function is saved by name."""
 
+import numpy as np
 from sklearn import feature_selection
 from sklearn.feature_selection import SelectKBest
 
@@ -29,7 +30,11 @@ def check_selector(selector):
         return
     check_is_complete(selector, ["scores_", "pvalues_"])
     n_features, _ = check_input_features(selector)
-    check_numbers(selector, "scores_", (n_features,))
+    scores = selector.scores_
+    # Integers if mutual information is zero for all features.
+    is_valid = isinstance(scores, np.ndarray) and scores.dtype.kind in "iuf"
+    if not is_valid or scores.shape != (n_features,):
+        raise ValueError(f"scores_ must be {n_features} numbers")
     check_numbers(selector, "pvalues_", (n_features,), optional=True)
 
 

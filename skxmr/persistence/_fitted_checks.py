@@ -19,8 +19,15 @@ def check_is_complete(estimator, names):
             raise ValueError(f"the fitted attribute {name} is missing")
 
 
-def check_input_features(estimator):
+def check_input_features(estimator, minimum=1):
     """Raise a ValueError if the number or the names of the features of `fit` are invalid.
+
+    Parameters
+    ----------
+    estimator : estimator
+        Fitted estimator.
+    minimum : int
+        Minimum number of features.
 
     Returns
     -------
@@ -31,8 +38,8 @@ def check_input_features(estimator):
     """
     fitted = vars(estimator)
     n_features, names = fitted.get("n_features_in_"), fitted.get("feature_names_in_")
-    if not is_integer(n_features) or n_features < 1:
-        raise ValueError(f"n_features_in_ must be a positive integer; got {n_features!r}")
+    if not is_integer(n_features) or n_features < minimum:
+        raise ValueError(f"n_features_in_ must be an integer >= {minimum}; got {n_features!r}")
     if "feature_names_in_" in fitted and not (
         isinstance(names, np.ndarray)
         and names.shape == (n_features,)
@@ -43,7 +50,7 @@ def check_input_features(estimator):
 
 
 def check_numbers(estimator, name, shape, *, optional=False):
-    """Raise a ValueError unless an attribute is an array of floats of a shape.
+    """Raise a ValueError unless an attribute is an array of float32 or float64 of a shape.
 
     Parameters
     ----------

@@ -53,7 +53,7 @@ def check_identity(transformer):
             f"{transformer.feature_names_out!r}. {UNSAVABLE_ADVICE}"
         )
     if is_fitted(transformer):
-        check_input_features(transformer)
+        check_input_features(transformer, minimum=0)
 
 
 def _remove_new_params(params, fitted):

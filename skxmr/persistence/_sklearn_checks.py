@@ -3,8 +3,11 @@
 `transform` could otherwise raise any error, or read files of the machine.
 """
 
+from itertools import pairwise
+
 import numpy as np
 from sklearn.feature_extraction.text import TfidfTransformer, TfidfVectorizer
+from sklearn.preprocessing import FunctionTransformer
 
 from skxmr.persistence._fitted_checks import check_n_jobs, check_step_weights
 
@@ -88,6 +91,12 @@ def check_pipeline(pipeline):
     pipeline._validate_params()
     _check_names(pipeline.steps, "steps")
     pipeline._validate_steps()
+    # No other check uses the number of features of an identity, which would be that of its names.
+    for (_, step), (_, following) in pairwise(pipeline.steps):
+        if type(step) is FunctionTransformer and hasattr(following, "__dict__"):
+            widths = [vars(s)["n_features_in_"] for s in (step, following) if _has_width(s)]
+            if len(set(widths)) > 1:
+                raise ValueError(f"steps must have the same number of features; got {widths}")
 
 
 def check_union(union):
@@ -98,6 +107,10 @@ def check_union(union):
     if union.transformer_weights is not None:
         union._validate_transformer_weights()
     check_n_jobs(union.n_jobs)
+
+
+def _has_width(step):
+    return "n_features_in_" in vars(step)
 
 
 def _check_names(steps, name):

@@ -63,10 +63,7 @@ def make_models():
     split = ShuffleSplit(1, random_state=0)
     return {
         "columns": (columns, FRAME),
-        "scaled remainder": (
-            make_pipeline(make_columns(StandardScaler()), make_classifier()),
-            FRAME,
-        ),
+        "scaled remainder": (scaled, FRAME),
         "array columns": (
             ColumnTransformer(
                 [
