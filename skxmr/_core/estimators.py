@@ -156,12 +156,12 @@ def is_frozen(estimator):
 
 
 def find_topk_estimator(estimator):
-    """Find the estimator with `predict_topk` inside searches and pipelines.
+    """Find the estimator with `predict_topk` inside searches, pipelines and frozen estimators.
 
     Parameters
     ----------
     estimator : estimator
-        Fitted estimator, pipeline or parameter search; these can be nested.
+        Fitted estimator, pipeline, parameter search or `FrozenEstimator`; these can be nested.
 
     Returns
     -------
@@ -171,8 +171,11 @@ def find_topk_estimator(estimator):
         Fitted steps to apply to `X` first.
     """
     transformers = []
-    while isinstance(estimator, Pipeline) or not hasattr(estimator, "predict_topk"):
-        if hasattr(estimator, "best_estimator_"):
+    containers = (Pipeline, FrozenEstimator)
+    while isinstance(estimator, containers) or not hasattr(estimator, "predict_topk"):
+        if is_frozen(estimator):
+            estimator = estimator.estimator
+        elif hasattr(estimator, "best_estimator_"):
             estimator = estimator.best_estimator_
         elif isinstance(estimator, Pipeline):
             # "passthrough", None and resampling steps have no transform and do not change rows.

@@ -28,7 +28,8 @@ class Explanation:
     rank : int or None
         Rank of the label, starting at 1. None if the beam dropped the label.
     score : float
-        Score that `predict_topk` returns; -inf if the beam dropped the label.
+        Score that `predict_topk` of the classifier returns, before calibration; -inf if the beam
+        dropped the label.
     paths : tuple of tuple of PathStep
         For each tree, the steps from the children of the root to the label.
     beam_width : int or None
@@ -108,12 +109,15 @@ def explain(estimator, x, label, *, feature_names=None, label_names=None, n_feat
 
     Parameters
     ----------
-    estimator : XRLinearClassifier, Pipeline or search
+    estimator : XRLinearClassifier, Pipeline, search, CalibratedMultilabelClassifierCV or \
+            TunedThresholdMultilabelClassifierCV
         Fitted estimator. A pipeline that ends with a classifier transforms `x` first. For a fitted
-        search, the best estimator is used.
-    x : str, array-like, sparse matrix or data frame
-        One row. For a pipeline that takes texts, a text; otherwise an array of shape
-        (n_features,) or (1, n_features).
+        search, the best estimator is used. Calibrated and threshold-tuned classifiers predict with
+        one classifier, their `estimator_`, which is explained: its scores are not calibrated.
+    x : str, array-like, sparse matrix, DataFrame or Series
+        One row. For a pipeline that takes texts, a text. For a pipeline that takes data frames, a
+        data frame with one row, or a Series with the names of the columns as its index. Otherwise
+        an array of shape (n_features,) or (1, n_features).
     label : int or str
         Class, column of an indicator, or one of `label_names`.
     feature_names : array-like of str of shape (n_features,), default=None
@@ -134,7 +138,7 @@ def explain(estimator, x, label, *, feature_names=None, label_names=None, n_feat
     Raises
     ------
     TypeError
-        If `estimator` is not an XRLinearClassifier or does not end with one.
+        If `estimator` is not an XRLinearClassifier and does not end with one.
     ValueError
         If `x` is not exactly one row, if the label does not exist or its name is not unique, or
         if `feature_names` or `label_names` has the wrong length.
@@ -159,17 +163,19 @@ def explain(estimator, x, label, *, feature_names=None, label_names=None, n_feat
     """
     if not isinstance(n_features, Integral) or isinstance(n_features, bool) or n_features < 0:
         raise ValueError(f"n_features must be a non-negative integer; got {n_features!r}.")
-    classifier, transformer = find_classifier(estimator)
-    label_names = LabelNames(label_names, classifier.classes_)
-    feature_names = FeatureNames(feature_names, classifier, transformer)
+    classifier, transformer, classes = find_classifier(estimator)
+    label_names = LabelNames(label_names, classes)
     label = label_names.find_column(label)
     params = classifier._prediction_params()
-    rows = classifier._check_rows(_as_single_row(x, transformer))
+    # The rows come before the names. A wrong number of features in a loaded file is an error of
+    # `transform`, but would be the number of names.
+    rows = classifier._check_rows(_as_single_row(x, classifier, transformer))
+    feature_names = FeatureNames(feature_names, classifier, transformer)
     if rows.n_rows != 1:
         raise ValueError(f"x must be one row; got {rows.n_rows} rows. Pass one row, such as X[:1].")
     score_params, beam_width = params.score_params, params.beam_width
     model, length = classifier._model, classifier._row_length
-    n_labels = len(classifier.classes_)
+    n_labels = len(classes)
     ranking = ScoredNodes.of_row(model.rank(rows, beam_width, score_params, n_labels))
     rank = ranking.rank_of(label)
     score = -np.inf
@@ -206,11 +212,20 @@ def explain(estimator, x, label, *, feature_names=None, label_names=None, n_feat
     )
 
 
-def _as_single_row(x, transformer):
+def _as_single_row(x, classifier, transformer):
     # Give x the shape that the estimator's own methods take, and transform it.
+    first = classifier if transformer is None else transformer
     if isinstance(x, str):
         x = [x]
+    elif hasattr(x, "to_frame") and hasattr(first, "feature_names_in_"):  # a row of a data frame
+        x = x.to_frame().T.infer_objects()
     elif not sp.issparse(x) and not hasattr(x, "iloc") and np.ndim(x) == 1:
-        is_list_of_texts = len(x) > 0 and isinstance(x[0], str)
-        x = x if is_list_of_texts else np.asarray(x)[None]
+        x = _as_rows(x, takes_texts=not hasattr(first, "n_features_in_"))
     return x if transformer is None else transformer.transform(x)
+
+
+def _as_rows(x, takes_texts):
+    has_text = len(x) > 0 and any(isinstance(value, str) for value in x)
+    if has_text and takes_texts:
+        return x  # a list of texts
+    return np.asarray(x, dtype=object if has_text else None)[None]

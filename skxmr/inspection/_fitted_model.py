@@ -20,10 +20,14 @@ class FittedPipeline(NamedTuple):
         The classifier.
     transformer : Pipeline or None
         Steps that transform rows for the classifier; None if there are none.
+    classes : ndarray of shape (n_labels,)
+        Labels of the estimator. A calibrated classifier knows the names of labels, while its
+        classifier is fitted on an indicator.
     """
 
     classifier: object
     transformer: object
+    classes: np.ndarray
 
 
 def find_classifier(estimator):
@@ -32,7 +36,9 @@ def find_classifier(estimator):
     Parameters
     ----------
     estimator : estimator
-        A classifier, a pipeline that ends with one, or a fitted search over either of them.
+        A classifier, or a fitted pipeline, search, `FrozenEstimator`, calibrated or threshold-tuned
+        classifier that contains one; these can be nested. The last two predict with their
+        `estimator_`, which is fitted on all rows.
 
     Returns
     -------
@@ -44,15 +50,19 @@ def find_classifier(estimator):
         If there is no such classifier.
     """
     check_is_fitted(estimator)
-    classifier, steps = find_topk_estimator(estimator)
+    outer, steps = find_topk_estimator(estimator)
+    classifier = outer
+    while hasattr(classifier, "estimator_"):
+        classifier, more_steps = find_topk_estimator(classifier.estimator_)
+        steps = steps + more_steps
     if classifier is not None:
         check_is_fitted(classifier)
     if not isinstance(getattr(classifier, "_model", None), (TreeModel, TreeEnsemble)):
         raise TypeError(
-            "estimator must be an XRLinearClassifier, or a pipeline or search that ends with one; "
-            f"got {type(estimator).__name__}."
+            "estimator must be an XRLinearClassifier, or a pipeline, search, calibrated or "
+            f"threshold-tuned classifier that ends with one; got {type(estimator).__name__}."
         )
-    return FittedPipeline(classifier, make_pipeline(*steps) if steps else None)
+    return FittedPipeline(classifier, make_pipeline(*steps) if steps else None, outer.classes_)
 
 
 def list_trees(classifier):

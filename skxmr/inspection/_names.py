@@ -14,6 +14,7 @@ class FeatureNames:
 
     The first available source is used: the names that the user passed, `feature_names_in_` of the
     classifier, `get_feature_names_out` of the transformer. Otherwise the names are x0, x1, ...
+    If a step of the transformer has no names, the names depend only on the steps after it.
 
     Parameters
     ----------
@@ -29,8 +30,8 @@ class FeatureNames:
         n_features = classifier.n_features_in_
         if feature_names is None:
             feature_names = getattr(classifier, "feature_names_in_", None)
-        if feature_names is None and hasattr(transformer, "get_feature_names_out"):
-            feature_names = transformer.get_feature_names_out()
+        if feature_names is None and transformer is not None:
+            feature_names = _feature_names_out(transformer)
         if feature_names is not None and len(feature_names) != n_features:
             raise ValueError(
                 f"feature_names must have one name for each of the {n_features} features; got "
@@ -115,6 +116,19 @@ def cluster_name(model, level, node, label_names, n_labels=3):
 def count_labels(n_labels):
     """Return "1 label", "2 labels" and so on."""
     return f"{n_labels} {'label' if n_labels == 1 else 'labels'}"
+
+
+def _feature_names_out(transformer):
+    """Return the names of the features of a pipeline of transformers, or None."""
+    names = None
+    for _, step in transformer.steps:
+        try:
+            names = step.get_feature_names_out(names)
+        # A hashing vectorizer, or a column transformer with one, has no names. Names that are not
+        # unique are a ValueError of a column transformer.
+        except (AttributeError, ValueError):
+            names = None
+    return names
 
 
 def _index_by_position(names):

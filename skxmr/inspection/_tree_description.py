@@ -208,7 +208,7 @@ def describe_tree(
     _check_count("max_children", max_children, minimum=1, none_is_allowed=True)
     _check_count("n_features", n_features)
     _check_count("n_labels", n_labels)
-    classifier, transformer = find_classifier(estimator)
+    classifier, transformer, classes = find_classifier(estimator)
     trees = list_trees(classifier)
     if not isinstance(tree, Integral) or not 0 <= tree < len(trees):
         raise ValueError(f"tree must be an integer from 0 to {len(trees) - 1}; got {tree!r}.")
@@ -216,7 +216,7 @@ def describe_tree(
     n_cluster_levels = len(level_sizes) - 1
     describer = _ClusterDescriber(
         trees[tree],
-        LabelNames(label_names, classifier.classes_),
+        LabelNames(label_names, classes),
         FeatureNames(feature_names, classifier, transformer),
         max_depth=n_cluster_levels if max_depth is None else min(max_depth, n_cluster_levels),
         max_children=max_children,

@@ -1,7 +1,10 @@
-"""scikit-learn's pipeline, with the ranking methods of its last step."""
+"""The pipeline of scikit-learn, with the ranking methods of its last step."""
 
 from sklearn import pipeline as sklearn_pipeline
 from sklearn.utils.metaestimators import available_if
+
+from skxmr._core.model_folder import check_steps
+from skxmr.xr_linear import XRLinearClassifier
 
 
 def _last_step_has(method):
@@ -13,11 +16,24 @@ def _last_step_has(method):
     return has_method
 
 
+def _last_step_is_explainable(self):
+    step = self.steps[-1][1]
+    while not isinstance(step, XRLinearClassifier):
+        if isinstance(step, sklearn_pipeline.Pipeline):
+            step = step.steps[-1][1]
+        elif hasattr(step, "estimator"):  # a search, or a calibrated or frozen classifier
+            step = step.estimator
+        else:
+            return False
+    return True
+
+
 class Pipeline(sklearn_pipeline.Pipeline):
     """Pipeline that ranks labels: transformers, followed by a ranking classifier.
 
     This is `sklearn.pipeline.Pipeline` with the ranking methods of its last step, which
-    scikit-learn hides. Parameters, attributes and all other methods are those of scikit-learn.
+    scikit-learn hides, and with `explain`. Parameters, attributes and all other methods are those
+    of scikit-learn.
 
     Parameters
     ----------
@@ -46,6 +62,36 @@ class Pipeline(sklearn_pipeline.Pipeline):
     >>> [[name for name, score in pairs] for pairs in suggestions]
     [['fruit', 'vehicle'], ['vehicle', 'fruit']]
     """
+
+    def fit(self, X, y=None, **params):
+        """Fit all steps, as `sklearn.pipeline.Pipeline` does.
+
+        If `model_dir` of the classifier is set, the steps in front of it are checked first. A
+        pipeline that `save_model` could not write is not fitted.
+
+        Parameters
+        ----------
+        X : iterable
+            Training rows, as the first step accepts them.
+        y : object, default=None
+            Targets, as the last step accepts them.
+        **params : dict
+            Parameters of the steps; see `sklearn.pipeline.Pipeline.fit`.
+
+        Returns
+        -------
+        self : Pipeline
+            The fitted pipeline.
+
+        Raises
+        ------
+        TypeError
+            If `model_dir` of the classifier is set, and `save_model` cannot write another step.
+            Nothing is fitted.
+        """
+        if self.steps and _has_model_dir(self.steps[-1][1]):
+            check_steps(self.steps[:-1])
+        return super().fit(X, y, **params)
 
     @available_if(_last_step_has("predict_topk"))
     def predict_topk(self, X, k=10, **options):
@@ -107,12 +153,64 @@ class Pipeline(sklearn_pipeline.Pipeline):
         """
         return self.steps[-1][1].score_candidates(self._transform_rows(X), candidates)
 
+    @available_if(_last_step_is_explainable)
+    def explain(self, x, label, **options):
+        """Explain the rank of one label for one row, or where the search dropped the label.
+
+        Parameters
+        ----------
+        x : str, array-like, sparse matrix, DataFrame or Series
+            One row, as the first step accepts it.
+        label : int or str
+            Class, column of an indicator, or name of a label.
+        **options : dict
+            Further arguments of `skxmr.inspection.explain`.
+
+        Returns
+        -------
+        explanation : skxmr.inspection.Explanation
+            Prints as a report, displays as HTML in a notebook, and contains the steps as data.
+
+        Raises
+        ------
+        TypeError
+            If the last step contains no fitted `XRLinearClassifier`.
+        ValueError
+            If `x` is not one row, or the label does not exist.
+
+        See Also
+        --------
+        skxmr.inspection.explain : Function for all estimators.
+
+        Examples
+        --------
+        >>> from skxmr import make_text_classifier
+        >>> texts = ["red apples", "ripe pears", "a fast car", "an old bus"]
+        >>> topics = ["fruit", "fruit", "vehicle", "vehicle"]
+        >>> model = make_text_classifier(random_state=0).fit(texts, topics)
+        >>> explanation = model.explain("ripe red apples", "fruit")
+        >>> explanation.rank, sorted(explanation.path[-1].names)
+        (1, ['apples', 'red', 'ripe'])
+        """
+        from skxmr.inspection import explain  # imports packages that few users need
+
+        return explain(self, x, label, **options)
+
     def _transform_rows(self, X):
         # "passthrough", None and resampling steps do not change rows.
         for _, step in self.steps[:-1]:
             if hasattr(step, "transform"):
                 X = step.transform(X)
         return X
+
+
+def _has_model_dir(step):
+    is_estimator = hasattr(step, "get_params") and not isinstance(step, type)
+    params = step.get_params() if is_estimator else {}
+    return any(
+        name.rpartition("__")[2] == "model_dir" and value is not None
+        for name, value in params.items()
+    )
 
 
 def make_pipeline(*steps, **parameters):

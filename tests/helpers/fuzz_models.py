@@ -57,7 +57,8 @@ def use(model, X, rng, path):
     if is_linear:
         X = sp.random_array((40, 400), density=0.1, format="csr", dtype=np.float32, rng=rng)
     if is_linear or (isinstance(model, Pipeline) and isinstance(model[-1], XRLinearClassifier)):
-        explain(model, X[0] if X is TEXTS else X[:1], model.classes_[0])
+        row, label = X[0] if X is TEXTS else X[:1], getattr(model, "classes_", [0])[0]
+        explain(model, row, label)
     for name in ("transform", "predict_topk", "predict_proba", "predict", "suggest"):
         if hasattr(model, name):
             getattr(model, name)(X)

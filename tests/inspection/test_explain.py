@@ -5,19 +5,30 @@ import pytest
 import scipy.sparse as sp
 from hypothesis import given
 from hypothesis import strategies as st
-from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.compose import ColumnTransformer
+from sklearn.decomposition import TruncatedSVD
+from sklearn.feature_extraction.text import HashingVectorizer, TfidfVectorizer
+from sklearn.feature_selection import SelectKBest, chi2
+from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV, KFold
+from sklearn.multiclass import OneVsRestClassifier
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import LabelBinarizer
+from sklearn.preprocessing import LabelBinarizer, MaxAbsScaler, Normalizer, StandardScaler
 from sklearn.svm import LinearSVC
 
 from helpers import quick, reference
+from helpers.step_models import FRAME, LABELS, NUMBERS, make_classifier, make_columns
+from helpers.step_models import TEXTS as TITLES
 from skxmr import XRLinearClassifier
 from skxmr._core.row_search import RowScores, SparseRow
 from skxmr._core.transforms import SHAPES, LevelTransform
 from skxmr._linear import search_row
+from skxmr.calibration import (
+    CalibratedMultilabelClassifierCV,
+    TunedThresholdMultilabelClassifierCV,
+)
 from skxmr.datasets import make_extreme_multilabel
 from skxmr.inspection import describe_tree, explain
 from skxmr.metrics import topk_scorer
@@ -198,6 +209,117 @@ def test_explain_pipeline_takes_text():
     short = str(explain(model, text, "fourier", n_features=0))
     assert "more feature" in short
     assert len(short) < len(report)
+
+
+STEPS = {
+    "selection": ([TfidfVectorizer(), SelectKBest(chi2, k=4)], {"apple", "pie"}),
+    "scalers": ([TfidfVectorizer(), StandardScaler(with_mean=False), MaxAbsScaler()], {"apple"}),
+    "svd": ([TfidfVectorizer(), TruncatedSVD(3, random_state=0)], {"truncatedsvd0"}),
+    "svd of hashes": (
+        [HashingVectorizer(n_features=64), TruncatedSVD(3, random_state=0), Normalizer()],
+        {"truncatedsvd0"},
+    ),
+    "hashes": ([HashingVectorizer(n_features=64)], None),
+    "frozen": ([FrozenEstimator(TfidfVectorizer().fit(TITLES))], {"apple", "pie"}),
+}
+
+
+@pytest.mark.parametrize(("steps", "names"), STEPS.values(), ids=STEPS)
+def test_explain_names_features_of_steps(steps, names):
+    y = np.arange(len(TITLES)) % 5
+    model = make_pipeline(*steps, XRLinearClassifier(random_state=0)).fit(TITLES, y)
+    explanation = explain(model, TITLES[0], 0)
+    labels, scores = model[-1].predict_topk(model[:-1].transform(TITLES[:1]), k=5)
+    assert explanation.score == scores[0, labels[0] == 0][0]
+    found = {name for step in explanation.path for name in step.names}
+    if names is None:
+        assert found
+        assert all(name.startswith("x") and name[1:].isdecimal() for name in found)
+    else:
+        assert found & names
+    with_names = explain(
+        model, TITLES[0], 0, feature_names=[f"f{i}" for i in range(64)][: model[-1].n_features_in_]
+    )
+    assert {name[0] for step in with_names.path for name in step.names} == {"f"}
+
+
+def test_explain_accepts_rows_of_data_frames():
+    model = make_pipeline(make_columns("passthrough"), make_classifier()).fit(FRAME, LABELS)
+    label = LABELS[7][0]
+    expected = explain(model, FRAME[7:8], label)
+    assert expected.label_name == label
+    assert (
+        expected.rank
+        == [name for name, _ in model[-1].suggest(model[:-1].transform(FRAME[7:8]), k=20)[0]].index(
+            label
+        )
+        + 1
+    )
+    for row in (FRAME.iloc[7], FRAME.loc[7, FRAME.columns[::-1]]):
+        assert str(explain(model, row, label)) == str(expected)
+    names = {name for step in expected.path for name in step.names}
+    assert names & {"title__apple", "title__new", "title__parliament"}
+    assert names & {"body__truncatedsvd0", "body__truncatedsvd1", "body__truncatedsvd2"}
+    assert "price__price" in names
+    with pytest.raises(ValueError, match="x must be one row; got 2 rows"):
+        explain(model, FRAME[7:9], label)
+
+
+def test_explain_accepts_mixed_rows_of_arrays():
+    columns = ColumnTransformer([("title", TfidfVectorizer(), 0), ("price", StandardScaler(), [2])])
+    rows = FRAME.to_numpy(dtype=object)
+    model = make_pipeline(columns, make_classifier()).fit(rows, LABELS)
+    expected = str(explain(model, rows[3:4], LABELS[3][0]))
+    assert str(explain(model, rows[3], LABELS[3][0])) == expected
+    assert str(explain(model, rows[3].tolist(), LABELS[3][0])) == expected
+
+
+def test_explain_column_transformer_without_names_numbers_features():
+    columns = ColumnTransformer(
+        [("title", HashingVectorizer(n_features=32), "title"), ("price", "passthrough", ["price"])]
+    )
+    model = make_pipeline(columns, make_classifier()).fit(FRAME, LABELS)
+    names = {name for step in explain(model, FRAME[:1], LABELS[0][0]).path for name in step.names}
+    assert names <= {f"x{column}" for column in range(33)}
+
+
+def test_explain_accepts_series_as_row_of_classifier():
+    frame = FRAME[["price", "size"]]
+    model = make_classifier().fit(frame, LABELS)
+    label = LABELS[3][0]
+    assert str(explain(model, frame.iloc[3], label)) == str(explain(model, frame[3:4], label))
+
+
+@pytest.mark.parametrize(
+    "cls", [CalibratedMultilabelClassifierCV, TunedThresholdMultilabelClassifierCV]
+)
+def test_explain_meta_estimator_explains_its_classifier(cls):
+    inner = make_pipeline(TfidfVectorizer(), make_classifier())
+    model = cls(inner, cv=2).fit(TITLES, LABELS)
+    explanation = explain(model, TITLES[0], "apple pie")
+    assert explanation.label_name == "apple pie"
+    assert explanation.rank == 1
+    indicator = model.estimator_
+    column = list(model.classes_).index("apple pie")
+    labels, scores = indicator[-1].predict_topk(indicator[:-1].transform(TITLES[:1]), k=1)
+    assert (explanation.label, explanation.score) == (labels[0, 0], scores[0, 0])
+    by_column = explain(indicator, TITLES[0], column)
+    for step, other in zip(explanation.path, by_column.path, strict=True):
+        assert step.names == other.names
+        np.testing.assert_array_equal(step.contributions, other.contributions)
+    nested = make_pipeline(
+        StandardScaler(), cls(cls(FrozenEstimator(make_classifier().fit(NUMBERS, LABELS)), cv=2))
+    )
+    nested.fit(NUMBERS, LABELS)
+    assert explain(nested, NUMBERS[0], "apple pie").label_name == "apple pie"
+    assert "topic" not in str(describe_tree(model))
+    assert "apple pie" in str(describe_tree(model))
+
+
+def test_explain_rejects_meta_estimators_with_several_classifiers():
+    model = OneVsRestClassifier(LogisticRegression()).fit(NUMBERS, np.arange(len(TITLES)) % 5)
+    with pytest.raises(TypeError, match="estimator must be an XRLinearClassifier, or .* OneVsRest"):
+        explain(model, NUMBERS[0], 0)
 
 
 def test_explain_accepts_label_name_or_column():

@@ -5,11 +5,14 @@ import pickle
 import numpy as np
 import pytest
 from sklearn import pipeline as sklearn_pipeline
-from sklearn.base import clone
+from sklearn.base import BaseEstimator, TransformerMixin, clone
+from sklearn.compose import ColumnTransformer, make_column_selector
+from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV
-from sklearn.preprocessing import Normalizer
+from sklearn.preprocessing import FunctionTransformer, Normalizer, StandardScaler
 
+from helpers.step_models import FRAME, LABELS, TEXTS, make_columns
 from skxmr import XRLinearClassifier, load_model, save_model
 from skxmr.calibration import CalibratedMultilabelClassifierCV
 from skxmr.datasets import load_api_docs
@@ -96,3 +99,116 @@ def test_results_equal_those_of_the_pipeline_of_scikit_learn(model, data):
     reference = sklearn_pipeline.make_pipeline(*clone(model).named_steps.values()).fit(texts, Y)
     assert (reference.predict_proba(texts) != model.predict_proba(texts)).nnz == 0
     assert P1(reference, texts, Y) == P1(model, texts, Y)
+
+
+def test_explain_is_that_of_skxmr_inspection(model, data):
+    texts, _ = data
+    label = int(model.predict_topk(texts[:1], k=1)[0][0, 0])
+    assert str(model.explain(texts[0], label)) == str(explain(model, texts[0], label))
+    explanation = model.explain(texts[0], label, n_features=1, label_names=model.classes_)
+    assert explanation.n_features == 1
+
+
+def test_explain_is_available_if_the_last_step_can_be_explained(data):
+    classifier = XRLinearClassifier()
+    explained = [
+        classifier,
+        sklearn_pipeline.make_pipeline(Normalizer(), classifier),
+        GridSearchCV(classifier, {"beam_width": [1]}),
+        CalibratedMultilabelClassifierCV(classifier),
+        FrozenEstimator(classifier),
+    ]
+    for step in explained:
+        assert hasattr(make_pipeline(Normalizer(), step), "explain")
+    for step in (LogisticRegression(), CalibratedMultilabelClassifierCV(LogisticRegression())):
+        assert not hasattr(make_pipeline(Normalizer(), step), "explain")
+
+
+def test_explain_accepts_calibrated_last_steps():
+    model = make_pipeline(
+        make_columns(), CalibratedMultilabelClassifierCV(XRLinearClassifier(random_state=0), cv=2)
+    ).fit(FRAME, LABELS)
+    assert model.explain(FRAME.iloc[0], "apple pie").rank == 1
+    assert model.suggest(FRAME[:1], k=1)[0][0][0] == "apple pie"
+
+
+class Lengths(TransformerMixin, BaseEstimator):
+    """Custom transformer."""
+
+    def fit(self, X, y=None):
+        raise AssertionError("the check must come before the first fit")
+
+    def transform(self, X):
+        return np.array([[len(text)] for text in X])
+
+
+class OtherVectorizer(TfidfVectorizer):
+    """Subclass, which cannot be saved."""
+
+    def fit_transform(self, raw_documents, y=None):
+        raise AssertionError("the check must come before the first fit")
+
+
+UNSAVABLE = {
+    "class": (Lengths(), "got Lengths as the step 'first': .* an object of type .*Lengths"),
+    "subclass": (OtherVectorizer(), "got OtherVectorizer as the step 'first': .*"),
+    "tokenizer": (
+        TfidfVectorizer(tokenizer=str.split, token_pattern=None),
+        r"got TfidfVectorizer as the step 'first': first\.params\.tokenizer must be .*",
+    ),
+    "files": (
+        TfidfVectorizer(input="filename"),
+        "got TfidfVectorizer as the step 'first': input of TfidfVectorizer must be 'content'",
+    ),
+    "function": (
+        FunctionTransformer(len),
+        "got FunctionTransformer as the step 'first': func of FunctionTransformer must be None",
+    ),
+    "columns": (
+        ColumnTransformer([("numbers", StandardScaler(), make_column_selector("price"))]),
+        "got ColumnTransformer as the step 'first': columns of the transformer 'numbers' must be",
+    ),
+    "nested": (
+        make_pipeline(TfidfVectorizer(), Lengths()),
+        r"got Pipeline as the step 'first': first\.params\.steps\.1\.1 must be .*",
+    ),
+    "frozen": (
+        FrozenEstimator(make_pipeline(FunctionTransformer(len))),
+        "got FrozenEstimator as the step 'first': func of FunctionTransformer must be None",
+    ),
+}
+
+
+@pytest.mark.parametrize(("step", "message"), UNSAVABLE.values(), ids=UNSAVABLE)
+@pytest.mark.parametrize("wrap", [lambda c: c, lambda c: make_pipeline(Normalizer(), c)])
+def test_fit_with_model_dir_rejects_steps_that_cannot_be_saved(tmp_path, step, message, wrap):
+    classifier = XRLinearClassifier(random_state=0, model_dir=str(tmp_path / "model"))
+    model = Pipeline([("first", step), ("last", wrap(classifier))])
+    advice = r"Set model_dir=None, and save the fitted pipeline with joblib\.dump\.$"
+    with pytest.raises(TypeError, match=f"because model_dir is set; {message}.*{advice}"):
+        model.fit(TEXTS, LABELS)
+    assert not list(tmp_path.iterdir())
+    assert not hasattr(model[0], "vocabulary_")
+
+
+def test_fit_without_model_dir_accepts_all_steps():
+    model = make_pipeline(
+        TfidfVectorizer(tokenizer=str.split, token_pattern=None), XRLinearClassifier(random_state=0)
+    )
+    assert model.fit(TEXTS, LABELS).suggest(TEXTS[:1], k=1)[0][0][0] == "apple pie"
+
+
+def test_fit_with_model_dir_accepts_steps_that_can_be_saved(tmp_path):
+    for words in (TfidfVectorizer(), FrozenEstimator(TfidfVectorizer().fit(TEXTS)), "passthrough"):
+        steps = [TfidfVectorizer()] if words == "passthrough" else []
+        model = make_pipeline(
+            *steps, words, XRLinearClassifier(random_state=0, model_dir=str(tmp_path / "folder"))
+        ).fit(TEXTS, LABELS)
+        save_model(model, tmp_path / "pipeline")
+        loaded = load_model(tmp_path / "pipeline")
+        assert loaded.suggest(TEXTS[:2]) == model.suggest(TEXTS[:2])
+
+
+def test_fit_of_an_empty_pipeline_raises_the_error_of_scikit_learn():
+    with pytest.raises(ValueError, match="empty"):
+        Pipeline([]).fit(TEXTS, LABELS)
