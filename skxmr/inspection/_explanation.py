@@ -221,7 +221,10 @@ def _as_single_row(x, classifier, transformer):
         x = x.to_frame().T.infer_objects()
     elif not sp.issparse(x) and not hasattr(x, "iloc") and np.ndim(x) == 1:
         x = _as_rows(x, takes_texts=not hasattr(first, "n_features_in_"))
-    return x if transformer is None else transformer.transform(x)
+    # Not `transform` of the pipeline: scikit-learn 1.6 considers a hashing vectorizer unfitted.
+    for _, step in transformer.steps if transformer is not None else ():
+        x = step.transform(x)
+    return x
 
 
 def _as_rows(x, takes_texts):

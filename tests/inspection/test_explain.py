@@ -229,7 +229,10 @@ def test_explain_names_features_of_steps(steps, names):
     y = np.arange(len(TITLES)) % 5
     model = make_pipeline(*steps, XRLinearClassifier(random_state=0)).fit(TITLES, y)
     explanation = explain(model, TITLES[0], 0)
-    labels, scores = model[-1].predict_topk(model[:-1].transform(TITLES[:1]), k=5)
+    rows = TITLES[:1]
+    for _, step in model.steps[:-1]:
+        rows = step.transform(rows)
+    labels, scores = model[-1].predict_topk(rows, k=5)
     assert explanation.score == scores[0, labels[0] == 0][0]
     found = {name for step in explanation.path for name in step.names}
     if names is None:
