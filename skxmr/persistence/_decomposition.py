@@ -1,4 +1,8 @@
-"""Codec of `TruncatedSVD`."""
+"""Codec of `TruncatedSVD`.
+
+Products of dense rows and the components are rounded according to the order of the components in
+memory. Arrays in files have C order, so the order is saved as a name.
+"""
 
 import numpy as np
 from sklearn.decomposition import TruncatedSVD
@@ -27,4 +31,34 @@ def check_svd(svd):
         check_numbers(svd, name, (n_components,))
 
 
-DECOMPOSITION_CODECS = {"TruncatedSVD": make_codec(TruncatedSVD, check_svd)}
+def _find_order(components):
+    # "randomized" leads to Fortran order, "arpack" to rows in reversed order.
+    between_rows, between_columns = components.strides
+    if abs(between_rows) < abs(between_columns):
+        return "F"
+    return "C" if between_rows >= 0 else "reversed"
+
+
+def _reorder(components, order):
+    # The function is its own inverse.
+    if order == "F":
+        return components.T
+    if order not in ("C", "reversed"):
+        raise ValueError(f"the order of components_ must be C, F or reversed; got {order!r}")
+    return components[::-1] if order == "reversed" else components
+
+
+def _change_fields(params, fitted):
+    if "components_" in fitted:
+        order = fitted["order"] = _find_order(fitted["components_"])
+        fitted["components_"] = _reorder(fitted["components_"], order)
+
+
+def _restore_fields(params, fitted):
+    if "components_" in fitted:
+        fitted["components_"] = _reorder(fitted["components_"], fitted.pop("order"))
+
+
+DECOMPOSITION_CODECS = {
+    "TruncatedSVD": make_codec(TruncatedSVD, check_svd, _change_fields, _restore_fields)
+}

@@ -190,6 +190,18 @@ def test_load_model_restores_numeric_transformer(tmp_path, step, rows):
     assert list(loaded.get_feature_names_out()) == list(step.get_feature_names_out())
 
 
+@pytest.mark.parametrize("algorithm", ["randomized", "arpack"])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_loaded_svd_rounds_products_of_dense_rows_like_saved_one(tmp_path, algorithm, dtype):
+    X = np.random.default_rng(0).random((300, 200)).astype(dtype)
+    for rows in (X, sp.csr_array(X)):
+        svd = TruncatedSVD(20, algorithm=algorithm, random_state=0).fit(rows)
+        for mmap_mode in (None, "r"):
+            loaded = round_trip(svd, tmp_path, mmap_mode=mmap_mode)
+            for new in (X, X[:1], X[::2], np.asfortranarray(X), sp.csr_array(X)):
+                assert_equal_results(loaded.transform(new), svd.transform(new))
+
+
 def test_loaded_scaler_can_be_fitted_further(tmp_path):
     scaler = StandardScaler().fit(NUMBERS[:30])
     loaded = round_trip(scaler, tmp_path, mmap_mode="r")
@@ -407,6 +419,7 @@ MANIPULATIONS = [
     (SELECTOR, "fitted.dict.n_features_in_", 5, "scores_ must be 5 numbers"),
     (SVD, "fitted.dict.n_features_in_", 5, "components_ must be an array"),
     (SVD, "fitted.dict.components_", 5, "components_ must be an array"),
+    (SVD, "fitted.dict.order", "other", "must be C, F or reversed; got 'other'"),
     (IDENTITY, "params.dict.func", INT, "func of FunctionTransformer must be None"),
     (IDENTITY, "params.dict.inverse_func", INT, "inverse_func of FunctionTransformer must be None"),
     (IDENTITY, "params.dict.feature_names_out", INT, "must be None or 'one-to-one'"),
