@@ -51,7 +51,7 @@ def _check_classifier(classifier):
         if type(fitted[name]) is not bool:
             raise ValueError(f"{name} must be a bool")
     dtype = fitted["_target_dtype"]
-    if not isinstance(dtype, np.dtype) or dtype.kind not in "biufO":
+    if not isinstance(dtype, np.dtype) or dtype.kind not in "biuf":
         raise ValueError("_target_dtype must be a dtype of numbers")
     return fitted
 
@@ -77,12 +77,32 @@ def _make_isotonic_map(fields):
     return IsotonicMap.from_attributes(x, y)
 
 
+def _make_classifier_codec(cls, check):
+    codec = estimator_codec(cls, check_fitted=check)
+
+    def to_fields(classifier):
+        check(classifier)
+        fields = codec.to_fields(classifier)
+        # A fit does not copy a FrozenEstimator: both attributes are one object, saved once.
+        if fields["fitted"].get("estimator_") is fields["params"]["estimator"]:
+            del fields["fitted"]["estimator_"]
+        return fields
+
+    def from_fields(fields):
+        fitted = dict(fields["fitted"])
+        if fitted:
+            fitted.setdefault("estimator_", fields["params"]["estimator"])
+        return codec.from_fields({**fields, "fitted": fitted})
+
+    return ClassCodec(cls, to_fields, from_fields)
+
+
 CALIBRATION_CODECS = {
-    "CalibratedMultilabelClassifierCV": estimator_codec(
-        CalibratedMultilabelClassifierCV, check_fitted=check_calibrated
+    "CalibratedMultilabelClassifierCV": _make_classifier_codec(
+        CalibratedMultilabelClassifierCV, check_calibrated
     ),
-    "TunedThresholdMultilabelClassifierCV": estimator_codec(
-        TunedThresholdMultilabelClassifierCV, check_fitted=check_tuned
+    "TunedThresholdMultilabelClassifierCV": _make_classifier_codec(
+        TunedThresholdMultilabelClassifierCV, check_tuned
     ),
     "SigmoidMap": ClassCodec(
         SigmoidMap,

