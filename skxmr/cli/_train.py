@@ -16,7 +16,7 @@ from skxmr.cli._data_options import add_data_options, find_data_format, get_sour
 from skxmr.cli._saved_models import make_extras
 from skxmr.datasets import load_texts, load_xmc_file
 from skxmr.metrics import MIN_PROPENSITY_ROWS, label_propensities
-from skxmr.persistence import save_model
+from skxmr.persistence import check_savable, save_model
 from skxmr.pipeline import make_pipeline
 
 MEGABYTE = 1e6
@@ -54,6 +54,10 @@ def run(parser, options):
         if given:
             parser.error(f"--{given[0]} must not be given for data in the format xmc")
     model = make_classifier(parser, options, is_text)
+    try:
+        check_savable(model)
+    except TypeError as error:
+        parser.error(str(error))
     check_destination(options.model, FORMAT)  # fail before the training, not after it
     if is_text:
         X, y = load_texts(get_source(options), format=options.format, **columns._asdict())

@@ -1,8 +1,9 @@
 """Save a fitted model as a folder, and load it."""
 
-from sklearn.base import BaseEstimator
+from sklearn.base import BaseEstimator, clone
 from sklearn.utils.validation import check_is_fitted
 
+from skxmr._core.encoding import Encoder
 from skxmr._core.model_folder import read_model, write_model
 from skxmr.indexing import LabelHierarchy
 from skxmr.persistence._codecs import REGISTRY
@@ -93,6 +94,22 @@ def save_model(model, path, *, extras=None):
     if not isinstance(model, LabelHierarchy):
         check_is_fitted(model)
     write_model(model, path, REGISTRY, extras=extras)
+
+
+def check_savable(model):
+    """Check, before a fit, that `save_model` will be able to write a model.
+
+    Parameters
+    ----------
+    model : estimator
+        Estimator, not fitted.
+
+    Raises
+    ------
+    TypeError
+        If its class, or a parameter, cannot be saved.
+    """
+    Encoder(REGISTRY.find).encode(clone(model), "model")
 
 
 def load_model(path, mmap_mode=None, *, trusted=False):

@@ -52,7 +52,9 @@ def check_text_params(vectorizer):
     if not all(type(word) is str for word in vectorizer.get_stop_words() or ()):
         raise ValueError("stop_words must be strings")
     b"a".decode(vectorizer.encoding, "ignore")  # raises an error for an unknown encoding
-    vectorizer.build_tokenizer()  # raises an error for an invalid token_pattern
+    # Only words need a pattern.
+    if vectorizer.analyzer == "word" or vectorizer.token_pattern is not None:
+        vectorizer.build_tokenizer()  # raises an error for an invalid token_pattern
 
 
 def check_tfidf_transformer(transformer):

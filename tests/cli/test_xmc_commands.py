@@ -3,6 +3,7 @@
 import csv
 import io
 import re
+import sys
 
 import numpy as np
 import pytest
@@ -86,6 +87,21 @@ def test_train_reads_matrices_and_objects(xmc_files, monkeypatch):
     model = load_model("model")
     assert model.label_features.shape == (150, X.shape[1])
     assert model.label_tree.branching_factor == 4
+
+
+def test_train_refuses_what_cannot_be_saved_before_reading(folder, capsys):
+    (folder / "rankers.py").write_text(
+        "from sklearn.linear_model import LogisticRegression\nranker = LogisticRegression()\n"
+    )
+    sys.path.insert(0, str(folder))
+    try:
+        with pytest.raises(SystemExit):
+            main(["train", "missing.txt", "model", "--ranker", "rankers:ranker"])
+    finally:
+        sys.path.remove(str(folder))
+    error = capsys.readouterr().err
+    assert "model.params.ranker must be" in error
+    assert "LogisticRegression" in error
 
 
 def test_train_names_invalid_rows(folder, capsys):

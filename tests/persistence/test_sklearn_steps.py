@@ -180,7 +180,7 @@ def test_load_model_restores_score_function_of_select_k_best(tmp_path, function)
         (TruncatedSVD(1, algorithm="arpack", random_state=0), NUMBERS),
         (TruncatedSVD(1, random_state=np.random.RandomState(3)), sp.csr_array(NUMBERS)),
     ],
-    ids=str,
+    ids=["standard", "unscaled", "sparse", "frame", "max abs", "arpack", "random state"],
 )
 def test_load_model_restores_numeric_transformer(tmp_path, step, rows):
     step = clone(step).fit(rows)
