@@ -18,6 +18,8 @@ TOKEN_PATTERN = r"(?u)\b\w\w+\b"
 # Length of the shortest words of the patterns that are compiled. With another pattern,
 # scikit-learn's code splits the texts.
 MIN_LETTERS = {TOKEN_PATTERN: 2, r"(?u)\b\w+\b": 1}
+# Longer n-grams do not exist. The compiled code needs lengths of at most 64 bits.
+MAX_LENGTH = 2**31 - 1
 # Methods whose results the compiled code reproduces. If a subclass changes one, it is not used.
 REPRODUCED = (
     "build_analyzer",
@@ -267,8 +269,8 @@ class CountingMixin:
         return CountingRule(
             params,
             ANALYZERS[self.analyzer],
-            int(min_n),
-            int(max_n),
+            min(int(min_n), MAX_LENGTH),
+            min(int(max_n), MAX_LENGTH),
             MIN_LETTERS[self.token_pattern],
             bool(self.lowercase),
             TermTable(stops),

@@ -240,3 +240,11 @@ def test_vectorizer_is_tuned_in_a_pipeline(texts):
     )
     search.fit(texts, y)
     assert np.all(np.isfinite(search.cv_results_["mean_test_score"]))
+
+
+@pytest.mark.parametrize(("cls", "reference"), PAIRS)
+@pytest.mark.parametrize("analyzer", ["word", "char", "char_wb"])
+def test_ngram_range_may_exceed_64_bits(cls, reference, analyzer):
+    params = {"analyzer": analyzer, "ngram_range": (2, 2**70)}
+    texts = ["one two three", "two"]
+    assert_same_matrix(cls(**params).fit_transform(texts), reference(**params).fit_transform(texts))
