@@ -1,0 +1,64 @@
+"""One HTTP connection: uvicorn's, with a time limit for the header and JSON errors."""
+
+import json
+
+import h11
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+# Time in which a client can read an error before its connection is closed.
+LINGER_SECONDS = 1
+
+
+class HTTPProtocol(H11Protocol):
+    """HTTP connection that is closed if no complete request header arrives in time.
+
+    uvicorn has a time limit after a response, which ends with the next byte. This class has a limit
+    for the time without a new request. It also aborts connections whose client does not read a
+    response.
+
+    h11 limits the size of a header, and rejects headers with different values of Content-Length.
+    Equal values are read as one value, as RFC 9110, section 8.6, allows.
+    """
+
+    def connection_made(self, transport):
+        super().connection_made(transport)
+        self.is_rejected = False
+        self.last_cycle = None
+        self.idle_check = self.loop.call_later(self.timeout_keep_alive, self.close_if_idle)
+
+    def connection_lost(self, exc):
+        self.idle_check.cancel()
+        super().connection_lost(exc)
+
+    def data_received(self, data):
+        if not self.is_rejected:
+            super().data_received(data)
+
+    def close_if_idle(self):
+        """Close the connection if no request began or was pending since the last check."""
+        is_pending = self.cycle is not None and not self.cycle.response_complete
+        if is_pending or self.cycle is not self.last_cycle:
+            self.last_cycle = self.cycle
+            self.idle_check = self.loop.call_later(self.timeout_keep_alive, self.close_if_idle)
+        else:
+            self.transport.abort()
+
+    def send_400_response(self, msg):
+        """Answer a request that is not valid HTTP."""
+        if self.conn.our_state not in (h11.IDLE, h11.SEND_RESPONSE):
+            # A body became invalid after the response, or in the middle of it.
+            self.transport.close()
+            return
+        self.is_rejected = True
+        body = json.dumps({"error": "the request must be valid HTTP with a header below 64 KB"})
+        headers = [
+            (b"content-type", b"application/json"),
+            (b"content-length", str(len(body)).encode()),
+            (b"connection", b"close"),
+        ]
+        response = h11.Response(status_code=400, headers=headers, reason=b"Bad Request")
+        for event in (response, h11.Data(data=body.encode()), h11.EndOfMessage()):
+            self.transport.write(self.conn.send(event))
+        # A close with unread data would reset the connection, and the client could lose the answer.
+        self.transport.write_eof()
+        self.loop.call_later(LINGER_SECONDS, self.transport.close)
