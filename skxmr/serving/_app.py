@@ -228,6 +228,7 @@ def _read_page():
         make_source("script"),
         make_source("style"),
         "connect-src 'self'",
+        "img-src data:",
         "base-uri 'none'",
         "form-action 'none'",
         "frame-ancestors 'none'",

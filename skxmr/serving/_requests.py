@@ -11,6 +11,8 @@ from urllib.parse import parse_qsl
 DEFAULT_K = 5
 # Longest value in an error message.
 MAX_SHOWN = 60
+# Shorter than the longest header, so that a longer query always gets this error.
+MAX_QUERY_BYTES = 2**15
 # More parameters than the interface has are always an error.
 MAX_PARAMETERS = 10
 
@@ -72,6 +74,12 @@ def parse_query(query, limits):
     RequestError
         If the query is invalid.
     """
+    if len(query) > MAX_QUERY_BYTES:
+        raise RequestError(
+            414,
+            f"the query must have at most {MAX_QUERY_BYTES} bytes; got {len(query)}. "
+            "Send long texts with POST.",
+        )
     if re.search(rb"%(?![0-9A-Fa-f]{2})", query):
         raise RequestError(400, 'the query must have two hexadecimal digits after each "%"')
     try:

@@ -1,5 +1,6 @@
 """Run the app with uvicorn, in this process or in several worker processes."""
 
+import asyncio
 import contextlib
 import logging
 import multiprocessing
@@ -15,6 +16,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import uvicorn
+from starlette.responses import Response
 
 from skxmr.serving._app import make_app
 from skxmr.serving._limits import Limits
@@ -93,7 +95,7 @@ class _Server(uvicorn.Server):
 
     def __init__(self, app, limits, on_start):
         config = uvicorn.Config(
-            app,
+            _answer_if_cancelled(app),
             http=HTTPProtocol,
             ws="none",
             loop="asyncio",
@@ -114,6 +116,23 @@ class _Server(uvicorn.Server):
     async def startup(self, sockets=None):
         await super().startup(sockets)
         self.on_start()
+
+
+def _answer_if_cancelled(app):
+    """Return an app that answers 503 when uvicorn cancels a request after `shutdown_seconds`."""
+
+    async def answer(scope, receive, send):
+        try:
+            await app(scope, receive, send)
+        except asyncio.CancelledError:  # uvicorn would log a traceback
+            response = Response(
+                b'{"error": "the server stops"}', 503, media_type="application/json"
+            )
+            # The response may have started.
+            with contextlib.suppress(RuntimeError):
+                await response(scope, receive, send)
+
+    return answer
 
 
 class _Worker(NamedTuple):
