@@ -168,10 +168,10 @@ async def read_body(request, limits):
     length = request.headers.get("content-length", "0")
     too_large = f"the body must have at most {limits.max_body_bytes} bytes"
     if not (length.isascii() and length.isdecimal()):
-        raise RequestError(400, f"Content-Length must be a number of bytes; got {_shorten(length)}")
+        raise RequestError(400, f"Content-Length must be a number; got {_shorten(length)}")
     # The number of digits is checked first, because int() refuses long numbers.
     if len(length) > 18 or int(length) > limits.max_body_bytes:
-        raise RequestError(413, f"{too_large}; got {_shorten(length)}")
+        raise RequestError(413, f"{too_large}; got {length[:MAX_SHOWN]}")
     body = bytearray()
     try:
         async with asyncio.timeout(limits.body_seconds):

@@ -269,6 +269,13 @@ def test_server_answers_200_clients_correctly(port, model):
         list(clients.map(run_client, range(200)))
 
 
+def test_page_is_html_with_a_content_security_policy(port):
+    response = get(port, "/")
+    assert (response.status, response.headers["content-type"]) == (200, "text/html; charset=utf-8")
+    assert response.content.startswith(b"<!DOCTYPE html>")
+    assert response.headers["content-security-policy"].startswith("default-src 'none'; script-src ")
+
+
 def test_health_describes_model(port, model):
     health = get(port, "/health").content
     expected = {
