@@ -45,11 +45,15 @@ class HTTPProtocol(H11Protocol):
 
     def send_400_response(self, msg):
         """Answer a request that is not valid HTTP."""
+        self.is_rejected = True
+        if self.cycle is not None:
+            # The body of this request is invalid. The app must not send a second response.
+            self.cycle.disconnected = True
+            self.cycle.message_event.set()
         if self.conn.our_state not in (h11.IDLE, h11.SEND_RESPONSE):
-            # A body became invalid after the response, or in the middle of it.
+            # The response was sent before the end of the body.
             self.transport.close()
             return
-        self.is_rejected = True
         body = json.dumps({"error": "the request must be valid HTTP with a header below 64 KB"})
         headers = [
             (b"content-type", b"application/json"),

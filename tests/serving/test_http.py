@@ -1,8 +1,11 @@
 """Requests to a server with two workers: answers, hostile requests and many clients."""
 
+import contextlib
 import json
+import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
+from random import Random
 
 import pytest
 
@@ -158,6 +161,10 @@ HOSTILE_REQUESTS = {
         413,
     ),
     "invalid chunk": (with_header("Transfer-Encoding: chunked", body=b"zz\r\n\r\n"), 400),
+    "invalid chunk after GET": (
+        with_header("Transfer-Encoding: chunked", method="GET", body=b"zz\r\n\r\n"),
+        400,
+    ),
     "unknown coding": (with_header("Transfer-Encoding: gzip"), 400),
     "no body": (with_header(body=b""), 400),
     "unknown path": (with_header("Content-Length: 17", target="/predict"), 404),
@@ -194,6 +201,37 @@ def test_server_answers_hostile_request(port, name):
     assert (response.status, list(response.content)) == (status, ["error"])
     if status == 405:
         assert set(response.headers["allow"].split(", ")) <= {"GET", "HEAD", "POST"}
+    assert get(port, "/suggest?text=a").status == 200
+
+
+def mutate(request, random):
+    """Change, insert, remove or repeat bytes of a request."""
+    changed = bytearray(request)
+    for _ in range(random.randint(1, 4)):
+        start = random.randrange(len(changed) + 1)
+        stop = start + random.randint(0, 8)
+        special = random.choice([b"\r", b"\n", b"\0", b":", b"%", b"[", b'"', b"9", b"\xff"])
+        repeated = bytes(changed[random.randrange(len(changed) + 1) :][:20])
+        changed[start:stop] = random.choice([b"", special, special * 50, repeated])
+    return bytes(changed)
+
+
+def test_server_survives_random_requests(port):
+    # The fixture checks that no worker wrote an error message.
+    random = Random(0)
+    valid = [request for request, status in HOSTILE_REQUESTS.values() if len(request) < 1000]
+    valid += [make_post({"text": "word1"}), with_header(method="GET", target="/suggest?text=a&k=2")]
+    for _ in range(20):
+        requests = [mutate(random.choice(valid), random) for _ in range(50)]
+        with contextlib.ExitStack() as stack:
+            connections = [stack.enter_context(connect(port)) for _ in requests]
+            for connection, request in zip(connections, requests, strict=True):
+                connection.sendall(request)
+            time.sleep(0.05)  # many requests are incomplete, so there is no end to wait for
+            for connection in connections:
+                connection.setblocking(False)
+                with contextlib.suppress(BlockingIOError):
+                    assert not connection.recv(100).startswith(b"HTTP/1.1 5")
     assert get(port, "/suggest?text=a").status == 200
 
 
