@@ -77,13 +77,14 @@ def make_app(path, *, limits=None):
         yield
         service.model.stop_watching()
 
+    routes = [
+        Route("/", service.show_page),
+        Route("/health", service.show_health),
+        Route("/metrics", service.show_metrics),
+        Route("/suggest", service.suggest, methods=["GET", "POST"]),
+    ]
     app = Starlette(
-        routes=[
-            Route("/", service.show_page),
-            Route("/health", service.show_health),
-            Route("/metrics", service.show_metrics),
-            Route("/suggest", service.suggest, methods=["GET", "POST"]),
-        ],
+        routes=routes,
         lifespan=lifespan,
         exception_handlers={
             RequestError: _answer_request_error,
@@ -93,7 +94,8 @@ def make_app(path, *, limits=None):
         },
     )
     app.router.redirect_slashes = False
-    app.add_middleware(_CountRequests, metrics=service.metrics)
+    paths = {route.endpoint: route.path for route in routes}
+    app.add_middleware(_CountRequests, metrics=service.metrics, paths=paths)
     return app
 
 
@@ -157,8 +159,8 @@ class _Service:
 class _CountRequests:
     """Middleware that counts requests and their time."""
 
-    def __init__(self, app, metrics):
-        self.app, self.metrics = app, metrics
+    def __init__(self, app, metrics, paths):
+        self.app, self.metrics, self.paths = app, metrics, paths
 
     async def __call__(self, scope, receive, send):
         if scope["type"] != "http":
@@ -180,7 +182,8 @@ class _CountRequests:
         try:
             await self.app(scope, receive, send_and_note_status)
         finally:
-            path = scope["path"] if "endpoint" in scope else "other"
+            # The router has stored the endpoint. The path of the request can have a prefix.
+            path = self.paths.get(scope.get("endpoint"), "other")
             self.metrics.requests.labels(path, status).inc()
             if path == "/suggest":
                 self.metrics.seconds.observe(time.perf_counter() - start)
