@@ -22,8 +22,8 @@ class Limits:
     body_seconds : float, default=10
         Maximum time in which the body of a request must arrive.
     idle_seconds : float, default=60
-        Time after which a connection is closed if no complete request header arrives. Incomplete
-        headers are closed after one to two times this time.
+        Time after which a connection is closed if no complete request header arrives, or if the
+        client does not read a response. The real time can be up to twice as long.
     shutdown_seconds : float, default=10
         Maximum time for pending requests when the server stops.
 

@@ -13,8 +13,8 @@ class HTTPProtocol(H11Protocol):
     """HTTP connection that is closed if no complete request header arrives in time.
 
     uvicorn has a time limit after a response, which ends with the next byte. This class has a limit
-    for the time without a new request. It also aborts connections whose client does not read a
-    response.
+    for the time without a new request. It also closes connections whose client does not read a
+    response, which would remain in memory.
 
     h11 limits the size of a header, and rejects headers with different values of Content-Length.
     Equal values are read as one value, as RFC 9110, section 8.6, allows.
@@ -23,7 +23,8 @@ class HTTPProtocol(H11Protocol):
     def connection_made(self, transport):
         super().connection_made(transport)
         self.is_rejected = False
-        self.last_cycle = None
+        # State at the last check.
+        self.last_cycle, self.last_unsent = None, 0
         self.idle_check = self.loop.call_later(self.timeout_keep_alive, self.close_if_idle)
 
     def connection_lost(self, exc):
@@ -35,13 +36,15 @@ class HTTPProtocol(H11Protocol):
             super().data_received(data)
 
     def close_if_idle(self):
-        """Close the connection if no request began or was pending since the last check."""
+        """Close the connection if the client did nothing since the last check."""
         is_pending = self.cycle is not None and not self.cycle.response_complete
-        if is_pending or self.cycle is not self.last_cycle:
-            self.last_cycle = self.cycle
-            self.idle_check = self.loop.call_later(self.timeout_keep_alive, self.close_if_idle)
-        else:
+        has_request = is_pending or self.cycle is not self.last_cycle
+        unsent = self.transport.get_write_buffer_size()
+        if not has_request or (unsent > 0 and unsent == self.last_unsent):
             self.transport.abort()
+            return
+        self.last_cycle, self.last_unsent = self.cycle, unsent
+        self.idle_check = self.loop.call_later(self.timeout_keep_alive, self.close_if_idle)
 
     def send_400_response(self, msg):
         """Answer a request that is not valid HTTP."""

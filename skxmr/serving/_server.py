@@ -237,9 +237,14 @@ def _run_worker(path, bound, limits, pipe):
 
 def _bind(host, port):
     """Return a socket with an address, which asyncio changes to a listening socket."""
-    family, kind, protocol, _, address = socket.getaddrinfo(
-        host, port, type=socket.SOCK_STREAM, proto=socket.IPPROTO_TCP, flags=socket.AI_PASSIVE
-    )[0]
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(
+            host, port, type=socket.SOCK_STREAM, proto=socket.IPPROTO_TCP, flags=socket.AI_PASSIVE
+        )[0]
+    except socket.gaierror as error:
+        raise OSError(
+            f"host must be a name or an address of this machine; got {host!r}: {error.strerror}."
+        ) from error
     # asyncio sets TCP_NODELAY only if the protocol is given. Without TCP_NODELAY, the second packet
     # of a response can wait 40 ms for an acknowledgement.
     bound = socket.socket(family, kind, protocol)
@@ -250,7 +255,7 @@ def _bind(host, port):
     except OSError as error:
         bound.close()
         raise OSError(
-            f"host and port must be free; got {host} and {port}: {error.strerror}. "
+            f"host and port must be available; got {host} and {port}: {error.strerror}. "
             "Choose another port; 0 selects a free one."
         ) from error
     return bound

@@ -2,10 +2,6 @@
 
 import pytest
 
-pytest.importorskip("uvicorn")
-pytest.importorskip("starlette")
-pytest.importorskip("prometheus_client")
-
 
 @pytest.fixture(scope="session")
 def model_path(tmp_path_factory):

@@ -338,6 +338,6 @@ def test_workers_share_connections_and_metrics(port):
 
 @pytest.mark.parametrize("workers", [1, 2])
 def test_serve_rejects_address_of_another_server(port, model_path, workers):
-    message = f"host and port must be free; got 127.0.0.1 and {port}: .* Choose another port"
+    message = f"host and port must be available; got 127.0.0.1 and {port}: .* Choose another port"
     with pytest.raises(OSError, match=message):
         serve(model_path, port=port, workers=workers)

@@ -61,27 +61,44 @@ def test_server_applies_limits(model_path):
         # A body that is too slow.
         response = send_raw(port, make_post({"text": "a"})[:-1])
         assert (response.status, response.headers["connection"]) == (408, "close")
-        # Connections without a request, with an incomplete header, and after a response; a client
-        # that sends a byte from time to time is closed, too.
-        with connect(port) as silent, connect(port) as slow, connect(port) as used:
-            slow.sendall(b"GET /health HT")
+        # Connections without a request, and after a response.
+        with connect(port) as silent, connect(port) as used:
             used.sendall(b"GET /health HTTP/1.1\r\nHost: a\r\n\r\n")
-            response = read_response(used.makefile("rb"))
-            assert response.status == 200
+            assert read_response(used.makefile("rb")).status == 200
             assert silent.recv(1) == used.recv(1) == b""
 
-            def is_closed():
-                try:
-                    slow.sendall(b"X")
-                    slow.setblocking(False)
-                    return slow.recv(1) == b""
-                except BlockingIOError:
-                    slow.settimeout(TIMEOUT)
-                    return False
-                except ConnectionError:
-                    return True
 
-            wait_until(is_closed)
+def wait_until_closed(connection):
+    """Wait until the server resets a connection while the client sends a byte from time to time."""
+
+    def is_closed():
+        try:
+            connection.sendall(b"X")
+        except ConnectionError:
+            return True
+        return False
+
+    wait_until(is_closed)
+
+
+def test_server_closes_connection_with_slow_header(model_path):
+    with (
+        running_server(model_path, limits={"idle_seconds": 0.5}) as (_, port),
+        connect(port) as slow,
+    ):
+        slow.sendall(b"GET /health HT")
+        wait_until_closed(slow)
+
+
+def test_server_closes_connection_of_client_that_does_not_read(model_path):
+    request = make_post({"texts": ["word1 word2"] * 1000, "k": 20})
+    with (
+        running_server(model_path, limits={"idle_seconds": 0.5}) as (_, port),
+        connect(port) as silent,
+    ):
+        silent.sendall(request * 20)
+        wait_until_closed(silent)
+        assert get(port, "/health").status == 200
 
 
 def test_server_answers_while_many_connections_are_silent(model_path):
@@ -253,6 +270,11 @@ def test_server_replaces_dead_worker_and_workers_end_with_supervisor(model_path)
 def test_serve_rejects_invalid_parameters(model_path, options, message):
     with pytest.raises(ValueError, match=message):
         serve(model_path, **options)
+
+
+def test_serve_rejects_unknown_host(model_path):
+    with pytest.raises(OSError, match="host must be a name or an address of this machine; got"):
+        serve(model_path, host="no such host")
 
 
 def run_command(*arguments):
