@@ -79,10 +79,7 @@ def serve(path, *, host="127.0.0.1", port=8080, workers=1, limits=None):
         with _bind(host, port) as bound:
             message = _describe(host, bound, workers)
             server = _Server(app, limits, on_start=lambda: print(message, flush=True))
-            # uvicorn raises the signal that stopped it again when it has stopped. This handler
-            # ignores it then, so that the process ends with status 0.
-            with _handle_signals(server.handle_exit):
-                server.run([bound])
+            server.run([bound])
         return
     load(Path(path))  # an error message of this process is clearer than one of each worker
     with _bind(host, port) as bound, _metrics_folder():
@@ -116,6 +113,11 @@ class _Server(uvicorn.Server):
     async def startup(self, sockets=None):
         await super().startup(sockets)
         self.on_start()
+
+    def handle_exit(self, *_):
+        # uvicorn would raise the signal again at the end, and would skip the shutdown after a
+        # second SIGINT.
+        self.should_exit = True
 
 
 def _answer_if_cancelled(app):
@@ -223,7 +225,12 @@ def _run_worker(path, bound, limits, pipe):
     """Serve until the supervisor closes its end of the pipe, or dies."""
     # Ctrl-C reaches all processes; the supervisor decides.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    server = _Server(make_app(path, limits=limits), limits, on_start=lambda: pipe.send("ready"))
+
+    def report_start():
+        with contextlib.suppress(OSError):  # the supervisor has closed the pipe
+            pipe.send("ready")
+
+    server = _Server(make_app(path, limits=limits), limits, report_start)
 
     def stop_at_end_of_pipe():
         with contextlib.suppress(EOFError, OSError):
@@ -231,8 +238,7 @@ def _run_worker(path, bound, limits, pipe):
         server.should_exit = True
 
     threading.Thread(target=stop_at_end_of_pipe, daemon=True).start()
-    with _handle_signals(server.handle_exit):
-        server.run([_open_worker_socket(bound)])
+    server.run([_open_worker_socket(bound)])
 
 
 def _bind(host, port):

@@ -41,7 +41,8 @@ def running_server(path, errors="", **options):
     """
     command = [sys.executable, "-W", "error", "-c", CODE, path, json.dumps(options)]
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
-    with subprocess.Popen(command, **pipes) as process:
+    # Tests send signals to all processes of a session.
+    with subprocess.Popen(command, **pipes, start_new_session=True) as process:
         try:
             line = process.stdout.readline()
             assert line.startswith("http://127.0.0.1:"), line + process.stderr.read()

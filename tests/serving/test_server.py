@@ -195,7 +195,7 @@ def test_server_answers_pending_requests_and_exits(model_path, workers, number):
             pending.sendall(request[:-1])
             idle.sendall(b"GET /health HTTP/1.1\r\nHost: a\r\n\r\n")
             assert read_response(idle.makefile("rb")).status == 200
-            process.send_signal(number)
+            os.killpg(process.pid, number)  # as Ctrl-C and systemd do
             assert idle.recv(1) == b""
 
             def is_refused():
