@@ -1,12 +1,18 @@
 """One HTTP connection: uvicorn's, with a time limit for the header and JSON errors."""
 
-import json
+import contextlib
 
 import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 # Time in which a client can read an error before its connection is closed.
 LINGER_SECONDS = 1
+
+ERROR = b'{"error": "the request must be valid HTTP with a header below 64 KB"}'
+BAD_REQUEST = (
+    b"HTTP/1.1 400 Bad Request\r\nContent-Type: application/json\r\nConnection: close\r\n"
+    b"Content-Length: %d\r\n\r\n%s" % (len(ERROR), ERROR)
+)
 
 
 class HTTPProtocol(H11Protocol):
@@ -57,15 +63,9 @@ class HTTPProtocol(H11Protocol):
             # The response was sent before the end of the body.
             self.transport.close()
             return
-        body = json.dumps({"error": "the request must be valid HTTP with a header below 64 KB"})
-        headers = [
-            (b"content-type", b"application/json"),
-            (b"content-length", str(len(body)).encode()),
-            (b"connection", b"close"),
-        ]
-        response = h11.Response(status_code=400, headers=headers, reason=b"Bad Request")
-        for event in (response, h11.Data(data=body.encode()), h11.EndOfMessage()):
-            self.transport.write(self.conn.send(event))
+        # Without h11, which would refuse a body after a HEAD request.
+        self.transport.write(BAD_REQUEST)
         # A close with unread data would reset the connection, and the client could lose the answer.
-        self.transport.write_eof()
+        with contextlib.suppress(OSError):  # the client has closed the connection
+            self.transport.write_eof()
         self.loop.call_later(LINGER_SECONDS, self.transport.close)

@@ -51,7 +51,8 @@ def running_server(path, errors="", **options):
                 process.send_signal(signal.SIGTERM)
             assert process.wait(TIMEOUT) == 0
             if errors is not None:
-                assert process.stderr.read() == errors
+                messages = process.stderr.read()
+                assert messages == errors, messages
         finally:
             process.kill()
 

@@ -165,6 +165,10 @@ HOSTILE_REQUESTS = {
         with_header("Transfer-Encoding: chunked", method="GET", body=b"zz\r\n\r\n"),
         400,
     ),
+    "invalid chunk after HEAD": (
+        with_header("Transfer-Encoding: chunked", method="HEAD", body=b"zz\r\n\r\n"),
+        400,
+    ),
     "unknown coding": (with_header("Transfer-Encoding: gzip"), 400),
     "no body": (with_header(body=b""), 400),
     "unknown path": (with_header("Content-Length: 17", target="/predict"), 404),
