@@ -15,13 +15,21 @@ settings.register_profile("quick", max_examples=10, deadline=None, derandomize=T
 settings.register_profile("thorough", max_examples=100, deadline=None)
 settings.load_profile("quick")
 
-if find_spec("torch") is None or find_spec("transformers") is None:
-    collect_ignore_glob = [
+
+def is_missing(*packages):
+    return any(find_spec(name) is None for name in packages)
+
+
+collect_ignore_glob = []
+if is_missing("torch", "transformers"):
+    collect_ignore_glob += [
         "skxmr/transformer/*",
         "skxmr/persistence/_transformer_codecs.py",
         "tests/transformer/*",
         "tests/helpers/fuzz_matcher_checkpoints.py",
     ]
+if is_missing("uvicorn", "starlette", "prometheus_client"):
+    collect_ignore_glob += ["skxmr/serving/*", "tests/serving/*"]
 
 
 # Doctests cannot carry a marker.

@@ -37,8 +37,8 @@ PHRASES = {
     r"\b\w*(character|emphas|factor|general|initial|maxim|minim|normal|optim|organ|parallel|penal"
     r"|quant|random|real|recogn|regular|serial|special|summar|token|util|vector|visual)"
     r"is(e[drs]?|ing|ation)\b": "American spelling: -ize",
-    r"\b(neighbour|colour|behaviour|favour|licence|centre|catalogue|analyse|labell|modell|cancell"
-    r"|grey|honour|travell)\w*": "American spelling",
+    r"\b(neighbour|colour|behaviour|favour|licence|centre|catalogue|analyse|labell|modell"
+    r"|cancell(?!edError)|grey|honour|travell)\w*": "American spelling",
 }
 # First words of a comment, of a docstring or of the description of a parameter.
 FRAGMENT = re.compile(r'(# |/\* |"""|^ +[\w, *`]+ : .*\n +)(What|Of|Times|Most|Beside)\b', re.M)

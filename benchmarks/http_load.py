@@ -1,4 +1,4 @@
-"""Load test of the server in examples/serving, with persistent connections and its CPU time."""
+"""Load test of `skxmr serve`, with persistent connections and its CPU time."""
 
 import json
 import multiprocessing
@@ -14,7 +14,7 @@ import numpy as np
 
 def make_request(texts, k):
     body = json.dumps({"texts": texts, "k": k}).encode()
-    head = "POST /predict HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+    head = "POST /suggest HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
     return f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body
 
 
@@ -43,7 +43,7 @@ class Connection:
             raise RuntimeError("the server closed a connection before the response was complete")
         self.response += received
         head, _, body = self.response.partition(b"\r\n\r\n")
-        length = re.search(rb"Content-Length: (\d+)", head)
+        length = re.search(rb"content-length: (\d+)", head)
         if length is None or len(body) < int(length[1]):
             return None
         if not head.startswith(b"HTTP/1.1 200"):

@@ -1,16 +1,17 @@
 """Measure a model that is served from memory maps: load, first query, load test, memory.
 
-The model is queried with single rows, in a process and through the server in examples/serving. Rows
-are converted to texts with one word per feature, so that the server also runs a vectorizer. All
-words have the same weight, so the rankings differ from those of the original rows. See README.md in
-this folder for the figures.
+The model is queried with single rows, in a process and through `skxmr serve`. Rows are converted to
+texts with one word per feature, so that the server also runs a vectorizer. All words have the same
+weight, so the rankings differ from those of the original rows. See README.md in this folder for the
+figures.
 """
 
 import argparse
 import contextlib
+import http.client
+import json
 import multiprocessing
 import os
-import re
 import subprocess
 import sys
 import tempfile
@@ -28,14 +29,13 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.pipeline import Pipeline
 
 from skxmr import XRLinearClassifier, load_model, save_model
-from skxmr.persistence import load_extras
+from skxmr.persistence import load_named_model
 
 try:
     import resource
 except ImportError:  # Windows
     resource = None
 
-SERVER = Path(__file__).parents[1] / "examples" / "serving" / "server.py"
 N_TEXTS = 5000  # number of different texts; they are repeated
 N_WARM_UP = 200
 K = 10
@@ -162,15 +162,13 @@ def load_and_query(served, texts, mmap_mode):
     """Load the model and query single texts; return milliseconds and the memory at the end."""
     memory_after_import = read_memory("self")
     start = time.perf_counter()
-    pipeline = load_model(served, mmap_mode=mmap_mode)
-    load_extras(served, mmap_mode=mmap_mode)
+    model = load_named_model(served, mmap_mode=mmap_mode)
     loaded = time.perf_counter()
-    vectorizer, classifier = pipeline
     faults = count_disk_faults()
     milliseconds = []
     for text in texts[:1001]:
         query_start = time.perf_counter()
-        classifier.predict_topk(vectorizer.transform([text]), k=K)
+        model.suggest([text], k=K)
         milliseconds.append(1e3 * (time.perf_counter() - query_start))
     return {
         "load_ms": 1e3 * (loaded - start),
@@ -185,15 +183,14 @@ def load_and_query(served, texts, mmap_mode):
 
 def query_without_server(served, texts, batch, seconds):
     """Query rows, texts and batches of texts in this process; return figures for each."""
-    vectorizer, classifier = load_model(served, mmap_mode="r")
+    model = load_named_model(served, mmap_mode="r")
+    vectorizer, classifier = model
     classifier.set_params(n_jobs=None)  # as in the workers of the server
     rows = [vectorizer.transform([text]) for text in texts]
     queries = {
         "row": lambda i: classifier.predict_topk(rows[i % len(rows)], k=K),
-        "text": lambda i: classifier.predict_topk(vectorizer.transform([texts[i % len(rows)]]), K),
-        "batch": lambda i: classifier.predict_topk(
-            vectorizer.transform(select_batch(texts, i, batch)), k=K
-        ),
+        "text": lambda i: model.suggest([texts[i % len(rows)]], k=K),
+        "batch": lambda i: model.suggest(select_batch(texts, i, batch), k=K),
     }
     return {name: measure_queries(query, seconds) for name, query in queries.items()}
 
@@ -217,12 +214,18 @@ def measure_queries(query, seconds):
 @contextlib.contextmanager
 def running_server(served, workers):
     """Run the server; yield its port and the process ids of its workers."""
-    command = [sys.executable, SERVER, served, "--port", "0", "--workers", str(workers)]
+    options = ["--port", "0", "--workers", str(workers)]
+    command = [sys.executable, "-m", "skxmr", "serve", served, *options]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
         try:
-            line = server.stdout.readline()
-            match = re.fullmatch(r"http://.*:(\d+) \(worker processes (.*)\)\n", line)
-            yield int(match[1]), [int(pid) for pid in match[2].split(", ")]
+            address = server.stdout.readline().split()[0].removeprefix("http://")
+            pids = set()
+            while len(pids) < workers:  # each new connection is answered by any worker
+                connection = http.client.HTTPConnection(address)
+                connection.request("GET", "/health")
+                pids.add(json.load(connection.getresponse())["process"])
+                connection.close()
+            yield int(address.rpartition(":")[2]), sorted(pids)
         finally:
             server.terminate()
 

@@ -27,8 +27,9 @@ LAYERS = {
     "skxmr.transformer": 5,
     "skxmr.pipeline": 6,
     "skxmr.persistence": 7,
-    "skxmr.cli": 8,
-    "skxmr": 9,
+    "skxmr.serving": 8,
+    "skxmr.cli": 9,
+    "skxmr": 10,
 }
 STAGES = {"skxmr.indexing", "skxmr.matching", "skxmr.ranking"}
 MODULES = sorted(p for p in ROOT.rglob("*") if p.suffix in {".py", ".pyx", ".pxd"})
@@ -129,6 +130,7 @@ def test_modules_import_only_declared_dependencies():
         "skxmr.datasets._tables": {"pyarrow"},
         "skxmr.matching._similarity_index": {"hnswlib"},
         "skxmr.inspection._axes": {"matplotlib"},
+        "skxmr.serving": {"h11", "prometheus_client", "starlette", "uvicorn"},
         "skxmr.transformer": {"torch", "transformers", "tqdm"},
         "skxmr.persistence._transformer_codecs": {"torch"},
     }

@@ -40,7 +40,9 @@ class SuggestionMixin:
         labels, scores = self.predict_topk(X, k=k)
         is_shown = labels >= 0
         if threshold is not None:
-            is_shown &= scores >= threshold
+            # A threshold beyond float32 becomes infinite, which gives the right result.
+            with np.errstate(over="ignore"):
+                is_shown &= scores >= threshold
         names = np.asarray(self.classes_)[labels[is_shown]].tolist()
         pairs = list(zip(names, scores[is_shown].tolist(), strict=True))
         ends = np.cumsum(np.count_nonzero(is_shown, axis=1)).tolist()

@@ -5,7 +5,7 @@ import sys
 import warnings
 
 from skxmr._core.version import __version__
-from skxmr.cli import _evaluate, _info, _predict, _suggest, _train
+from skxmr.cli import _evaluate, _info, _predict, _serve, _suggest, _train
 
 DESCRIPTION = """\
 Suggest labels for texts: train a model on a file, use it, and serve it.
@@ -25,6 +25,7 @@ COMMANDS = {
     "predict": (_predict, "print the best labels of each row of a file, as CSV"),
     "evaluate": (_evaluate, "print P@k, R@k, nDCG@k and PSP@k on a file"),
     "info": (_info, "print the labels, the steps and the parameters of a model"),
+    "serve": (_serve, "answer requests over HTTP, and show a page to try the model"),
 }
 
 

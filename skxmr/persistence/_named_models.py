@@ -17,7 +17,7 @@ def load_named_model(path, mmap_mode=None):
 
     - the command line: a classifier, with the extras "command_line", "preparation", which has the
       vectorizer and the names, or whether rows have unit length;
-    - the serving example: a pipeline of scikit-learn, with the extra "names".
+    - an earlier server: a pipeline of scikit-learn, with the extra "names".
 
     They are converted to a pipeline with names.
 
