@@ -1,12 +1,17 @@
 """One HTTP connection: uvicorn's, with a time limit for the header and JSON errors."""
 
 import contextlib
+import re
 
 import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 # Time in which a client can read an error before its connection is closed.
 LINGER_SECONDS = 1
+
+# h11 also accepts lines that end with a line feed only.
+END_OF_HEADER = re.compile(rb"\n\r?\n")
+CONTENT_LENGTH = re.compile(rb"^content-length[ \t]*:", re.IGNORECASE | re.MULTILINE)
 
 ERROR = b'{"error": "the request must be valid HTTP with a header below 64 KB"}'
 BAD_REQUEST = (
@@ -23,7 +28,8 @@ class HTTPProtocol(H11Protocol):
     response, which would remain in memory.
 
     h11 limits the size of a header, and rejects headers with different values of Content-Length.
-    Equal values are read as one value, as RFC 9110, section 8.6, allows.
+    This class also rejects equal values. RFC 9110, section 8.6, allows them, but no client needs
+    them, and a server in front of this one could read them differently.
     """
 
     def connection_made(self, transport):
@@ -40,6 +46,14 @@ class HTTPProtocol(H11Protocol):
     def data_received(self, data):
         if not self.is_rejected:
             super().data_received(data)
+
+    def handle_events(self):
+        if self.conn.their_state is h11.IDLE:
+            header = END_OF_HEADER.split(self.conn.trailing_data[0], maxsplit=1)[0]
+            if len(CONTENT_LENGTH.findall(header)) > 1:
+                self.send_400_response("repeated Content-Length")
+                return
+        super().handle_events()
 
     def close_if_idle(self):
         """Close the connection if the client did nothing since the last check."""
