@@ -123,7 +123,7 @@ def save_unusable_names(path):
     shutil.rmtree(path)
     pipeline = make_pipeline(TfidfVectorizer(dtype=np.float32), XRLinearClassifier(random_state=0))
     pipeline.fit(TEXTS, np.eye(3, dtype=int))
-    save_model(pipeline, path, extras={"names": np.array([b"a", b"b", b"c"], dtype=object)})
+    save_model(pipeline, path, extras={"names": np.array([0.5, 1.5, 2.5])})
 
 
 def save_wrong_number_of_names(path):
@@ -139,7 +139,7 @@ def write_no_json(path):
 
 @pytest.mark.parametrize(
     "damage",
-    [truncate_file, save_rows, save_wrong_number_of_names, write_no_json],
+    [truncate_file, save_rows, save_unusable_names, save_wrong_number_of_names, write_no_json],
 )
 def test_check_folder_keeps_model_if_new_model_is_unusable(served, path, reloads, damage, caplog):
     before = answer(served)
