@@ -115,40 +115,42 @@ def test_load_texts_skips_blank_lines_unless_there_is_one_column():
     assert load_texts(io.BytesIO(b"a\n\nx\n"), text="a", format="csv").texts == ["", "x"]
 
 
+INVALID_FILES = [
+    ("a.csv", b"", "a.csv must have a header line"),
+    ("a.csv", b"text\nx\n", r"must have one column 'tags'; got the columns 'text'\."),
+    ("a.csv", b"text;tags\nx;y\n", "separated by ';'; set delimiter to ';'"),
+    ("a.csv", b"text,tags,tags\nx,y,z\n", "got 2 columns with this name"),
+    (
+        "a.csv",
+        b"text,tags\nx,y\na,b,c\n",
+        "line 3: the row must have 2 fields.*got 3. Put quot",
+    ),
+    ("a.csv", b'text,tags\n"x\ny",z\n\n"a"b,c\n', "line 5: closing quotes must be followed by"),
+    ("a.csv", b'text,tags\nx,y\n"a,b\nc,d\n', "line 3: each quote must be closed"),
+    ("a.csv", b"text,tags\rx,y\r", "line 1: lines must end with a line feed"),
+    ("a.csv", b"text,tags\nx,\xe9\n", "line 2: the line must be UTF-8; got the byte 0xe9"),
+    ("a.csv", "text,tags\n".encode("utf-16"), "must be in UTF-8; got UTF-16"),
+    ("a.csv.gz", b"text,tags\n", "compressed data must be valid"),
+    ("a.csv.gz", gzip.compress(b"text,tags\nx,y\n" * 99)[:-9], "compressed data must be compl"),
+    ("a.jsonl", b'{"text": "a", "tags": null}\n[1]\n', r"line 2: the line must be.*got \[1\]"),
+    ("a.jsonl", b'{"text": "a",}\n', "line 1: the line must be a JSON object; "),
+    ("a.jsonl", b'{"text": "a"}\n', "must have the field 'tags'; got the fields 'text'. Write"),
+    ("a.jsonl", b'{"text": 1, "tags": []}\n', "line 1: 'text' must be a string or null; got 1"),
+    ("a.jsonl", b'{"text": "a", "tags": [true]}', "'tags' must be a string, an integer, or"),
+    ("a.jsonl", b'{"text": "a", "tags": 1.5}', "an integer, or a list of them; got 1.5"),
+    ("a.jsonl", b"[" * 100_000, "line 1: the"),
+    ("a.jsonl", b'{"text": ' + b"1" * 5000 + b"}", "line 1: the line must be a JSON object"),
+    (
+        "a.txt",
+        b"text,tags\n",
+        "format must be given for .*a.txt.*Set format to one of csv, jso",
+    ),
+    ("csv", b"text,tags\n", "format must be given"),
+]
+
+
 @pytest.mark.parametrize(
-    ("name", "content", "message"),
-    [
-        ("a.csv", b"", "a.csv must have a header line"),
-        ("a.csv", b"text\nx\n", r"must have one column 'tags'; got the columns 'text'\."),
-        ("a.csv", b"text;tags\nx;y\n", "separated by ';'; set delimiter to ';'"),
-        ("a.csv", b"text,tags,tags\nx,y,z\n", "got 2 columns with this name"),
-        (
-            "a.csv",
-            b"text,tags\nx,y\na,b,c\n",
-            "line 3: the row must have 2 fields.*got 3. Put quot",
-        ),
-        ("a.csv", b'text,tags\n"x\ny",z\n\n"a"b,c\n', "line 5: closing quotes must be followed by"),
-        ("a.csv", b'text,tags\nx,y\n"a,b\nc,d\n', "line 3: each quote must be closed"),
-        ("a.csv", b"text,tags\rx,y\r", "line 1: lines must end with a line feed"),
-        ("a.csv", b"text,tags\nx,\xe9\n", "line 2: the line must be UTF-8; got the byte 0xe9"),
-        ("a.csv", "text,tags\n".encode("utf-16"), "must be in UTF-8; got UTF-16"),
-        ("a.csv.gz", b"text,tags\n", "compressed data must be valid"),
-        ("a.csv.gz", gzip.compress(b"text,tags\nx,y\n" * 99)[:-9], "compressed data must be compl"),
-        ("a.jsonl", b'{"text": "a", "tags": null}\n[1]\n', r"line 2: the line must be.*got \[1\]"),
-        ("a.jsonl", b'{"text": "a",}\n', "line 1: the line must be a JSON object; "),
-        ("a.jsonl", b'{"text": "a"}\n', "must have the field 'tags'; got the fields 'text'. Write"),
-        ("a.jsonl", b'{"text": 1, "tags": []}\n', "line 1: 'text' must be a string or null; got 1"),
-        ("a.jsonl", b'{"text": "a", "tags": [true]}', "'tags' must be a string, an integer, or"),
-        ("a.jsonl", b'{"text": "a", "tags": 1.5}', "an integer, or a list of them; got 1.5"),
-        ("a.jsonl", b"[" * 100_000, "line 1: the"),
-        ("a.jsonl", b'{"text": ' + b"1" * 5000 + b"}", "line 1: the line must be a JSON object"),
-        (
-            "a.txt",
-            b"text,tags\n",
-            "format must be given for .*a.txt.*Set format to one of csv, jso",
-        ),
-        ("csv", b"text,tags\n", "format must be given"),
-    ],
+    ("name", "content", "message"), INVALID_FILES, ids=[case[2] for case in INVALID_FILES]
 )
 def test_load_texts_names_the_line_and_the_remedy(tmp_path, name, content, message):
     (tmp_path / name).write_bytes(content)
