@@ -56,7 +56,10 @@ def read_targets(y, name="y"):
             row = np.unravel_index(missing, Y.shape)[0]
         value = values.flat[missing]
         value = "NaN" if isinstance(value, (float, np.floating)) else value
-        raise ValueError(f"{name} must have no missing values; got {value} in row {row}.")
+        advice = ""
+        if values.dtype.kind == "O" and any(map(_is_collection, values.flat)):
+            advice = " Use an empty list for a row without labels."
+        raise ValueError(f"{name} must have no missing values; got {value} in row {row}.{advice}")
     if not sp.issparse(Y) and Y.dtype.kind == "O":
         return _convert_objects(Y, name)
     return Y

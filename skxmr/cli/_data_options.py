@@ -2,10 +2,9 @@
 
 import argparse
 import sys
-from pathlib import PurePath
 from typing import NamedTuple
 
-from skxmr.datasets import COMPRESSIONS, FORMATS
+from skxmr.datasets import ADVICE, FORMATS, find_suffix
 
 TABLE_FORMATS = tuple(dict.fromkeys(FORMATS.values()))
 # File name of the text format of the Extreme Classification Repository.
@@ -107,16 +106,14 @@ def find_data_format(options):
     """
     if options.format is not None:
         return options.format
-    suffixes = [suffix.lower() for suffix in PurePath(options.data).suffixes]
-    if suffixes and suffixes[-1] in COMPRESSIONS:
-        suffixes.pop()
-    suffix = suffixes[-1] if suffixes else ""
+    suffix = find_suffix(options.data)
     if suffix == XMC_SUFFIX:
         return "xmc"
     if suffix not in FORMATS:
+        known = ", ".join([*TABLE_FORMATS, "xmc"])
         raise ValueError(
             f"the format of {options.data} must be given, because its name does not end in "
-            f"{', '.join(FORMATS)} or {XMC_SUFFIX}. Add --format with one of "
-            f"{', '.join(TABLE_FORMATS)}, xmc."
+            f"{', '.join(FORMATS)} or {XMC_SUFFIX}. "
+            + ADVICE.get(suffix, f"Add --format with one of {known}.")
         )
     return FORMATS[suffix]

@@ -1,6 +1,7 @@
 """The parser of all commands, and the function that runs one."""
 
 import argparse
+import re
 import sys
 import warnings
 
@@ -68,7 +69,7 @@ def main(arguments=None):
     command = f"skxmr {options.command}"
 
     def print_warning(message, *_args, **_kwargs):
-        print(f"{command}: warning: {message}", file=sys.stderr)
+        print(f"{command}: warning: {_name_options(message)}", file=sys.stderr)
 
     try:
         with warnings.catch_warnings():
@@ -80,7 +81,12 @@ def main(arguments=None):
     except BrokenPipeError:  # the reader of the output has ended, as in ``| head``
         sys.stderr.close()
         return 1
-    except (OSError, ValueError, ImportError, MemoryError) as error:
-        print(f"{command}: error: {error}", file=sys.stderr)
+    except (OSError, ValueError, ImportError, MemoryError, RuntimeError) as error:
+        print(f"{command}: error: {_name_options(error)}", file=sys.stderr)
         return 1
     return 0
+
+
+def _name_options(message):
+    # Messages of functions of Python name their parameters.
+    return re.sub(r"\b([Ss]et) (separator|delimiter|format) to", r"\1 --\2 to", str(message))

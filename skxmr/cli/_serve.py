@@ -40,21 +40,18 @@ def run(parser, options):
     options : argparse.Namespace
         Parsed arguments.
     """
-    try:
-        # Imported here because other commands do not need the optional packages.
-        from skxmr.serving import Limits, serve
+    # Imported here because other commands do not need the optional packages.
+    from skxmr.serving import Limits, serve
 
-        limits = Limits(
-            max_body_bytes=options.max_body_bytes,
-            max_texts=options.max_texts,
-            max_labels=options.max_labels,
-        )
-        serve(
-            options.model,
-            host=options.host,
-            port=options.port,
-            workers=options.workers,
-            limits=limits,
-        )
-    except (ImportError, OSError, RuntimeError, ValueError) as error:
-        parser.error(str(error))
+    limits = Limits(
+        max_body_bytes=options.max_body_bytes,
+        max_texts=options.max_texts,
+        max_labels=options.max_labels,
+    )
+    serve(
+        options.model,
+        host=options.host,
+        port=options.port,
+        workers=options.workers,
+        limits=limits,
+    )

@@ -2,6 +2,7 @@
 
 import sys
 import time
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -52,7 +53,10 @@ def run(parser, options):
         columns = None
         given = [name for name in ("text", "labels", "separator") if getattr(options, name)]
         if given:
-            parser.error(f"--{given[0]} must not be given for data in the format xmc")
+            parser.error(
+                f"--{given[0]} must not be given for data in the format xmc. If {options.data} is "
+                "a table, add --format csv"
+            )
     model = make_classifier(parser, options, is_text)
     try:
         check_savable(model)
@@ -74,7 +78,10 @@ def run(parser, options):
         _print_estimate(model, X, Y)
         return
     start = time.perf_counter()
-    model.fit(X, y)
+    with warnings.catch_warnings():
+        # `load_texts` has warned already.
+        warnings.filterwarnings("ignore", message="y has classes that look like several labels")
+        model.fit(X, y)
     classifier = model[-1] if hasattr(model, "steps") else model
     classifier.set_params(verbose=0)
     propensities = None

@@ -12,13 +12,14 @@
 from skxmr.datasets._api_docs import load_api_docs
 from skxmr.datasets._definitions import EXAMPLE_CSV
 from skxmr.datasets._generator import make_extreme_multilabel
-from skxmr.datasets._tables import COMPRESSIONS as COMPRESSIONS
+from skxmr.datasets._tables import ADVICE as ADVICE
 from skxmr.datasets._tables import FORMATS as FORMATS
+from skxmr.datasets._tables import find_suffix as find_suffix
 from skxmr.datasets._text_files import iterate_texts as iterate_texts
 from skxmr.datasets._text_files import load_texts
 from skxmr.datasets._xmc_format import dump_xmc_file, load_xmc_file
 
-# `COMPRESSIONS`, `FORMATS` and `iterate_texts` are for the command line.
+# `ADVICE`, `FORMATS`, `find_suffix` and `iterate_texts` are for the command line.
 __all__ = [
     "EXAMPLE_CSV",
     "dump_xmc_file",

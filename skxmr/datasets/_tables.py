@@ -16,6 +16,12 @@ FORMATS = {
     ".ndjson": "jsonl",
     ".parquet": "parquet",
 }
+# Remedies for files of other formats.
+SPREADSHEETS = (".xls", ".xlsx", ".ods")
+ADVICE = {
+    **dict.fromkeys(SPREADSHEETS, "Save the sheet as CSV in UTF-8."),
+    ".json": "Write one JSON object per line, and name the file .jsonl.",
+}
 DELIMITERS = {"csv": ",", "tsv": "\t"}
 # The module csv refuses longer fields. Its default is 131,072 characters.
 MAX_FIELD_CHARACTERS = 2**31 - 1
@@ -67,18 +73,36 @@ def find_format(path, file_format=None):
         if file_format not in allowed:
             raise ValueError(f"format must be one of {', '.join(allowed)}; got {file_format!r}.")
         return file_format
+    suffix = find_suffix(path)
+    if suffix not in FORMATS:
+        advice = ADVICE.get(suffix, f"Set format to one of {', '.join(allowed)}.")
+        raise ValueError(
+            f"format must be given for {str(path)!r}, because the name does not end in one of "
+            f"{', '.join(FORMATS)}. {advice}"
+        )
+    return FORMATS[suffix]
+
+
+def find_suffix(path):
+    """Return the end of a file name that shows its format, in lower case.
+
+    Parameters
+    ----------
+    path : str, path-like or file-like
+        File.
+
+    Returns
+    -------
+    str
+        For example ".csv" for "articles.csv.gz"; empty for a file object.
+    """
     try:
         suffixes = [suffix.lower() for suffix in PurePath(path).suffixes]
     except TypeError:  # a file object
-        suffixes = []
+        return ""
     if suffixes and suffixes[-1] in COMPRESSIONS:
         suffixes.pop()
-    if not suffixes or suffixes[-1] not in FORMATS:
-        raise ValueError(
-            f"format must be given for {str(path)!r}, because the name does not end in one of "
-            f"{', '.join(FORMATS)}. Set format to one of {', '.join(allowed)}."
-        )
-    return FORMATS[suffixes[-1]]
+    return suffixes[-1] if suffixes else ""
 
 
 def read_table(file, name, file_format, columns, delimiter=None):

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 from sklearn.base import BaseEstimator
 
+from skxmr._core.estimators import takes_texts
 from skxmr.persistence import load_named_model
 
 logger = logging.getLogger("skxmr.serving")
@@ -106,12 +107,14 @@ def load(path):
     ValueError
         If the folder is not a valid model, or the model does not suggest labels for texts.
     """
+    if not (path / "header.json").exists():
+        load_named_model(path)  # raises the error
     version = read_version(path)
     estimator = load_named_model(path, mmap_mode="r")
-    advice = "Train it with make_text_classifier and save it with save_model."
-    if not hasattr(estimator, "suggest"):
+    if not hasattr(estimator, "suggest") or not takes_texts(estimator):
         raise ValueError(
-            f"{path} must be a model that takes texts; got {type(estimator).__name__}. {advice}"
+            f"{path} must be a model that takes texts; got {type(estimator).__name__}. Train it "
+            "with make_text_classifier and save it with save_model."
         )
     # Requests run in parallel, so each prediction uses a single thread.
     for name in estimator.get_params():
@@ -123,7 +126,7 @@ def load(path):
     except Exception as error:  # a model can fail with any exception
         raise ValueError(
             f"{path} must be a model that takes texts; got {type(estimator).__name__} whose "
-            f"prediction for a text failed: {error} {advice}"
+            f"prediction for a text failed: {error}"
         ) from error
     check_names(estimator.classes_, path)
     if version != read_version(path):

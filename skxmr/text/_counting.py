@@ -135,6 +135,7 @@ class CountingMixin:
         return state
 
     def _count_vocab(self, raw_documents, fixed_vocab):
+        _refuse_frames(raw_documents)
         rule = self._find_rule()
         table = self._find_table() if fixed_vocab and rule is not None else None
         if rule is None or (fixed_vocab and table is None):
@@ -308,6 +309,16 @@ def _select_terms(X, high, low, limit):
         is_kept[:] = False
         is_kept[candidates[(-counts[candidates]).argsort()[:limit]]] = True
     return is_kept
+
+
+def _refuse_frames(raw_documents):
+    # scikit-learn reads the names of the columns as texts.
+    if hasattr(raw_documents, "columns") or getattr(raw_documents, "ndim", 1) == 2:
+        raise ValueError(
+            "raw_documents must be one column of texts; got a "
+            f"{type(raw_documents).__name__} with {np.shape(raw_documents)[1]} columns. Pass one "
+            "column, for example frame['text'] instead of frame[['text']]."
+        )
 
 
 def _is_range(ngram_range):

@@ -252,3 +252,30 @@ def test_command_reads_standard_input_as_process(text_model):
     done = subprocess.run(command, capture_output=True, text=True, input="")
     assert "the format of - must be given" in done.stderr
     assert done.returncode == 1
+
+
+@pytest.mark.filterwarnings("default")
+def test_messages_name_options_of_the_command_line(folder, capsys):
+    (folder / "a.csv").write_text("t;l\nred;x\n")
+    command = ["model", "--text", "t", "--labels", "l", "--verbose", "0"]
+    assert main(["train", "a.csv", *command]) == 1
+    assert "set --delimiter to ';'" in capsys.readouterr().err
+    (folder / "b.csv").write_text("t,l\nred,x;y\nblue,y;z\ngreen,x;z\n")
+    assert main(["train", "b.csv", *command]) == 0
+    error = capsys.readouterr().err
+    assert "Set --separator to ';'" in error
+    assert error.count("warning") == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [("a.xlsx", "Save the sheet as CSV in UTF-8."), ("a.json", "Write one JSON object per line")],
+)
+def test_train_advises_on_other_formats(folder, capsys, name, message):
+    assert main(["train", name, "model", *OPTIONS]) == 1
+    assert message in capsys.readouterr().err
+
+
+def test_serve_names_a_missing_folder(folder, capsys):
+    assert main(["serve", "missing"]) == 1
+    assert capsys.readouterr().err == "skxmr serve: error: missing: no such folder.\n"

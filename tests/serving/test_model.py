@@ -172,6 +172,7 @@ def test_check_folder_keeps_model_if_trial_prediction_fails(served, path, reload
 
     save_text_model(path, seed=1)
     monkeypatch.setattr(model_module, "load_named_model", lambda *args, **options: FailingModel())
+    monkeypatch.setattr(model_module, "takes_texts", lambda estimator: True)
     served.check_folder()
     assert (served.current, reloads) == (before, [False])
     assert "prediction for a text failed: Out of range float values" in served.reload_error

@@ -1,6 +1,5 @@
 """Start, limits, reload and end of servers in new processes."""
 
-import argparse
 import os
 import shutil
 import signal
@@ -24,7 +23,7 @@ from helpers.servers import (
 )
 from helpers.text_models import expected_reply, save_text_model
 from skxmr import load_model, save_model
-from skxmr.cli import _serve
+from skxmr.cli import main
 from skxmr.serving import Limits, serve
 
 TEXTS = ["word1 word5", "word7 word3 word2"]
@@ -288,22 +287,17 @@ def test_serve_rejects_unknown_host(model_path):
         serve(model_path, host="no such host")
 
 
-def run_command(*arguments):
-    parser = argparse.ArgumentParser()
-    _serve.add_arguments(parser)
-    _serve.run(parser, parser.parse_args([str(argument) for argument in arguments]))
-
-
 def test_command_passes_options(monkeypatch, capsys):
     calls = []
     monkeypatch.setattr(
         "skxmr.serving.serve", lambda *args, **options: calls.append((args, options))
     )
-    run_command("tags.model")
-    run_command(
-        *("tags.model", "--host", "::1", "--port", 0, "--workers", 3),
-        *("--max-body-bytes", 1, "--max-texts", 2, "--max-labels", 4),
-    )
+    assert main(["serve", "tags.model"]) == 0
+    options = [
+        *("tags.model", "--host", "::1", "--port", "0", "--workers", "3"),
+        *("--max-body-bytes", "1", "--max-texts", "2", "--max-labels", "4"),
+    ]
+    assert main(["serve", *options]) == 0
     limits = Limits(max_body_bytes=1, max_texts=2, max_labels=4)
     default = {"host": "127.0.0.1", "port": 8080, "workers": 1, "limits": Limits()}
     assert calls == [
@@ -315,15 +309,13 @@ def test_command_passes_options(monkeypatch, capsys):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["missing"], "header.json"),
+        (["missing"], "missing: no such folder"),
         (["missing", "--workers", "0"], "workers must be a positive integer; got 0"),
         (["missing", "--max-texts", "0"], "max_texts must be a positive integer; got 0"),
     ],
 )
 def test_command_reports_errors(arguments, message, capsys):
-    with pytest.raises(SystemExit) as exit_info:
-        run_command(*arguments)
-    assert exit_info.value.code == 2
+    assert main(["serve", *arguments]) == 1
     assert message in capsys.readouterr().err
 
 

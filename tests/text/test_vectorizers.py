@@ -248,3 +248,17 @@ def test_ngram_range_may_exceed_64_bits(cls, reference, analyzer):
     params = {"analyzer": analyzer, "ngram_range": (2, 2**70)}
     texts = ["one two three", "two"]
     assert_same_matrix(cls(**params).fit_transform(texts), reference(**params).fit_transform(texts))
+
+
+@pytest.mark.parametrize(("cls", "reference"), PAIRS)
+def test_data_frames_are_refused(cls, reference):
+    pandas = pytest.importorskip("pandas")
+    frame = pandas.DataFrame({"title": ["one text"], "body": ["two texts"]})
+    for rows in (frame, frame[["title"]], frame.to_numpy()):
+        with pytest.raises(ValueError, match=r"raw_documents must be one column.*frame\['text'\]"):
+            cls().fit(rows)
+        with pytest.raises(ValueError, match="with [12] columns"):
+            cls().fit(["one"]).transform(rows)
+        with pytest.raises(ValueError, match="with [12] columns"):
+            cls(analyzer=str.split).fit_transform(rows)
+    assert cls().fit(frame["title"]).vocabulary_ == reference().fit(frame["title"]).vocabulary_
