@@ -13,21 +13,17 @@ The folder of the data has train.txt and test.txt, a text per line, and Y_train.
 """
 
 import argparse
-import json
 import os
 import re
-import subprocess
-import sys
 import tempfile
-import time
 
 import numpy as np
 import scipy.sparse as sp
+from turns import add_arguments, measure_cpu, print_table, run_in_turns
 
 K = 10
 N_SINGLE = 2000
 N_REPEATS = 3
-THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
 
 class Skxmr:
@@ -80,12 +76,6 @@ class Pecos:
         return ids
 
 
-def measure_cpu(function, *args):
-    started = time.process_time()
-    result = function(*args)
-    return time.process_time() - started, result
-
-
 def read_texts(folder, name, n_rows):
     """Return the first lines of a file; a line ends with a line feed only."""
     with open(os.path.join(folder, name), newline="\n", encoding="utf-8") as file:
@@ -130,39 +120,23 @@ def main():
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--data", required=True, help="folder of the data")
-    parser.add_argument("--pecos", help="interpreter of an environment with libpecos")
-    parser.add_argument("--turns", type=int, default=2)
-    parser.add_argument("--library", choices=("skxmr", "pecos"), help=argparse.SUPPRESS)
-    parser.add_argument("--seed", type=int, default=0, help=argparse.SUPPRESS)
+    add_arguments(parser)
     args = parser.parse_args()
-    if args.library is not None:
-        print(json.dumps(run_library(args.library, args.data, args.seed)))
-        return
-    if args.pecos is None:
-        parser.error("--pecos is required")
-    interpreters = {"pecos": args.pecos, "skxmr": sys.executable}
-    turns = {name: [] for name in interpreters}
-    for seed in range(args.turns):
-        for name, interpreter in interpreters.items():
-            command = [interpreter, __file__, "--data", args.data, "--library", name]
-            output = subprocess.run(
-                [*command, "--seed", str(seed)],
-                env={**os.environ, **dict.fromkeys(THREADS, "1")},
-                stdout=subprocess.PIPE,
-                check=True,
-                encoding="utf-8",
-            ).stdout
-            turns[name].append(json.loads(output.splitlines()[-1]))
-    print("| | fit, s | batch, µs per text | one text, µs | P@1, % |")
-    print("|---|--:|--:|--:|--:|")
-    means = {
-        name: [np.mean([turn[key] for turn in turns[name]]) for key in turns[name][0]]
-        for name in turns
-    }
-    for name, (fit, batch, single, p1) in means.items():
-        print(f"| {name} | {fit:.2f} | {batch:.1f} | {single:.1f} | {p1:.1f} |")
-    ratios = np.divide(means["pecos"], means["skxmr"])[:3]
-    print("| pecos / skxmr | " + " | ".join(f"{ratio:.1f}" for ratio in ratios) + " | |")
+    means = run_in_turns(
+        __file__,
+        ["--data", args.data],
+        parser,
+        args,
+        lambda library, seed: run_library(library, args.data, seed),
+    )
+    if means is not None:
+        columns = {
+            "fit": ("fit, s", ".2f"),
+            "batch": ("batch, µs per text", ".1f"),
+            "single": ("one text, µs", ".1f"),
+            "p1": ("P@1, %", ".1f"),
+        }
+        print_table(means, columns, ["fit", "batch", "single"])
 
 
 if __name__ == "__main__":

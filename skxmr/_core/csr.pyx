@@ -131,3 +131,50 @@ def divide_values(const value_t[::1] data, double divisor):
         for at in range(data.shape[0]):
             out[at] = <float>(<double>data[at] / divisor)
     return quotients
+
+
+def measure_dense_rows(const value_t[:, :] values):
+    """Return the Euclidean length of each row of a dense matrix; see `measure_rows`."""
+    cdef offset_t row, column
+    cdef double square
+    lengths = np.empty(values.shape[0], dtype=np.float64)
+    cdef double[::1] out = lengths
+    with nogil:
+        for row in range(values.shape[0]):
+            square = 0.0
+            for column in range(values.shape[1]):
+                square += <double>values[row, column] * <double>values[row, column]
+            out[row] = sqrt(square)
+    return lengths
+
+
+def compress_rows(const value_t[:, :] values, double divisor, offset_t[::1] row_ends,
+                  index_t[::1] indices, float[::1] data):
+    """Append the nonzero values of a dense matrix to the arrays of a CSR matrix.
+
+    Values are divided in float64 arithmetic and rounded to float32. Values that are then 0 are left
+    out.
+
+    Parameters
+    ----------
+    values : array of shape (n_rows, n_columns)
+        Rows.
+    divisor : float
+        Divisor.
+    row_ends : array of shape (n_rows + 1,)
+        First, the number of entries before these rows, as input. The other entries become the
+        ends of the rows.
+    indices, data : arrays
+        Columns and values, with enough room.
+    """
+    cdef offset_t row, column, size = row_ends[0], n_columns = values.shape[1]
+    cdef float quotient
+    with nogil:
+        for row in range(values.shape[0]):
+            for column in range(n_columns):
+                quotient = <float>(<double>values[row, column] / divisor)
+                if quotient != 0:
+                    indices[size] = <index_t>column
+                    data[size] = quotient
+                    size += 1
+            row_ends[row + 1] = size

@@ -7,7 +7,6 @@ Then `X` and ``c * X`` give the same model.
 
 import numpy as np
 
-from skxmr._core.csr import measure_rows
 from skxmr._core.user_warnings import warn_user
 
 # Rows of unit length differ from 1 by the rounding of float32 or float16. They are not divided.
@@ -31,7 +30,7 @@ def mean_row_length(rows, sample_weight=None):
 
     Parameters
     ----------
-    rows : Rows
+    rows : Rows or DenseRows
         Rows; the values may be float64. Rows of zeros are ignored.
     sample_weight : ndarray of shape (n_rows,) or None
         Weights of the rows.
@@ -41,7 +40,7 @@ def mean_row_length(rows, sample_weight=None):
     float
         The length, or exactly 1 if all rows are zero or the length is 1 up to rounding.
     """
-    lengths = measure_rows(rows.indptr, rows.data)
+    lengths = rows.measure()
     is_nonzero = lengths > 0
     lengths = lengths[is_nonzero]
     if not len(lengths):
@@ -70,14 +69,14 @@ def warn_about_other_lengths(rows, row_length):
 
     Parameters
     ----------
-    rows : Rows
+    rows : Rows or DenseRows
         Rows; the values may be float64. A few rows are not checked.
     row_length : float
         `mean_row_length` of the training rows.
     """
     if rows.n_rows < MIN_COMPARED_ROWS:
         return
-    lengths = measure_rows(rows.indptr, rows.data)
+    lengths = rows.measure()
     lengths = lengths[lengths > 0]
     if len(lengths) < MIN_COMPARED_ROWS:
         return

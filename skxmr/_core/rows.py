@@ -6,8 +6,18 @@ import numpy as np
 import scipy.sparse as sp
 
 from skxmr._core.arrays import as_public_csr, csr_of, entries_of_rows
-from skxmr._core.csr import MAX_VALUE, divide_values, rows_are_canonical
+from skxmr._core.csr import (
+    MAX_VALUE,
+    compress_rows,
+    divide_values,
+    measure_dense_rows,
+    measure_rows,
+    rows_are_canonical,
+)
 from skxmr._core.validation import check_n_features
+
+# Numbers of a dense matrix that are converted at a time, so that a conversion needs little memory.
+BLOCK_NUMBERS = 2**20
 
 
 class Rows(NamedTuple):
@@ -50,6 +60,19 @@ class Rows(NamedTuple):
         indptr, entries = entries_of_rows(self.indptr, rows)
         return Rows(indptr, self.indices[entries], self.data[entries], self.n_features)
 
+    @property
+    def numbers_per_row(self):
+        """Numbers per row that a block copies."""
+        return 0
+
+    def to_rows(self):
+        """Return these rows; see `DenseRows`."""
+        return self
+
+    def measure(self):
+        """Return the Euclidean length of each row, float64."""
+        return measure_rows(self.indptr, self.data)
+
     @classmethod
     def of_row(cls, x, n_features):
         """Return a single row, given as a `SparseRow`."""
@@ -60,6 +83,65 @@ class Rows(NamedTuple):
         """Return a scipy CSR matrix, in the container that scikit-learn is configured to use."""
         shape = (self.n_rows, self.n_features)
         return as_public_csr(self.indptr, self.indices, self.data, shape)
+
+
+class DenseRows(NamedTuple):
+    """Rows of a dense matrix. Nothing is copied until a block of them is read.
+
+    Attributes
+    ----------
+    values : ndarray of shape (n_rows, n_features)
+        Finite numbers of any real dtype, in any order of memory; never modified.
+    length : float
+        Number by which all values are divided; see `row_length`.
+    """
+
+    values: np.ndarray
+    length: float = 1.0
+
+    @property
+    def n_rows(self):
+        """Number of rows."""
+        return self.values.shape[0]
+
+    @property
+    def n_features(self):
+        """Number of columns."""
+        return self.values.shape[1]
+
+    @property
+    def numbers_per_row(self):
+        """Numbers per row that a block copies."""
+        return self.values.shape[1]
+
+    def block(self, start, stop):
+        """Return the rows from `start` to before `stop` as `Rows`, equal to those of `as_rows`."""
+        return self._compress(self.values[start:stop])
+
+    def to_rows(self):
+        """Return all rows as `Rows`."""
+        return self._compress(self.values)
+
+    def measure(self):
+        """Return the length of each row, float64, before the division."""
+        lengths = [measure_dense_rows(block) for block in _iterate_blocks(self.values)]
+        return np.concatenate(lengths)
+
+    def _compress(self, values):
+        n_entries = sum(np.count_nonzero(block) for block in _iterate_blocks(values))
+        indptr = np.zeros(len(values) + 1, dtype=np.int64)
+        indices = np.empty(n_entries, dtype=np.int32)
+        data = np.empty(n_entries, dtype=np.float32)
+        start = 0
+        for block in _iterate_blocks(values):
+            stop = start + len(block)
+            compress_rows(block, self.length, indptr[start : stop + 1], indices, data)
+            start = stop
+        size = indptr[-1]
+        rows = Rows(indptr, indices[:size], data[:size], self.n_features)
+        if self.length < 1.0:
+            check_values(rows.data, "X divided by the mean length of the training rows")
+        return rows
 
 
 def as_rows(X, name="X", length=1.0):
@@ -87,16 +169,19 @@ def as_rows(X, name="X", length=1.0):
     ValueError
         If a value is not finite or too large, or an index is out of range.
     """
-    return in_float32(canonical_rows(X, name), length)
+    return in_float32(canonical_rows(X, name), length).to_rows()
 
 
 def canonical_rows(X, name="X"):
-    """Return a matrix as `Rows` like `as_rows`, but with the values of `X`: float32 or float64.
+    """Return a sparse matrix as `Rows` and a dense one as `DenseRows`, with the values of `X`.
 
-    Stored zeros are kept.
+    The values of `Rows` are float32 or float64, and stored zeros are kept.
     """
     check_n_features(X, name)
-    C = X if sp.issparse(X) else sp.csr_array(X)
+    if not sp.issparse(X):
+        check_values(X, name)
+        return DenseRows(X)
+    C = X
     if C.format != "csr":
         C = C.tocsr()
     if C.dtype not in (np.float32, np.float64):
@@ -117,7 +202,7 @@ def canonical_rows(X, name="X"):
 def check_values(values, name):
     """Raise a ValueError if a value is not finite, or is too large for sums in float32."""
     # The comparison with NaN is false.
-    low, high = values.min(initial=0), values.max(initial=0)
+    low, high = float(values.min(initial=0)), float(values.max(initial=0))
     if -MAX_VALUE <= low and high <= MAX_VALUE:
         return
     if not np.isfinite(values).all():
@@ -130,6 +215,8 @@ def check_values(values, name):
 
 def in_float32(rows, length=1.0):
     """Return `canonical_rows` divided by a number, in float32, without stored zeros."""
+    if isinstance(rows, DenseRows):
+        return rows._replace(length=length)
     if length != 1.0 or rows.data.dtype != np.float32:
         rows = rows._replace(data=divide_values(rows.data, length))
     if length < 1.0:
@@ -151,3 +238,12 @@ def _contiguous(C):
         np.ascontiguousarray(C.data),
         C.shape[1],
     )
+
+
+def _iterate_blocks(values):
+    # Yield blocks of rows of a dense matrix, in float32 or float64; views if possible.
+    step = max(1, BLOCK_NUMBERS // max(1, values.shape[1]))
+    for start in range(0, len(values), step):
+        block = values[start : start + step]
+        is_kernel_dtype = block.dtype in (np.float32, np.float64) and block.dtype.isnative
+        yield block if is_kernel_dtype else block.astype(np.float64)

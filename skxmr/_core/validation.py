@@ -22,6 +22,8 @@ MAX_COST = 1e9
 # Options of check_array for rows. Kernels read float32, but duplicate entries of a float64 matrix
 # are summed in float64 first.
 ROW_OPTIONS = {"accept_sparse": "csr", "dtype": [np.float64, np.float32]}
+# Numbers of a dense matrix that are checked at a time.
+BLOCK_NUMBERS = 2**20
 # Kernels round the number of features up to a multiple of 64, in 32 bits.
 MAX_FEATURES = 2**31 - 64
 # Constraints of the parameter `n_jobs`.
@@ -108,7 +110,8 @@ def validate_rows(estimator, X, name="X", *, reset=False):
     Returns
     -------
     csr_matrix, csr_array or ndarray of shape (n_samples, n_features)
-        Rows, float32 or float64, all values finite.
+        Rows, all values finite. A sparse matrix is in float32 or float64. An array of numbers is
+        returned as it is.
 
     Raises
     ------
@@ -118,6 +121,10 @@ def validate_rows(estimator, X, name="X", *, reset=False):
     """
     converted = _read_rows(X, name)
     try:
+        if _is_number_matrix(X):
+            validate_data(estimator, X, reset=reset, skip_check_array=True)
+            _check_finite(X, estimator, name)
+            return X
         if converted is X:
             return validate_data(estimator, X, reset=reset, **ROW_OPTIONS)
         # The names of the columns are checked on the frame, and the values on the matrix.
@@ -131,6 +138,28 @@ def validate_rows(estimator, X, name="X", *, reset=False):
             f"vectorizer such as TfidfVectorizer before the {type(estimator).__name__} in a "
             "Pipeline."
         ) from error
+
+
+def _is_number_matrix(X):
+    # Arrays that need no conversion as a whole. Errors are left to scikit-learn.
+    return (
+        type(X) in (np.ndarray, np.memmap)
+        and X.ndim == 2
+        and X.dtype.kind in "buif"
+        and X.dtype.itemsize <= 8
+        and X.size > 0
+    )
+
+
+def _check_finite(X, estimator, name):
+    # The error of scikit-learn for the first block of rows with a value that is not finite.
+    if X.dtype.kind != "f":
+        return
+    step = max(1, BLOCK_NUMBERS // X.shape[1])
+    for start in range(0, len(X), step):
+        block = X[start : start + step]
+        if not np.isfinite(block).all():
+            check_array(block, estimator=estimator, input_name=name, **ROW_OPTIONS)
 
 
 def check_matrix(X, name="X"):

@@ -146,7 +146,11 @@ class LevelModel:
             tables.get("table"),  # the dense weights
         )
         self.scorer = LevelScorer(
-            chunks, arrays["child_indptr"], arrays["child_ids"], only_children_inherit
+            chunks,
+            arrays["child_indptr"],
+            arrays["child_ids"],
+            n_features,
+            only_children_inherit,
         )
 
     def __getstate__(self):

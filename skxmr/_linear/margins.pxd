@@ -21,8 +21,19 @@ cdef struct Scratch:
     void* block                      # memory of all arrays
 
 
+cdef struct FullRows:                # rows with a nonzero value of every feature
+    index_t* features                # of the current chunk
+    offset_t n_features              # of the current chunk
+    float* values[4]                 # [ROWS_TOGETHER] values of these features in each row
+    float* margins[4]                # [ROWS_TOGETHER] of the children; space for whole vectors
+    void* block                      # memory of all arrays
+
+
 cdef bint allocate_scratch(Scratch* scratch, offset_t max_row_entries,
                            offset_t max_children) noexcept nogil
+cdef bint allocate_full_rows(FullRows* rows, offset_t n_features,
+                             offset_t max_children) noexcept nogil
+cdef void release_full_rows(FullRows* rows) noexcept nogil
 cdef void release_scratch(Scratch* scratch) noexcept nogil
 
 
@@ -59,5 +70,8 @@ cdef class ChunkMargins:
                                    SharedFeatures* shared) noexcept nogil
     cdef void find_entries(self, const lane_kernels* kernels, index_t parent,
                            SharedFeatures* shared) noexcept nogil
+    cdef void start_chunk(self, index_t parent, FullRows* rows) noexcept nogil
+    cdef void compute_margins_of_rows(self, const lane_kernels* kernels, index_t parent,
+                                      const float** data, FullRows* rows) noexcept nogil
     cdef index_t compute_margins(self, const lane_kernels* kernels, index_t parent,
                                  const SharedFeatures* shared, float* margins) noexcept nogil

@@ -18,6 +18,10 @@ four steps, and each step prefetches the memory that the next one reads:
 4. `compute_margins` reads the weights.
 
 `scoring` interleaves the steps of consecutive pairs. The results do not depend on this.
+
+Rows with a nonzero value of every feature, such as embeddings, need no search for shared features.
+If there are dense weights, `compute_margins_of_rows` scores ROWS_TOGETHER such rows at a time, and
+loads each weight once for all of them.
 """
 
 import numpy as np
@@ -26,7 +30,8 @@ from libc.stdlib cimport free, malloc
 
 from skxmr._core.types cimport index_t, offset_t, uint64_t
 from skxmr._linear.simd.lanes cimport (
-    LANES, PREFETCH, chunk_entries, entry_range, feature_set, lane_kernels, prefetch_array
+    LANES, PREFETCH, ROWS_TOGETHER, chunk_entries, entry_range, feature_set, lane_kernels,
+    prefetch_array
 )
 
 
@@ -58,6 +63,27 @@ cdef bint allocate_scratch(Scratch* scratch, offset_t max_row_entries,
 
 cdef void release_scratch(Scratch* scratch) noexcept nogil:
     free(scratch.block)
+
+
+cdef bint allocate_full_rows(FullRows* rows, offset_t n_features,
+                             offset_t max_children) noexcept nogil:
+    # Returns False if memory runs out. Call release_full_rows in any case.
+    cdef size_t n_margins = max_children + LANES
+    cdef int row
+    cdef float* block = <float*>malloc(
+        sizeof(float) * ((ROWS_TOGETHER + 1) * <size_t>n_features + ROWS_TOGETHER * n_margins))
+    rows.block = block
+    if block == NULL:
+        return False
+    rows.features = <index_t*>block
+    for row in range(ROWS_TOGETHER):
+        rows.values[row] = block + (row + 1) * n_features
+        rows.margins[row] = block + (ROWS_TOGETHER + 1) * n_features + row * n_margins
+    return True
+
+
+cdef void release_full_rows(FullRows* rows) noexcept nogil:
+    free(rows.block)
 
 
 cdef class ChunkMargins:
@@ -137,6 +163,45 @@ cdef class ChunkMargins:
             chunk = self.get_entries(parent)
             kernels.find_entries[self.count_bytes - 1](
                 &chunk, shared.positions, shared.counts_before, shared.size, shared.ranges)
+
+    cdef void start_chunk(self, index_t parent, FullRows* rows) noexcept nogil:
+        # Write the features of the chunk of a parent to `rows`.
+        cdef const uint64_t* summary = &self.summaries[parent, 0]
+        cdef const uint64_t* words = &self.ranked_words[self.word_indptr[parent], 0]
+        cdef offset_t n_found = 0, word, bit
+        for word in range(64 * self.summaries.shape[1]):
+            if not summary[word >> 6] >> (word & 63) & 1:
+                continue
+            for bit in range(64):
+                if words[0] >> bit & 1:
+                    rows.features[n_found] = <index_t>(64 * word + bit)
+                    n_found += 1
+            words += 2
+        rows.n_features = n_found
+
+    cdef void compute_margins_of_rows(self, const lane_kernels* kernels, index_t parent,
+                                      const float** data, FullRows* rows) noexcept nogil:
+        # Write the margins of the parent's children for ROWS_TOGETHER rows, bit-identical to
+        # `compute_margins`. data[row] are the values of all features of a row. Call `start_chunk`
+        # first, and only if there are dense weights.
+        cdef offset_t first = self.child_indptr[parent], child, at
+        cdef offset_t n_children = self.child_indptr[parent + 1] - first
+        cdef const void* weights = &self.dense_weights[self.feature_indptr[parent], 0]
+        cdef const float* values[4]         # [ROWS_TOGETHER]
+        cdef int row
+        for row in range(ROWS_TOGETHER):
+            for child in range(n_children):
+                rows.margins[row][child] = self.intercepts[first + child]
+            for at in range(rows.n_features):
+                rows.values[row][at] = data[row][rows.features[at]]
+            values[row] = rows.values[row]
+        if self.n_lanes == LANES:
+            kernels.add_dense_products_of_rows[self.weight_type](
+                weights, self.get_scale(parent), values, rows.n_features, rows.margins)
+        else:
+            kernels.add_wide_products_of_rows[self.weight_type](
+                weights, self.n_lanes, self.get_scale(parent), values, rows.n_features,
+                rows.margins)
 
     cdef index_t compute_margins(self, const lane_kernels* kernels, index_t parent,
                                  const SharedFeatures* shared, float* margins) noexcept nogil:

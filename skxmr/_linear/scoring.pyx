@@ -34,9 +34,10 @@ from skxmr._core.transforms cimport (
     inherit_score, transform_margins, with_offsets
 )
 from skxmr._core.types cimport index_t, offset_t
-from skxmr._linear.simd.lanes cimport get_lane_kernels, lane_kernels
+from skxmr._linear.simd.lanes cimport ROWS_TOGETHER, get_lane_kernels, lane_kernels
 from skxmr._linear.margins cimport (
-    PIPELINE_DEPTH, ChunkMargins, Scratch, allocate_scratch, release_scratch
+    PIPELINE_DEPTH, ChunkMargins, FullRows, Scratch, allocate_full_rows, allocate_scratch,
+    release_full_rows, release_scratch
 )
 
 
@@ -130,9 +131,12 @@ cdef class LevelScorer:
     cdef index_t max_children                  # per parent
     cdef offset_t pairs_per_check              # for interrupts
     cdef bint only_children_inherit            # whether they have the scores of their parents
+    cdef offset_t n_features                   # of X
 
-    def __init__(self, ChunkMargins chunks, child_indptr, child_ids, bint only_children_inherit):
+    def __init__(self, ChunkMargins chunks, child_indptr, child_ids, n_features,
+                 bint only_children_inherit):
         self.chunks = chunks
+        self.n_features = n_features
         self.only_children_inherit = only_children_inherit
         self.child_indptr = child_indptr
         self.child_ids = child_ids
@@ -140,16 +144,16 @@ cdef class LevelScorer:
         self.pairs_per_check = 1 + CHILDREN_PER_CHECK // (self.max_children + 1)
 
     cdef void compute_margins(self, const lane_kernels* kernels, const Batch* batch,
-                              const PairOrder* order, offset_t at,
+                              const PairOrder* order, offset_t at, bint is_first,
                               Scratch* scratch) noexcept nogil:
-        # Write the margins of the children of pair number `at` to `scratch`. Call this
-        # function for at = 0, 1, 2, ... in turn, because it also performs the first steps of the
-        # next pairs, see margins.pyx: step 3 of pair at + 1, step 2 of at + 2, step 1 of at + 3,
-        # then step 4 of `at`. The first call fills this pipeline.
+        # Write the margins of the children of pair number `at` to `scratch`. Call this function for
+        # consecutive pairs in turn, because it also performs the first steps of the next pairs, see
+        # margins.pyx: step 3 of pair at + 1, step 2 of at + 2, step 1 of at + 3, then step 4 of
+        # `at`. A call with `is_first` fills this pipeline.
         cdef offset_t current, ahead, pair, start
         cdef index_t parent, row
-        for current in range(-PIPELINE_DEPTH if at == 0 else at, at + 1):
-            for ahead in range(max(current + 1, 0),
+        for current in range(at - PIPELINE_DEPTH if is_first else at, at + 1):
+            for ahead in range(max(current + 1, at),
                                min(current + PIPELINE_DEPTH + 1, order.n_pairs)):
                 pair = get_pair(order, ahead)
                 parent = batch.parents[pair]
@@ -163,7 +167,7 @@ cdef class LevelScorer:
                     self.chunks.find_shared_features(
                         kernels, parent, &batch.x_indices[start], &batch.x_data[start],
                         batch.x_indptr[row + 1] - start, &scratch.shared[ahead % PIPELINE_DEPTH])
-                elif ahead == 0 or parent != batch.parents[get_pair(order, ahead - 1)]:
+                elif ahead == at or parent != batch.parents[get_pair(order, ahead - 1)]:
                     # If the previous pair has the same parent, most words are in cache already.
                     self.chunks.prefetch_words(kernels, parent, &batch.x_indices[start],
                                                batch.x_indptr[row + 1] - start)
@@ -283,13 +287,17 @@ cdef class LevelScorer:
         cdef offset_t start, stop, n_pairs = batch.indptr[batch.n_rows], wave_size = n_pairs
         cdef int wave = 0
         cdef Scratch scratch
+        cdef FullRows full_rows
         cdef offset_t* next_pairs = <offset_t*>malloc((batch.n_rows + 1) * sizeof(offset_t))
         cdef offset_t* selected = <offset_t*>malloc((n_pairs + 1) * sizeof(offset_t))
         cdef offset_t* starts = <offset_t*>malloc(self.child_indptr.shape[0] * sizeof(offset_t))
         cdef PairOrder order = PairOrder(<offset_t*>malloc((n_pairs + 1) * sizeof(offset_t)), 0,
                                          list_pair_rows(batch))
+        cdef offset_t max_entries = find_max_row_entries(batch)
+        full_rows.block = NULL
         cdef bint has_memory = (
-            allocate_scratch(&scratch, find_max_row_entries(batch), self.max_children)
+            allocate_scratch(&scratch, max_entries, self.max_children)
+            and allocate_full_rows(&full_rows, max_entries, self.max_children)
             and order.pairs != NULL and order.rows != NULL and next_pairs != NULL
             and selected != NULL and starts != NULL)
         try:
@@ -310,9 +318,10 @@ cdef class LevelScorer:
                     check_interrupt()
                     start, stop = stop, min(order.n_pairs, stop + self.pairs_per_check)
                     self.score_pairs(kernels, batch, &order, start, stop, transform, &scratch,
-                                     heaps)
+                                     &full_rows, heaps)
         finally:
             release_scratch(&scratch)
+            release_full_rows(&full_rows)
             free(order.pairs)
             free(order.rows)
             free(next_pairs)
@@ -322,14 +331,62 @@ cdef class LevelScorer:
 
     cdef void score_pairs(self, const lane_kernels* kernels, const Batch* batch,
                           const PairOrder* order, offset_t start, offset_t stop,
-                          const Transform* transform, Scratch* scratch,
+                          const Transform* transform, Scratch* scratch, FullRows* full_rows,
                           const RowHeaps* heaps) noexcept nogil:
         # Score the pairs from number `start` to before `stop` of the order.
-        cdef offset_t at
-        for at in range(start, stop):
-            self.compute_margins(kernels, batch, order, at, scratch)
+        cdef offset_t at = start, stop_together, last = -1
+        cdef index_t parent = -1
+        while at < stop:
+            stop_together = self.find_full_pairs(batch, order, at, stop)
+            if stop_together > at:
+                if batch.parents[order.pairs[at]] != parent:
+                    parent = batch.parents[order.pairs[at]]
+                    self.chunks.start_chunk(parent, full_rows)
+                self.score_full_pairs(kernels, batch, order, at, stop_together, transform, scratch,
+                                      full_rows, heaps)
+                at = stop_together
+                continue
+            self.compute_margins(kernels, batch, order, at, at == 0 or at != last + 1, scratch)
             self.keep_best_children(batch, order.pairs[at], order.rows[order.pairs[at]], transform,
                                     scratch, heaps)
+            last = at
+            at += 1
+
+    cdef offset_t find_full_pairs(self, const Batch* batch, const PairOrder* order, offset_t at,
+                                  offset_t stop) noexcept nogil:
+        # Return the end of the pairs from number `at` on that can be scored together: at most
+        # ROWS_TOGETHER pairs of the same parent, whose rows have all features.
+        cdef index_t parent = batch.parents[order.pairs[at]], row
+        if self.chunks.dense_weights is None:
+            return at
+        stop = min(stop, at + ROWS_TOGETHER)
+        while at < stop and batch.parents[order.pairs[at]] == parent:
+            row = order.rows[order.pairs[at]]
+            if batch.x_indptr[row + 1] - batch.x_indptr[row] < self.n_features:
+                break
+            at += 1
+        return at
+
+    cdef void score_full_pairs(self, const lane_kernels* kernels, const Batch* batch,
+                               const PairOrder* order, offset_t start, offset_t stop,
+                               const Transform* transform, Scratch* scratch, FullRows* full_rows,
+                               const RowHeaps* heaps) noexcept nogil:
+        # Score pairs that `find_full_pairs` has found. `start_chunk` was called for their parent.
+        cdef const float* data[4]           # [ROWS_TOGETHER]
+        cdef float* margins = scratch.margins
+        cdef offset_t pair
+        cdef int at
+        for at in range(ROWS_TOGETHER):
+            # Missing rows are copies of the last one, whose results are not used.
+            pair = order.pairs[min(start + at, stop - 1)]
+            data[at] = &batch.x_data[batch.x_indptr[order.rows[pair]]]
+        self.chunks.compute_margins_of_rows(kernels, batch.parents[order.pairs[start]], data,
+                                            full_rows)
+        for at in range(<int>(stop - start)):
+            pair = order.pairs[start + at]
+            scratch.margins = full_rows.margins[at]
+            self.keep_best_children(batch, pair, order.rows[pair], transform, scratch, heaps)
+        scratch.margins = margins
 
     def expand(self, const offset_t[::1] indptr, const index_t[::1] indices,
                const float[::1] data, const offset_t[::1] parent_indptr,
@@ -425,7 +482,7 @@ cdef class LevelScorer:
         best.size = 0
         with nogil:
             while at < order.n_pairs:
-                self.compute_margins(kernels, &batch, &order, at, scratch)
+                self.compute_margins(kernels, &batch, &order, at, at == 0, scratch)
                 self.keep_best_children(&batch, at, 0, transform, scratch, &heaps)
                 at += 1
                 order.n_pairs = drop_parents(transform, entries.scores, order.n_pairs, at,
@@ -467,7 +524,7 @@ cdef class LevelScorer:
                     if at % self.pairs_per_check == 0:
                         check_interrupt()
                     pair = order.pairs[at]
-                    self.compute_margins(kernels, &batch, &order, at, &scratch)
+                    self.compute_margins(kernels, &batch, &order, at, at == 0, &scratch)
                     self.transform_children(batch.parents[pair], Node(batch.scores[pair],
                                             batch.margins[pair]), &margin_transform, &scratch)
                     for e in range(wanted_indptr[pair], wanted_indptr[pair + 1]):

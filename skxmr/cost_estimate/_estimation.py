@@ -39,7 +39,7 @@ def estimate_costs(classifier, X, y):
     Y = targets.indicator
     check_indexing_options(classifier, Y.shape[1], validated.shape[1])
     rows = canonical_rows(validated)
-    rows = in_float32(rows, length=mean_row_length(rows))
+    rows = in_float32(rows, length=mean_row_length(rows)).to_rows()
     copied_bytes, known = 0, _get_buffers(X)
     for array in [*_get_buffers(validated), *rows[:3]]:
         if not any(np.shares_memory(array, other) for other in known):

@@ -169,7 +169,7 @@ def explain(estimator, x, label, *, feature_names=None, label_names=None, n_feat
     params = classifier._prediction_params()
     # The rows come before the names. A wrong number of features in a loaded file is an error of
     # `transform`, but would be the number of names.
-    rows = classifier._check_rows(_as_single_row(x, classifier, transformer))
+    rows = classifier._check_rows(_as_single_row(x, classifier, transformer)).to_rows()
     feature_names = FeatureNames(feature_names, classifier, transformer)
     if rows.n_rows != 1:
         raise ValueError(f"x must be one row; got {rows.n_rows} rows. Pass one row, such as X[:1].")

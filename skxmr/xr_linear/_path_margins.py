@@ -121,7 +121,8 @@ def store_scores(model, X, beam_width, searches, k, n_jobs):
         indptr, labels = _unite(found)
         return indptr, labels, [tree.path_margins(rows, indptr, labels) for tree in models]
 
-    blocks = split_rows(X.n_rows, model.max_scores(beam_width, k), n_jobs)
+    per_row = max(model.max_scores(beam_width, k), X.numbers_per_row)
+    blocks = split_rows(X.n_rows, per_row, n_jobs)
     stored = run_tasks(store_block, blocks, n_jobs, threads_only=True)
     indptr, labels = join_rows([block[:2] for block in stored])
     trees = [_join(each) for each in zip(*(block[2] for block in stored), strict=True)]

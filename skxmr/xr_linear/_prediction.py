@@ -112,7 +112,9 @@ class RankingPredictionMixin(SuggestionMixin):
             ranking = _rank_empty_rows_once(rank, rows.block(start, stop))
             return finish(ranking, form, start)
 
-        per_row = max(model.max_scores(beam_width, k), model.max_clusters(beam_width))
+        per_row = max(
+            model.max_scores(beam_width, k), model.max_clusters(beam_width), rows.numbers_per_row
+        )
         blocks = split_rows(rows.n_rows, per_row, params.n_jobs)
         return run_tasks(rank_block, blocks, params.n_jobs, threads_only=True)
 
@@ -341,7 +343,7 @@ class RankingPredictionMixin(SuggestionMixin):
             scores = score(rows.block(start, stop), block_indptr, labels[first:last])
             return form.probabilities(scores)
 
-        per_row = max(1, int(np.diff(indptr).max(initial=0)))
+        per_row = max(1, int(np.diff(indptr).max(initial=0)), rows.numbers_per_row)
         blocks = split_rows(rows.n_rows, per_row, params.n_jobs)
         scores = np.concatenate(run_tasks(score_block, blocks, params.n_jobs, threads_only=True))
         return as_public_csr(indptr, labels, scores, shape)

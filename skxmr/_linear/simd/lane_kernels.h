@@ -181,6 +181,12 @@ static uint32_t count_bits(uint64_t x) {
             add_dense_products_int8_##suffix},                                            \
         {add_wide_products_float32_##suffix, add_wide_products_float16_##suffix,          \
             add_wide_products_int8_##suffix},                                             \
+        {add_dense_products_of_rows_float32_##suffix,                                     \
+            add_dense_products_of_rows_float16_##suffix,                                  \
+            add_dense_products_of_rows_int8_##suffix},                                    \
+        {add_wide_products_of_rows_float32_##suffix,                                      \
+            add_wide_products_of_rows_float16_##suffix,                                   \
+            add_wide_products_of_rows_int8_##suffix},                                     \
         {find_entries_uint8, find_entries_uint16},                                        \
         {{add_entry_products_uint8_float32, add_entry_products_uint8_float16,             \
              add_entry_products_uint8_int8},                                              \

@@ -103,6 +103,48 @@ DEFINE_ADD_DENSE_PRODUCTS(KERNEL_NAME(add_dense_products_float16), uint16_t, LOA
 DEFINE_ADD_DENSE_PRODUCTS(KERNEL_NAME(add_dense_products_int8), int8_t, LOAD_INT8)
 #undef DEFINE_ADD_DENSE_PRODUCTS
 
+/* Define a function that does the same for ROWS_TOGETHER rows that have all features of the chunk.
+ * values[row] are the values of these features. The weights are loaded once for all rows. The sum of
+ * each row has the same order as above. */
+#define DEFINE_ADD_DENSE_PRODUCTS_OF_ROWS(name, weight_t, LOAD_WEIGHTS)                             \
+    KERNEL_TARGET static void name(const void *dense_weights, float scale,                          \
+                                   const float *const *values, int64_t size,                        \
+                                   float *const *margins) {                                         \
+        const weight_t *weights = (const weight_t *)dense_weights;                                  \
+        FLOAT_VECTOR sums[ROWS_TOGETHER][UNROLL][N_VECTORS];                                        \
+        int64_t e = 0;                                                                              \
+        int row, v, i;                                                                              \
+        for (row = 0; row < ROWS_TOGETHER; row++)                                                   \
+            for (v = 0; v < N_VECTORS; v++) {                                                       \
+                sums[row][0][v] = LOAD(margins[row], v);                                            \
+                for (i = 1; i < UNROLL; i++) sums[row][i][v] = BROADCAST(0.0f);                     \
+            }                                                                                       \
+        for (; e + UNROLL <= size; e += UNROLL)                                                     \
+            for (i = 0; i < UNROLL; i++)                                                            \
+                for (v = 0; v < N_VECTORS; v++) {                                                   \
+                    const FLOAT_VECTOR w = LOAD_WEIGHTS(weights + (int64_t)LANES * (e + i), v, scale); \
+                    for (row = 0; row < ROWS_TOGETHER; row++)                                       \
+                        sums[row][i][v] += w * values[row][e + i];                                  \
+                }                                                                                   \
+        for (; e < size; e++)                                                                       \
+            for (v = 0; v < N_VECTORS; v++) {                                                       \
+                const FLOAT_VECTOR w = LOAD_WEIGHTS(weights + (int64_t)LANES * e, v, scale);        \
+                for (row = 0; row < ROWS_TOGETHER; row++) sums[row][0][v] += w * values[row][e];    \
+            }                                                                                       \
+        for (row = 0; row < ROWS_TOGETHER; row++)                                                   \
+            for (v = 0; v < N_VECTORS; v++) {                                                       \
+                for (i = 1; i < UNROLL; i++) sums[row][0][v] += sums[row][i][v];                    \
+                STORE(margins[row], v, sums[row][0][v]);                                            \
+            }                                                                                       \
+    }
+
+DEFINE_ADD_DENSE_PRODUCTS_OF_ROWS(KERNEL_NAME(add_dense_products_of_rows_float32), float,
+                                  LOAD_FLOAT32)
+DEFINE_ADD_DENSE_PRODUCTS_OF_ROWS(KERNEL_NAME(add_dense_products_of_rows_float16), uint16_t,
+                                  LOAD_FLOAT16)
+DEFINE_ADD_DENSE_PRODUCTS_OF_ROWS(KERNEL_NAME(add_dense_products_of_rows_int8), int8_t, LOAD_INT8)
+#undef DEFINE_ADD_DENSE_PRODUCTS_OF_ROWS
+
 /* Round a product before it is added. A fused multiply-add would not, and the sums would differ from
  * those of add_entry_products, which is compiled without these instructions. */
 #if defined(__GNUC__) && defined(__x86_64__)
@@ -147,6 +189,52 @@ DEFINE_ADD_WIDE_PRODUCTS(KERNEL_NAME(add_wide_products_float16), uint16_t, LOAD_
 DEFINE_ADD_WIDE_PRODUCTS(KERNEL_NAME(add_wide_products_int8), int8_t, LOAD_INT8)
 #undef DEFINE_ADD_WIDE_PRODUCTS
 #undef ADD_GROUPS
+
+/* Add the products of n_groups * LANES children from `first` on, for ROWS_TOGETHER rows. */
+#define ADD_GROUPS_OF_ROWS(n_groups, weight_t, LOAD_WEIGHTS)                               \
+    {                                                                                      \
+        FLOAT_VECTOR sums[ROWS_TOGETHER][(n_groups) * N_VECTORS];                          \
+        for (row = 0; row < ROWS_TOGETHER; row++)                                          \
+            for (v = 0; v < (n_groups) * N_VECTORS; v++)                                   \
+                sums[row][v] = LOAD(margins[row] + first, v);                              \
+        for (e = 0; e < size; e++) {                                                       \
+            const weight_t *weights = (const weight_t *)dense_weights + n_lanes * e + first; \
+            for (v = 0; v < (n_groups) * N_VECTORS; v++) {                                 \
+                const FLOAT_VECTOR w = LOAD_WEIGHTS(weights, v, scale);                    \
+                for (row = 0; row < ROWS_TOGETHER; row++) {                                \
+                    FLOAT_VECTOR product = w * values[row][e];                             \
+                    ROUND_PRODUCT(product);                                                \
+                    sums[row][v] += product;                                               \
+                }                                                                          \
+            }                                                                              \
+        }                                                                                  \
+        for (row = 0; row < ROWS_TOGETHER; row++)                                          \
+            for (v = 0; v < (n_groups) * N_VECTORS; v++)                                   \
+                STORE(margins[row] + first, v, sums[row][v]);                              \
+        first += (n_groups) * LANES;                                                       \
+    }
+
+/* Define a function that does the same as add_wide_products for ROWS_TOGETHER rows that have all
+ * features of the chunk. The groups of children are as large as the registers permit. */
+#define DEFINE_ADD_WIDE_PRODUCTS_OF_ROWS(name, weight_t, LOAD_WEIGHTS)                              \
+    KERNEL_TARGET static void name(const void *dense_weights, int64_t n_lanes, float scale,         \
+                                   const float *const *values, int64_t size,                        \
+                                   float *const *margins) {                                         \
+        const int n_groups = N_VECTORS < 4 ? 4 / N_VECTORS : 1;                                     \
+        int64_t first = 0, e;                                                                       \
+        int row, v;                                                                                 \
+        while (first + n_groups * LANES <= n_lanes)                                                 \
+            ADD_GROUPS_OF_ROWS(N_VECTORS < 4 ? 4 / N_VECTORS : 1, weight_t, LOAD_WEIGHTS)           \
+        while (first < n_lanes) ADD_GROUPS_OF_ROWS(1, weight_t, LOAD_WEIGHTS)                       \
+    }
+
+DEFINE_ADD_WIDE_PRODUCTS_OF_ROWS(KERNEL_NAME(add_wide_products_of_rows_float32), float,
+                                 LOAD_FLOAT32)
+DEFINE_ADD_WIDE_PRODUCTS_OF_ROWS(KERNEL_NAME(add_wide_products_of_rows_float16), uint16_t,
+                                 LOAD_FLOAT16)
+DEFINE_ADD_WIDE_PRODUCTS_OF_ROWS(KERNEL_NAME(add_wide_products_of_rows_int8), int8_t, LOAD_INT8)
+#undef DEFINE_ADD_WIDE_PRODUCTS_OF_ROWS
+#undef ADD_GROUPS_OF_ROWS
 #undef ROUND_PRODUCT
 #undef LOAD_FLOAT32
 #undef LOAD_FLOAT16

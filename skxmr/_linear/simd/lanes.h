@@ -9,6 +9,8 @@
 #define LANES 16
 /* Children per group in training if no more than this many are left. */
 #define FEW_LANES 4
+/* Rows that are scored together if they have all features of a chunk. */
+#define ROWS_TOGETHER 4
 
 /* Losses; LOSSES in training.py has the same numbers. */
 #define SQUARED_HINGE 0
@@ -92,6 +94,14 @@ typedef void (*add_wide_products_function)(const void *dense_weights, int64_t n_
                                            const int32_t *positions, const float *values,
                                            int64_t size, float *margins);
 
+/* The same for ROWS_TOGETHER rows that have all features of the chunk. */
+typedef void (*add_dense_products_of_rows_function)(const void *dense_weights, float scale,
+                                                    const float *const *values, int64_t size,
+                                                    float *const *margins);
+typedef void (*add_wide_products_of_rows_function)(const void *dense_weights, int64_t n_lanes,
+                                                   float scale, const float *const *values,
+                                                   int64_t size, float *const *margins);
+
 typedef void (*find_entries_function)(const chunk_entries *chunk, const int32_t *positions,
                                       const uint64_t *counts_before, int64_t size,
                                       entry_range *ranges);
@@ -107,6 +117,8 @@ typedef struct {
     find_shared_features_function find_shared_features;
     add_dense_products_function add_dense_products[N_WEIGHT_TYPES];
     add_wide_products_function add_wide_products[N_WEIGHT_TYPES];
+    add_dense_products_of_rows_function add_dense_products_of_rows[N_WEIGHT_TYPES];
+    add_wide_products_of_rows_function add_wide_products_of_rows[N_WEIGHT_TYPES];
     find_entries_function find_entries[2]; /* counts are uint8, uint16 */
     add_entry_products_function add_entry_products[2][N_WEIGHT_TYPES]; /* children: uint8, uint16 */
     /* For chunks of at most LANES children, stored as uint8. */

@@ -7,6 +7,8 @@ cdef extern from "lanes.h" nogil:
     cpdef enum:
         LANES  # also exported to Python
     int FEW_LANES
+    enum:
+        ROWS_TOGETHER
     int SQUARED_HINGE
     int HINGE
     int LOGISTIC_LOSS
@@ -50,6 +52,11 @@ cdef extern from "lanes.h" nogil:
     ctypedef void (*add_wide_products_function)(
         const void*, offset_t, float, const index_t*, const float*, offset_t,
         float*) noexcept nogil
+    ctypedef void (*add_dense_products_of_rows_function)(
+        const void*, float, const float* const*, offset_t, float* const*) noexcept nogil
+    ctypedef void (*add_wide_products_of_rows_function)(
+        const void*, offset_t, float, const float* const*, offset_t,
+        float* const*) noexcept nogil
     ctypedef void (*find_entries_function)(
         const chunk_entries*, const index_t*, const uint64_t*, offset_t,
         entry_range*) noexcept nogil
@@ -63,6 +70,8 @@ cdef extern from "lanes.h" nogil:
         find_shared_features_function find_shared_features
         add_dense_products_function* add_dense_products
         add_wide_products_function* add_wide_products
+        add_dense_products_of_rows_function* add_dense_products_of_rows
+        add_wide_products_of_rows_function* add_wide_products_of_rows
         find_entries_function* find_entries
         add_entry_products_function[3]* add_entry_products
         add_entry_products_function* add_few_entry_products
