@@ -226,6 +226,28 @@ cdef class TermTable:
             for term in range(t.n_terms) if is_wanted[term]
         ]
 
+    def select(self, const uint8_t[::1] is_wanted not None, const index_t[::1] numbers not None):
+        """Return a new table of the wanted terms. `numbers` are their new numbers, in order."""
+        cdef Table* t = &self.table
+        cdef TermTable selected = TermTable()
+        cdef offset_t term, n_selected = 0
+        cdef size_t n
+        cdef const char* data
+        cdef bint has_memory = True
+        with nogil:
+            for term in range(t.n_terms):
+                if not is_wanted[term]:
+                    continue
+                data = t.bytes + t.starts[term]
+                n = t.starts[term + 1] - t.starts[term]
+                if add(&selected.table, data, n, hash_bytes(data, n), numbers[n_selected]) < 0:
+                    has_memory = False
+                    break
+                n_selected += 1
+        if not has_memory:
+            raise MemoryError
+        return selected
+
     def order(self):
         """Return the terms in the order of their code points, as an ndarray of int64."""
         cdef Table* t = &self.table
