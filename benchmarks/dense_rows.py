@@ -23,7 +23,7 @@ LABELS_PER_ROW = 3
 N_TEST = 2000
 N_SINGLE = 500
 N_REPEATS = 3
-NOISE = 1.0
+NOISE = 3.0
 
 
 def make_data(n_rows, n_features, n_labels, seed=0):

@@ -7,6 +7,7 @@ cdef struct Cluster:
     index_t n_rows
     index_t n_features               # features that occur in the cluster
     index_t n_shared
+    bint is_full                     # whether each row has all features; they are in order then
     index_t* columns                 # (n_features) column of X of each feature
     offset_t* indptr                 # (n_rows + 1) CSR arrays of the shared features
     index_t* indices

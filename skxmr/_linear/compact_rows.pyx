@@ -79,6 +79,8 @@ cdef bint compact_rows(Cluster* c, const offset_t[::1] indptr, const index_t[::1
         c.n_features = n_features
         c.n_shared = n_features - <index_t>n_singletons
         n_shared_entries = n_entries - n_singletons
+        # Features of equal frequency keep their order, so feature f is entry f of each row.
+        c.is_full = n_shared_entries == <offset_t>n_rows * n_features
         c.indices = <index_t*>malloc((n_shared_entries + 1) * sizeof(index_t))
         c.data = <float*>malloc((n_shared_entries + 1) * sizeof(float))
         c.singleton_indices = <index_t*>malloc((n_singletons + 1) * sizeof(index_t))

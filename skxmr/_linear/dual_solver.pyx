@@ -112,7 +112,8 @@ cdef int visit_rows(const Cluster* cluster, SolverState* state, index_t n, uint3
                 # rows took twice as long.
                 next_row = state.order[at + 2]
                 e = cluster.indptr[next_row]
-                prefetch_array(&cluster.indices[e], cluster.indptr[next_row + 1] - e)
+                if not cluster.is_full:
+                    prefetch_array(&cluster.indices[e], cluster.indptr[next_row + 1] - e)
                 prefetch_array(&cluster.data[e], cluster.indptr[next_row + 1] - e)
                 PREFETCH(&state.duals[<offset_t>next_row * state.n_lanes])
                 if at + 8 < n:
@@ -273,6 +274,7 @@ def solve_cluster(
     cdef int n_iter = 0, group_size, n_sweeps
     cdef const lane_kernels* all_kernels = get_lane_kernels()
     cdef const solver_kernels* kernels
+    cdef visit_row_function visit_row
     cdef bint few
     cdef index_t n_trained = 0, n_unsolved = 0, n_unsolved_in_group
     cdef uint64_t rng
@@ -317,9 +319,10 @@ def solve_cluster(
                 if not has_memory:
                     break
                 n_unsolved_in_group = 0
+                visit_row = (kernels.visit_full_row[loss] if cluster.is_full
+                             else kernels.visit_row[loss])
                 n_sweeps = solve_group(&cluster, &state, group_size, max(tol, MIN_FLOAT32_TOL),
-                                       max_iter, kernels.visit_row[loss], &rng,
-                                       &n_unsolved_in_group)
+                                       max_iter, visit_row, &rng, &n_unsolved_in_group)
                 convert_logits_to_duals(&cluster, &state, &objective)
                 if tol < MIN_FLOAT32_TOL:
                     n_unsolved_in_group = 0

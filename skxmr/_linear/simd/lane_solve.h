@@ -23,21 +23,42 @@ KERNEL_TARGET static inline FLOAT_VECTOR SIGMOID(FLOAT_VECTOR t) {
 
 #define LOSS SQUARED_HINGE
 #define VISIT_ROW KERNEL_NAME(visit_row_squared_hinge)
+#define FEATURE(e) indices[e]
 #include "lane_visit.h"
-#undef LOSS
+#undef FEATURE
 #undef VISIT_ROW
+#define VISIT_ROW KERNEL_NAME(visit_full_row_squared_hinge)
+#define FEATURE(e) (e)
+#include "lane_visit.h"
+#undef FEATURE
+#undef VISIT_ROW
+#undef LOSS
 
 #define LOSS HINGE
 #define VISIT_ROW KERNEL_NAME(visit_row_hinge)
+#define FEATURE(e) indices[e]
 #include "lane_visit.h"
-#undef LOSS
+#undef FEATURE
 #undef VISIT_ROW
+#define VISIT_ROW KERNEL_NAME(visit_full_row_hinge)
+#define FEATURE(e) (e)
+#include "lane_visit.h"
+#undef FEATURE
+#undef VISIT_ROW
+#undef LOSS
 
 #define LOSS LOGISTIC_LOSS
 #define VISIT_ROW KERNEL_NAME(visit_row_logistic)
+#define FEATURE(e) indices[e]
 #include "lane_visit.h"
-#undef LOSS
+#undef FEATURE
 #undef VISIT_ROW
+#define VISIT_ROW KERNEL_NAME(visit_full_row_logistic)
+#define FEATURE(e) (e)
+#include "lane_visit.h"
+#undef FEATURE
+#undef VISIT_ROW
+#undef LOSS
 #undef SIGMOID
 
 /* Return the lanes, one bit each, with weight != 0 and |weight| >= threshold. */

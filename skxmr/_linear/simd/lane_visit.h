@@ -1,7 +1,8 @@
 /* visit_row: one dual update of one row, for all lanes. This is the inner loop of dual coordinate
  * descent: Hsieh et al. (2008), algorithm 3, and for the logistic loss Yu, Huang, Lin (2011),
  * section 3; see dual_solver.pyx for the objective and the references. lane_solve.h includes this
- * file once per loss.
+ * file twice per loss: FEATURE(e) is the feature of entry e, which is indices[e], or e if the rows of
+ * the cluster have all features.
  *
  * Per lane, with the dual a >= 0 of the row, its cost c (`row->cost`, or `costs[lane]` if the lanes
  * have different costs), its target y = +1 or -1, and its margin u = y (w.x) + a s, where s is the
@@ -29,6 +30,7 @@ KERNEL_TARGET static uint32_t VISIT_ROW(float *weights, float *duals, gradient_b
                                         const float *costs) {
     FLOAT_VECTOR sums[UNROLL][N_VECTORS], step[N_VECTORS];
     uint32_t any_moved = 0, unsettled = 0;
+    (void)indices; /* not used by FEATURE(e) if the rows have all features */
     int64_t e = 0;
     int v, i;
     /* Step 1. Several sums hide the latency of an addition. */
@@ -39,10 +41,10 @@ KERNEL_TARGET static uint32_t VISIT_ROW(float *weights, float *duals, gradient_b
     for (; e + UNROLL <= size; e += UNROLL)
         for (i = 0; i < UNROLL; i++)
             for (v = 0; v < N_VECTORS; v++)
-                sums[i][v] += LOAD(weights + (int64_t)N_LANES * indices[e + i], v) * data[e + i];
+                sums[i][v] += LOAD(weights + (int64_t)N_LANES * FEATURE(e + i), v) * data[e + i];
     for (; e < size; e++)
         for (v = 0; v < N_VECTORS; v++)
-            sums[0][v] += LOAD(weights + (int64_t)N_LANES * indices[e], v) * data[e];
+            sums[0][v] += LOAD(weights + (int64_t)N_LANES * FEATURE(e), v) * data[e];
 
     for (v = 0; v < N_VECTORS; v++) {
         for (i = 1; i < UNROLL; i++) sums[0][v] += sums[i][v];
@@ -131,7 +133,7 @@ KERNEL_TARGET static uint32_t VISIT_ROW(float *weights, float *duals, gradient_b
         for (v = 0; v < N_VECTORS; v++)
             STORE(weights - N_LANES, v, LOAD(weights - N_LANES, v) + step[v]);
         for (e = 0; e < size; e++) {
-            float *w = weights + (int64_t)N_LANES * indices[e];
+            float *w = weights + (int64_t)N_LANES * FEATURE(e);
             for (v = 0; v < N_VECTORS; v++) STORE(w, v, LOAD(w, v) + step[v] * data[e]);
         }
     }

@@ -77,6 +77,8 @@ typedef uint32_t (*find_large_weights_function)(const float *weights, float thre
 /* Training kernels of one instruction set and number of lanes; see lane_solve.h. */
 typedef struct {
     visit_row_function visit_row[N_LOSSES];
+    /* The same for clusters whose rows have all features; `indices` is not used. */
+    visit_row_function visit_full_row[N_LOSSES];
     find_large_weights_function find_large_weights;
 } solver_kernels;
 

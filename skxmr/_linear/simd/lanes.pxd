@@ -41,6 +41,7 @@ cdef extern from "lanes.h" nogil:
     ctypedef uint32_t (*find_large_weights_function)(const float*, float) noexcept nogil
     ctypedef struct solver_kernels:
         visit_row_function* visit_row
+        visit_row_function* visit_full_row
         find_large_weights_function find_large_weights
     ctypedef void (*prefetch_words_function)(
         const feature_set*, const index_t*, offset_t) noexcept nogil
