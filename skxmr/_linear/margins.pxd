@@ -24,6 +24,11 @@ cdef struct Scratch:
 cdef struct FullRows:                # rows with a nonzero value of every feature
     index_t* features                # of the current chunk
     offset_t n_features              # of the current chunk
+    const void* weights              # dense weights of the current chunk, and their layout
+    offset_t n_lanes
+    int weight_type
+    float scale
+    float* expanded                  # memory for dense weights of a chunk that has none, or NULL
     float* values[4]                 # [ROWS_TOGETHER] values of these features in each row
     float* margins[4]                # [ROWS_TOGETHER] of the children; space for whole vectors
     void* block                      # memory of all arrays
@@ -31,8 +36,8 @@ cdef struct FullRows:                # rows with a nonzero value of every featur
 
 cdef bint allocate_scratch(Scratch* scratch, offset_t max_row_entries,
                            offset_t max_children) noexcept nogil
-cdef bint allocate_full_rows(FullRows* rows, offset_t n_features,
-                             offset_t max_children) noexcept nogil
+cdef bint allocate_full_rows(FullRows* rows, offset_t n_features, offset_t max_children,
+                             offset_t n_expanded) noexcept nogil
 cdef void release_full_rows(FullRows* rows) noexcept nogil
 cdef void release_scratch(Scratch* scratch) noexcept nogil
 
@@ -70,7 +75,9 @@ cdef class ChunkMargins:
                                    SharedFeatures* shared) noexcept nogil
     cdef void find_entries(self, const lane_kernels* kernels, index_t parent,
                            SharedFeatures* shared) noexcept nogil
-    cdef void start_chunk(self, index_t parent, FullRows* rows) noexcept nogil
+    cdef offset_t count_expanded_lanes(self, offset_t n_children) noexcept nogil
+    cdef void start_chunk(self, const lane_kernels* kernels, index_t parent,
+                          FullRows* rows) noexcept nogil
     cdef void compute_margins_of_rows(self, const lane_kernels* kernels, index_t parent,
                                       const float** data, FullRows* rows) noexcept nogil
     cdef index_t compute_margins(self, const lane_kernels* kernels, index_t parent,

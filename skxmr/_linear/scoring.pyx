@@ -45,6 +45,13 @@ from skxmr._linear.margins cimport (
 cdef index_t CHILDREN_PER_CHECK = 1 << 16
 
 
+# Number of rows for which the sparse weights of a chunk are expanded to dense ones, and maximum
+# number of these weights. Expanding 16 % of 768 x 112 weights took as long as scoring 5 rows with
+# the sparse ones (November 2026).
+cdef enum:
+    MIN_EXPANDED_ROWS = 8
+    MAX_EXPANDED_WEIGHTS = 1 << 20
+
 # Children that are transformed at a time: the widest vectors have 16 numbers.
 cdef enum:
     CHILDREN_PER_BLOCK = 16
@@ -294,10 +301,11 @@ cdef class LevelScorer:
         cdef PairOrder order = PairOrder(<offset_t*>malloc((n_pairs + 1) * sizeof(offset_t)), 0,
                                          list_pair_rows(batch))
         cdef offset_t max_entries = find_max_row_entries(batch)
+        cdef offset_t n_expanded = self.count_expanded_weights(max_entries)
         full_rows.block = NULL
         cdef bint has_memory = (
             allocate_scratch(&scratch, max_entries, self.max_children)
-            and allocate_full_rows(&full_rows, max_entries, self.max_children)
+            and allocate_full_rows(&full_rows, max_entries, self.max_children, n_expanded)
             and order.pairs != NULL and order.rows != NULL and next_pairs != NULL
             and selected != NULL and starts != NULL)
         try:
@@ -334,36 +342,68 @@ cdef class LevelScorer:
                           const Transform* transform, Scratch* scratch, FullRows* full_rows,
                           const RowHeaps* heaps) noexcept nogil:
         # Score the pairs from number `start` to before `stop` of the order.
-        cdef offset_t at = start, stop_together, last = -1
-        cdef index_t parent = -1
+        cdef offset_t at = start, stop_together, last = -1, end_of_parent = start
+        cdef bint has_dense_weights = False
         while at < stop:
-            stop_together = self.find_full_pairs(batch, order, at, stop)
-            if stop_together > at:
-                if batch.parents[order.pairs[at]] != parent:
-                    parent = batch.parents[order.pairs[at]]
-                    self.chunks.start_chunk(parent, full_rows)
-                self.score_full_pairs(kernels, batch, order, at, stop_together, transform, scratch,
-                                      full_rows, heaps)
-                at = stop_together
-                continue
+            if at == end_of_parent:
+                end_of_parent = self.find_end_of_parent(batch, order, at, stop)
+                has_dense_weights = self.prepare_full_pairs(kernels, batch, order, at,
+                                                            end_of_parent, full_rows)
+            if has_dense_weights:
+                stop_together = self.find_full_pairs(batch, order, at, end_of_parent)
+                if stop_together > at:
+                    self.score_full_pairs(kernels, batch, order, at, stop_together, transform,
+                                          scratch, full_rows, heaps)
+                    at = stop_together
+                    continue
             self.compute_margins(kernels, batch, order, at, at == 0 or at != last + 1, scratch)
             self.keep_best_children(batch, order.pairs[at], order.rows[order.pairs[at]], transform,
                                     scratch, heaps)
             last = at
             at += 1
 
+    cdef offset_t count_expanded_weights(self, offset_t max_entries) noexcept nogil:
+        # Return the number of weights of the largest expanded chunk; 0 if none is to be expanded.
+        cdef offset_t n_lanes = self.chunks.count_expanded_lanes(self.max_children)
+        if (self.chunks.dense_weights is not None or max_entries < self.n_features
+                or self.n_features * n_lanes > MAX_EXPANDED_WEIGHTS):
+            return 0
+        return self.n_features * n_lanes
+
+    cdef offset_t find_end_of_parent(self, const Batch* batch, const PairOrder* order, offset_t at,
+                                     offset_t stop) noexcept nogil:
+        # Return the end of the pairs from number `at` on that have the same parent.
+        cdef index_t parent = batch.parents[order.pairs[at]]
+        while at < stop and batch.parents[order.pairs[at]] == parent:
+            at += 1
+        return at
+
+    cdef bint prepare_full_pairs(self, const lane_kernels* kernels, const Batch* batch,
+                                 const PairOrder* order, offset_t start, offset_t stop,
+                                 FullRows* full_rows) noexcept nogil:
+        # Prepare the chunk of pairs with the same parent for rows that have all features. Returns
+        # False if there are no such rows, or if their number does not justify dense weights.
+        cdef offset_t at, n_full = 0
+        cdef bint has_dense_weights = self.chunks.dense_weights is not None
+        cdef offset_t n_wanted = 1 if has_dense_weights else MIN_EXPANDED_ROWS
+        if not has_dense_weights and full_rows.expanded == NULL:
+            return False
+        for at in range(start, stop):
+            n_full += self.is_full(batch, order.rows[order.pairs[at]])
+            if n_full == n_wanted:
+                self.chunks.start_chunk(kernels, batch.parents[order.pairs[start]], full_rows)
+                return True
+        return False
+
+    cdef bint is_full(self, const Batch* batch, index_t row) noexcept nogil:
+        return batch.x_indptr[row + 1] - batch.x_indptr[row] == self.n_features
+
     cdef offset_t find_full_pairs(self, const Batch* batch, const PairOrder* order, offset_t at,
                                   offset_t stop) noexcept nogil:
-        # Return the end of the pairs from number `at` on that can be scored together: at most
-        # ROWS_TOGETHER pairs of the same parent, whose rows have all features.
-        cdef index_t parent = batch.parents[order.pairs[at]], row
-        if self.chunks.dense_weights is None:
-            return at
+        # Return the end of the pairs from number `at` on that are scored together: at most
+        # ROWS_TOGETHER, whose rows have all features.
         stop = min(stop, at + ROWS_TOGETHER)
-        while at < stop and batch.parents[order.pairs[at]] == parent:
-            row = order.rows[order.pairs[at]]
-            if batch.x_indptr[row + 1] - batch.x_indptr[row] < self.n_features:
-                break
+        while at < stop and self.is_full(batch, order.rows[order.pairs[at]]):
             at += 1
         return at
 
@@ -371,7 +411,7 @@ cdef class LevelScorer:
                                const PairOrder* order, offset_t start, offset_t stop,
                                const Transform* transform, Scratch* scratch, FullRows* full_rows,
                                const RowHeaps* heaps) noexcept nogil:
-        # Score pairs that `find_full_pairs` has found. `start_chunk` was called for their parent.
+        # Score pairs that `find_full_pairs` has found, after `prepare_full_pairs`.
         cdef const float* data[4]           # [ROWS_TOGETHER]
         cdef float* margins = scratch.margins
         cdef offset_t pair

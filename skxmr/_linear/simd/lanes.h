@@ -110,6 +110,10 @@ typedef void (*find_entries_function)(const chunk_entries *chunk, const int32_t 
 typedef void (*add_entry_products_function)(const chunk_entries *chunk, const entry_range *ranges,
                                             const float *values, int64_t size, float *margins);
 
+typedef void (*expand_entries_function)(const chunk_entries *chunk, int64_t n_features,
+                                        int64_t count_bytes, int64_t n_lanes,
+                                        float *dense_weights);
+
 /* All kernels of one instruction set; see lane_score.h and entries.h for scoring. */
 typedef struct {
     const char *name;
@@ -123,6 +127,7 @@ typedef struct {
     add_wide_products_of_rows_function add_wide_products_of_rows[N_WEIGHT_TYPES];
     find_entries_function find_entries[2]; /* counts are uint8, uint16 */
     add_entry_products_function add_entry_products[2][N_WEIGHT_TYPES]; /* children: uint8, uint16 */
+    expand_entries_function expand_entries[2][N_WEIGHT_TYPES];
     /* For chunks of at most LANES children, stored as uint8. */
     add_entry_products_function add_few_entry_products[N_WEIGHT_TYPES];
 } lane_kernels;

@@ -12,6 +12,7 @@ cdef extern from "lanes.h" nogil:
     int SQUARED_HINGE
     int HINGE
     int LOGISTIC_LOSS
+    int FLOAT32_WEIGHTS
     ctypedef struct row_terms:
         float singleton_squared_norm
         float squared_norm
@@ -63,6 +64,8 @@ cdef extern from "lanes.h" nogil:
         entry_range*) noexcept nogil
     ctypedef void (*add_entry_products_function)(
         const chunk_entries*, const entry_range*, const float*, offset_t, float*) noexcept nogil
+    ctypedef void (*expand_entries_function)(
+        const chunk_entries*, offset_t, offset_t, offset_t, float*) noexcept nogil
     ctypedef struct lane_kernels:
         const char* name
         solver_kernels solve
@@ -75,6 +78,7 @@ cdef extern from "lanes.h" nogil:
         add_wide_products_of_rows_function* add_wide_products_of_rows
         find_entries_function* find_entries
         add_entry_products_function[3]* add_entry_products
+        expand_entries_function[3]* expand_entries
         add_entry_products_function* add_few_entry_products
     void PREFETCH(const void*)
     void prefetch_array(const void*, offset_t)
