@@ -30,8 +30,8 @@ from libc.stdlib cimport free, malloc
 
 from skxmr._core.types cimport index_t, offset_t, uint64_t
 from skxmr._linear.simd.lanes cimport (
-    FLOAT32_WEIGHTS, LANES, PREFETCH, ROWS_TOGETHER, chunk_entries, entry_range, feature_set, lane_kernels,
-    prefetch_array
+    FLOAT32_WEIGHTS, LANES, PREFETCH, ROWS_TOGETHER, chunk_entries, entry_range, feature_set,
+    lane_kernels, prefetch_array
 )
 
 
