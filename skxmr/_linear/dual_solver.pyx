@@ -34,6 +34,8 @@ Changes that make it fast:
   updates all lanes; see lane_visit.h. A visit includes all lanes that have not stopped, and a sweep
   the rows that are unsettled in any lane. Children of similar frequency stop after a similar number
   of sweeps, so they share a group.
+* If all rows of the cluster have all features, such as embeddings, four rows are visited together;
+  see lane_visit.h.
 * Duals start from better values than 0; see solver_state.pyx.
 * Rows contain only the features that several rows of the cluster share; see compact_rows.pyx.
 """
@@ -52,8 +54,8 @@ from skxmr._linear.chunk cimport (
 from skxmr._linear.compact_rows cimport Cluster, compact_rows, release_cluster
 from skxmr._linear.refine cimport refine_group
 from skxmr._linear.simd.lanes cimport (
-    FEW_LANES, LANES, PREFETCH, get_lane_kernels, gradient_bounds, lane_kernels, prefetch_array,
-    solver_kernels, visit_row_function
+    FEW_LANES, LANES, PREFETCH, ROWS_TOGETHER, full_row, get_lane_kernels, gradient_bounds,
+    lane_kernels, prefetch_array, solver_kernels, visit_full_rows_function, visit_row_function
 )
 from skxmr._linear.solver_state cimport (
     Objective, SolverState, allocate_state, convert_logits_to_duals, get_lane_costs,
@@ -97,14 +99,38 @@ cdef index_t shuffle_unsettled_rows(SolverState* state, index_t n, uint32_t lane
     return n_kept
 
 
+cdef void visit_together(const Cluster* cluster, SolverState* state, index_t start,
+                         uint32_t running,
+                         visit_full_rows_function visit_full_rows) noexcept nogil:
+    # Visit the rows state.order[start:start + ROWS_TOGETHER] of a cluster that is full.
+    cdef full_row[4] rows          # [ROWS_TOGETHER]
+    cdef index_t i
+    cdef int at
+    for at in range(ROWS_TOGETHER):
+        i = state.order[start + at]
+        rows[at].data = &cluster.data[cluster.indptr[i]]
+        rows[at].duals = &state.duals[<offset_t>i * state.n_lanes]
+        rows[at].positive = state.positive[i]
+        rows[at].terms = &state.terms[i]
+        rows[at].costs = get_lane_costs(state, i)
+    visit_full_rows(state.weights, state.bounds, cluster.n_shared, running, rows)
+    for at in range(ROWS_TOGETHER):
+        state.unsettled[state.order[start + at]] = <uint16_t>rows[at].unsettled
+
+
 cdef int visit_rows(const Cluster* cluster, SolverState* state, index_t n, uint32_t running,
-                    visit_row_function visit_row, index_t* n_unchecked_rows) except -1 nogil:
+                    visit_row_function visit_row, visit_full_rows_function visit_full_rows,
+                    index_t* n_unchecked_rows) except -1 nogil:
     # Visit state.order[:n] in the lanes `running`. Returns 0.
     cdef index_t i, at, next_row, start, stop = 0
     cdef offset_t e
     while stop < n:
         start, stop = stop, min(n, stop + ROWS_PER_CHECK)
         count_rows(n_unchecked_rows, stop - start)
+        if cluster.is_full:
+            while start + ROWS_TOGETHER <= stop:
+                visit_together(cluster, state, start, running, visit_full_rows)
+                start += ROWS_TOGETHER
         for at in range(start, stop):
             i = state.order[at]
             if at + 2 < n:
@@ -112,8 +138,7 @@ cdef int visit_rows(const Cluster* cluster, SolverState* state, index_t n, uint3
                 # rows took twice as long.
                 next_row = state.order[at + 2]
                 e = cluster.indptr[next_row]
-                if not cluster.is_full:
-                    prefetch_array(&cluster.indices[e], cluster.indptr[next_row + 1] - e)
+                prefetch_array(&cluster.indices[e], cluster.indptr[next_row + 1] - e)
                 prefetch_array(&cluster.data[e], cluster.indptr[next_row + 1] - e)
                 PREFETCH(&state.duals[<offset_t>next_row * state.n_lanes])
                 if at + 8 < n:
@@ -145,7 +170,8 @@ cdef uint32_t find_solved_lanes(SolverState* state, double tol) noexcept nogil:
 
 
 cdef int solve_group(const Cluster* cluster, SolverState* state, int group_size, double tol,
-                     int max_iter, visit_row_function visit_row, uint64_t* rng,
+                     int max_iter, visit_row_function visit_row,
+                     visit_full_rows_function visit_full_rows, uint64_t* rng,
                      index_t* n_unsolved) except -1 nogil:
     # Dual coordinate descent from the initial values in `state`. Adds the number of children that
     # did not reach the tolerance to n_unsolved. Returns the number of visits per row, rounded up.
@@ -165,7 +191,7 @@ cdef int solve_group(const Cluster* cluster, SolverState* state, int group_size,
             shuffle_all_rows(state, n, rng)
         else:
             n = shuffle_unsettled_rows(state, n, pending, rng)
-        visit_rows(cluster, state, n, running, visit_row, &n_unchecked_rows)
+        visit_rows(cluster, state, n, running, visit_row, visit_full_rows, &n_unchecked_rows)
         n_visits += max(n, 1)  # a sweep without rows counts, too
         solved = find_solved_lanes(state, tol)
         if is_full:
@@ -274,7 +300,6 @@ def solve_cluster(
     cdef int n_iter = 0, group_size, n_sweeps
     cdef const lane_kernels* all_kernels = get_lane_kernels()
     cdef const solver_kernels* kernels
-    cdef visit_row_function visit_row
     cdef bint few
     cdef index_t n_trained = 0, n_unsolved = 0, n_unsolved_in_group
     cdef uint64_t rng
@@ -319,10 +344,10 @@ def solve_cluster(
                 if not has_memory:
                     break
                 n_unsolved_in_group = 0
-                visit_row = (kernels.visit_full_row[loss] if cluster.is_full
-                             else kernels.visit_row[loss])
                 n_sweeps = solve_group(&cluster, &state, group_size, max(tol, MIN_FLOAT32_TOL),
-                                       max_iter, visit_row, &rng, &n_unsolved_in_group)
+                                       max_iter, kernels.visit_row[loss],
+                                       kernels.visit_full_rows[loss], &rng,
+                                       &n_unsolved_in_group)
                 convert_logits_to_duals(&cluster, &state, &objective)
                 if tol < MIN_FLOAT32_TOL:
                     n_unsolved_in_group = 0

@@ -142,6 +142,13 @@ cdef inline float get_positive_cost(const Objective* objective,
     return <float>(cost * objective.target_costs[target_entry] if objective.target_costs else cost)
 
 
+cdef void add_scaled(float* total, const float* values, float factor,
+                     index_t size) noexcept nogil:
+    cdef index_t at
+    for at in range(size):
+        total[at] += factor * values[at]
+
+
 cdef InitialDuals find_uniform_duals(const Cluster* c, const SolverState* s,
                                      const Objective* objective,
                                      index_t n_positives) noexcept nogil:
@@ -151,7 +158,8 @@ cdef InitialDuals find_uniform_duals(const Cluster* c, const SolverState* s,
     #     1/2 |a P - b N|^2 + 1/2 a^2 d(P) + 1/2 b^2 d(N) - a sum(P) - b sum(N)  over a, b >= 0,
     #
     # where sum(.) is the sum of r_i, and d(.) the sum of r_i^2 * get_initial_diagonal(i), over the
-    # rows of P or N. Below, T = P + N is the sum over all rows. pp = P.P, pn = P.N, pt = P.T,
+    # rows of P or N. If all rows have all features, s.positive_sum is P on return, and otherwise 0.
+    # Below, T = P + N is the sum over all rows. pp = P.P, pn = P.N, pt = P.T,
     # nn = N.N, dp = d(P), dn = d(N), sum_p = sum(P), sum_t = sum(P) + sum(N). At the end, pp
     # includes dp, and nn includes dn.
     cdef index_t at, i
@@ -172,13 +180,19 @@ cdef InitialDuals find_uniform_duals(const Cluster* c, const SolverState* s,
             objective.loss, c.singleton_squared_norms[i], s.terms[i].cost)
         dp += <double>weight * weight * get_initial_diagonal(
             objective.loss, c.singleton_squared_norms[i], max(cost * weight, MIN_COST))
+        if c.is_full:
+            add_scaled(s.positive_sum, &c.data[c.indptr[i]], weight, c.n_shared)
+            continue
         for e in range(c.indptr[i], c.indptr[i + 1]):
             # Add |P + x|^2 - |P|^2, one feature at a time.
             x = weight * c.data[e]
             before = s.positive_sum[c.indices[e]]
             pp += x * (2.0 * before + x)
             s.positive_sum[c.indices[e]] = before + x
-    for at in range(n_positives):
+    if c.is_full:
+        for e in range(c.n_shared):
+            pp += <double>s.positive_sum[e] * s.positive_sum[e]
+    for at in range(n_positives if not c.is_full else 0):
         for e in range(c.indptr[s.order[at]], c.indptr[s.order[at] + 1]):
             s.positive_sum[c.indices[e]] = 0.0
     # Add the constant feature, which is sum_p in P and sum_t in T.
@@ -258,6 +272,8 @@ cdef bint initialize_group(const Cluster* c, SolverState* s, const Objective* ob
     for lane in range(s.n_lanes):
         a[lane] = b[lane] = 0.0
         s.intercepts[lane] = 0.0
+    if c.is_full:
+        memset(s.weights, 0, <size_t>c.n_shared * s.n_lanes * sizeof(float))
     for lane in range(group_size):
         n_positives = find_positive_rows(rows, child_rows, child_indptr[children[lane]],
                                          child_indptr[children[lane] + 1], s.order,
@@ -265,6 +281,12 @@ cdef bint initialize_group(const Cluster* c, SolverState* s, const Objective* ob
         duals = find_uniform_duals(c, s, objective, n_positives)
         a[lane] = duals.positive
         b[lane] = duals.negative
+        if c.is_full:
+            # With duals of 0, the sums may be infinite, and the weights remain 0.
+            for f in range(c.n_shared if a[lane] + b[lane] > 0.0 else 0):
+                s.weights[<offset_t>f * s.n_lanes + lane] = (
+                    (a[lane] + b[lane]) * s.positive_sum[f] - b[lane] * s.row_sum[f])
+            memset(s.positive_sum, 0, c.n_shared * sizeof(float))
         s.intercepts[lane] = <float>(-duals.negative * s.total_row_weight)
         for at in range(n_positives):
             s.positive[s.order[at]] |= <uint16_t>(1 << lane)
@@ -272,9 +294,9 @@ cdef bint initialize_group(const Cluster* c, SolverState* s, const Objective* ob
         if s.lane_costs_index and not set_positive_costs(
                 s, objective, s.order, s.target_entries, n_positives, lane, &n_lane_costs):
             return False
-    # w = a P - b N = (a + b) P - b T, with the sums P, N, T of `find_uniform_duals`: set w to -b T,
-    # then add the positive rows.
-    for f in range(c.n_shared):
+    # w = a P - b N = (a + b) P - b T, with the sums P, N, T of `find_uniform_duals`. If P is not
+    # known, set w to -b T, then add the positive rows.
+    for f in range(c.n_shared if not c.is_full else 0):
         w = &s.weights[<offset_t>f * s.n_lanes]
         for lane in range(s.n_lanes):
             w[lane] = -b[lane] * s.row_sum[f]
@@ -287,6 +309,8 @@ cdef bint initialize_group(const Cluster* c, SolverState* s, const Objective* ob
         for lane in range(group_size):
             if s.positive[i] >> lane & 1:
                 row_duals[lane] = a[lane] * s.row_weights[i]
+                if c.is_full:
+                    continue
                 coefficient = (a[lane] + b[lane]) * s.row_weights[i]
                 for e in range(c.indptr[i], c.indptr[i + 1]):
                     s.weights[<offset_t>c.indices[e] * s.n_lanes + lane] += coefficient * c.data[e]

@@ -153,3 +153,39 @@ def test_values_that_are_not_finite_are_refused(value, dtype):
         MODEL.predict_topk(rows)
     with pytest.raises(ValueError, match="Input X contains (NaN|infinity)"):
         XRLinearClassifier().fit(rows, Y)
+
+
+# The hinge needs more sweeps for the tolerance of the float64 solver.
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+@pytest.mark.parametrize("loss", ["squared_hinge", "hinge", "log_loss"])
+@pytest.mark.usefixtures("simd")
+def test_training_of_dense_rows_reaches_the_optimum(loss):
+    # Four rows are visited together. The weights must be those of the float64 solver, which visits
+    # one row after the other, up to the tolerance.
+    rng = np.random.default_rng(1)
+    rows = rng.standard_normal((203, 37)).astype(np.float32)
+    rows /= np.linalg.norm(rows, axis=1, keepdims=True)
+    targets = sp.csr_array((rng.random((203, 19)) < 0.2).astype(np.int8))
+    transform = "sigmoid" if loss == "log_loss" else "l3-hinge"
+    fast, exact = (
+        XRLinearClassifier(
+            loss=loss,
+            tol=tol,
+            max_iter=10_000,
+            weight_threshold=0.0,
+            score_transform=transform,
+            random_state=0,
+        ).fit(rows, targets)
+        for tol in (1e-4, 2e-6)
+    )
+    for level, expected in zip(fast._model.levels, exact._model.levels, strict=True):
+        for name in ("entry_weights", "intercepts"):
+            np.testing.assert_allclose(level.arrays[name], expected.arrays[name], atol=2e-3)
+
+
+@pytest.mark.parametrize("scale", [1e-20, 1e20])
+def test_training_of_dense_rows_survives_extreme_values(scale):
+    rows = scale * np.abs(X[8:10].repeat(20, axis=0))
+    rows += scale / 64
+    model = XRLinearClassifier(random_state=0).fit(rows, Y[: len(rows)])
+    assert np.isfinite(model.predict_topk(rows)[1]).all()

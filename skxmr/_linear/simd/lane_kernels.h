@@ -172,9 +172,9 @@ static uint32_t count_bits(uint64_t x) {
     {                                                                \
         {visit_row_squared_hinge_##suffix, visit_row_hinge_##suffix, \
             visit_row_logistic_##suffix},                            \
-            {visit_full_row_squared_hinge_##suffix,                  \
-                visit_full_row_hinge_##suffix,                       \
-                visit_full_row_logistic_##suffix},                   \
+            {visit_full_rows_squared_hinge_##suffix,                 \
+                visit_full_rows_hinge_##suffix,                      \
+                visit_full_rows_logistic_##suffix},                  \
             find_large_weights_##suffix                              \
     }
 

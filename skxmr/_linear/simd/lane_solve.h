@@ -1,5 +1,5 @@
-/* Training kernels for one instruction set and number of lanes: visit_row for each loss, and
- * find_large_weights for pruning. See dual_solver.pyx; included by lane_kernels.h. */
+/* Training kernels for one instruction set and number of lanes: visit_row and visit_full_rows for each
+ * loss, and find_large_weights for pruning. See dual_solver.pyx; included by lane_kernels.h. */
 
 /* 1 / (1 + exp(-t)) in float precision. With x = -t, exp(x) = 2**n * exp(r), where n is x / log(2)
  * rounded to an integer and |r| <= log(2) / 2. Adding 1.5 * 2**23 rounds x / log(2): the sum has no
@@ -22,43 +22,34 @@ KERNEL_TARGET static inline FLOAT_VECTOR SIGMOID(FLOAT_VECTOR t) {
 }
 
 #define LOSS SQUARED_HINGE
+#define UPDATE_DUALS KERNEL_NAME(update_duals_squared_hinge)
 #define VISIT_ROW KERNEL_NAME(visit_row_squared_hinge)
-#define FEATURE(e) indices[e]
+#define VISIT_FULL_ROWS KERNEL_NAME(visit_full_rows_squared_hinge)
 #include "lane_visit.h"
-#undef FEATURE
-#undef VISIT_ROW
-#define VISIT_ROW KERNEL_NAME(visit_full_row_squared_hinge)
-#define FEATURE(e) (e)
-#include "lane_visit.h"
-#undef FEATURE
-#undef VISIT_ROW
 #undef LOSS
+#undef UPDATE_DUALS
+#undef VISIT_ROW
+#undef VISIT_FULL_ROWS
 
 #define LOSS HINGE
+#define UPDATE_DUALS KERNEL_NAME(update_duals_hinge)
 #define VISIT_ROW KERNEL_NAME(visit_row_hinge)
-#define FEATURE(e) indices[e]
+#define VISIT_FULL_ROWS KERNEL_NAME(visit_full_rows_hinge)
 #include "lane_visit.h"
-#undef FEATURE
-#undef VISIT_ROW
-#define VISIT_ROW KERNEL_NAME(visit_full_row_hinge)
-#define FEATURE(e) (e)
-#include "lane_visit.h"
-#undef FEATURE
-#undef VISIT_ROW
 #undef LOSS
+#undef UPDATE_DUALS
+#undef VISIT_ROW
+#undef VISIT_FULL_ROWS
 
 #define LOSS LOGISTIC_LOSS
+#define UPDATE_DUALS KERNEL_NAME(update_duals_logistic)
 #define VISIT_ROW KERNEL_NAME(visit_row_logistic)
-#define FEATURE(e) indices[e]
+#define VISIT_FULL_ROWS KERNEL_NAME(visit_full_rows_logistic)
 #include "lane_visit.h"
-#undef FEATURE
-#undef VISIT_ROW
-#define VISIT_ROW KERNEL_NAME(visit_full_row_logistic)
-#define FEATURE(e) (e)
-#include "lane_visit.h"
-#undef FEATURE
-#undef VISIT_ROW
 #undef LOSS
+#undef UPDATE_DUALS
+#undef VISIT_ROW
+#undef VISIT_FULL_ROWS
 #undef SIGMOID
 
 /* Return the lanes, one bit each, with weight != 0 and |weight| >= threshold. */

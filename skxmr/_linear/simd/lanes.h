@@ -9,7 +9,7 @@
 #define LANES 16
 /* Children per group in training if no more than this many are left. */
 #define FEW_LANES 4
-/* Rows that are scored together if they have all features of a chunk. */
+/* Rows that are scored or visited together if they have all features. */
 #define ROWS_TOGETHER 4
 
 /* Losses; LOSSES in training.py has the same numbers. */
@@ -72,13 +72,25 @@ typedef uint32_t (*visit_row_function)(float *weights, float *duals, gradient_bo
                                        uint32_t positive, uint32_t running, const row_terms *row,
                                        const float *costs);
 
+/* A training row with all features of the cluster, for a visit of ROWS_TOGETHER rows. */
+typedef struct {
+    const float *data;      /* value of each feature */
+    float *duals;
+    uint32_t positive;
+    const row_terms *terms;
+    const float *costs;
+    uint32_t unsettled;     /* result of the visit, as of visit_row */
+} full_row;
+
+typedef void (*visit_full_rows_function)(float *weights, gradient_bounds *bounds, int64_t size,
+                                         uint32_t running, full_row *rows);
+
 typedef uint32_t (*find_large_weights_function)(const float *weights, float threshold);
 
 /* Training kernels of one instruction set and number of lanes; see lane_solve.h. */
 typedef struct {
     visit_row_function visit_row[N_LOSSES];
-    /* The same for clusters whose rows have all features; `indices` is not used. */
-    visit_row_function visit_full_row[N_LOSSES];
+    visit_full_rows_function visit_full_rows[N_LOSSES];
     find_large_weights_function find_large_weights;
 } solver_kernels;
 

@@ -39,10 +39,19 @@ cdef extern from "lanes.h" nogil:
     ctypedef uint32_t (*visit_row_function)(
         float*, float*, gradient_bounds*, const index_t*, const float*, offset_t, uint32_t,
         uint32_t, const row_terms*, const float*) noexcept nogil
+    ctypedef struct full_row:
+        const float* data
+        float* duals
+        uint32_t positive
+        const row_terms* terms
+        const float* costs
+        uint32_t unsettled
+    ctypedef void (*visit_full_rows_function)(
+        float*, gradient_bounds*, offset_t, uint32_t, full_row*) noexcept nogil
     ctypedef uint32_t (*find_large_weights_function)(const float*, float) noexcept nogil
     ctypedef struct solver_kernels:
         visit_row_function* visit_row
-        visit_row_function* visit_full_row
+        visit_full_rows_function* visit_full_rows
         find_large_weights_function find_large_weights
     ctypedef void (*prefetch_words_function)(
         const feature_set*, const index_t*, offset_t) noexcept nogil
