@@ -24,6 +24,7 @@ cdef struct Scratch:
 cdef struct FullRows:                # rows with a nonzero value of every feature
     index_t* features                # of the current chunk
     offset_t n_features              # of the current chunk
+    offset_t n_columns               # of X
     const void* weights              # dense weights of the current chunk, and their layout
     offset_t n_lanes
     int weight_type

@@ -77,6 +77,7 @@ cdef bint allocate_full_rows(FullRows* rows, offset_t n_features, offset_t max_c
     if block == NULL:
         return False
     rows.features = <index_t*>block
+    rows.n_columns = n_features
     for row in range(ROWS_TOGETHER):
         rows.values[row] = block + (row + 1) * n_features
         rows.margins[row] = block + (ROWS_TOGETHER + 1) * n_features + row * n_margins
@@ -213,6 +214,9 @@ cdef class ChunkMargins:
         for row in range(ROWS_TOGETHER):
             for child in range(n_children):
                 rows.margins[row][child] = self.intercepts[first + child]
+            if rows.n_features == rows.n_columns:
+                values[row] = data[row]
+                continue
             for at in range(rows.n_features):
                 rows.values[row][at] = data[row][rows.features[at]]
             values[row] = rows.values[row]
