@@ -1,10 +1,28 @@
 """Metrics of suggestions: names of labels instead of columns."""
 
+from typing import NamedTuple
+
 import numpy as np
 
 from skxmr._core.label_names import binarize_names, find_label_names, to_names
 from skxmr._core.target_containers import find_column_names, holds_names, read_targets
 from skxmr._core.targets import check_indicator
+
+
+class NamedRanking(NamedTuple):
+    """True labels and scores by column.
+
+    Attributes
+    ----------
+    y_true, y_score : object
+        The arguments of the metric, or an indicator and arrays of columns and scores.
+    classes : ndarray of shape (n_labels,) or None
+        Labels of the columns; None if the arguments had columns.
+    """
+
+    y_true: object
+    y_score: object
+    classes: np.ndarray | None
 
 
 def replace_names(y_true, y_score, k):
@@ -23,8 +41,7 @@ def replace_names(y_true, y_score, k):
 
     Returns
     -------
-    y_true, y_score : object
-        The arguments, or an indicator and arrays of columns and scores.
+    NamedRanking
 
     Raises
     ------
@@ -32,7 +49,7 @@ def replace_names(y_true, y_score, k):
         If `y_score` is a list of suggestions, and `y_true` has other rows or no labels per row.
     """
     if not _are_suggestions(y_score):
-        return y_true, y_score
+        return NamedRanking(y_true, y_score, None)
     columns = find_column_names(y_true, "y_true")
     y = read_targets(y_true, "y_true")
     if columns is not None and y.ndim == 2:
@@ -57,7 +74,45 @@ def replace_names(y_true, y_score, k):
     for row, pairs in enumerate(y_score):
         indices[row, : len(pairs)] = [columns[name] for name, _ in pairs]
         scores[row, : len(pairs)] = [score for _, score in pairs]
-    return binarize_names(y, classes), (indices, scores)
+    return NamedRanking(binarize_names(y, classes), (indices, scores), classes)
+
+
+def read_propensities(propensities, classes):
+    """Return propensities by column.
+
+    Parameters
+    ----------
+    propensities : array-like or dict
+        Propensities by column; by label if there are `classes`. Labels that a dict does not have
+        are at least as rare as any other, and get its smallest value.
+    classes : ndarray of shape (n_labels,) or None
+        Labels of the columns, as of `NamedRanking`.
+
+    Returns
+    -------
+    array-like of shape (n_labels,)
+
+    Raises
+    ------
+    TypeError
+        If labels need a dict, or columns an array.
+    """
+    is_dict = isinstance(propensities, dict)
+    if classes is None and is_dict:
+        raise TypeError(
+            "propensities must be an array with one value per column of y_true; got a dict. Pass "
+            "the result of suggest as y_score."
+        )
+    if classes is None:
+        return propensities
+    if not is_dict or not propensities:
+        raise TypeError(
+            "propensities must be a dict from labels to numbers if y_score is a result of suggest; "
+            f"got {type(propensities).__name__}. label_propensities returns one for lists of "
+            "labels."
+        )
+    smallest = min(propensities.values())
+    return [propensities.get(label, smallest) for label in classes.tolist()]
 
 
 def _are_suggestions(y_score):

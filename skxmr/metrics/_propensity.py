@@ -10,7 +10,10 @@ from typing import NamedTuple
 
 import numpy as np
 
+from skxmr._core.label_names import binarize_names, find_label_names
+from skxmr._core.target_containers import holds_names, read_targets
 from skxmr.metrics._candidates import as_indicator, slice_csr_rows
+from skxmr.metrics._named_labels import read_propensities, replace_names
 from skxmr.metrics._ranking import (
     Ranking,
     ideal_gains,
@@ -33,9 +36,9 @@ def label_propensities(Y, a=0.55, b=1.5, *, sample_weight=None):
 
     Parameters
     ----------
-    Y : array-like or sparse matrix of shape (n_samples, n_labels)
-        Indicator of the *training* labels, with at least 3 rows. Results with propensities of
-        test labels cannot be compared with published results.
+    Y : array-like or sparse matrix of shape (n_samples, n_labels), or list of n_samples lists
+        The *training* labels: an indicator, or lists of labels, with at least 3 rows. Results with
+        propensities of test labels cannot be compared with published results.
     a : float, default=0.55
         Positive exponent: how fast the propensity rises with the label frequency. [1]_ uses 0.5
         for WikiLSHTC, 0.6 for Amazon and 0.55 for other data sets.
@@ -47,8 +50,9 @@ def label_propensities(Y, a=0.55, b=1.5, *, sample_weight=None):
 
     Returns
     -------
-    ndarray of shape (n_labels,), dtype float64
-        Propensities in (0, 1], for the argument `propensities` of the metrics.
+    ndarray of shape (n_labels,), dtype float64, or dict of label to float
+        Propensities in (0, 1], for the argument `propensities` of the metrics: an array by column
+        of an indicator, or a dict for lists of labels.
 
     Raises
     ------
@@ -77,6 +81,13 @@ def label_propensities(Y, a=0.55, b=1.5, *, sample_weight=None):
             raise TypeError(f"{name} must be a number; got {value!r}.")
         if not 0 < value < np.inf:
             raise ValueError(f"{name} must be positive and finite; got {value}.")
+    Y = read_targets(Y, "Y")
+    if holds_names(Y):
+        classes = find_label_names(Y, "Y")
+        values = label_propensities(
+            binarize_names(Y, classes), a=a, b=b, sample_weight=sample_weight
+        )
+        return dict(zip(classes.tolist(), values.tolist(), strict=True))
     indicator = as_indicator(Y, "Y")
     n_rows = indicator.n_rows
     if n_rows < MIN_PROPENSITY_ROWS:
@@ -111,16 +122,16 @@ def psprecision_at_k(y_true, y_score, k=5, *, propensities):
 
     Parameters
     ----------
-    y_true : array-like or sparse matrix of shape (n_samples, n_labels)
-        Indicator of the true labels: zeros and ones.
-    y_score : sparse matrix, array-like or (indices, scores)
-        Scores of the labels, in one of the first three forms that `precision_at_k` accepts.
+    y_true : array-like or sparse matrix of shape (n_samples, n_labels), or list of n_samples lists
+        Indicator of the true labels, or lists of labels if `y_score` is a result of `suggest`.
+    y_score : sparse matrix, array-like, (indices, scores) or list
+        Scores of the labels, in one of the forms that `precision_at_k` accepts.
     k : int, default=5
         Number of labels to evaluate per row.
-    propensities : array-like of shape (n_labels,)
+    propensities : array-like of shape (n_labels,) or dict of label to float
         Propensity of each label, in (0, 1], as `label_propensities` estimates it from the training
-        labels. If all are equal, the metric is the precision divided by the best possible
-        precision.
+        labels. A dict for lists of labels; missing labels have its smallest value. If all are
+        equal, the metric is the precision divided by the best possible precision.
 
     Returns
     -------
@@ -165,15 +176,16 @@ def psndcg_at_k(y_true, y_score, k=5, *, propensities):
 
     Parameters
     ----------
-    y_true : array-like or sparse matrix of shape (n_samples, n_labels)
-        Indicator of the true labels: zeros and ones.
-    y_score : sparse matrix, array-like or (indices, scores)
-        Scores of the labels, in one of the first three forms that `precision_at_k` accepts.
+    y_true : array-like or sparse matrix of shape (n_samples, n_labels), or list of n_samples lists
+        Indicator of the true labels, or lists of labels if `y_score` is a result of `suggest`.
+    y_score : sparse matrix, array-like, (indices, scores) or list
+        Scores of the labels, in one of the forms that `precision_at_k` accepts.
     k : int, default=5
         Number of labels to evaluate per row.
-    propensities : array-like of shape (n_labels,)
+    propensities : array-like of shape (n_labels,) or dict of label to float
         Propensity of each label, in (0, 1], as `label_propensities` estimates it from the training
-        labels. If all are equal, the metric is the nDCG over the rows that have true labels.
+        labels. A dict for lists of labels; missing labels have its smallest value. If all are
+        equal, the metric is the nDCG over the rows that have true labels.
 
     Returns
     -------
@@ -237,7 +249,8 @@ class _WeightedHits(NamedTuple):
 
 def _weight_hits(y_true, y_score, k, propensities):
     # Weights of the ranking by `y_score`, and of the best possible ranking.
-    propensities = check_propensities(propensities)
+    y_true, y_score, classes = replace_names(y_true, y_score, k)
+    propensities = check_propensities(read_propensities(propensities, classes))
     true_labels = as_indicator(y_true, "y_true")
     if len(propensities) != true_labels.n_labels:
         raise ValueError(

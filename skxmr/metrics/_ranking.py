@@ -203,7 +203,7 @@ def check_k(k):
 def rank_labels(y_true, y_score, k):
     """Check all arguments, then rank the labels of each row and look them up in `y_true`."""
     check_k(k)
-    y_true, y_score = replace_names(y_true, y_score, k)
+    y_true, y_score, _ = replace_names(y_true, y_score, k)
     true = as_indicator(y_true, "y_true")
     blocks = check_scores(y_score, (true.n_rows, true.n_labels), k)
     # k may exceed the number of labels, but the arrays need no columns for the difference.

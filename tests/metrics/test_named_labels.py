@@ -4,7 +4,14 @@ import numpy as np
 import pytest
 
 from skxmr import XRLinearClassifier
-from skxmr.metrics import ndcg_at_k, precision_at_k, psprecision_at_k, recall_at_k
+from skxmr.metrics import (
+    label_propensities,
+    ndcg_at_k,
+    precision_at_k,
+    psndcg_at_k,
+    psprecision_at_k,
+    recall_at_k,
+)
 
 NAMES = np.array(["a", "b", "c", "d"], dtype=object)
 METRICS = [precision_at_k, recall_at_k, ndcg_at_k]
@@ -67,6 +74,25 @@ def test_invalid_suggestions_are_reported(y_true, y_score, message):
         precision_at_k(y_true, y_score, k=1)
 
 
-def test_propensities_need_columns():
-    with pytest.raises(ValueError, match="y_true must be an indicator"):
+@pytest.mark.parametrize("metric", [psprecision_at_k, psndcg_at_k])
+def test_propensity_metrics_of_suggestions_are_those_of_columns(metric, data):
+    X, Y, names = data
+    model = XRLinearClassifier(random_state=0).fit(X, names)
+    by_name, by_column = label_propensities(names), label_propensities(Y)
+    assert [by_name[name] for name in NAMES] == by_column.tolist()
+    expected = metric(Y, model.predict_topk(X, k=4), k=3, propensities=by_column)
+    suggestions = model.suggest(X, k=4)
+    assert metric(names, suggestions, k=3, propensities=by_name) == pytest.approx(expected)
+    # A label without propensity is as rare as the rarest label.
+    del by_name["b"]
+    full = {**by_name, "b": min(by_name.values())}
+    assert metric(names, suggestions, k=3, propensities=by_name) == metric(
+        names, suggestions, k=3, propensities=full
+    )
+
+
+def test_propensities_have_the_form_of_the_labels():
+    with pytest.raises(TypeError, match="must be a dict from labels.*got list"):
         psprecision_at_k([["a"]], [[("a", 0.5)]], k=1, propensities=[0.5])
+    with pytest.raises(TypeError, match="must be an array with one value per column.*got a dict"):
+        psprecision_at_k([[1, 0]], [[0.5, 0.1]], k=1, propensities={"a": 0.5})
