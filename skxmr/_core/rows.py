@@ -129,6 +129,13 @@ class DenseRows(NamedTuple):
 
     def _compress(self, values):
         n_entries = sum(np.count_nonzero(block) for block in _iterate_blocks(values))
+        is_usable = values.dtype == np.float32 and values.dtype.isnative and self.length == 1.0
+        if n_entries == values.size and is_usable and values.flags.c_contiguous:
+            # The values are used in place.
+            columns = np.arange(self.n_features, dtype=np.int32)
+            indptr = np.arange(len(values) + 1, dtype=np.int64) * self.n_features
+            data = np.asarray(values).reshape(-1)
+            return Rows(indptr, np.tile(columns, len(values)), data, self.n_features)
         indptr = np.zeros(len(values) + 1, dtype=np.int64)
         indices = np.empty(n_entries, dtype=np.int32)
         data = np.empty(n_entries, dtype=np.float32)

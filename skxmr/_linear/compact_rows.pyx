@@ -11,6 +11,8 @@ changing its result:
   of these x_ij^2 per row; `collect_weights` in dual_solver.pyx computes the weights at the end.
   In leaf clusters, 51 % (WordNet hypernyms), 53 % (Debian package dependencies) and 79 % (YSO
   titles) of the features are singletons (default settings, November 2026).
+
+Rows that have all columns of X, such as embeddings, are used in place.
 """
 
 from libc.stdlib cimport calloc, free, malloc
@@ -34,9 +36,13 @@ cdef bint compact_rows(Cluster* c, const offset_t[::1] indptr, const index_t[::1
     cdef index_t* columns_seen       # columns of X in the order of their first occurrence
     cdef index_t* frequencies        # number of rows that contain each of these columns
     cdef offset_t* bucket_starts     # for the counting sort: next free position per frequency
+    cdef bint has_all_columns = n_rows > 1
     for i in range(n_rows):
         n_entries += indptr[rows[i] + 1] - indptr[rows[i]]
+        has_all_columns &= indptr[rows[i] + 1] - indptr[rows[i]] == scratch.shape[0]
     c.n_rows = n_rows
+    if has_all_columns:
+        return use_rows_in_place(c, indptr, data, rows, <index_t>scratch.shape[0])
     max_features = min(n_entries, scratch.shape[0])
     columns_seen = <index_t*>malloc((max_features + 1) * sizeof(index_t))
     frequencies = <index_t*>calloc(max_features + 1, sizeof(index_t))
@@ -94,6 +100,34 @@ cdef bint compact_rows(Cluster* c, const offset_t[::1] indptr, const index_t[::1
     free(frequencies)
     free(bucket_starts)
     return has_memory
+
+
+cdef bint use_rows_in_place(Cluster* c, const offset_t[::1] indptr, const float[::1] data,
+                            const index_t[::1] rows, index_t n_columns) noexcept nogil:
+    # Fill a zero-initialized Cluster whose rows have all columns of X. All features are shared, and
+    # have the order of the columns. Returns False if memory runs out.
+    cdef index_t i, f
+    cdef offset_t at
+    c.is_full = True
+    c.n_features = c.n_shared = n_columns
+    c.columns = <index_t*>malloc((n_columns + 1) * sizeof(index_t))
+    c.indices = <index_t*>malloc((n_columns + 1) * sizeof(index_t))
+    c.indptr = <offset_t*>malloc((c.n_rows + 1) * sizeof(offset_t))
+    c.singleton_indptr = <offset_t*>calloc(c.n_rows + 1, sizeof(offset_t))
+    c.singleton_squared_norms = <double*>calloc(c.n_rows + 1, sizeof(double))
+    c.squared_norms = <double*>malloc((c.n_rows + 1) * sizeof(double))
+    if not (c.columns and c.indices and c.indptr and c.singleton_indptr
+            and c.singleton_squared_norms and c.squared_norms):
+        return False
+    c.values_in_place = &data[0]
+    for f in range(n_columns):
+        c.columns[f] = c.indices[f] = f
+    for i in range(c.n_rows):
+        c.indptr[i] = indptr[rows[i]]
+        c.squared_norms[i] = 1.0     # of the constant feature
+        for at in range(c.indptr[i], c.indptr[i] + n_columns):
+            c.squared_norms[i] += <double>data[at] * data[at]
+    return True
 
 
 cdef void copy_rows(Cluster* c, const offset_t[::1] indptr, const index_t[::1] indices,

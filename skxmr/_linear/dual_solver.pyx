@@ -51,7 +51,9 @@ from skxmr._core.types cimport index_t, offset_t, uint16_t, uint32_t, uint64_t
 from skxmr._linear.chunk cimport (
     WeightList, append_weight, pack_chunk, release_weights, reserve_weights
 )
-from skxmr._linear.compact_rows cimport Cluster, compact_rows, release_cluster
+from skxmr._linear.compact_rows cimport (
+    Cluster, ClusterRow, compact_rows, get_row, release_cluster
+)
 from skxmr._linear.refine cimport refine_group
 from skxmr._linear.simd.lanes cimport (
     FEW_LANES, LANES, PREFETCH, ROWS_TOGETHER, full_row, get_lane_kernels, gradient_bounds,
@@ -108,7 +110,7 @@ cdef void visit_together(const Cluster* cluster, SolverState* state, index_t sta
     cdef int at
     for at in range(ROWS_TOGETHER):
         i = state.order[start + at]
-        rows[at].data = &cluster.data[cluster.indptr[i]]
+        rows[at].data = get_row(cluster, i).data
         rows[at].duals = &state.duals[<offset_t>i * state.n_lanes]
         rows[at].positive = state.positive[i]
         rows[at].terms = &state.terms[i]
@@ -123,7 +125,7 @@ cdef int visit_rows(const Cluster* cluster, SolverState* state, index_t n, uint3
                     index_t* n_unchecked_rows) except -1 nogil:
     # Visit state.order[:n] in the lanes `running`. Returns 0.
     cdef index_t i, at, next_row, start, stop = 0
-    cdef offset_t e
+    cdef ClusterRow row
     while stop < n:
         start, stop = stop, min(n, stop + ROWS_PER_CHECK)
         count_rows(n_unchecked_rows, stop - start)
@@ -137,16 +139,16 @@ cdef int visit_rows(const Cluster* cluster, SolverState* state, index_t n, uint3
                 # Rows are read in random order. Without prefetching, training the root on 100,000
                 # rows took twice as long.
                 next_row = state.order[at + 2]
-                e = cluster.indptr[next_row]
-                prefetch_array(&cluster.indices[e], cluster.indptr[next_row + 1] - e)
-                prefetch_array(&cluster.data[e], cluster.indptr[next_row + 1] - e)
+                row = get_row(cluster, next_row)
+                prefetch_array(row.indices, row.size)
+                prefetch_array(row.data, row.size)
                 PREFETCH(&state.duals[<offset_t>next_row * state.n_lanes])
                 if at + 8 < n:
                     PREFETCH(&cluster.indptr[state.order[at + 8]])
-            e = cluster.indptr[i]
+            row = get_row(cluster, i)
             state.unsettled[i] = <uint16_t>visit_row(
                 state.weights, &state.duals[<offset_t>i * state.n_lanes], state.bounds,
-                &cluster.indices[e], &cluster.data[e], cluster.indptr[i + 1] - e,
+                row.indices, row.data, row.size,
                 state.positive[i], running, &state.terms[i], get_lane_costs(state, i))
     return 0
 

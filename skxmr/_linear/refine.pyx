@@ -12,7 +12,7 @@ from libc.string cimport memset
 from skxmr._core.interrupts cimport count_rows
 from skxmr._core.random cimport draw_below
 from skxmr._core.types cimport index_t, offset_t, uint64_t
-from skxmr._linear.compact_rows cimport Cluster
+from skxmr._linear.compact_rows cimport Cluster, ClusterRow, get_row
 from skxmr._linear.simd.lanes cimport HINGE, LOGISTIC_LOSS, SQUARED_HINGE
 from skxmr._linear.solver_state cimport Objective, SolverState, get_lane_costs
 
@@ -73,9 +73,10 @@ cdef void visit_row(const Cluster* c, const SolverState* s, int loss, ChildState
     cdef double y = 1.0 if s.positive[i] >> child.lane & 1 else -1.0
     cdef double cost = get_cost(s, i, child.lane), a = child.duals[i], u = child.intercept
     cdef double g, step, ridge = 0.0, upper_bound = cost
+    cdef ClusterRow row = get_row(c, i)
     cdef offset_t e
-    for e in range(c.indptr[i], c.indptr[i + 1]):
-        u += child.weights[c.indices[e]] * c.data[e]
+    for e in range(row.size):
+        u += child.weights[row.indices[e]] * row.data[e]
     u = y * u + a * c.singleton_squared_norms[i]
     if loss == LOGISTIC_LOSS:
         g = u + log(a / (cost - a))
@@ -95,8 +96,8 @@ cdef void visit_row(const Cluster* c, const SolverState* s, int loss, ChildState
     child.duals[i] = a + step
     step *= y
     child.intercept += step
-    for e in range(c.indptr[i], c.indptr[i + 1]):
-        child.weights[c.indices[e]] += step * c.data[e]
+    for e in range(row.size):
+        child.weights[row.indices[e]] += step * row.data[e]
 
 
 cdef int solve_child(const Cluster* c, SolverState* s, int loss, ChildState* child, double tol,
@@ -105,6 +106,7 @@ cdef int solve_child(const Cluster* c, SolverState* s, int loss, ChildState* chi
     # tolerance is reached. child.weights must be zero-initialized.
     # Returns the number of sweeps, or max_iter + 1 if the tolerance was not reached.
     cdef index_t i, at, n, n_unchecked_rows = 0
+    cdef ClusterRow row
     cdef offset_t e
     cdef int sweep
     cdef double a, max_gradient, min_gradient, cost
@@ -121,8 +123,9 @@ cdef int solve_child(const Cluster* c, SolverState* s, int loss, ChildState* chi
         child.order[i] = i
         a = a if s.positive[i] >> child.lane & 1 else -a
         child.intercept += a
-        for e in range(c.indptr[i], c.indptr[i + 1]):
-            child.weights[c.indices[e]] += a * c.data[e]
+        row = get_row(c, i)
+        for e in range(row.size):
+            child.weights[row.indices[e]] += a * row.data[e]
     for sweep in range(max_iter):
         max_gradient = min_gradient = 0.0
         # Shuffle the rows (Fisher and Yates).

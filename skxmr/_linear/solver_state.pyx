@@ -21,7 +21,7 @@ from libc.stdlib cimport calloc, free, malloc, realloc
 from libc.string cimport memset
 
 from skxmr._core.types cimport index_t, offset_t, uint16_t
-from skxmr._linear.compact_rows cimport Cluster
+from skxmr._linear.compact_rows cimport Cluster, ClusterRow, get_row
 from skxmr._linear.simd.lanes cimport HINGE, LANES, LOGISTIC_LOSS, gradient_bounds, row_terms
 
 # Minimum cost, because the solver divides by costs. Smaller costs, such as 0, are set to this
@@ -50,6 +50,7 @@ cdef bint allocate_state(const Cluster* c, SolverState* s, const Objective* obje
     cdef size_t weights_size = (<size_t>c.n_shared + 1) * LANES * sizeof(float)
     cdef size_t duals_size = <size_t>c.n_rows * LANES * sizeof(float)
     cdef char* aligned
+    cdef ClusterRow row
     cdef index_t i
     cdef offset_t e
     cdef float weight
@@ -84,11 +85,13 @@ cdef bint allocate_state(const Cluster* c, SolverState* s, const Objective* obje
         s.total_row_weight += weight
         s.total_diagonal += <double>weight * weight * get_initial_diagonal(
             objective.loss, c.singleton_squared_norms[i], s.terms[i].cost)
-        for e in range(c.indptr[i], c.indptr[i + 1]):
-            s.row_sum[c.indices[e]] += weight * c.data[e]
+        row = get_row(c, i)
+        for e in range(row.size):
+            s.row_sum[row.indices[e]] += weight * row.data[e]
     for i in range(c.n_rows):
-        for e in range(c.indptr[i], c.indptr[i + 1]):
-            s.products_with_sum[i] += c.data[e] * s.row_sum[c.indices[e]]
+        row = get_row(c, i)
+        for e in range(row.size):
+            s.products_with_sum[i] += row.data[e] * s.row_sum[row.indices[e]]
         s.sum_squared_norm += s.row_weights[i] * s.products_with_sum[i]
     # If the sums overflow, the initial duals are 0, and infinite sums would make 0 * inf = NaN.
     if not s.sum_squared_norm < INFINITY:
@@ -168,6 +171,7 @@ cdef InitialDuals find_uniform_duals(const Cluster* c, const SolverState* s,
     cdef double sum_p = 0.0, sum_t = s.total_row_weight, determinant
     cdef float before, x, weight, cost, min_cost = INFINITY
     cdef float positive_fraction, positive_bound, negative_bound
+    cdef ClusterRow row
     cdef InitialDuals duals
     for at in range(n_positives):
         i = s.order[at]
@@ -180,21 +184,23 @@ cdef InitialDuals find_uniform_duals(const Cluster* c, const SolverState* s,
             objective.loss, c.singleton_squared_norms[i], s.terms[i].cost)
         dp += <double>weight * weight * get_initial_diagonal(
             objective.loss, c.singleton_squared_norms[i], max(cost * weight, MIN_COST))
+        row = get_row(c, i)
         if c.is_full:
-            add_scaled(s.positive_sum, &c.data[c.indptr[i]], weight, c.n_shared)
+            add_scaled(s.positive_sum, row.data, weight, c.n_shared)
             continue
-        for e in range(c.indptr[i], c.indptr[i + 1]):
+        for e in range(row.size):
             # Add |P + x|^2 - |P|^2, one feature at a time.
-            x = weight * c.data[e]
-            before = s.positive_sum[c.indices[e]]
+            x = weight * row.data[e]
+            before = s.positive_sum[row.indices[e]]
             pp += x * (2.0 * before + x)
-            s.positive_sum[c.indices[e]] = before + x
+            s.positive_sum[row.indices[e]] = before + x
     if c.is_full:
         for e in range(c.n_shared):
             pp += <double>s.positive_sum[e] * s.positive_sum[e]
     for at in range(n_positives if not c.is_full else 0):
-        for e in range(c.indptr[s.order[at]], c.indptr[s.order[at] + 1]):
-            s.positive_sum[c.indices[e]] = 0.0
+        row = get_row(c, s.order[at])
+        for e in range(row.size):
+            s.positive_sum[row.indices[e]] = 0.0
     # Add the constant feature, which is sum_p in P and sum_t in T.
     pp += sum_p * sum_p
     pt += sum_p * sum_t
@@ -265,6 +271,7 @@ cdef bint initialize_group(const Cluster* c, SolverState* s, const Objective* ob
     cdef int lane
     cdef float* w
     cdef float* row_duals
+    cdef ClusterRow row
     cdef InitialDuals duals
     memset(s.positive, 0, c.n_rows * sizeof(uint16_t))
     if s.lane_costs_index:
@@ -312,8 +319,10 @@ cdef bint initialize_group(const Cluster* c, SolverState* s, const Objective* ob
                 if c.is_full:
                     continue
                 coefficient = (a[lane] + b[lane]) * s.row_weights[i]
-                for e in range(c.indptr[i], c.indptr[i + 1]):
-                    s.weights[<offset_t>c.indices[e] * s.n_lanes + lane] += coefficient * c.data[e]
+                row = get_row(c, i)
+                for e in range(row.size):
+                    s.weights[<offset_t>row.indices[e] * s.n_lanes + lane] += (
+                        coefficient * row.data[e])
     if objective.loss == LOGISTIC_LOSS:
         convert_duals_to_logits(c, s)
     return True
