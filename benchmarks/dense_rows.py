@@ -12,9 +12,9 @@ CSR, in the same model.
 import argparse
 import itertools
 import resource
-import tempfile
 
 import numpy as np
+import pecos_tree
 import scipy.sparse as sp
 from turns import add_arguments, measure_cpu, print_table, run_in_turns
 
@@ -69,23 +69,12 @@ class Pecos:
         self.seed = seed
 
     def fit(self, X, Y):
-        from pecos.xmc import Indexer, LabelEmbeddingFactory
-        from pecos.xmc.xlinear.model import XLinearModel
-
-        X = sp.csr_matrix(X)
-        features = LabelEmbeddingFactory.create(Y, X, method="pifa", threads=1)
-        chain = Indexer.gen(features, seed=self.seed, threads=1)
-        self.model = XLinearModel.train(X, Y.tocsc(), C=chain, threads=1)
+        self.model = pecos_tree.train(sp.csr_matrix(X), Y, self.seed)
 
     def variants(self):
-        from pecos.xmc.xlinear.model import XLinearModel
-
-        with tempfile.TemporaryDirectory() as folder:
-            self.model.save(folder)
-            for kind in ("BINARY_SEARCH_CHUNKED", "HASH_CHUNKED"):
-                model = XLinearModel.load(folder, is_predict_only=True, weight_matrix_type=kind)
-                for convert in (sp.csr_matrix, np.ascontiguousarray):
-                    yield lambda X, m=model, c=convert: m.predict(c(X), only_topk=K, threads=1)
+        for model in pecos_tree.load_variants(self.model):
+            for convert in (sp.csr_matrix, np.ascontiguousarray):
+                yield lambda X, m=model, c=convert: m.predict(c(X), only_topk=K, threads=1)
 
 
 def measure_peak():

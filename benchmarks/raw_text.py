@@ -15,9 +15,9 @@ The folder of the data has train.txt and test.txt, a text per line, and Y_train.
 import argparse
 import os
 import re
-import tempfile
 
 import numpy as np
+import pecos_tree
 import scipy.sparse as sp
 from turns import add_arguments, measure_cpu, print_table, run_in_turns
 
@@ -46,23 +46,14 @@ class Pecos:
 
     def fit(self, texts, Y):
         from pecos.utils.featurization.text.vectorizers import Tfidf
-        from pecos.xmc import Indexer, LabelEmbeddingFactory
-        from pecos.xmc.xlinear.model import XLinearModel
 
         self.vectorizer = Tfidf.train(texts, {"sublinear_tf": True, "threads": 1})
         X = self.vectorizer.predict(texts, threads=1)
-        features = LabelEmbeddingFactory.create(Y, X, method="pifa", threads=1)
-        chain = Indexer.gen(features, seed=self.seed, threads=1)
-        self.model = XLinearModel.train(X, Y.tocsc(), C=chain, threads=1)
+        self.model = pecos_tree.train(X, Y, self.seed)
 
     def variants(self):
-        from pecos.xmc.xlinear.model import XLinearModel
-
-        with tempfile.TemporaryDirectory() as folder:
-            self.model.save(folder)
-            for kind in ("BINARY_SEARCH_CHUNKED", "HASH_CHUNKED"):
-                model = XLinearModel.load(folder, is_predict_only=True, weight_matrix_type=kind)
-                yield lambda texts, model=model: self._predict(model, texts)
+        for model in pecos_tree.load_variants(self.model):
+            yield lambda texts, model=model: self._predict(model, texts)
 
     def _predict(self, model, texts):
         X = self.vectorizer.predict(texts, threads=1)

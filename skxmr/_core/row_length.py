@@ -76,6 +76,10 @@ def warn_about_other_lengths(rows, row_length):
     """
     if rows.n_rows < MIN_COMPARED_ROWS:
         return
+    # One row of usual length is enough, and nearly always among the first.
+    first = rows.measure(MIN_COMPARED_ROWS) / row_length
+    if np.any((first >= SHORT_RATIO) & (first <= LONG_RATIO)):
+        return
     lengths = rows.measure()
     lengths = lengths[lengths > 0]
     if len(lengths) < MIN_COMPARED_ROWS:

@@ -69,9 +69,10 @@ class Rows(NamedTuple):
         """Return these rows; see `DenseRows`."""
         return self
 
-    def measure(self):
-        """Return the Euclidean length of each row, float64."""
-        return measure_rows(self.indptr, self.data)
+    def measure(self, stop=None):
+        """Return the Euclidean length of each row before `stop`, float64."""
+        indptr = self.indptr if stop is None else self.indptr[: stop + 1]
+        return measure_rows(indptr, self.data)
 
     @classmethod
     def of_row(cls, x, n_features):
@@ -122,9 +123,9 @@ class DenseRows(NamedTuple):
         """Return all rows as `Rows`."""
         return self._compress(self.values)
 
-    def measure(self):
-        """Return the length of each row, float64, before the division."""
-        lengths = [measure_dense_rows(block) for block in _iterate_blocks(self.values)]
+    def measure(self, stop=None):
+        """Return the length of each row before `stop`, float64, before the division."""
+        lengths = [measure_dense_rows(block) for block in _iterate_blocks(self.values[:stop])]
         return np.concatenate(lengths)
 
     def _compress(self, values):

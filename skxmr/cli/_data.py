@@ -10,7 +10,7 @@ from skxmr.datasets import iterate_texts, load_xmc_file
 BLOCK_ROWS = 10_000
 
 
-class Rows(NamedTuple):
+class RowBlock(NamedTuple):
     """Some rows of a data file.
 
     Attributes
@@ -41,7 +41,7 @@ def read_rows(parser, options, model, with_labels):
 
     Yields
     ------
-    Rows
+    RowBlock
 
     Raises
     ------
@@ -60,13 +60,13 @@ def read_rows(parser, options, model, with_labels):
         )
     if is_xmc:
         X, Y = load_xmc_file(get_source(options))
-        yield Rows(X, Y if with_labels else None)
+        yield RowBlock(X, Y if with_labels else None)
         return
     columns = choose_columns(parser, options, model.columns, with_labels)
     rows = iterate_texts(get_source(options), format=options.format, **columns._asdict())
     while block := list(islice(rows, BLOCK_ROWS)):
         texts, labels = map(list, zip(*block, strict=True))
-        yield Rows(texts, labels if with_labels else None)
+        yield RowBlock(texts, labels if with_labels else None)
 
 
 def choose_columns(parser, options, remembered, with_labels):

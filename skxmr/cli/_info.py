@@ -1,13 +1,10 @@
 """The command ``info``."""
 
-from pathlib import Path
-
 from sklearn.base import clone
 
 from skxmr._core.array_folder import read_header
 from skxmr._core.model_folder import FORMAT
-from skxmr.cli._saved_models import load_saved_model
-from skxmr.cli._train import MEGABYTE
+from skxmr.cli._saved_models import describe_size, load_saved_model
 
 N_EXAMPLES = 5
 
@@ -21,9 +18,8 @@ def add_arguments(parser):
 def run(parser, options):
     """Print the labels, the steps and the parameters of a model."""
     model = load_saved_model(parser, options)
-    size = sum(file.stat().st_size for file in Path(options.model).iterdir())
     classes = model.estimator.classes_
-    print(f"folder: {options.model}, {size / MEGABYTE:,.1f} MB")
+    print(f"folder: {options.model}, {describe_size(options.model)}")
     print(f"written by: skxmr {read_header(options.model, FORMAT)['skxmr_version']}")
     examples = ", ".join(str(name) for name in classes[:N_EXAMPLES])
     print(f"labels: {len(classes):,} ({examples}{', ...' * (len(classes) > N_EXAMPLES)})")

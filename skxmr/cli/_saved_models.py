@@ -1,5 +1,6 @@
 """Models that the commands load: the estimator, and how to read data for it."""
 
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -55,6 +56,12 @@ def make_extras(columns, propensities):
             "propensities": propensities,
         }
     }
+
+
+def describe_size(path):
+    """Return the size of the files in the folder of a model, as text."""
+    size = sum(file.stat().st_size for file in Path(path).iterdir())
+    return f"{size / 1e6:,.1f} MB"
 
 
 def load_saved_model(parser, options):

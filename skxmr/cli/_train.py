@@ -3,10 +3,10 @@
 import sys
 import time
 import warnings
-from pathlib import Path
 
 import numpy as np
 import scipy.sparse as sp
+from sklearn.preprocessing import Normalizer
 
 from skxmr._core.array_folder import check_destination
 from skxmr._core.label_names import binarize_names, find_label_names
@@ -14,13 +14,11 @@ from skxmr._core.model_folder import FORMAT
 from skxmr.cli._classifier_options import add_classifier_options, make_classifier
 from skxmr.cli._data import choose_columns
 from skxmr.cli._data_options import add_data_options, find_data_format, get_source
-from skxmr.cli._saved_models import make_extras
+from skxmr.cli._saved_models import describe_size, make_extras
 from skxmr.datasets import load_texts, load_xmc_file
 from skxmr.metrics import MIN_PROPENSITY_ROWS, label_propensities
 from skxmr.persistence import check_savable, save_model
 from skxmr.pipeline import make_pipeline
-
-MEGABYTE = 1e6
 
 
 def add_arguments(parser):
@@ -70,8 +68,6 @@ def run(parser, options):
         X, y = load_xmc_file(get_source(options))
         Y = y
         if options.normalize:
-            from sklearn.preprocessing import Normalizer
-
             model = make_pipeline(Normalizer(), model)
     _report_rows(options, file_format, Y)
     if options.estimate:
@@ -89,9 +85,8 @@ def run(parser, options):
         # The column without rows has the propensity of labels that only other files have.
         propensities = label_propensities(sp.hstack([Y, sp.csr_array((Y.shape[0], 1))]).tocsr())
     save_model(model, options.model, extras=make_extras(columns, propensities))
-    size = sum(file.stat().st_size for file in Path(options.model).iterdir())
     print(
-        f"saved {options.model}: {size / MEGABYTE:,.1f} MB, trained in "
+        f"saved {options.model}: {describe_size(options.model)}, trained in "
         f"{time.perf_counter() - start:,.1f} s",
         file=sys.stderr,
     )
