@@ -220,8 +220,8 @@ cdef class ChunkMargins:
             for at in range(rows.n_features):
                 rows.values[row][at] = data[row][rows.features[at]]
             values[row] = rows.values[row]
-        # These kernels add in the same order as the kernels for one row.
-        if self.has_few_children:
+        # The kernels that add in the same order as those of `compute_margins` for one row.
+        if self.n_lanes == LANES or (self.n_lanes == 0 and self.has_few_children):
             kernels.add_dense_products_of_rows[rows.weight_type](
                 rows.weights, rows.scale, values, rows.n_features, rows.margins)
         else:
