@@ -11,7 +11,6 @@ CSR, in the same model.
 
 import argparse
 import itertools
-import resource
 
 import numpy as np
 import pecos_tree
@@ -77,9 +76,17 @@ class Pecos:
                 yield lambda X, m=model, c=convert: m.predict(c(X), only_topk=K, threads=1)
 
 
-def measure_peak():
-    """Return the peak memory of this process in bytes."""
-    return 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+def reset_peak():
+    """Let the peak memory of this process start again (Linux)."""
+    with open("/proc/self/clear_refs", "w") as file:
+        file.write("5")
+
+
+def measure_memory():
+    """Return the peak and the current memory of this process in bytes (Linux)."""
+    with open("/proc/self/status") as file:
+        sizes = dict(line.split(":") for line in file)
+    return [1024 * int(sizes[name].split()[0]) for name in ("VmHWM", "VmRSS")]
 
 
 def run_library(library, sizes, seed):
@@ -87,9 +94,15 @@ def run_library(library, sizes, seed):
     X, Y, X_test, Y_test = make_data(*sizes)
     peer = {"skxmr": Skxmr, "pecos": Pecos}[library](seed)
     peer.fit(X[:500], Y[:500])  # imports
-    before = measure_peak()
+    reset_peak()
+    _, before = measure_memory()
     fit, _ = measure_cpu(peer.fit, X, Y)
-    result = {"fit": fit, "memory": (measure_peak() - before) / X.nbytes}
+    peak, after = measure_memory()
+    result = {
+        "fit": fit,
+        "memory": (peak - before) / X.nbytes,
+        "model": (after - before) / X.nbytes,
+    }
     batch, single = [], []
     for predict in peer.variants():
         predict(X_test[:10])
@@ -130,6 +143,7 @@ def main():
         columns = {
             "fit": ("fit, s", ".2f"),
             "memory": ("memory of the fit, sizes of X", ".2f"),
+            "model": ("of this, kept", ".2f"),
             "batch": ("batch, µs per row", ".1f"),
             "single": ("single row, µs", ".1f"),
             "sparse": ("single sparse row, µs", ".1f"),

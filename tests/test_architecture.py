@@ -25,6 +25,7 @@ LAYERS = {
     "skxmr.xr_linear": 4,
     "skxmr.inspection": 5,
     "skxmr.transformer": 5,
+    "skxmr.compose": 6,
     "skxmr.pipeline": 6,
     "skxmr.persistence": 7,
     "skxmr.serving": 8,

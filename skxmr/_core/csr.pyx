@@ -6,7 +6,7 @@ at most `MAX_VALUE`, in absolute value.
 
 import numpy as np
 
-from libc.math cimport fabs, sqrt
+from libc.math cimport fabs
 
 from skxmr._core.types cimport index_t, offset_t
 
@@ -104,22 +104,31 @@ def rows_are_canonical(const offset_t[::1] indptr, const index_t[::1] indices,
     return is_canonical
 
 
-def measure_rows(const offset_t[::1] indptr, const value_t[::1] data):
-    """Return the Euclidean length of each row of a canonical CSR matrix, float64.
+def add_squares(const offset_t[::1] indptr, const value_t[::1] data, double[::1] squares):
+    """Add the squares of the values of each row of a CSR matrix to `squares`.
 
     Values are added one by one, so stored zeros do not change the result.
     """
-    cdef offset_t row, at, n_rows = indptr.shape[0] - 1
-    cdef double square
-    lengths = np.empty(n_rows, dtype=np.float64)
-    cdef double[::1] out = lengths
+    cdef offset_t row, at
+    cdef double total
     with nogil:
-        for row in range(n_rows):
-            square = 0.0
+        for row in range(squares.shape[0]):
+            total = squares[row]
             for at in range(indptr[row], indptr[row + 1]):
-                square += <double>data[at] * <double>data[at]
-            out[row] = sqrt(square)
-    return lengths
+                total += <double>data[at] * <double>data[at]
+            squares[row] = total
+
+
+def add_dense_squares(const value_t[:, :] values, double[::1] squares):
+    """Add the squares of the values of each row of a dense matrix; see `add_squares`."""
+    cdef offset_t row, column
+    cdef double total
+    with nogil:
+        for row in range(values.shape[0]):
+            total = squares[row]
+            for column in range(values.shape[1]):
+                total += <double>values[row, column] * <double>values[row, column]
+            squares[row] = total
 
 
 def divide_values(const value_t[::1] data, double divisor):
@@ -133,48 +142,52 @@ def divide_values(const value_t[::1] data, double divisor):
     return quotients
 
 
-def measure_dense_rows(const value_t[:, :] values):
-    """Return the Euclidean length of each row of a dense matrix; see `measure_rows`."""
+def divide_rows(const value_t[:, :] values, double divisor, float[:, ::1] quotients):
+    """Divide a dense matrix as `divide_values` does."""
     cdef offset_t row, column
-    cdef double square
-    lengths = np.empty(values.shape[0], dtype=np.float64)
-    cdef double[::1] out = lengths
     with nogil:
         for row in range(values.shape[0]):
-            square = 0.0
             for column in range(values.shape[1]):
-                square += <double>values[row, column] * <double>values[row, column]
-            out[row] = sqrt(square)
-    return lengths
+                quotients[row, column] = <float>(<double>values[row, column] / divisor)
 
 
-def compress_rows(const value_t[:, :] values, double divisor, offset_t[::1] row_ends,
+def compress_rows(const offset_t[::1] sparse_indptr, const index_t[::1] sparse_indices,
+                  const float[::1] sparse_data, index_t n_sparse_columns,
+                  const value_t[:, :] values, double divisor, offset_t[::1] row_ends,
                   index_t[::1] indices, float[::1] data):
-    """Append the nonzero values of a dense matrix to the arrays of a CSR matrix.
+    """Append sparse rows, each followed by a row of a dense matrix, to the arrays of a CSR matrix.
 
-    Values are divided in float64 arithmetic and rounded to float32. Values that are then 0 are left
-    out.
+    Dense values are divided in float64 arithmetic and rounded to float32. Values that are then 0
+    are left out.
 
     Parameters
     ----------
+    sparse_indptr, sparse_indices, sparse_data : arrays
+        CSR arrays of the sparse rows.
+    n_sparse_columns : int
+        Their number of columns.
     values : array of shape (n_rows, n_columns)
-        Rows.
+        Dense rows.
     divisor : float
-        Divisor.
+        Divisor of the dense rows.
     row_ends : array of shape (n_rows + 1,)
         First, the number of entries before these rows, as input. The other entries become the
         ends of the rows.
     indices, data : arrays
         Columns and values, with enough room.
     """
-    cdef offset_t row, column, size = row_ends[0], n_columns = values.shape[1]
+    cdef offset_t row, column, at, size = row_ends[0], n_columns = values.shape[1]
     cdef float quotient
     with nogil:
         for row in range(values.shape[0]):
+            for at in range(sparse_indptr[row], sparse_indptr[row + 1]):
+                indices[size] = sparse_indices[at]
+                data[size] = sparse_data[at]
+                size += 1
             for column in range(n_columns):
                 quotient = <float>(<double>values[row, column] / divisor)
                 if quotient != 0:
-                    indices[size] = <index_t>column
+                    indices[size] = n_sparse_columns + <index_t>column
                     data[size] = quotient
                     size += 1
             row_ends[row + 1] = size

@@ -30,7 +30,7 @@ def mean_row_length(rows, sample_weight=None):
 
     Parameters
     ----------
-    rows : Rows or DenseRows
+    rows : Rows or MixedRows
         Rows; the values may be float64. Rows of zeros are ignored.
     sample_weight : ndarray of shape (n_rows,) or None
         Weights of the rows.
@@ -69,7 +69,7 @@ def warn_about_other_lengths(rows, row_length):
 
     Parameters
     ----------
-    rows : Rows or DenseRows
+    rows : Rows or MixedRows
         Rows; the values may be float64. A few rows are not checked.
     row_length : float
         `mean_row_length` of the training rows.

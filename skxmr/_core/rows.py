@@ -8,16 +8,20 @@ import scipy.sparse as sp
 from skxmr._core.arrays import as_public_csr, csr_of, entries_of_rows
 from skxmr._core.csr import (
     MAX_VALUE,
+    add_dense_squares,
+    add_squares,
     compress_rows,
+    divide_rows,
     divide_values,
-    measure_dense_rows,
-    measure_rows,
     rows_are_canonical,
 )
+from skxmr._core.mixed_matrix import MixedMatrix
 from skxmr._core.validation import check_n_features
 
 # Numbers of a dense matrix that are converted at a time, so that a conversion needs little memory.
 BLOCK_NUMBERS = 2**20
+# Name of the divided rows in error messages.
+QUOTIENTS_NAME = "X divided by the mean length of the training rows"
 
 
 class Rows(NamedTuple):
@@ -66,13 +70,20 @@ class Rows(NamedTuple):
         return 0
 
     def to_rows(self):
-        """Return these rows; see `DenseRows`."""
+        """Return these rows; see `MixedRows`."""
         return self
+
+    def to_training_rows(self):
+        """Return these rows as `TrainingRows` without a dense part."""
+        no_columns = np.empty((self.n_rows, 0), dtype=np.float32)
+        return TrainingRows(*self[:3], no_columns, self.n_features)
 
     def measure(self, stop=None):
         """Return the Euclidean length of each row before `stop`, float64."""
-        indptr = self.indptr if stop is None else self.indptr[: stop + 1]
-        return measure_rows(indptr, self.data)
+        stop = self.n_rows if stop is None else min(stop, self.n_rows)
+        squares = np.zeros(stop, dtype=np.float64)
+        add_squares(self.indptr[: stop + 1], self.data, squares)
+        return np.sqrt(squares)
 
     @classmethod
     def of_row(cls, x, n_features):
@@ -86,70 +97,166 @@ class Rows(NamedTuple):
         return as_public_csr(self.indptr, self.indices, self.data, shape)
 
 
-class DenseRows(NamedTuple):
-    """Rows of a dense matrix. Nothing is copied until a block of them is read.
+class MixedRows(NamedTuple):
+    """Rows with a sparse and a dense part. The dense part is not copied until it is read.
+
+    The columns of the dense part come after those of the sparse part, which has none if X is dense.
 
     Attributes
     ----------
-    values : ndarray of shape (n_rows, n_features)
+    sparse : Rows
+        Sparse part.
+    dense : ndarray of shape (n_rows, n_dense)
         Finite numbers of any real dtype, in any order of memory; never modified.
     length : float
-        Number by which all values are divided; see `row_length`.
+        Number by which all values of `dense` are divided; see `row_length`.
     """
 
-    values: np.ndarray
+    sparse: Rows
+    dense: np.ndarray
     length: float = 1.0
+
+    @classmethod
+    def of_dense(cls, X):
+        """Return the rows of a dense matrix."""
+        return cls(_make_empty_rows(len(X)), X)
 
     @property
     def n_rows(self):
         """Number of rows."""
-        return self.values.shape[0]
+        return self.dense.shape[0]
 
     @property
     def n_features(self):
         """Number of columns."""
-        return self.values.shape[1]
+        return self.sparse.n_features + self.dense.shape[1]
 
     @property
     def numbers_per_row(self):
-        """Numbers per row that a block copies."""
-        return self.values.shape[1]
+        """Numbers per row that a block copies, without those of the sparse part."""
+        return self.dense.shape[1]
 
     def block(self, start, stop):
         """Return the rows from `start` to before `stop` as `Rows`, equal to those of `as_rows`."""
-        return self._compress(self.values[start:stop])
+        return self._compress(self.sparse.block(start, stop), self.dense[start:stop])
 
     def to_rows(self):
         """Return all rows as `Rows`."""
-        return self._compress(self.values)
+        return self._compress(self.sparse, self.dense)
+
+    def to_training_rows(self):
+        """Return all rows as `TrainingRows`; uses C-contiguous float32 of length 1 in place."""
+        dense = self.dense
+        if not self._is_usable or not dense.flags.c_contiguous:
+            dense = np.empty(dense.shape, dtype=np.float32)
+            start = 0
+            for block in _iterate_blocks(self.dense):
+                divide_rows(block, self.length, dense[start : start + len(block)])
+                start += len(block)
+            self._check_quotients(dense)
+        # Without the subclass `memmap`, whose slices are slow.
+        return TrainingRows(*self.sparse[:3], np.asarray(dense), self.n_features)
 
     def measure(self, stop=None):
         """Return the length of each row before `stop`, float64, before the division."""
-        lengths = [measure_dense_rows(block) for block in _iterate_blocks(self.values[:stop])]
-        return np.concatenate(lengths)
+        stop = self.n_rows if stop is None else min(stop, self.n_rows)
+        squares = np.zeros(stop, dtype=np.float64)
+        add_squares(self.sparse.indptr[: stop + 1], self.sparse.data, squares)
+        start = 0
+        for block in _iterate_blocks(self.dense[:stop]):
+            add_dense_squares(block, squares[start : start + len(block)])
+            start += len(block)
+        return np.sqrt(squares)
 
-    def _compress(self, values):
-        n_entries = sum(np.count_nonzero(block) for block in _iterate_blocks(values))
-        is_usable = values.dtype == np.float32 and values.dtype.isnative and self.length == 1.0
-        if n_entries == values.size and is_usable and values.flags.c_contiguous:
+    @property
+    def _is_usable(self):
+        return self.dense.dtype == np.float32 and self.dense.dtype.isnative and self.length == 1.0
+
+    def _check_quotients(self, values):
+        if self.length < 1.0:
+            check_values(values, QUOTIENTS_NAME)
+
+    def _compress(self, sparse, dense):
+        n_entries = sum(np.count_nonzero(block) for block in _iterate_blocks(dense))
+        is_full = n_entries == dense.size and not len(sparse.indices)
+        if is_full and not sparse.n_features and self._is_usable and dense.flags.c_contiguous:
             # The values are used in place.
             columns = np.arange(self.n_features, dtype=np.int32)
-            indptr = np.arange(len(values) + 1, dtype=np.int64) * self.n_features
-            data = np.asarray(values).reshape(-1)
-            return Rows(indptr, np.tile(columns, len(values)), data, self.n_features)
-        indptr = np.zeros(len(values) + 1, dtype=np.int64)
-        indices = np.empty(n_entries, dtype=np.int32)
-        data = np.empty(n_entries, dtype=np.float32)
+            indptr = np.arange(len(dense) + 1, dtype=np.int64) * self.n_features
+            data = np.asarray(dense).reshape(-1)
+            return Rows(indptr, np.tile(columns, len(dense)), data, self.n_features)
+        indptr = np.zeros(len(dense) + 1, dtype=np.int64)
+        indices = np.empty(n_entries + len(sparse.indices), dtype=np.int32)
+        data = np.empty(len(indices), dtype=np.float32)
         start = 0
-        for block in _iterate_blocks(values):
+        for block in _iterate_blocks(dense):
             stop = start + len(block)
-            compress_rows(block, self.length, indptr[start : stop + 1], indices, data)
+            part = sparse.block(start, stop)
+            compress_rows(*part, block, self.length, indptr[start : stop + 1], indices, data)
             start = stop
         size = indptr[-1]
         rows = Rows(indptr, indices[:size], data[:size], self.n_features)
-        if self.length < 1.0:
-            check_values(rows.data, "X divided by the mean length of the training rows")
+        self._check_quotients(rows.data)
         return rows
+
+
+class TrainingRows(NamedTuple):
+    """Rows with a sparse and a dense part, as the arrays that training reads.
+
+    Attributes
+    ----------
+    indptr, indices, data : ndarray
+        Sparse part, as in `Rows`.
+    dense : ndarray of shape (n_rows, n_dense), C-contiguous, float32
+        Dense part; may contain zeros. Its columns come after those of the sparse part.
+    n_features : int
+        Number of columns of both parts.
+    """
+
+    indptr: np.ndarray
+    indices: np.ndarray
+    data: np.ndarray
+    dense: np.ndarray
+    n_features: int
+
+    @property
+    def n_rows(self):
+        """Number of rows."""
+        return len(self.indptr) - 1
+
+    @property
+    def numbers_per_row(self):
+        """Numbers per row that a block copies, without those of the sparse part."""
+        return self.dense.shape[1]
+
+    @property
+    def row_sizes(self):
+        """Number of stored values of each row; the dense part may contain zeros."""
+        return np.diff(self.indptr) + self.dense.shape[1]
+
+    def take(self, rows):
+        """Return the rows with the given numbers; copies them."""
+        indptr, entries = entries_of_rows(self.indptr, rows)
+        return TrainingRows(
+            indptr, self.indices[entries], self.data[entries], self.dense[rows], self.n_features
+        )
+
+    def to_mixed_rows(self):
+        """Return these rows as `MixedRows`."""
+        n_sparse = self.n_features - self.dense.shape[1]
+        return MixedRows(Rows(self.indptr, self.indices, self.data, n_sparse), self.dense)
+
+    def block(self, start, stop):
+        """Return the rows from `start` to before `stop` as `Rows`."""
+        return self.to_mixed_rows().block(start, stop)
+
+    def to_rows(self):
+        """Return all rows as `Rows`."""
+        return self.to_mixed_rows().to_rows()
+
+    def to_csr(self):
+        """Return a scipy CSR matrix, in the container that scikit-learn is configured to use."""
+        return self.to_rows().to_csr()
 
 
 def as_rows(X, name="X", length=1.0):
@@ -181,14 +288,17 @@ def as_rows(X, name="X", length=1.0):
 
 
 def canonical_rows(X, name="X"):
-    """Return a sparse matrix as `Rows` and a dense one as `DenseRows`, with the values of `X`.
+    """Return a sparse matrix as `Rows`, and another one as `MixedRows`, with the values of `X`.
 
     The values of `Rows` are float32 or float64, and stored zeros are kept.
     """
     check_n_features(X, name)
+    if isinstance(X, MixedMatrix):
+        check_values(X.dense, name)
+        return MixedRows(canonical_rows(X.sparse, name), X.dense)
     if not sp.issparse(X):
         check_values(X, name)
-        return DenseRows(X)
+        return MixedRows.of_dense(X)
     C = X
     if C.format != "csr":
         C = C.tocsr()
@@ -223,17 +333,23 @@ def check_values(values, name):
 
 def in_float32(rows, length=1.0):
     """Return `canonical_rows` divided by a number, in float32, without stored zeros."""
-    if isinstance(rows, DenseRows):
-        return rows._replace(length=length)
+    if isinstance(rows, MixedRows):
+        return MixedRows(in_float32(rows.sparse, length), rows.dense, length)
     if length != 1.0 or rows.data.dtype != np.float32:
         rows = rows._replace(data=divide_values(rows.data, length))
     if length < 1.0:
-        check_values(rows.data, "X divided by the mean length of the training rows")
+        check_values(rows.data, QUOTIENTS_NAME)
     if np.count_nonzero(rows.data) < len(rows.data):
         C = csr_of(rows.indptr, rows.indices, rows.data, (rows.n_rows, rows.n_features)).copy()
         C.eliminate_zeros()
         rows = _contiguous(C)
     return rows
+
+
+def _make_empty_rows(n_rows):
+    return Rows(
+        np.zeros(n_rows + 1, dtype=np.int64), np.empty(0, np.int32), np.empty(0, np.float32), 0
+    )
 
 
 def _contiguous(C):

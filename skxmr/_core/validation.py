@@ -11,6 +11,8 @@ from sklearn.utils._param_validation import Interval
 from sklearn.utils.validation import _check_sample_weight, validate_data
 
 from skxmr._core.arrays import check_sparse_arrays
+from skxmr._core.dense_containers import read_dense_container
+from skxmr._core.mixed_matrix import MixedMatrix
 from skxmr._core.target_containers import find_column_names, read_sparse_frame, read_targets
 from skxmr._core.targets import Targets, check_has_labels, check_training_targets
 
@@ -22,6 +24,7 @@ MAX_COST = 1e9
 # Options of check_array for rows. Kernels read float32, but duplicate entries of a float64 matrix
 # are summed in float64 first.
 ROW_OPTIONS = {"accept_sparse": "csr", "dtype": [np.float64, np.float32]}
+SPARSE_PART_OPTIONS = {**ROW_OPTIONS, "ensure_min_features": 0}  # of a `MixedMatrix`
 # Kernels round the number of features up to a multiple of 64, in 32 bits.
 MAX_FEATURES = 2**31 - 64
 # Constraints of the parameter `n_jobs`.
@@ -91,7 +94,7 @@ class FitData(NamedTuple):
     input_attributes: dict
 
 
-def validate_rows(estimator, X, name="X", *, reset=False):
+def validate_rows(estimator, X, name="X", *, reset=False, accept_mixed=False):
     """Validate rows with `sklearn.utils.validation.validate_data`; sparse frames remain sparse.
 
     Parameters
@@ -104,10 +107,12 @@ def validate_rows(estimator, X, name="X", *, reset=False):
         Name of the rows in error messages.
     reset : bool
         Whether to set the attributes of the columns instead of checking them.
+    accept_mixed : bool
+        Whether to return a `MixedMatrix` as it is, and not as a sparse matrix.
 
     Returns
     -------
-    csr_matrix, csr_array or ndarray of shape (n_samples, n_features)
+    csr_matrix, csr_array, ndarray or MixedMatrix of shape (n_samples, n_features)
         Rows, all values finite. A sparse matrix is in float32 or float64. An array of numbers is
         returned as it is.
 
@@ -117,8 +122,16 @@ def validate_rows(estimator, X, name="X", *, reset=False):
         If the rows have more than `MAX_FEATURES` columns, do not match the training data, or
         contain text or values that are not finite.
     """
+    X = read_dense_container(X, name)
     converted = _read_rows(X, name)
     try:
+        if isinstance(converted, MixedMatrix):
+            if not accept_mixed:
+                return validate_rows(estimator, converted.tocsr(), name, reset=reset)
+            validate_data(estimator, X, reset=reset, skip_check_array=True)
+            _check_finite(X.dense, estimator, name)
+            check_array(X.sparse, estimator=estimator, input_name=name, **SPARSE_PART_OPTIONS)
+            return X
         if _is_number_matrix(X):
             validate_data(estimator, X, reset=reset, skip_check_array=True)
             _check_finite(X, estimator, name)
@@ -151,13 +164,16 @@ def _is_number_matrix(X):
 
 def _check_finite(X, estimator, name):
     # The minimum and the maximum need no memory, and are NaN if a value is NaN.
-    if X.dtype.kind == "f" and not (np.isfinite(X.min()) and np.isfinite(X.max())):
+    if X.dtype.kind == "f" and X.size and not (np.isfinite(X.min()) and np.isfinite(X.max())):
         check_array(X, estimator=estimator, input_name=name, **ROW_OPTIONS)  # raises the error
 
 
 def check_matrix(X, name="X"):
     """Return a matrix of numbers as `validate_rows` does, for functions without an estimator."""
-    return check_array(_read_rows(X, name), input_name=name, **ROW_OPTIONS)
+    X = _read_rows(read_dense_container(X, name), name)
+    if isinstance(X, MixedMatrix):
+        X = X.tocsr()
+    return check_array(X, input_name=name, **ROW_OPTIONS)
 
 
 def _read_rows(X, name):
@@ -175,7 +191,7 @@ def check_n_features(X, name="X"):
         raise ValueError(f"{name} must have at most {MAX_FEATURES} columns; got {shape[1]}.")
 
 
-def validate_fit_rows(estimator, X, name="X"):
+def validate_fit_rows(estimator, X, name="X", *, accept_mixed=False):
     """Validate the rows of a fit without changing the estimator, so that a failed fit keeps it.
 
     Parameters
@@ -186,17 +202,19 @@ def validate_fit_rows(estimator, X, name="X"):
         Rows.
     name : str
         Name of the rows in error messages.
+    accept_mixed : bool
+        Parameter of `validate_rows`.
 
     Returns
     -------
-    X : csr_matrix, csr_array or ndarray of shape (n_samples, n_features)
+    X : csr_matrix, csr_array, ndarray or MixedMatrix of shape (n_samples, n_features)
         Result of `validate_rows`.
     input_attributes : dict
         `n_features_in_` and, if the columns have names, `feature_names_in_`. Pass them to
         `set_input_attributes` at the end of the fit.
     """
     copied = copy.copy(estimator)
-    X = validate_rows(copied, X, name, reset=True)
+    X = validate_rows(copied, X, name, reset=True, accept_mixed=accept_mixed)
     attributes = vars(copied)
     return X, {key: attributes[key] for key in INPUT_ATTRIBUTES if key in attributes}
 
@@ -228,7 +246,7 @@ def validate_fit_data(estimator, X, y):
             f"This {type(estimator).__name__} estimator requires y to be passed, but the target y "
             "is None."
         )
-    X, input_attributes = validate_fit_rows(estimator, X)
+    X, input_attributes = validate_fit_rows(estimator, X, accept_mixed=True)
     if find_column_names(y) is None:  # `check_training_targets` needs the names of a data frame
         y = read_targets(y)
     check_consistent_length(X, y)

@@ -34,8 +34,8 @@ Changes that make it fast:
   updates all lanes; see lane_visit.h. A visit includes all lanes that have not stopped, and a sweep
   the rows that are unsettled in any lane. Children of similar frequency stop after a similar number
   of sweeps, so they share a group.
-* If all rows of the cluster have all features, such as embeddings, four rows are visited together;
-  see lane_visit.h.
+* If all shared features are dense, as for embeddings, four rows are visited together; see
+  lane_visit.h.
 * Duals start from better values than 0; see solver_state.pyx.
 * Rows contain only the features that several rows of the cluster share; see compact_rows.pyx.
 """
@@ -47,17 +47,17 @@ from libc.string cimport memset
 
 from skxmr._core.interrupts cimport ROWS_PER_CHECK, check_interrupt, count_rows
 from skxmr._core.random cimport draw_below, make_random_state
+from skxmr._core.training_rows cimport TrainingRows, view_rows
 from skxmr._core.types cimport index_t, offset_t, uint16_t, uint32_t, uint64_t
 from skxmr._linear.chunk cimport (
     WeightList, append_weight, pack_chunk, release_weights, reserve_weights
 )
-from skxmr._linear.compact_rows cimport (
-    Cluster, ClusterRow, compact_rows, get_row, release_cluster
-)
+from skxmr._linear.compact_rows cimport Cluster, compact_rows, get_row, release_cluster
 from skxmr._linear.refine cimport refine_group
 from skxmr._linear.simd.lanes cimport (
-    FEW_LANES, LANES, PREFETCH, ROWS_TOGETHER, full_row, get_lane_kernels, gradient_bounds,
-    lane_kernels, prefetch_array, solver_kernels, visit_full_rows_function, visit_row_function
+    FEW_LANES, LANES, PREFETCH, ROWS_TOGETHER, cluster_row, full_row, get_lane_kernels,
+    gradient_bounds, lane_kernels, prefetch_array, solver_kernels, visit_full_rows_function,
+    visit_row_function
 )
 from skxmr._linear.solver_state cimport (
     Objective, SolverState, allocate_state, convert_logits_to_duals, get_lane_costs,
@@ -104,13 +104,14 @@ cdef index_t shuffle_unsettled_rows(SolverState* state, index_t n, uint32_t lane
 cdef void visit_together(const Cluster* cluster, SolverState* state, index_t start,
                          uint32_t running,
                          visit_full_rows_function visit_full_rows) noexcept nogil:
-    # Visit the rows state.order[start:start + ROWS_TOGETHER] of a cluster that is full.
+    # Visit the rows state.order[start:start + ROWS_TOGETHER] of a cluster without other shared
+    # features than dense ones.
     cdef full_row[4] rows          # [ROWS_TOGETHER]
     cdef index_t i
     cdef int at
     for at in range(ROWS_TOGETHER):
         i = state.order[start + at]
-        rows[at].data = get_row(cluster, i).data
+        rows[at].data = cluster.dense_rows[i]
         rows[at].duals = &state.duals[<offset_t>i * state.n_lanes]
         rows[at].positive = state.positive[i]
         rows[at].terms = &state.terms[i]
@@ -120,16 +121,24 @@ cdef void visit_together(const Cluster* cluster, SolverState* state, index_t sta
         state.unsettled[state.order[start + at]] = <uint16_t>rows[at].unsettled
 
 
+cdef inline void prefetch_row(const Cluster* cluster, index_t i) noexcept nogil:
+    cdef offset_t start = cluster.indptr[i], size = cluster.indptr[i + 1] - start
+    prefetch_array(&cluster.indices[start], size)
+    prefetch_array(&cluster.data[start], size)
+    if cluster.n_dense:
+        prefetch_array(cluster.dense_rows[i], cluster.n_dense)
+
+
 cdef int visit_rows(const Cluster* cluster, SolverState* state, index_t n, uint32_t running,
                     visit_row_function visit_row, visit_full_rows_function visit_full_rows,
                     index_t* n_unchecked_rows) except -1 nogil:
     # Visit state.order[:n] in the lanes `running`. Returns 0.
     cdef index_t i, at, next_row, start, stop = 0
-    cdef ClusterRow row
+    cdef cluster_row row
     while stop < n:
         start, stop = stop, min(n, stop + ROWS_PER_CHECK)
         count_rows(n_unchecked_rows, stop - start)
-        if cluster.is_full:
+        if cluster.n_dense == cluster.n_shared:
             while start + ROWS_TOGETHER <= stop:
                 visit_together(cluster, state, start, running, visit_full_rows)
                 start += ROWS_TOGETHER
@@ -139,16 +148,13 @@ cdef int visit_rows(const Cluster* cluster, SolverState* state, index_t n, uint3
                 # Rows are read in random order. Without prefetching, training the root on 100,000
                 # rows took twice as long.
                 next_row = state.order[at + 2]
-                row = get_row(cluster, next_row)
-                prefetch_array(row.indices, row.size)
-                prefetch_array(row.data, row.size)
+                prefetch_row(cluster, next_row)
                 PREFETCH(&state.duals[<offset_t>next_row * state.n_lanes])
                 if at + 8 < n:
                     PREFETCH(&cluster.indptr[state.order[at + 8]])
             row = get_row(cluster, i)
             state.unsettled[i] = <uint16_t>visit_row(
-                state.weights, &state.duals[<offset_t>i * state.n_lanes], state.bounds,
-                row.indices, row.data, row.size,
+                state.weights, &state.duals[<offset_t>i * state.n_lanes], state.bounds, &row,
                 state.positive[i], running, &state.terms[i], get_lane_costs(state, i))
     return 0
 
@@ -253,9 +259,10 @@ cdef bint collect_weights(const Cluster* cluster, const SolverState* state, cons
 
 
 def solve_cluster(
-    const offset_t[::1] indptr,        # IN (n_samples + 1) rows of X
+    const offset_t[::1] indptr,        # IN (n_samples + 1) sparse part of X; see rows.py
     const index_t[::1] indices,        # IN
     const float[::1] data,             # IN
+    const float[:, ::1] dense,         # IN (n_samples, n_dense) dense part of X
     const index_t[::1] rows,           # IN rows of the cluster, increasing
     const offset_t[::1] child_indptr,  # IN (n_children + 1) slices of child_rows
     const index_t[::1] child_rows,     # IN positive rows of each child, increasing; ignored if not
@@ -294,6 +301,7 @@ def solve_cluster(
     n_unsolved : int
         Number of children that did not reach the tolerance in `max_iter` sweeps.
     """
+    cdef TrainingRows X = view_rows(indptr, indices, data, dense, <index_t>scratch.shape[0])
     cdef Cluster cluster
     cdef SolverState state
     cdef WeightList weights
@@ -325,7 +333,7 @@ def solve_cluster(
     try:
         with nogil:
             check_interrupt()
-            has_memory = (compact_rows(&cluster, indptr, indices, data, rows, scratch)
+            has_memory = (compact_rows(&cluster, &X, rows, scratch)
                           and allocate_state(&cluster, &state, &objective, rows))
             while n_trained < n_children and (child_indptr[children[n_trained] + 1]
                                               > child_indptr[children[n_trained]]):

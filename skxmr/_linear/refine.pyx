@@ -12,8 +12,8 @@ from libc.string cimport memset
 from skxmr._core.interrupts cimport count_rows
 from skxmr._core.random cimport draw_below
 from skxmr._core.types cimport index_t, offset_t, uint64_t
-from skxmr._linear.compact_rows cimport Cluster, ClusterRow, get_row
-from skxmr._linear.simd.lanes cimport HINGE, LOGISTIC_LOSS, SQUARED_HINGE
+from skxmr._linear.compact_rows cimport Cluster, get_row
+from skxmr._linear.simd.lanes cimport HINGE, LOGISTIC_LOSS, SQUARED_HINGE, cluster_row
 from skxmr._linear.solver_state cimport Objective, SolverState, get_lane_costs
 
 # Maximum number of Newton steps per visit; a few are usually enough.
@@ -66,6 +66,14 @@ cdef double optimize_logistic_dual(double a, double u, double squared_norm,
     return min(max(cost / (1.0 + exp(-t)), 1e-300), cost * (1.0 - 2e-16))
 
 
+cdef inline void add_row(double* total, const cluster_row* row, double factor) noexcept nogil:
+    cdef offset_t e
+    for e in range(row.n_dense):
+        total[e] += factor * row.dense[e]
+    for e in range(row.size):
+        total[row.indices[e]] += factor * row.data[e]
+
+
 cdef void visit_row(const Cluster* c, const SolverState* s, int loss, ChildState* child, index_t i,
                     double* max_gradient, double* min_gradient) noexcept nogil:
     # Move the dual of one row to its optimum, and extend the range of projected gradients.
@@ -73,8 +81,10 @@ cdef void visit_row(const Cluster* c, const SolverState* s, int loss, ChildState
     cdef double y = 1.0 if s.positive[i] >> child.lane & 1 else -1.0
     cdef double cost = get_cost(s, i, child.lane), a = child.duals[i], u = child.intercept
     cdef double g, step, ridge = 0.0, upper_bound = cost
-    cdef ClusterRow row = get_row(c, i)
+    cdef cluster_row row = get_row(c, i)
     cdef offset_t e
+    for e in range(row.n_dense):
+        u += child.weights[e] * row.dense[e]
     for e in range(row.size):
         u += child.weights[row.indices[e]] * row.data[e]
     u = y * u + a * c.singleton_squared_norms[i]
@@ -96,8 +106,7 @@ cdef void visit_row(const Cluster* c, const SolverState* s, int loss, ChildState
     child.duals[i] = a + step
     step *= y
     child.intercept += step
-    for e in range(row.size):
-        child.weights[row.indices[e]] += step * row.data[e]
+    add_row(child.weights, &row, step)
 
 
 cdef int solve_child(const Cluster* c, SolverState* s, int loss, ChildState* child, double tol,
@@ -106,8 +115,7 @@ cdef int solve_child(const Cluster* c, SolverState* s, int loss, ChildState* chi
     # tolerance is reached. child.weights must be zero-initialized.
     # Returns the number of sweeps, or max_iter + 1 if the tolerance was not reached.
     cdef index_t i, at, n, n_unchecked_rows = 0
-    cdef ClusterRow row
-    cdef offset_t e
+    cdef cluster_row row
     cdef int sweep
     cdef double a, max_gradient, min_gradient, cost
     child.intercept = 0.0
@@ -124,8 +132,7 @@ cdef int solve_child(const Cluster* c, SolverState* s, int loss, ChildState* chi
         a = a if s.positive[i] >> child.lane & 1 else -a
         child.intercept += a
         row = get_row(c, i)
-        for e in range(row.size):
-            child.weights[row.indices[e]] += a * row.data[e]
+        add_row(child.weights, &row, a)
     for sweep in range(max_iter):
         max_gradient = min_gradient = 0.0
         # Shuffle the rows (Fisher and Yates).

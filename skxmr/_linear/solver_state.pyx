@@ -21,8 +21,10 @@ from libc.stdlib cimport calloc, free, malloc, realloc
 from libc.string cimport memset
 
 from skxmr._core.types cimport index_t, offset_t, uint16_t
-from skxmr._linear.compact_rows cimport Cluster, ClusterRow, get_row
-from skxmr._linear.simd.lanes cimport HINGE, LANES, LOGISTIC_LOSS, gradient_bounds, row_terms
+from skxmr._linear.compact_rows cimport Cluster, get_row
+from skxmr._linear.simd.lanes cimport (
+    HINGE, LANES, LOGISTIC_LOSS, cluster_row, gradient_bounds, row_terms
+)
 
 # Minimum cost, because the solver divides by costs. Smaller costs, such as 0, are set to this
 # value; the change of the weights is negligible.
@@ -33,6 +35,13 @@ cdef struct InitialDuals:
     # Initial duals of one child, per unit of row weight.
     float positive             # a: of positive rows
     float negative             # b: of negative rows
+
+
+cdef inline void add_scaled(float* total, const float* values, float factor,
+                            offset_t size) noexcept nogil:
+    cdef offset_t at
+    for at in range(size):
+        total[at] += factor * values[at]
 
 
 cdef inline double get_initial_diagonal(int loss, double singleton_squared_norm,
@@ -50,7 +59,7 @@ cdef bint allocate_state(const Cluster* c, SolverState* s, const Objective* obje
     cdef size_t weights_size = (<size_t>c.n_shared + 1) * LANES * sizeof(float)
     cdef size_t duals_size = <size_t>c.n_rows * LANES * sizeof(float)
     cdef char* aligned
-    cdef ClusterRow row
+    cdef cluster_row row
     cdef index_t i
     cdef offset_t e
     cdef float weight
@@ -86,10 +95,13 @@ cdef bint allocate_state(const Cluster* c, SolverState* s, const Objective* obje
         s.total_diagonal += <double>weight * weight * get_initial_diagonal(
             objective.loss, c.singleton_squared_norms[i], s.terms[i].cost)
         row = get_row(c, i)
+        add_scaled(s.row_sum, row.dense, weight, row.n_dense)
         for e in range(row.size):
             s.row_sum[row.indices[e]] += weight * row.data[e]
     for i in range(c.n_rows):
         row = get_row(c, i)
+        for e in range(row.n_dense):
+            s.products_with_sum[i] += row.dense[e] * s.row_sum[e]
         for e in range(row.size):
             s.products_with_sum[i] += row.data[e] * s.row_sum[row.indices[e]]
         s.sum_squared_norm += s.row_weights[i] * s.products_with_sum[i]
@@ -145,13 +157,6 @@ cdef inline float get_positive_cost(const Objective* objective,
     return <float>(cost * objective.target_costs[target_entry] if objective.target_costs else cost)
 
 
-cdef void add_scaled(float* total, const float* values, float factor,
-                     index_t size) noexcept nogil:
-    cdef index_t at
-    for at in range(size):
-        total[at] += factor * values[at]
-
-
 cdef InitialDuals find_uniform_duals(const Cluster* c, const SolverState* s,
                                      const Objective* objective,
                                      index_t n_positives) noexcept nogil:
@@ -161,7 +166,7 @@ cdef InitialDuals find_uniform_duals(const Cluster* c, const SolverState* s,
     #     1/2 |a P - b N|^2 + 1/2 a^2 d(P) + 1/2 b^2 d(N) - a sum(P) - b sum(N)  over a, b >= 0,
     #
     # where sum(.) is the sum of r_i, and d(.) the sum of r_i^2 * get_initial_diagonal(i), over the
-    # rows of P or N. If all rows have all features, s.positive_sum is P on return, and otherwise 0.
+    # rows of P or N. On return, s.positive_sum is P for the dense features and 0 for the others.
     # Below, T = P + N is the sum over all rows. pp = P.P, pn = P.N, pt = P.T,
     # nn = N.N, dp = d(P), dn = d(N), sum_p = sum(P), sum_t = sum(P) + sum(N). At the end, pp
     # includes dp, and nn includes dn.
@@ -171,7 +176,7 @@ cdef InitialDuals find_uniform_duals(const Cluster* c, const SolverState* s,
     cdef double sum_p = 0.0, sum_t = s.total_row_weight, determinant
     cdef float before, x, weight, cost, min_cost = INFINITY
     cdef float positive_fraction, positive_bound, negative_bound
-    cdef ClusterRow row
+    cdef cluster_row row
     cdef InitialDuals duals
     for at in range(n_positives):
         i = s.order[at]
@@ -185,19 +190,16 @@ cdef InitialDuals find_uniform_duals(const Cluster* c, const SolverState* s,
         dp += <double>weight * weight * get_initial_diagonal(
             objective.loss, c.singleton_squared_norms[i], max(cost * weight, MIN_COST))
         row = get_row(c, i)
-        if c.is_full:
-            add_scaled(s.positive_sum, row.data, weight, c.n_shared)
-            continue
+        add_scaled(s.positive_sum, row.dense, weight, row.n_dense)
         for e in range(row.size):
             # Add |P + x|^2 - |P|^2, one feature at a time.
             x = weight * row.data[e]
             before = s.positive_sum[row.indices[e]]
             pp += x * (2.0 * before + x)
             s.positive_sum[row.indices[e]] = before + x
-    if c.is_full:
-        for e in range(c.n_shared):
-            pp += <double>s.positive_sum[e] * s.positive_sum[e]
-    for at in range(n_positives if not c.is_full else 0):
+    for e in range(c.n_dense):
+        pp += <double>s.positive_sum[e] * s.positive_sum[e]
+    for at in range(n_positives):
         row = get_row(c, s.order[at])
         for e in range(row.size):
             s.positive_sum[row.indices[e]] = 0.0
@@ -271,7 +273,7 @@ cdef bint initialize_group(const Cluster* c, SolverState* s, const Objective* ob
     cdef int lane
     cdef float* w
     cdef float* row_duals
-    cdef ClusterRow row
+    cdef cluster_row row
     cdef InitialDuals duals
     memset(s.positive, 0, c.n_rows * sizeof(uint16_t))
     if s.lane_costs_index:
@@ -279,8 +281,7 @@ cdef bint initialize_group(const Cluster* c, SolverState* s, const Objective* ob
     for lane in range(s.n_lanes):
         a[lane] = b[lane] = 0.0
         s.intercepts[lane] = 0.0
-    if c.is_full:
-        memset(s.weights, 0, <size_t>c.n_shared * s.n_lanes * sizeof(float))
+    memset(s.weights, 0, <size_t>c.n_dense * s.n_lanes * sizeof(float))
     for lane in range(group_size):
         n_positives = find_positive_rows(rows, child_rows, child_indptr[children[lane]],
                                          child_indptr[children[lane] + 1], s.order,
@@ -288,12 +289,11 @@ cdef bint initialize_group(const Cluster* c, SolverState* s, const Objective* ob
         duals = find_uniform_duals(c, s, objective, n_positives)
         a[lane] = duals.positive
         b[lane] = duals.negative
-        if c.is_full:
-            # With duals of 0, the sums may be infinite, and the weights remain 0.
-            for f in range(c.n_shared if a[lane] + b[lane] > 0.0 else 0):
-                s.weights[<offset_t>f * s.n_lanes + lane] = (
-                    (a[lane] + b[lane]) * s.positive_sum[f] - b[lane] * s.row_sum[f])
-            memset(s.positive_sum, 0, c.n_shared * sizeof(float))
+        # With duals of 0, the sums may be infinite, and the weights remain 0.
+        for f in range(c.n_dense if a[lane] + b[lane] > 0.0 else 0):
+            s.weights[<offset_t>f * s.n_lanes + lane] = (
+                (a[lane] + b[lane]) * s.positive_sum[f] - b[lane] * s.row_sum[f])
+        memset(s.positive_sum, 0, c.n_dense * sizeof(float))
         s.intercepts[lane] = <float>(-duals.negative * s.total_row_weight)
         for at in range(n_positives):
             s.positive[s.order[at]] |= <uint16_t>(1 << lane)
@@ -301,9 +301,9 @@ cdef bint initialize_group(const Cluster* c, SolverState* s, const Objective* ob
         if s.lane_costs_index and not set_positive_costs(
                 s, objective, s.order, s.target_entries, n_positives, lane, &n_lane_costs):
             return False
-    # w = a P - b N = (a + b) P - b T, with the sums P, N, T of `find_uniform_duals`. If P is not
-    # known, set w to -b T, then add the positive rows.
-    for f in range(c.n_shared if not c.is_full else 0):
+    # w = a P - b N = (a + b) P - b T, with the sums P, N, T of `find_uniform_duals`. P is not known
+    # for features that are not dense: set w to -b T, then add the positive rows.
+    for f in range(c.n_dense, c.n_shared):
         w = &s.weights[<offset_t>f * s.n_lanes]
         for lane in range(s.n_lanes):
             w[lane] = -b[lane] * s.row_sum[f]
@@ -316,8 +316,6 @@ cdef bint initialize_group(const Cluster* c, SolverState* s, const Objective* ob
         for lane in range(group_size):
             if s.positive[i] >> lane & 1:
                 row_duals[lane] = a[lane] * s.row_weights[i]
-                if c.is_full:
-                    continue
                 coefficient = (a[lane] + b[lane]) * s.row_weights[i]
                 row = get_row(c, i)
                 for e in range(row.size):

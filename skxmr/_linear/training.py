@@ -131,7 +131,7 @@ def fit_levels(
 
     Parameters
     ----------
-    X : Rows
+    X : TrainingRows
         Training rows.
     problems : list of LevelProblem
         Consecutive levels.
@@ -230,7 +230,7 @@ def check_weights(levels, weight_threshold):
         )
 
 
-def _solve_block(indptr, indices, data, n_features, row_weights, block, solver):
+def _solve_block(indptr, indices, data, dense, n_features, row_weights, block, solver):
     # One task. Its arguments can be pickled, so that every joblib backend can run it.
     scratch = np.zeros(n_features, dtype=np.int32)
     chunks = []
@@ -240,6 +240,7 @@ def _solve_block(indptr, indices, data, n_features, row_weights, block, solver):
             indptr,
             indices,
             data,
+            dense,
             block.rows.of(parent),
             block.targets.indptr[children],
             block.targets.rows,

@@ -79,7 +79,7 @@ def _draw_clusters(sizes):
 
 
 class ClusterTrainer:
-    """Trains sampled clusters as a fit does; `X` are `Rows`, `positives` is a csc_array."""
+    """Trains sampled clusters as a fit does; `X` are `TrainingRows`, `positives` is a csc_array."""
 
     def __init__(self, X, positives, solver, relevance_norm):
         self.X = X
@@ -87,7 +87,8 @@ class ClusterTrainer:
         self.solver = solver
         self.relevance_norm = relevance_norm
         self.random_state = np.random.RandomState(0)
-        self.row_sizes = np.diff(X.indptr)
+        self.row_sizes = X.row_sizes
+        self.sparse_sizes = np.diff(X.indptr)
         self.labels_per_row = np.bincount(positives.indices, minlength=positives.shape[0])
         self.scratch = np.zeros(X.n_features, dtype=np.int32)
 
@@ -110,7 +111,8 @@ class ClusterTrainer:
         features = min(costs.features * ratio**0.5, n_features)
         bitmap_bytes = min(costs.bitmap_bytes * ratio**0.5, n_features / 8 + 8)
         n_entries = self.row_sizes[rows].sum()
-        workspace = ENTRY_BYTES * n_entries + ROW_BYTES * len(rows)
+        # The dense part of the rows is used in place.
+        workspace = ENTRY_BYTES * self.sparse_sizes[rows].sum() + ROW_BYTES * len(rows)
         workspace += FEATURE_BYTES * min(n_entries, n_features) + LIST_FACTOR * weight_bytes
         return ClusterCosts(seconds, targets.nnz, features, bitmap_bytes, weight_bytes, workspace)
 
@@ -156,7 +158,7 @@ class ClusterTrainer:
         costs = None if self.relevance_norm is None else targets.data.astype(np.float32)
         cluster = rows.astype(np.int32), indptr, indices, costs, None
         start = time.process_time()
-        chunk = self.solver.solve(*self.X[:3], *cluster, seed=0, scratch=self.scratch)
+        chunk = self.solver.solve(*self.X[:4], *cluster, seed=0, scratch=self.scratch)
         seconds = time.process_time() - start
         arrays = join_chunks([chunk])
         bitmap = arrays.pop("words")

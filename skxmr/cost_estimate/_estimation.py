@@ -39,9 +39,9 @@ def estimate_costs(classifier, X, y):
     Y = targets.indicator
     check_indexing_options(classifier, Y.shape[1], validated.shape[1])
     rows = canonical_rows(validated)
-    rows = in_float32(rows, length=mean_row_length(rows)).to_rows()
+    rows = in_float32(rows, length=mean_row_length(rows)).to_training_rows()
     copied_bytes, known = 0, _get_buffers(X)
-    for array in [*_get_buffers(validated), *rows[:3]]:
+    for array in [*_get_buffers(validated), *rows[:4]]:
         if not any(np.shares_memory(array, other) for other in known):
             copied_bytes += array.nbytes
             known.append(array)
@@ -57,7 +57,7 @@ def _get_buffers(X):
 
 
 def refuse_if_too_large(classifier, rows, Y):
-    """Raise MemoryError if the estimate exceeds 1.5 times the memory; `rows` are `Rows` of X."""
+    """Raise MemoryError if the estimate exceeds 1.5 times the memory; `rows` are `TrainingRows`."""
     limit = find_memory_limit()
     if limit is None or bound_memory(classifier, rows, Y) < REFUSAL_FACTOR * limit:
         return
@@ -80,7 +80,7 @@ def refuse_if_too_large(classifier, rows, Y):
 
 def bound_memory(classifier, rows, Y):
     """Return an upper bound of the bytes of a fit. It is fast: most fits need no estimate."""
-    row_sizes = np.diff(rows.indptr)
+    row_sizes = rows.row_sizes
     n_models = classifier.n_trees if classifier.model_dir is None else 0
     is_pruned = classifier.weight_threshold >= LARGE_THRESHOLD
     model_bytes = MAX_PRUNED_MODEL_BYTES if is_pruned else MAX_MODEL_BYTES

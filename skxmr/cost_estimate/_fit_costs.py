@@ -45,7 +45,7 @@ class FitCosts(NamedTuple):
 
 
 def measure_fit(classifier, X, Y):
-    """Return the `FitCosts` of ``classifier.fit``; `X` are `Rows`, `Y` is the indicator."""
+    """Return the `FitCosts` of ``classifier.fit``; `X` are `TrainingRows`, `Y` is the indicator."""
     positives = sp.csc_array(Y)
     solver = Solver(**{name: getattr(classifier, name) for name in Solver._fields})
     trainer = ClusterTrainer(X, positives, solver, classifier.relevance_norm)

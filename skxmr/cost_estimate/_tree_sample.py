@@ -5,8 +5,8 @@ import time
 import numpy as np
 from sklearn.base import clone
 
-from skxmr._core.arrays import csr_of, offsets_of
-from skxmr.indexing import MAX_PIFA_ENTRIES, HierarchicalLabelTree, positive_instance_features
+from skxmr._core.arrays import offsets_of
+from skxmr.indexing import MAX_PIFA_ENTRIES, HierarchicalLabelTree, sum_positive_rows
 
 # Up to this many labels, the tree is made from the label features of a fit. For more labels, the
 # features of a label have at most SHORT_ENTRIES entries. On 50,000 generated labels and on
@@ -24,24 +24,21 @@ class TreeSampler:
     """
 
     def __init__(self, X, positives):
-        rows = csr_of(X.indptr, X.indices, X.data, (X.n_rows, X.n_features))
         step = -(-positives.shape[1] // SAMPLED_LABELS)
         self.labels = labels = slice(None, None, step)
         # Time is proportional to the entries of the label's rows. A label cannot have more entries
         # than its rows.
-        row_entries = np.diff(offsets_of(np.diff(X.indptr)[positives.indices])[positives.indptr])
+        row_entries = np.diff(offsets_of(X.row_sizes[positives.indices])[positives.indptr])
         bounds = np.minimum(row_entries, MAX_PIFA_ENTRIES)
         start = time.process_time()
         sampled = positives[:, labels]
-        self.fit_features = positive_instance_features(rows, sampled, max_entries=MAX_PIFA_ENTRIES)
+        self.fit_features = sum_positive_rows(X, sampled, max_entries=MAX_PIFA_ENTRIES)
         seconds = time.process_time() - start
         self.seconds = float(seconds * row_entries.sum() / max(1, row_entries[labels].sum()))
         self.entries = float(self.fit_features.nnz * bounds.sum() / max(1, bounds[labels].sum()))
         self.short_features = self.fit_features
         if step > 1:
-            self.short_features = positive_instance_features(
-                rows, positives, max_entries=SHORT_ENTRIES
-            )
+            self.short_features = sum_positive_rows(X, positives, max_entries=SHORT_ENTRIES)
         self.frequencies = np.diff(positives.indptr)
 
     def sample(self, tree, branching_factor, max_leaf_size):

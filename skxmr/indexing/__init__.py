@@ -31,6 +31,7 @@ from skxmr.indexing._label_tree import HierarchicalLabelTree
 from skxmr.indexing._positive_instances import (
     positive_instance_features,
     positive_instance_indices,
+    sum_positive_rows,
 )
 from skxmr.indexing._splitters import KMeansBisector
 

@@ -1,9 +1,10 @@
-"""Sum sparse rows by group: the vector of a label is the sum of its positive rows.
+"""Sum rows by group: the vector of a label is the sum of its positive rows.
 
 Algorithm: Gustavson (1978), "Two fast algorithms for sparse matrices", ACM TOMS 4, for the product
 Y.T @ X, one label at a time. Rows are added in a dense array. A bitmap marks the nonzero features,
 and a summary has one bit per nonzero word of the bitmap, so the features are read in order without
-sorting. The largest entries of each sum are kept and scaled to unit l2 norm.
+sorting. The largest entries of each sum are kept and scaled to unit l2 norm. The dense part of the
+rows (see rows.py) is added without the bitmap.
 """
 
 import numpy as np
@@ -11,6 +12,7 @@ import numpy as np
 from libc.math cimport fabsf, sqrt
 
 from skxmr._core.interrupts cimport count_rows
+from skxmr._core.training_rows cimport TrainingRows, dense_part, view_rows
 from skxmr._core.types cimport index_t, offset_t, uint64_t
 
 
@@ -26,9 +28,15 @@ cdef inline index_t find_lowest_bit(uint64_t word) noexcept nogil:
     return BIT_POSITIONS[((word & (~word + 1)) * DE_BRUIJN) >> 58]
 
 
+cdef void add_scaled(float* total, const float* values, float factor, index_t n) noexcept nogil:
+    cdef index_t at
+    for at in range(n):
+        total[at] += factor * values[at]
+
+
 cdef offset_t extract_sum(index_t n_summary, uint64_t* summary, uint64_t* words, float* total,
                           index_t* indices, float* data) noexcept nogil:
-    # Write the sum as a sparse vector with sorted features, and set all arrays of the sum to 0.
+    # Write the nonzero sums as a sparse vector with sorted features, and set all arrays to 0.
     # Returns the number of entries.
     cdef offset_t n = 0
     cdef index_t s, word, feature
@@ -44,10 +52,11 @@ cdef offset_t extract_sum(index_t n_summary, uint64_t* summary, uint64_t* words,
             while left:
                 feature = 64 * word + find_lowest_bit(left)
                 left &= left - 1
-                indices[n] = feature
-                data[n] = total[feature]
-                total[feature] = 0.0
-                n += 1
+                if total[feature] != 0:
+                    indices[n] = feature
+                    data[n] = total[feature]
+                    total[feature] = 0.0
+                    n += 1
     return n
 
 
@@ -113,9 +122,10 @@ def aggregate(
     const offset_t[::1] group_indptr,  # IN (n_groups + 1)
     const index_t[::1] group_rows,     # IN rows of X in each group
     const float[::1] row_weights,      # IN (n_samples)
-    const offset_t[::1] indptr,        # IN rows of X
+    const offset_t[::1] indptr,        # IN sparse part of X; see rows.py
     const index_t[::1] indices,        # IN
     const float[::1] data,             # IN
+    const float[:, ::1] dense,         # IN dense part of X
     index_t n_features,
     offset_t n_entries,                # at least the number of entries of all results
     offset_t max_entries,              # maximum number of entries per group, the largest ones
@@ -131,7 +141,9 @@ def aggregate(
     data : ndarray of float32
         Values of the entries.
     """
+    cdef TrainingRows X = view_rows(indptr, indices, data, dense, n_features)
     cdef index_t n_groups = <index_t>(group_indptr.shape[0] - 1), group, row, f
+    cdef index_t first_dense = n_features - X.n_dense
     cdef index_t n_unchecked_rows = 0
     cdef index_t n_words = (n_features + 63) // 64
     cdef index_t n_summary = (n_words + 63) // 64
@@ -161,6 +173,10 @@ def aggregate(
                     total[f] += weight * data[e]
                     words[f >> 6] |= <uint64_t>1 << (f & 63)
                     summary[f >> 12] |= <uint64_t>1 << ((f >> 6) & 63)
+                add_scaled(&total[first_dense], dense_part(&X, row), weight, X.n_dense)
+            for f in range(first_dense, n_features if X.n_dense else 0):
+                words[f >> 6] |= <uint64_t>1 << (f & 63)
+                summary[f >> 12] |= <uint64_t>1 << ((f >> 6) & 63)
             count[group] = extract_sum(n_summary, &summary[0], &words[0], &total[0],
                                        &out_indices[size], &out_data[size])
             count[group] = truncate_and_normalize(&out_indices[size], &out_data[size],

@@ -32,6 +32,7 @@ from libc.string cimport memset
 
 from skxmr._core.interrupts cimport ROWS_PER_CHECK, check_interrupt
 from skxmr._core.random cimport draw_below, make_random_state
+from skxmr._core.training_rows cimport TrainingRows, dense_part, view_rows
 from skxmr._core.types cimport index_t, offset_t, uint64_t
 
 # Sets of more than twice SAMPLE_ROWS rows are split on a sample first. Rounds over all of 50,000
@@ -46,11 +47,17 @@ ctypedef fused center_t:       # float for spherical k-means; see _kmeans.py
     double
 
 
-cdef struct Rows:              # CSR matrix
-    const offset_t* indptr
+cdef struct Rows:
+    TrainingRows matrix        # either sparse or dense
+    index_t* all_columns       # 0, 1, ... if the matrix is dense, else NULL
+    index_t* indices           # buffers of one row, if the matrix is dense
+    float* data
+
+
+cdef struct RowEntries:        # nonzero values of a row
+    offset_t size
     const index_t* indices
     const float* data
-    offset_t n_features
 
 
 cdef struct Workspace:
@@ -63,18 +70,42 @@ cdef struct Workspace:
     double right_norm          # |R|, or the number of right rows for k-means
 
 
+cdef RowEntries get_row(const Rows* z, index_t row) noexcept nogil:
+    # A dense row without zeros is used in place. From others the zeros are removed, so that a dense
+    # and a sparse matrix give the same sums. The result is valid until the next call.
+    cdef const TrainingRows* matrix = &z.matrix
+    cdef offset_t start = matrix.indptr[row]
+    cdef const float* values
+    cdef index_t f, n = 0, n_zeros = 0
+    if not matrix.n_dense:
+        return RowEntries(matrix.indptr[row + 1] - start, &matrix.indices[start],
+                          &matrix.data[start])
+    values = dense_part(matrix, row)
+    for f in range(matrix.n_dense):
+        n_zeros += values[f] == 0
+    if n_zeros == 0:
+        return RowEntries(matrix.n_dense, z.all_columns, values)
+    for f in range(matrix.n_dense):
+        if values[f] != 0:
+            z.indices[n] = f
+            z.data[n] = values[f]
+            n += 1
+    return RowEntries(n, z.indices, z.data)
+
+
 cdef center_t dot(const Rows* z, index_t row, const center_t* center) noexcept nogil:
     # Four independent sums, because each addition to one sum waits for the previous addition.
-    cdef offset_t e = z.indptr[row], stop = z.indptr[row + 1]
+    cdef RowEntries x = get_row(z, row)
+    cdef offset_t e = 0
     cdef center_t a = 0.0, b = 0.0, c = 0.0, d = 0.0
-    while e + 4 <= stop:
-        a += z.data[e] * center[z.indices[e]]
-        b += z.data[e + 1] * center[z.indices[e + 1]]
-        c += z.data[e + 2] * center[z.indices[e + 2]]
-        d += z.data[e + 3] * center[z.indices[e + 3]]
+    while e + 4 <= x.size:
+        a += x.data[e] * center[x.indices[e]]
+        b += x.data[e + 1] * center[x.indices[e + 1]]
+        c += x.data[e + 2] * center[x.indices[e + 2]]
+        d += x.data[e + 3] * center[x.indices[e + 3]]
         e += 4
-    while e < stop:
-        a += z.data[e] * center[z.indices[e]]
+    while e < x.size:
+        a += x.data[e] * center[x.indices[e]]
         e += 1
     return (a + b) + (c + d)
 
@@ -84,24 +115,26 @@ cdef inline int check_interrupt_at(index_t i) except -1 nogil:
 
 
 cdef void add_row(const Rows* z, index_t row, center_t factor, center_t* center) noexcept nogil:
+    cdef RowEntries x = get_row(z, row)
     cdef offset_t e
-    for e in range(z.indptr[row], z.indptr[row + 1]):
-        center[z.indices[e]] += factor * z.data[e]
+    for e in range(x.size):
+        center[x.indices[e]] += factor * x.data[e]
 
 
 cdef void clear_center(const Rows* z, const index_t* rows, index_t n,
                        center_t* center) noexcept nogil:
     # Set the features of the rows to 0, or all features if there are fewer of them.
-    cdef offset_t e, n_entries = 0
+    cdef const TrainingRows* matrix = &z.matrix
+    cdef offset_t e, n_entries = matrix.n_dense
     cdef index_t i
     for i in range(n):
-        n_entries += z.indptr[rows[i] + 1] - z.indptr[rows[i]]
-    if n_entries >= z.n_features:
-        memset(center, 0, z.n_features * sizeof(center_t))
+        n_entries += matrix.indptr[rows[i] + 1] - matrix.indptr[rows[i]]
+    if n_entries >= matrix.n_columns:
+        memset(center, 0, matrix.n_columns * sizeof(center_t))
         return
     for i in range(n):
-        for e in range(z.indptr[rows[i]], z.indptr[rows[i] + 1]):
-            center[z.indices[e]] = 0.0
+        for e in range(matrix.indptr[rows[i]], matrix.indptr[rows[i] + 1]):
+            center[matrix.indices[e]] = 0.0
 
 
 cdef inline bint comes_before(const double* scores, index_t i, index_t j) noexcept nogil:
@@ -242,9 +275,10 @@ cdef int split_rows(const Rows* z, const index_t* rows, index_t n, index_t n_lef
 
 
 def bisect(
-    const offset_t[::1] indptr,   # IN (n_rows + 1)
+    const offset_t[::1] indptr,   # IN (n_rows + 1) CSR arrays, without entries if Z is dense
     const index_t[::1] indices,   # IN
     const float[::1] data,        # IN
+    const float[:, ::1] dense,    # IN (n_rows, n_features), or without columns
     index_t[::1] rows,            # INOUT rows to split; on return, the left group comes first
     index_t n_left,               # 0 < n_left < rows.size
     bint spherical,
@@ -261,19 +295,25 @@ def bisect(
     cdef Rows z
     cdef Workspace w
     cdef uint64_t rng = make_random_state(seed)
-    z.indptr = &indptr[0]
-    z.indices = &indices[0]
-    z.data = &data[0]
-    z.n_features = center.shape[0]
+    z.matrix = view_rows(indptr, indices, data, dense, <index_t>center.shape[0])
+    cdef index_t n_dense = z.matrix.n_dense
     cdef double* doubles = <double*>malloc(3 * <size_t>n * sizeof(double))
     cdef index_t* integers = <index_t*>malloc(2 * <size_t>n * sizeof(index_t))
     cdef index_t* new_rows
     w.is_right = <signed char*>malloc(n)
-    if not doubles or not integers or not w.is_right:
+    z.all_columns = <index_t*>malloc((n_dense + 1) * sizeof(index_t))
+    z.indices = <index_t*>malloc((n_dense + 1) * sizeof(index_t))
+    z.data = <float*>malloc((n_dense + 1) * sizeof(float))
+    if not (doubles and integers and w.is_right and z.all_columns and z.indices and z.data):
         free(doubles)
         free(integers)
         free(w.is_right)
+        free(z.all_columns)
+        free(z.indices)
+        free(z.data)
         raise MemoryError()
+    for i in range(n_dense):
+        z.all_columns[i] = i
     w.scores = doubles
     w.products_total = doubles + n
     w.products_right = doubles + 2 * <size_t>n
@@ -300,4 +340,7 @@ def bisect(
         free(doubles)
         free(integers)
         free(w.is_right)
+        free(z.all_columns)
+        free(z.indices)
+        free(z.data)
     return n_rounds

@@ -4,7 +4,6 @@ import numpy as np
 import scipy.sparse as sp
 from sklearn.base import clone
 
-from skxmr._core.arrays import csr_of
 from skxmr._core.progress import NO_PROGRESS
 from skxmr.indexing._indexing_options import uses_label_features
 from skxmr.indexing._label_features import compute_label_features
@@ -17,8 +16,8 @@ def build_hierarchies(X, Y, options, *, seeds, row_weights=None, n_jobs=None, pr
 
     Parameters
     ----------
-    X : tuple
-        (indptr, indices, data, n_features) of the training rows.
+    X : TrainingRows
+        Training rows.
     Y : csr_array of shape (n_samples, n_labels)
         Indicator.
     options : IndexingOptions
@@ -27,7 +26,7 @@ def build_hierarchies(X, Y, options, *, seeds, row_weights=None, n_jobs=None, pr
         One seed per tree, used if the tree has no `random_state`. The first also seeds the label
         features.
     row_weights : ndarray of shape (n_samples,), float32, or None
-        Weight of each row in the label features "pifa"; ignored by other label features.
+        Multiplier of each row in the label features "pifa"; ignored by other label features.
     n_jobs : int or None
         Number of workers, as in joblib. The result does not depend on it.
     progress : Progress
@@ -40,14 +39,12 @@ def build_hierarchies(X, Y, options, *, seeds, row_weights=None, n_jobs=None, pr
     label_trees, label_features = options.label_trees, options.label_features
     if all(isinstance(label_tree, LabelHierarchy) for label_tree in label_trees):
         return list(label_trees)
-    indptr, indices, data, n_features = X
-    n_samples, n_labels = Y.shape
-    if row_weights is not None and isinstance(label_features, str) and label_features == "pifa":
-        data = data * np.repeat(row_weights, np.diff(indptr))
-    rows = csr_of(indptr, indices, data, (n_samples, n_features))
+    n_labels = Y.shape[1]
     if any(map(uses_label_features, label_trees)):
         with progress.stage("label features") as stage:
-            Z = compute_label_features(label_features, rows, Y, seed=seeds[0], n_jobs=n_jobs)
+            Z = compute_label_features(
+                label_features, X, Y, row_weights=row_weights, seed=seeds[0], n_jobs=n_jobs
+            )
             stage.result = f"{n_labels:,} labels, {Z.shape[1]:,} features"
     else:
         Z = sp.csr_array((n_labels, 1), dtype=np.float32)

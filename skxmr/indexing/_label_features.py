@@ -1,5 +1,6 @@
 """The parameter `label_features` of the classifier: check its value, compute the matrix."""
 
+import scipy.sparse as sp
 from sklearn.utils import check_array
 
 from skxmr._core.validation import MAX_FEATURES, ROW_OPTIONS
@@ -7,28 +8,30 @@ from skxmr.indexing._label_feature_union import LabelFeatureUnion, check_equal_w
 from skxmr.indexing._label_spectrum import label_spectrum
 from skxmr.indexing._normalization import as_float32_rows, normalize_rows
 from skxmr.indexing._positive_instances import (
-    positive_instance_features,
     positive_instance_indices,
+    sum_positive_rows,
 )
 
 # `max_entries` of "pifa"; the evidence is in the docstring of `positive_instance_features`.
 MAX_PIFA_ENTRIES = 256
 
 
-def _compute_pifa(X, Y, seed, n_jobs):
-    return positive_instance_features(X, Y, max_entries=MAX_PIFA_ENTRIES, n_jobs=n_jobs)
+def _compute_pifa(X, Y, row_weights, seed, n_jobs):
+    return sum_positive_rows(
+        X, Y, row_weights=row_weights, max_entries=MAX_PIFA_ENTRIES, n_jobs=n_jobs
+    )
 
 
-def _compute_pii(X, Y, seed, n_jobs):
+def _compute_pii(X, Y, row_weights, seed, n_jobs):
     return positive_instance_indices(Y)
 
 
-def _compute_spectral(X, Y, seed, n_jobs):
+def _compute_spectral(X, Y, row_weights, seed, n_jobs):
     return label_spectrum(Y, random_state=seed)
 
 
-# Built-in label features by name. Each function takes X, Y, a seed and n_jobs, and returns unit
-# rows in float32, dense or CSR.
+# Built-in label features by name. Each function takes the arguments of `compute_label_features`,
+# and returns unit rows in float32, dense or CSR.
 LABEL_FEATURES = {"pifa": _compute_pifa, "pii": _compute_pii, "spectral": _compute_spectral}
 
 
@@ -82,17 +85,19 @@ def check_label_features(label_features, n_labels, n_features, name="label_featu
     return _check_matrix(label_features, n_labels, name)
 
 
-def compute_label_features(label_features, X, Y, *, seed, n_jobs):
+def compute_label_features(label_features, X, Y, *, row_weights=None, seed, n_jobs):
     """Compute the matrix that is clustered, with one row per label.
 
     Parameters
     ----------
     label_features : str, ndarray, csr_array, callable or LabelFeatureUnion
         Result of `check_label_features`.
-    X : csr_array of shape (n_samples, n_features), float32
+    X : TrainingRows
         Training rows.
     Y : csr_array of shape (n_samples, n_labels)
         Indicator without stored zeros.
+    row_weights : ndarray of shape (n_samples,), float32, or None
+        Multiplier of each row in the label features "pifa"; ignored by other label features.
     seed : int
         Seed of random choices.
     n_jobs : int or None
@@ -112,14 +117,16 @@ def compute_label_features(label_features, X, Y, *, seed, n_jobs):
     if isinstance(label_features, LabelFeatureUnion):
         return label_features._combine(
             [
-                compute_label_features(part, X, Y, seed=seed, n_jobs=n_jobs)
+                compute_label_features(
+                    part, X, Y, row_weights=row_weights, seed=seed, n_jobs=n_jobs
+                )
                 for part in label_features.parts
             ]
         )
     if isinstance(label_features, str):
-        return LABEL_FEATURES[label_features](X, Y, seed, n_jobs)
+        return LABEL_FEATURES[label_features](X, Y, row_weights, seed, n_jobs)
     if callable(label_features):
-        Z = label_features(X, Y)
+        Z = label_features(sp.csr_array(X.to_csr()), Y)
         return normalize_rows(_check_matrix(Z, Y.shape[1], "the result of label_features(X, Y)"))
     return normalize_rows(label_features)
 

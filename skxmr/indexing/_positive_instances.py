@@ -6,7 +6,7 @@ import numpy as np
 from sklearn.utils._param_validation import validate_params
 
 from skxmr._core.arrays import csr_of, nonzero_pattern, offsets_of
-from skxmr._core.rows import as_rows
+from skxmr._core.rows import canonical_rows, in_float32
 from skxmr._core.target_containers import read_label_matrix
 from skxmr._core.threads import count_workers, run_tasks
 from skxmr._core.validation import N_JOBS, check_matrix
@@ -29,7 +29,7 @@ def positive_instance_features(X, Y, *, max_entries=None, n_jobs=None):
 
     Parameters
     ----------
-    X : sparse matrix of shape (n_samples, n_features)
+    X : {array-like, sparse matrix} of shape (n_samples, n_features)
         Rows, floating point.
     Y : sparse matrix of shape (n_samples, n_labels)
         0/1 indicator of the labels of each row.
@@ -66,20 +66,30 @@ def positive_instance_features(X, Y, *, max_entries=None, n_jobs=None):
     array([[1. , 0. ],
            [0.6, 0.8]], dtype=float32)
     """
-    indptr, indices, data, n_features = as_rows(check_matrix(X))
+    rows = in_float32(canonical_rows(check_matrix(X))).to_training_rows()
     Y = read_label_matrix(Y, "Y")
-    if Y.shape[0] != len(indptr) - 1:
+    if Y.shape[0] != rows.n_rows:
         raise ValueError(
-            f"X and Y must have the same number of rows; got {len(indptr) - 1} and {Y.shape[0]}."
+            f"X and Y must have the same number of rows; got {rows.n_rows} and {Y.shape[0]}."
         )
-    n_labels = Y.shape[1]
+    return sum_positive_rows(rows, Y, max_entries=max_entries, n_jobs=n_jobs)
+
+
+def sum_positive_rows(rows, Y, *, row_weights=None, max_entries=None, n_jobs=None):
+    """Return `positive_instance_features` of validated `TrainingRows`.
+
+    `row_weights` are multipliers of the rows, or None.
+    """
+    n_labels, n_features = Y.shape[1], rows.n_features
     labels_per_row = np.diff(nonzero_pattern(Y, "csr").indptr)
-    row_weights = (1.0 / np.sqrt(np.maximum(labels_per_row, 1))).astype(np.float32)
+    scales = (1.0 / np.sqrt(np.maximum(labels_per_row, 1))).astype(np.float32)
+    if row_weights is not None:
+        scales *= row_weights
     positives = nonzero_pattern(Y, "csc")
     label_indptr = positives.indptr.astype(np.int64)
     positive_rows = positives.indices.astype(np.int32, copy=False)
     # Entries of X to sum, over all labels before each label: the cost of labels.
-    cost_before = offsets_of(np.diff(indptr)[positive_rows])[label_indptr]
+    cost_before = offsets_of(rows.row_sizes[positive_rows])[label_indptr]
     max_kept = n_features if max_entries is None else min(max_entries, n_features)
     # Upper bound on the number of result entries of all labels before each label.
     kept_before = offsets_of(np.minimum(np.diff(cost_before), max_kept))
@@ -92,11 +102,8 @@ def positive_instance_features(X, Y, *, max_entries=None, n_jobs=None):
         (
             label_indptr[first : stop + 1],
             positive_rows,
-            row_weights,
-            indptr,
-            indices,
-            data,
-            n_features,
+            scales,
+            *rows,
             int(kept_before[stop] - kept_before[first]),
             max_kept,
         )

@@ -10,9 +10,8 @@ import numpy as np
 import scipy.sparse as sp
 from sklearn.base import clone
 
-from skxmr._core.arrays import csr_of
 from skxmr._core.native_threads import limit_openmp_threads
-from skxmr._core.rows import as_rows
+from skxmr._core.rows import TrainingRows, canonical_rows, in_float32
 from skxmr.indexing._balanced_kmeans import bisect
 from skxmr.indexing._kmeans import (
     center_dtype,
@@ -27,41 +26,35 @@ class KMeansBisector(NamedTuple):
 
     Attributes
     ----------
-    arrays : tuple
-        (indptr, indices, data, n_features) of all rows; of unit length if `spherical`.
+    rows : TrainingRows
+        All rows; of unit length if `spherical`. They are either sparse or dense.
     spherical : bool
         Whether centers are scaled to unit length.
     max_iter : int
         Maximum number of iterations per cut.
     """
 
-    arrays: tuple
+    rows: TrainingRows
     spherical: bool
     max_iter: int
 
     @classmethod
     def of(cls, Z, spherical, max_iter):
         """Create a bisector of a matrix. Dense and sparse rows give the same tree."""
-        return cls(as_rows(Z, "Z"), spherical, max_iter)
+        return cls(in_float32(canonical_rows(Z, "Z")).to_training_rows(), spherical, max_iter)
 
     def select_rows(self, rows):
         """Return a bisector of these rows only, numbered from 0."""
-        indptr, indices, data, n_features = self.arrays
-        Z = csr_of(indptr, indices, data, (len(indptr) - 1, n_features))[rows]
-        return self._replace(arrays=as_rows(Z, "Z"))
+        return self._replace(rows=self.rows.take(rows))
 
     def scratch(self):
         """Return a work array for `cut`. One array serves all cuts of a thread."""
-        _, _, _, n_features = self.arrays
-        return np.zeros(n_features, dtype=center_dtype(self.spherical))
+        return np.zeros(self.rows.n_features, dtype=center_dtype(self.spherical))
 
     def cut(self, rows, n_left, seed, scratch):
         """Return `rows` with the `n_left` rows of the left part first, and the iterations."""
-        indptr, indices, data, _ = self.arrays
         rows = rows.copy()
-        n_iter = bisect(
-            indptr, indices, data, rows, n_left, self.spherical, self.max_iter, seed, scratch
-        )
+        n_iter = bisect(*self.rows[:4], rows, n_left, self.spherical, self.max_iter, seed, scratch)
         return rows, n_iter
 
 

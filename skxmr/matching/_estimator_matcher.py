@@ -204,7 +204,7 @@ def fit_matcher(estimator, X, M, *, seed, sample_weight=None):
         With `fit` and `predict_proba`. `predict_proba` may return a sparse or a dense array, or a
         list with one array per column, as many multilabel classifiers do. The classifier must not
         keep state between predictions, because threads share it.
-    X : Rows
+    X : TrainingRows
         Training rows. The classifier gets CSR, float32.
     M : csc_array of shape (n_samples, n_clusters)
         Positive rows of each cluster, from `LabelHierarchy.node_targets`. The classifier gets a

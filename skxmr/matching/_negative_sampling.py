@@ -137,7 +137,7 @@ def find_beam_rows(matcher, X, n_clusters, beam_width, transforms, n_jobs):
     ----------
     matcher : RecursiveLinearMatcher or EstimatorMatcher
         Matcher with the trained levels above.
-    X : Rows
+    X : TrainingRows
         Training rows.
     n_clusters : int
         Number of clusters of the last of these levels.
@@ -159,5 +159,6 @@ def find_beam_rows(matcher, X, n_clusters, beam_width, transforms, n_jobs):
         ones = np.ones(len(beam.ids), dtype=bool)
         return sp.csr_array((ones, beam.ids, beam.indptr), shape=(stop - start, n_clusters))
 
-    blocks = split_rows(X.n_rows, min(beam_width or n_clusters, n_clusters), n_jobs)
+    per_row = max(min(beam_width or n_clusters, n_clusters), X.numbers_per_row)
+    blocks = split_rows(X.n_rows, per_row, n_jobs)
     return sp.vstack(run_tasks(match, blocks, n_jobs, threads_only=True), format="csc")

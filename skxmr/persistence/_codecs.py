@@ -38,9 +38,18 @@ def _load_transformer_codecs():
 
 
 def _load_column_transformer_codecs():
-    from skxmr.persistence._column_transformer import COLUMN_TRANSFORMER_CODECS
+    from sklearn.compose import ColumnTransformer
 
-    return COLUMN_TRANSFORMER_CODECS
+    from skxmr.persistence._column_transformer import make_column_transformer_codecs
+
+    return make_column_transformer_codecs(ColumnTransformer)
+
+
+def _load_mixed_column_transformer_codecs():
+    from skxmr.compose import ColumnTransformer
+    from skxmr.persistence._column_transformer import make_column_transformer_codecs
+
+    return make_column_transformer_codecs(ColumnTransformer)
 
 
 def _load_feature_selection_codecs():
@@ -77,6 +86,7 @@ LAZY_CODECS = {
     ),
     "sklearn.decomposition": LazyCodecs({"sklearn.decomposition"}, _load_decomposition_codecs),
     "sklearn.model_selection": LazyCodecs({"sklearn.model_selection"}, _load_splitter_codecs),
+    "skxmr.compose": LazyCodecs({"skxmr.compose"}, _load_mixed_column_transformer_codecs),
     "skxmr.calibration": LazyCodecs({"skxmr.calibration"}, _load_calibration_codecs),
 }
 

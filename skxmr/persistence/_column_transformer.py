@@ -279,8 +279,7 @@ def _to_list(positions):
     return positions.tolist()
 
 
-COLUMN_TRANSFORMER_CODECS = {
-    "ColumnTransformer": make_codec(
-        ColumnTransformer, check_column_transformer, _change_fields, _restore_fields
-    )
-}
+def make_column_transformer_codecs(cls):
+    """Return the codec of `ColumnTransformer` of scikit-learn or of skxmr, by name."""
+    codec = make_codec(cls, check_column_transformer, _change_fields, _restore_fields)
+    return {"ColumnTransformer": codec}

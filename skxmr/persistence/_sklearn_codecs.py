@@ -30,6 +30,7 @@ from skxmr.persistence._sklearn_checks import (
     check_union,
     check_vectorizer,
 )
+from skxmr.pipeline import FeatureUnion as MixedUnion
 from skxmr.pipeline import Pipeline as RankingPipeline
 from skxmr.text import CACHED_ATTRIBUTES
 from skxmr.text import CountVectorizer as CompiledCountVectorizer
@@ -102,6 +103,7 @@ SKLEARN_CODECS = SCALER_CODECS | {
     "MultiLabelBinarizer": make_codec(MultiLabelBinarizer, check_binarizer, _remove_cached_index),
     "FrozenEstimator": FROZEN_CODEC,
     "FeatureUnion": make_codec(FeatureUnion, check_union),
+    "skxmr.pipeline.FeatureUnion": make_codec(MixedUnion, check_union),
     "Pipeline": make_codec(Pipeline, check_pipeline),
     "skxmr.pipeline.Pipeline": make_codec(RankingPipeline, check_pipeline),
 }

@@ -135,7 +135,7 @@ def fit_ranker(estimator, X, problem, offsets, *, n_jobs, sample_weight=None):
     estimator : classifier
         With `fit` and either `predict_proba` or `decision_function`. It must not keep state between
         predictions, because threads share it.
-    X : Rows
+    X : TrainingRows
         Training rows. The classifier gets CSR, float32.
     problem : LevelProblem
         Rows and targets of each label, as for linear models.
@@ -150,11 +150,16 @@ def fit_ranker(estimator, X, problem, offsets, *, n_jobs, sample_weight=None):
     -------
     EstimatorRanker
     """
-    child_indptr = problem.child_indptr
+    child_indptr, rows = problem.child_indptr, X.to_rows()
     blocks = split_by_cost(np.diff(problem.rows.indptr) * np.diff(child_indptr), n_jobs)
     # The arrays of X are separate arguments: see `run_remotely`.
     tasks = [
-        (estimator, *X, tuple(_cluster_data(problem, cluster) for cluster in block), sample_weight)
+        (
+            estimator,
+            *rows,
+            tuple(_cluster_data(problem, cluster) for cluster in block),
+            sample_weight,
+        )
         for block in blocks
     ]
     models = [None] * int(child_indptr[-1])

@@ -95,7 +95,9 @@ def set_encoder_matcher(classifier, X, clusters, encoders, with_linear):
         # `classifier` divides the rows of its matcher by their mean length. These rows are divided
         # already, so `linear` does not divide them again.
         rows = canonical_rows(X)
-        linear.fit(in_float32(rows, length=mean_row_length(rows)).to_csr(), clusters.targets)
+        linear.fit(
+            in_float32(rows, length=mean_row_length(rows)).to_rows().to_csr(), clusters.targets
+        )
     classifier.set_params(
         label_tree=clusters.label_hierarchy,
         label_features="pifa",

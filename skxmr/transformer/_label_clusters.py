@@ -68,7 +68,7 @@ def cluster_labels(X, Y, classifier, level, random_state):
         classifier.max_leaf_size,
     )
     (tree,) = build_hierarchies(
-        as_rows(sp.csr_array(normalize(X))),
+        as_rows(sp.csr_array(normalize(X))).to_training_rows(),
         Y,
         options,
         seeds=[random_state.randint(MAX_SEED)],

@@ -409,7 +409,7 @@ class XRLinearClassifier(
             relevance = check_relevance(relevance, Y)
         rows = canonical_rows(X)
         row_length = mean_row_length(rows, row_weights)
-        rows = in_float32(rows, length=row_length).to_rows()
+        rows = in_float32(rows, length=row_length).to_training_rows()
         refuse_if_too_large(self, rows, Y)
         options = make_training_options(self, score_params, negatives, relevance, row_weights)
 

@@ -85,7 +85,7 @@ class RankingPredictionMixin(SuggestionMixin):
     def _check_rows(self, X):
         x = self._read_single_row(X)
         if x is None:
-            rows = canonical_rows(validate_rows(self, X))
+            rows = canonical_rows(validate_rows(self, X, accept_mixed=True))
             if "_row_length" in vars(self):
                 warn_about_other_lengths(rows, self._row_length)
             return in_float32(rows, self._row_length)

@@ -31,7 +31,7 @@ def train_trees(
 
     Parameters
     ----------
-    X : Rows
+    X : TrainingRows
         Training rows.
     Y : csr_array of shape (n_samples, n_labels)
         Canonical indicator.

@@ -88,7 +88,7 @@ def train_tree(X, Y, hierarchy, random_state, options, store=None, progress=NO_P
 
     Parameters
     ----------
-    X : Rows
+    X : TrainingRows
         Training rows.
     Y : csr_array of shape (n_samples, n_labels)
         Canonical indicator.

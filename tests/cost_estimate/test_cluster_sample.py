@@ -26,7 +26,9 @@ def hierarchy():
 @pytest.fixture(params=["l2"])
 def trainer(data, request):
     positives = sp.csc_array(check_targets(data[1])[0])
-    return ClusterTrainer(as_rows(data[0]), positives, Solver(positive_weight=2.0), request.param)
+    return ClusterTrainer(
+        as_rows(data[0]).to_training_rows(), positives, Solver(positive_weight=2.0), request.param
+    )
 
 
 def test_sample_clusters_represents_the_size_of_all_labels(hierarchy):

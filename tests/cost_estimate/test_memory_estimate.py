@@ -194,5 +194,5 @@ def test_bound_memory_is_above_the_estimate(data):
     for threshold in (0.0, 0.05, 0.1, 0.4):
         for n_jobs in (1, 4):
             model = XRLinearClassifier(weight_threshold=threshold, n_jobs=n_jobs)
-            bound = _estimation.bound_memory(model, as_rows(X), Y)
+            bound = _estimation.bound_memory(model, as_rows(X).to_training_rows(), Y)
             assert bound > model.estimate_memory(X, Y).peak

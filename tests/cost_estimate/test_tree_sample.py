@@ -17,7 +17,7 @@ def positives(data):
 
 
 def test_tree_sampler_has_the_features_of_a_fit_if_labels_are_few(data, positives):
-    sampler = TreeSampler(as_rows(data[0]), positives)
+    sampler = TreeSampler(as_rows(data[0]).to_training_rows(), positives)
     features = positive_instance_features(*data, max_entries=256)
     assert abs(sampler.fit_features - features).max() < 1e-6
     assert sampler.entries == features.nnz
@@ -29,7 +29,7 @@ def test_tree_sampler_has_the_features_of_a_fit_if_labels_are_few(data, positive
 
 def test_tree_sampler_with_short_features_resembles_a_fit(data, positives, monkeypatch):
     Y = check_targets(data[1])[0]
-    X = as_rows(data[0])
+    X = as_rows(data[0]).to_training_rows()
     complete = TreeSampler(X, positives)
     monkeypatch.setattr(_tree_sample, "SAMPLED_LABELS", 500)
     short = TreeSampler(X, positives)
@@ -52,7 +52,7 @@ def test_tree_sampler_calls_no_custom_clusterer(data, positives):
         def fit_predict(self, X, y=None):
             raise AssertionError
 
-    hierarchy, _ = TreeSampler(as_rows(data[0]), positives).sample(
+    hierarchy, _ = TreeSampler(as_rows(data[0]).to_training_rows(), positives).sample(
         HierarchicalLabelTree(clustering=Refused()), None, None
     )
     assert hierarchy.n_labels == 2000

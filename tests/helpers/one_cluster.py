@@ -51,6 +51,7 @@ def solve(X, Y, rows=None, costs=None, row_costs=None, seed=0, **settings):
         X.indptr.astype(np.int64),
         X.indices.astype(np.int32),
         X.data,
+        np.empty((X.shape[0], 0), dtype=np.float32),
         rows.astype(np.int32),
         targets.indptr.astype(np.int64),
         targets.indices.astype(np.int32),

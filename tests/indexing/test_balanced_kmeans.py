@@ -12,9 +12,9 @@ from skxmr.indexing._balanced_kmeans import bisect
 def split(Z, n_left, spherical=True, max_iter=20, seed=0, rows=None):
     """Bisect the rows of Z; return the left and the right rows."""
     rows = np.arange(Z.shape[0], dtype=np.int32) if rows is None else rows.astype(np.int32)
-    indptr, indices, data, n_features = as_rows(Z)
-    scratch = np.zeros(n_features, dtype=np.float32)
-    bisect(indptr, indices, data, rows, n_left, spherical, max_iter, seed, scratch)
+    matrix = as_rows(Z).to_training_rows()
+    scratch = np.zeros(matrix.n_features, dtype=np.float32)
+    bisect(*matrix[:4], rows, n_left, spherical, max_iter, seed, scratch)
     assert not scratch.any(), "the work array must be zero again"
     return rows[:n_left], rows[n_left:]
 

@@ -6,6 +6,7 @@ import scipy.sparse as sp
 from sklearn.base import clone
 
 from skxmr import LabelFeatureUnion
+from skxmr._core.rows import as_rows
 from skxmr.indexing import positive_instance_features, positive_instance_indices
 from skxmr.indexing._label_features import check_label_features, compute_label_features
 
@@ -24,7 +25,8 @@ def data(xmc_data):
 
 def compute(label_features, X, Y, n_jobs=None):
     checked = check_label_features(label_features, Y.shape[1], X.shape[1])
-    return compute_label_features(checked, X, Y, seed=0, n_jobs=n_jobs)
+    rows = as_rows(X).to_training_rows()
+    return compute_label_features(checked, rows, Y, seed=0, n_jobs=n_jobs)
 
 
 @pytest.fixture

@@ -14,6 +14,7 @@ from skxmr import (
     LabelHierarchy,
     XRLinearClassifier,
 )
+from skxmr._core.rows import as_rows
 from skxmr.indexing import positive_instance_features
 from skxmr.indexing._label_features import check_label_features, compute_label_features
 from skxmr.metrics import topk_scorer
@@ -31,7 +32,8 @@ def fit(data, label_features, **settings):
 def test_named_label_features_have_unit_rows_for_any_n_jobs(xmc_data, name):
     X, Y = (sp.csr_array(M) for M in xmc_data)
     X = X.astype(np.float32)
-    Z, again = (compute_label_features(name, X, Y, seed=0, n_jobs=n_jobs) for n_jobs in (1, 2))
+    rows = as_rows(X).to_training_rows()
+    Z, again = (compute_label_features(name, rows, Y, seed=0, n_jobs=n_jobs) for n_jobs in (1, 2))
     assert Z.dtype == np.float32
     Z, again = (M.toarray() if sp.issparse(M) else M for M in (Z, again))
     np.testing.assert_array_equal(Z, again)
@@ -46,7 +48,8 @@ def test_name_matrix_and_callable_give_the_same_tree(xmc_data, name):
     model = fit(xmc_data, name)
 
     def compute(rows, indicator):
-        return compute_label_features(name, rows, indicator, seed=seed, n_jobs=1)
+        training_rows = as_rows(rows).to_training_rows()
+        return compute_label_features(name, training_rows, indicator, seed=seed, n_jobs=1)
 
     seed = np.random.RandomState(0).randint(2**31 - 1)
     assert fit(xmc_data, compute).hierarchy_ == model.hierarchy_

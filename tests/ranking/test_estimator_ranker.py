@@ -157,11 +157,14 @@ PROBLEM = LevelProblem(
     seed=7,
 )
 EYE = as_rows(sp.csr_array(np.eye(4, dtype=np.float32)))
+TRAINING_ROWS = EYE.to_training_rows()
 
 
 def test_fit_ranker_passes_rows_targets_weights_and_seed():
     weights = np.array([1.0, 2.0, 3.0, 4.0])
-    ranker = fit_ranker(FitRecorder(), EYE, PROBLEM, OFFSETS, n_jobs=None, sample_weight=weights)
+    ranker = fit_ranker(
+        FitRecorder(), TRAINING_ROWS, PROBLEM, OFFSETS, n_jobs=None, sample_weight=weights
+    )
     first, without_positives, without_negatives = ranker.models
     X, y, w = first.fit_arguments_
     np.testing.assert_array_equal(X.toarray(), np.eye(4)[[0, 1, 3]])
@@ -169,7 +172,9 @@ def test_fit_ranker_passes_rows_targets_weights_and_seed():
     np.testing.assert_array_equal(w, [1, 2, 4])
     assert first.random_state == 7
     assert (without_positives, without_negatives) == (False, True)
-    seeded = fit_ranker(FitRecorder(random_state=3), EYE, PROBLEM, OFFSETS, n_jobs=None).models[0]
+    seeded = fit_ranker(
+        FitRecorder(random_state=3), TRAINING_ROWS, PROBLEM, OFFSETS, n_jobs=None
+    ).models[0]
     assert seeded.random_state == 3
     assert seeded.fit_arguments_[2] is None
 
@@ -177,7 +182,7 @@ def test_fit_ranker_passes_rows_targets_weights_and_seed():
 @pytest.mark.parametrize("linear", [LogisticRegression(C=1e3), LinearSVC(random_state=0)])
 def test_fit_ranker_stores_linear_coefficients_of_cluster_features_only(linear):
     X = sp.random_array((4, 100), density=0.1, format="csr", rng=0, dtype=np.float32)
-    ranker = fit_ranker(linear, as_rows(X), PROBLEM, OFFSETS, n_jobs=None)
+    ranker = fit_ranker(linear, as_rows(X).to_training_rows(), PROBLEM, OFFSETS, n_jobs=None)
     cluster_features = np.unique(X[[0, 1, 3]].indices)
     np.testing.assert_array_equal(np.sort(ranker.models[0].coef_.indices), cluster_features)
     clusters = NodeScores.root(4)
@@ -187,7 +192,7 @@ def test_fit_ranker_stores_linear_coefficients_of_cluster_features_only(linear):
 
 
 def test_rank_scores_labels_without_a_classifier():
-    ranker = fit_ranker(FitRecorder(), EYE, PROBLEM, OFFSETS, n_jobs=None)
+    ranker = fit_ranker(FitRecorder(), TRAINING_ROWS, PROBLEM, OFFSETS, n_jobs=None)
     clusters = NodeScores(
         np.array([0, 2, 2, 3, 3]),
         np.array([0, 1, 1], dtype=np.int32),

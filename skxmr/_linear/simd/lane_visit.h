@@ -3,8 +3,8 @@
  * section 3; see dual_solver.pyx for the objective and the references. lane_solve.h includes this
  * file once per loss.
  *
- * visit_full_rows does the same for ROWS_TOGETHER rows, one after the other, if all rows of the
- * cluster have all features. It reads and writes the weights once for all of them: step 1 computes
+ * visit_full_rows does the same for ROWS_TOGETHER rows, one after the other, if all shared features
+ * of the cluster are dense. It reads and writes the weights once for all of them: step 1 computes
  * w.x with the weights before the visits, and w.x of a later row is corrected by the products of
  * the rows, x_i.x_j, times the changes of the earlier duals.
  *
@@ -120,9 +120,11 @@ KERNEL_TARGET static inline uint32_t UPDATE_DUALS(const FLOAT_VECTOR *sums, floa
 }
 
 KERNEL_TARGET static uint32_t VISIT_ROW(float *weights, float *duals, gradient_bounds *bounds,
-                                        const int32_t *indices, const float *data, int64_t size,
-                                        uint32_t positive, uint32_t running, const row_terms *row,
-                                        const float *costs) {
+                                        const cluster_row *x, uint32_t positive, uint32_t running,
+                                        const row_terms *row, const float *costs) {
+    const float *dense = x->dense, *data = x->data;
+    const int32_t *indices = x->indices;
+    const int64_t n_dense = x->n_dense, size = x->size;
     FLOAT_VECTOR sums[UNROLL][N_VECTORS], step[N_VECTORS];
     uint32_t unsettled = 0;
     int64_t e = 0;
@@ -132,7 +134,13 @@ KERNEL_TARGET static uint32_t VISIT_ROW(float *weights, float *duals, gradient_b
         sums[0][v] = LOAD(weights - N_LANES, v);
         for (i = 1; i < UNROLL; i++) sums[i][v] = BROADCAST(0.0f);
     }
-    for (; e + UNROLL <= size; e += UNROLL)
+    for (; e + UNROLL <= n_dense; e += UNROLL)
+        for (i = 0; i < UNROLL; i++)
+            for (v = 0; v < N_VECTORS; v++)
+                sums[i][v] += LOAD(weights + N_LANES * (e + i), v) * dense[e + i];
+    for (; e < n_dense; e++)
+        for (v = 0; v < N_VECTORS; v++) sums[0][v] += LOAD(weights + N_LANES * e, v) * dense[e];
+    for (e = 0; e + UNROLL <= size; e += UNROLL)
         for (i = 0; i < UNROLL; i++)
             for (v = 0; v < N_VECTORS; v++)
                 sums[i][v] += LOAD(weights + (int64_t)N_LANES * indices[e + i], v) * data[e + i];
@@ -145,6 +153,10 @@ KERNEL_TARGET static uint32_t VISIT_ROW(float *weights, float *duals, gradient_b
     if (UPDATE_DUALS(sums[0], duals, bounds, positive, running, row, costs, step, &unsettled)) {
         for (v = 0; v < N_VECTORS; v++)
             STORE(weights - N_LANES, v, LOAD(weights - N_LANES, v) + step[v]);
+        for (e = 0; e < n_dense; e++) {
+            float *w = weights + N_LANES * e;
+            for (v = 0; v < N_VECTORS; v++) STORE(w, v, LOAD(w, v) + step[v] * dense[e]);
+        }
         for (e = 0; e < size; e++) {
             float *w = weights + (int64_t)N_LANES * indices[e];
             for (v = 0; v < N_VECTORS; v++) STORE(w, v, LOAD(w, v) + step[v] * data[e]);

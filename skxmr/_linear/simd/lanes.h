@@ -67,12 +67,20 @@ typedef struct {
     uint32_t stop;
 } entry_range;
 
-typedef uint32_t (*visit_row_function)(float *weights, float *duals, gradient_bounds *bounds,
-                                       const int32_t *indices, const float *data, int64_t size,
-                                       uint32_t positive, uint32_t running, const row_terms *row,
-                                       const float *costs);
+/* The shared features of a training row: first the dense ones; see compact_rows.pyx. */
+typedef struct {
+    const float *dense;     /* values of features 0 to n_dense - 1 */
+    int64_t n_dense;
+    const int32_t *indices; /* other features, and their values */
+    const float *data;
+    int64_t size;
+} cluster_row;
 
-/* A training row with all features of the cluster, for a visit of ROWS_TOGETHER rows. */
+typedef uint32_t (*visit_row_function)(float *weights, float *duals, gradient_bounds *bounds,
+                                       const cluster_row *x, uint32_t positive, uint32_t running,
+                                       const row_terms *row, const float *costs);
+
+/* A training row whose shared features are all dense, for a visit of ROWS_TOGETHER rows. */
 typedef struct {
     const float *data;      /* value of each feature */
     float *duals;

@@ -36,9 +36,15 @@ cdef extern from "lanes.h" nogil:
     ctypedef struct entry_range:
         uint32_t start
         uint32_t stop
+    ctypedef struct cluster_row:
+        const float* dense
+        offset_t n_dense
+        const index_t* indices
+        const float* data
+        offset_t size
     ctypedef uint32_t (*visit_row_function)(
-        float*, float*, gradient_bounds*, const index_t*, const float*, offset_t, uint32_t,
-        uint32_t, const row_terms*, const float*) noexcept nogil
+        float*, float*, gradient_bounds*, const cluster_row*, uint32_t, uint32_t,
+        const row_terms*, const float*) noexcept nogil
     ctypedef struct full_row:
         const float* data
         float* duals
