@@ -9,6 +9,7 @@ import numpy as np
 import scipy.sparse as sp
 
 from skxmr._core.csr import copy_row, row_is_canonical
+from skxmr._core.mixed_matrix import MixedMatrix
 
 
 def read_single_row(X, n_columns, feature_names, length):
@@ -54,6 +55,8 @@ def read_single_row(X, n_columns, feature_names, length):
         return _copy_row(indices, values, n_columns, length)
     if sp.issparse(X) and feature_names is None:
         entries = _read_entries(X)
+    elif type(X) is MixedMatrix and feature_names is None:
+        entries = _read_mixed(X)
     elif type(X) in (np.ndarray, np.memmap) and feature_names is None:
         entries = _read_dense(X[0])
     elif type(X).__module__.partition(".")[0] == "pandas":
@@ -89,6 +92,17 @@ def _read_entries(X):
     # than entries, so a binary search per entry is faster than a pass over all columns.
     positions = np.arange(n_entries, dtype=X.indptr.dtype)
     return np.searchsorted(X.indptr, positions, side="right") - 1, X.data
+
+
+def _read_mixed(X):
+    sparse, (indices, values) = X.sparse, _read_dense(X.dense[0])
+    n_entries = len(sparse.data)
+    if len(sparse.indices) != n_entries or list(sparse.indptr) != [0, n_entries]:
+        return None
+    return (
+        np.concatenate([sparse.indices, sparse.shape[1] + indices]),
+        np.concatenate([sparse.data, values]),
+    )
 
 
 def _read_dense(values):

@@ -27,7 +27,7 @@ from skxmr._linear.simd.lanes cimport prefetch_array
 # Rows of the cluster are not neighbors in X, so each row is prefetched this many rows in advance.
 cdef enum:
     PREFETCH_DISTANCE = 3
-# A shared feature is dense if it occurs in at least the first part of the rows, and if such features
+# A shared feature is dense if it occurs in at least the first part of the rows, and such features
 # have at least the second part of the entries of all shared features. Otherwise there are no dense
 # features: a few of them slow training of text (WordNet, Debian and YSO, November 2026).
 cdef double DENSE_FREQUENCY = 0.75

@@ -28,10 +28,11 @@ def save_model(model, path, *, extras=None):
         - `XTransformerClassifier`, `TransformerMatcher` and `TransformerEmbedder`, including their
           encoders;
         - `TfidfVectorizer` and `CountVectorizer` of `skxmr.text` and of scikit-learn;
+        - `TextEmbedder` of a transformer, without its `cache_dir`;
         - `HashingVectorizer`, `TfidfTransformer`, `TruncatedSVD`, `SelectKBest`, `StandardScaler`,
           `MaxAbsScaler`, `Normalizer` and `MultiLabelBinarizer` of scikit-learn;
-        - `Pipeline` of `skxmr.pipeline` and of scikit-learn, `FeatureUnion`, `ColumnTransformer`
-          and `FrozenEstimator` of these;
+        - `Pipeline`, `FeatureUnion` and `ColumnTransformer` of skxmr and of scikit-learn, and
+          `FrozenEstimator`, of these;
         - `CalibratedMultilabelClassifierCV` and `TunedThresholdMultilabelClassifierCV` of these;
           `cv` must be a number, `KFold`, `ShuffleSplit` or a list of splits.
 

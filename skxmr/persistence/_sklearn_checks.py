@@ -9,7 +9,16 @@ import numpy as np
 from sklearn.feature_extraction.text import TfidfTransformer, TfidfVectorizer
 from sklearn.preprocessing import FunctionTransformer
 
-from skxmr.persistence._fitted_checks import check_n_jobs, check_step_weights
+from skxmr._core.encoding import UNSAVABLE_ADVICE
+from skxmr.persistence._fitted_checks import (
+    check_is_complete,
+    check_n_jobs,
+    check_step_weights,
+    is_fitted,
+    is_integer,
+)
+
+MAX_DIMENSIONS = 2**20  # of an embedding; a manipulated file can contain any number
 
 
 def check_vectorizer(vectorizer):
@@ -86,6 +95,22 @@ def check_binarizer(binarizer):
     index = vars(binarizer)["_cached_dict"]
     if index is not None and index != {label: i for i, label in enumerate(classes)}:
         raise ValueError("_cached_dict must be None or the positions of classes_")
+
+
+def check_text_embedder(embedder):
+    """Raise a ValueError if a `TextEmbedder` is invalid."""
+    embedder._validate_params()
+    if not is_fitted(embedder):
+        return
+    check_is_complete(embedder, ["encoder_", "n_dimensions_"])
+    n_dimensions = embedder.n_dimensions_
+    if not is_integer(n_dimensions) or not 0 < n_dimensions <= MAX_DIMENSIONS:
+        raise ValueError(f"n_dimensions_ must be from 1 to {MAX_DIMENSIONS}; got {n_dimensions!r}")
+    if not hasattr(embedder.encoder_, "transform"):
+        raise TypeError(
+            "encoder of TextEmbedder must be a transformer to be saved; got a "
+            f"{type(embedder.encoder_).__name__}. {UNSAVABLE_ADVICE}"
+        )
 
 
 def check_pipeline(pipeline):

@@ -26,13 +26,14 @@ from skxmr.persistence._sklearn_checks import (
     check_hashing_vectorizer,
     check_normalizer,
     check_pipeline,
+    check_text_embedder,
     check_tfidf_transformer,
     check_union,
     check_vectorizer,
 )
 from skxmr.pipeline import FeatureUnion as MixedUnion
 from skxmr.pipeline import Pipeline as RankingPipeline
-from skxmr.text import CACHED_ATTRIBUTES
+from skxmr.text import CACHED_ATTRIBUTES, TextEmbedder
 from skxmr.text import CountVectorizer as CompiledCountVectorizer
 from skxmr.text import TfidfVectorizer as CompiledTfidfVectorizer
 
@@ -74,6 +75,12 @@ def _remove_cached_index(params, fitted):
     fitted["_cached_dict"] = None
 
 
+def _drop_cache(params, fitted):
+    # A loaded model must not write to a folder that its file names.
+    params["cache_dir"] = None
+    fitted.pop("_encoder_key", None)
+
+
 def _make_dict(fields):
     terms, columns = fields["terms"], fields["columns"]
     if terms.ndim != 1 or columns.ndim != 1:
@@ -94,6 +101,7 @@ SKLEARN_CODECS = SCALER_CODECS | {
     "skxmr.text.CountVectorizer": make_codec(
         CompiledCountVectorizer, check_vectorizer, _convert_vocabularies
     ),
+    "skxmr.text.TextEmbedder": make_codec(TextEmbedder, check_text_embedder, _drop_cache),
     "skxmr.text.TfidfVectorizer": make_codec(
         CompiledTfidfVectorizer, check_vectorizer, _convert_vocabularies
     ),

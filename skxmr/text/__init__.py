@@ -1,7 +1,8 @@
-"""Text features: scikit-learn's vectorizers with compiled code, equal to the last bit."""
+"""Text features: scikit-learn's vectorizers with compiled code, and embeddings of any encoder."""
 
 from skxmr.text._counting import CACHED_ATTRIBUTES
+from skxmr.text._embedder import TextEmbedder
 from skxmr.text._vectorizers import CountVectorizer, TfidfVectorizer
 
 # skxmr.persistence uses the rest.
-__all__ = ["CountVectorizer", "TfidfVectorizer"]
+__all__ = ["CountVectorizer", "TextEmbedder", "TfidfVectorizer"]

@@ -15,6 +15,7 @@ from skxmr._core.estimators import SubsetAccuracyMixin, clone_with_seed
 from skxmr._core.suggestions import SuggestionMixin
 from skxmr._core.target_containers import find_column_names, read_targets
 from skxmr._core.targets import check_training_targets
+from skxmr._core.texts import check_texts
 from skxmr._core.validation import MAX_CHILDREN, MAX_SEED, drop_zero_weight_rows
 from skxmr._linear.relevance import check_relevance
 from skxmr.indexing import check_label_trees
@@ -25,7 +26,6 @@ from skxmr.transformer._embedder import TransformerEmbedder
 from skxmr.transformer._label_clusters import cluster_labels
 from skxmr.transformer._matcher import TransformerMatcher
 from skxmr.transformer._text_features import insert_empty_rows, join_features
-from skxmr.transformer._texts import check_texts
 from skxmr.xr_linear import XRLinearClassifier
 
 # Parameters of the tree that can be set here and in `classifier`.

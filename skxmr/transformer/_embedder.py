@@ -12,9 +12,9 @@ from sklearn.base import (
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
+from skxmr._core.texts import check_texts
 from skxmr.transformer._device import PRECISIONS, choose_device, choose_dtype
 from skxmr.transformer._encoder import load_encoder
-from skxmr.transformer._texts import check_texts
 
 
 class TransformerEmbedder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):

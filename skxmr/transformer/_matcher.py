@@ -15,6 +15,7 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_consistent_length, check_is_fitted
 
 from skxmr._core.targets import check_has_labels, check_indicator
+from skxmr._core.texts import check_texts
 from skxmr._core.validation import MAX_CHILDREN, MAX_SEED
 from skxmr.indexing import LabelHierarchy
 from skxmr.transformer._checkpoint import Checkpoint, compute_fingerprint
@@ -23,7 +24,6 @@ from skxmr.transformer._device import PRECISIONS, choose_device, choose_dtype, t
 from skxmr.transformer._encoder import load_encoder
 from skxmr.transformer._fine_tuning import ClusterTargets, fine_tune, make_schedule
 from skxmr.transformer._level_training import OPTION_PARAMETERS, TrainingOptions, TrainingRows
-from skxmr.transformer._texts import check_texts
 
 
 class TransformerMatcher(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from skxmr.transformer._texts import check_texts
+from skxmr._core.texts import check_texts
 from skxmr.transformer._tokens import TokenizedTexts, batches_by_length, shuffled_batches
 
 

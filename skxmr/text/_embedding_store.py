@@ -1,0 +1,95 @@
+"""Embeddings on disk, by the content of their texts: one SQLite file per encoder."""
+
+import hashlib
+import sqlite3
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+import numpy as np
+
+# Texts that one query looks up; SQLite had a limit of 999 parameters before version 3.32.
+TEXTS_PER_QUERY = 500
+# Seconds to wait for another process that writes to the file.
+TIMEOUT = 60.0
+
+
+class EmbeddingStore:
+    """The stored embeddings of one encoder.
+
+    Several processes may use a file at the same time. A file that is interrupted while it is
+    written keeps what was complete.
+
+    Parameters
+    ----------
+    path : path-like
+        File; created with its folder if it does not exist.
+    n_dimensions : int
+        Length of an embedding.
+    dtype : numpy.dtype
+        Dtype of the embeddings.
+    """
+
+    def __init__(self, path, n_dimensions, dtype):
+        self.path = Path(path)
+        self.n_dimensions = n_dimensions
+        self.dtype = np.dtype(dtype)
+        self.n_bytes = n_dimensions * self.dtype.itemsize
+
+    def load(self, texts):
+        """Return the embeddings of texts and whether each was found.
+
+        Parameters
+        ----------
+        texts : list of str
+            Texts.
+
+        Returns
+        -------
+        embeddings : ndarray of shape (len(texts), n_dimensions)
+            Embeddings; rows of texts that were not found are undefined.
+        is_found : ndarray of bool
+            Whether the embedding of each text was found.
+        """
+        embeddings = np.empty((len(texts), self.n_dimensions), dtype=self.dtype)
+        is_found = np.zeros(len(texts), dtype=bool)
+        if not self.path.exists():
+            return embeddings, is_found
+        with self._open() as connection:
+            for start in range(0, len(texts), TEXTS_PER_QUERY):
+                queried = texts[start : start + TEXTS_PER_QUERY]
+                rows = {_digest(text): row for row, text in enumerate(queried, start)}
+                marks = ",".join("?" * len(rows))
+                query = f"SELECT digest, embedding FROM embeddings WHERE digest IN ({marks})"
+                for digest, stored in connection.execute(query, list(rows)):
+                    # A damaged embedding is ignored and will be replaced.
+                    if isinstance(stored, bytes) and len(stored) == self.n_bytes:
+                        embedding = np.frombuffer(stored, dtype=self.dtype)
+                        embeddings[rows[digest]] = embedding
+                        is_found[rows[digest]] = np.isfinite(embedding).all()
+        return embeddings, is_found
+
+    def save(self, texts, embeddings):
+        """Store the embeddings of texts; either all or, after an error, none."""
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        rows = [(_digest(text), row.tobytes()) for text, row in zip(texts, embeddings, strict=True)]
+        with self._open() as connection:
+            connection.execute(
+                "CREATE TABLE IF NOT EXISTS embeddings (digest BLOB PRIMARY KEY, embedding BLOB)"
+                " WITHOUT ROWID"
+            )
+            connection.executemany("INSERT OR REPLACE INTO embeddings VALUES (?, ?)", rows)
+
+    @contextmanager
+    def _open(self):
+        try:
+            with closing(sqlite3.connect(self.path, timeout=TIMEOUT)) as connection, connection:
+                yield connection
+        except sqlite3.Error as error:
+            raise OSError(
+                f"{self.path} cannot be used as a store of embeddings: {error}. Remove the file or "
+                "change cache_dir."
+            ) from error
+
+
+def _digest(text):
+    return hashlib.blake2b(text.encode(), digest_size=16).digest()
