@@ -97,8 +97,9 @@ class TransformerMatcher(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Base
     device : str or torch.device, default="auto"
         Device that computes. "auto" is CUDA if available, else MPS if available, else the CPU.
     precision : {"auto", "float32", "bfloat16", "float16"}, default="auto"
-        Precision of the matrix products. "auto" is "bfloat16" on CUDA devices that support it,
-        "float16" on other CUDA devices, and "float32" elsewhere. "float16" uses loss scaling.
+        Precision of the matrix products. "auto" is "bfloat16" on CUDA devices that support it and
+        "float16" on other CUDA devices. On a CPU with AVX-512 BF16 instructions, "auto" trains in
+        "bfloat16" and embeds in "float32". Elsewhere it is "float32". "float16" uses loss scaling.
     random_state : int, RandomState instance or None, default=None
         Seed of the row order, the held-out rows, dropout and the solver of the heads. The global
         random state of torch is restored after the fit. Fits in several threads run one at a time.
@@ -344,7 +345,7 @@ class TransformerMatcher(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Base
                 "fit can only be resumed with the same random numbers."
             )
         device = choose_device(self.device)
-        dtype = choose_dtype(self.precision, device)
+        dtype = choose_dtype(self.precision, device, training=True)
         encoder = load_encoder(self.model)
         seed = check_random_state(self.random_state).randint(MAX_SEED)
         tokens = encoder.tokenize(texts, self.max_length)
@@ -363,7 +364,12 @@ class TransformerMatcher(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Base
             fingerprint = compute_fingerprint(settings, tokens, M, hierarchy, encoder.model)
         checkpoint = Checkpoint(self.checkpoint_dir, fingerprint)
         options = TrainingOptions(
-            **parameters, device=device, dtype=dtype, seed=seed, verbose=self.verbose
+            **parameters,
+            device=device,
+            dtype=dtype,
+            embedding_dtype=choose_dtype(self.precision, device),
+            seed=seed,
+            verbose=self.verbose,
         )
         shuffled = np.random.default_rng(seed).permutation(len(texts))
         validation = np.sort(shuffled[:n_validation])
