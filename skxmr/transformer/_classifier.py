@@ -46,9 +46,9 @@ class XTransformerClassifier(SuggestionMixin, SubsetAccuracyMixin, BaseEstimator
 
     The features of a text are its TF-IDF row, of unit length, followed by its embedding, of length
     `embedding_weight`. An `XRLinearClassifier` is trained on these features. The encoder is either
-    frozen or fine-tuned: then it first learns to predict the clusters of a label tree, one level
-    after the other from the root [1]_ [2]_. A frozen encoder processes each text once.
-    Fine-tuning takes many times as long and should run on a GPU.
+    frozen or fine-tuned: then it first learns to predict the clusters of a label tree [1]_ [2]_. A
+    frozen encoder processes each text once. Fine-tuning takes several times as long; it is much
+    faster on a GPU.
 
     Parameters
     ----------

@@ -440,3 +440,12 @@ def test_nan_loss_error_names_learning_rate(unfitted_matcher, topic_texts, monke
     monkeypatch.setattr(LevelTrainer, "_sum_losses", lambda *args: sum_losses(*args) * np.nan)
     with pytest.raises(FloatingPointError, match="Lower learning_rate"):
         unfitted_matcher.fit(*topic_texts)
+
+
+def test_defaults_train_one_epoch_on_last_level(tiny_bert, topic_texts, capsys):
+    matcher = TransformerMatcher(
+        tiny_bert, hierarchy=HIERARCHY, device="cpu", random_state=0, verbose=1
+    ).fit(*topic_texts)
+    assert matcher.n_iter_ == 2
+    assert "level 2 of 2: 16 nodes, 1 epochs, 2 steps" in capsys.readouterr().out
+    assert matcher.set_params(hierarchy=None).fit(*topic_texts).n_iter_ == 2
