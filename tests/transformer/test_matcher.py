@@ -125,6 +125,15 @@ def test_pickle_loads_without_encoder_folder(unfitted_matcher, tiny_bert, tmp_pa
     np.testing.assert_array_equal(loaded.transform(texts), matcher.transform(texts))
 
 
+def test_saved_encoder_folder_is_model_of_next_fit(unfitted_matcher, tmp_path, topic_texts):
+    texts, M = topic_texts
+    matcher = unfitted_matcher.fit(texts, M)
+    matcher.encoder_.model.save_pretrained(tmp_path)
+    matcher.encoder_.tokenizer.save_pretrained(tmp_path)
+    resumed = clone(matcher).set_params(model=tmp_path, n_epochs=0).fit(texts, M)
+    np.testing.assert_allclose(resumed.transform(texts), matcher.transform(texts), atol=1e-6)
+
+
 def test_fit_is_reproducible_and_restores_random_state_of_torch(unfitted_matcher, topic_texts):
     texts, M = topic_texts
     torch.manual_seed(5)
