@@ -14,6 +14,7 @@ import numpy as np
 import scipy.sparse as sp
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.pipeline import make_pipeline
+from worker import get_peak_memory
 
 from skxmr import XRLinearClassifier
 from skxmr.metrics import label_propensities, precision_at_k, psprecision_at_k
@@ -101,6 +102,7 @@ def measure(line, options, texts, Y, test_texts, Y_test):
     wall, cpu = time.perf_counter(), time.process_time()
     model.fit(list(texts), Y)
     wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
+    peak = get_peak_memory()
     predict_cpu, predict_wall = time.process_time(), time.perf_counter()
     ranking = predict_topk(model, list(test_texts))
     predict_cpu = time.process_time() - predict_cpu
@@ -115,6 +117,7 @@ def measure(line, options, texts, Y, test_texts, Y_test):
         },
         "fit_cpu_s": cpu,
         "fit_wall_s": wall,
+        "peak_mb": peak,
         "predict_cpu_us": 1e6 * predict_cpu / len(test_texts),
         "predict_wall_us": 1e6 * predict_wall / len(test_texts),
     }
@@ -122,13 +125,16 @@ def measure(line, options, texts, Y, test_texts, Y_test):
 
 def print_table(results):
     """Print the results as a Markdown table."""
-    titles = [f"{name}@{k}" for name in ("P", "PSP") for k in KS]
-    print("| line | " + " | ".join(titles) + " | fit, CPU s | fit, wall s | row, CPU us |")
-    print("|---|" + "--:|" * 9)
+    precisions = [f"{name}@{k}" for name in ("P", "PSP") for k in KS]
+    titles = [*precisions, "fit, CPU s", "fit, wall s", "peak, MB", "row, CPU us"]
+    print("| line | " + " | ".join(titles) + " |")
+    print("|---|" + "--:|" * len(titles))
     for result in results:
-        cells = [f"{result[title]:.2f}" for title in titles]
+        cells = [f"{result[name]:.2f}" for name in precisions]
         cells += [f"{result[key]:.1f}" for key in ("fit_cpu_s", "fit_wall_s")]
-        print(f"| {result['line']} | " + " | ".join(cells) + f" | {result['predict_cpu_us']:.0f} |")
+        cells += ["-" if result["peak_mb"] is None else f"{result['peak_mb']:.0f}"]
+        cells += [f"{result['predict_cpu_us']:.0f}"]
+        print(f"| {result['line']} | " + " | ".join(cells) + " |")
 
 
 def main():
@@ -141,8 +147,8 @@ def main():
     add("--test-rows", type=int, help="number of random test rows (default: all)")
     add("--held-out", type=int, help="evaluate on this number of training rows")
     add("--lines", nargs="+", choices=LINES, default=list(LINES), help="lines to measure")
-    add("--epochs", type=int, nargs="+", default=[1], help="epochs per level of clusters")
-    add("--learning-rate", type=float, default=5e-5)
+    add("--epochs", type=int, nargs="+", default=[0, 1], help="epochs per level of clusters")
+    add("--learning-rate", type=float, default=2e-4)
     add("--embedding-weight", type=float, default=0.5)
     add("--max-length", type=int, default=64, help="maximum number of tokens per text")
     add("--batch-size", type=int, default=32)

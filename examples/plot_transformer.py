@@ -80,14 +80,14 @@ texts, texts_test, Y, Y_test = train_test_split(
 # Train four models
 # -----------------
 # The same linear models are trained on TF-IDF, on embeddings, on both, and on both after
-# fine-tuning. The encoder is fine-tuned for one epoch on the leaf clusters of the label tree. By
-# default, it is also fine-tuned for one epoch on each level above, which takes longer.
+# fine-tuning. By default, the encoder is fine-tuned for one epoch on the leaf clusters of the label
+# tree.
 
 
 linear = XRLinearClassifier(weight_threshold=0.03, random_state=0)
 common = {"classifier": linear, "random_state": 0}
 frozen = TransformerEmbedder(encoder, max_length=32)
-fine_tuned = TransformerMatcher(encoder, max_length=32, n_epochs=(0, 1), learning_rate=1e-4)
+fine_tuned = TransformerMatcher(encoder, max_length=32)
 models = {
     "TF-IDF": make_pipeline(TfidfVectorizer(sublinear_tf=True, dtype=np.float32), linear),
     "embeddings": make_pipeline(frozen, linear),

@@ -7,7 +7,8 @@ from numbers import Integral, Real
 
 import numpy as np
 from sklearn.base import BaseEstimator, _fit_context, clone
-from sklearn.utils import check_random_state
+from sklearn.compose import make_column_transformer
+from sklearn.utils import _safe_indexing, check_random_state
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils.validation import check_consistent_length, check_is_fitted
 
@@ -46,9 +47,9 @@ class XTransformerClassifier(SuggestionMixin, SubsetAccuracyMixin, BaseEstimator
 
     The features of a text are its TF-IDF row, of unit length, followed by its embedding, of length
     `embedding_weight`. An `XRLinearClassifier` is trained on these features. The encoder is either
-    frozen or fine-tuned: then it first learns to predict the clusters of a label tree, one level
-    after the other from the root [1]_ [2]_. A frozen encoder processes each text once.
-    Fine-tuning takes many times as long and should run on a GPU.
+    frozen or fine-tuned: then it first learns to predict the clusters of a label tree [1]_ [2]_. A
+    frozen encoder processes each text once. Fine-tuning takes several times as long; it is much
+    faster on a GPU.
 
     Parameters
     ----------
@@ -63,6 +64,10 @@ class XTransformerClassifier(SuggestionMixin, SubsetAccuracyMixin, BaseEstimator
     vectorizer : transformer or None, default=None
         Estimator that turns texts into sparse rows; it is cloned. None uses `TfidfVectorizer` with
         ``sublinear_tf=True`` and float32.
+    text_column : str or None, default=None
+        Column of the texts, if the rows are a data frame. `vectorizer` then gets all columns: pass
+        a `ColumnTransformer` to use numbers or categories in addition to the texts. The default
+        vectorizer uses the texts only.
     matcher : {"fine-tuned", "frozen"}, TransformerMatcher or TransformerEmbedder, \
 default="fine-tuned"
         Choice between fine-tuned and frozen encoders. Pass an instance to set options of the
@@ -148,6 +153,7 @@ default="fine-tuned"
         "branching_factor": [None, Interval(Integral, 2, MAX_CHILDREN, closed="both")],
         "max_leaf_size": [None, Interval(Integral, 1, MAX_CHILDREN, closed="both")],
         "vectorizer": [None, HasMethods(["fit_transform", "transform"])],
+        "text_column": [None, str],
         "matcher": [StrOptions({"fine-tuned", "frozen"}), TransformerMatcher, TransformerEmbedder],
         "matcher_level": [Integral],
         "cluster_scores": [StrOptions({"linear", "transformer", "mean"})],
@@ -164,6 +170,7 @@ default="fine-tuned"
         max_leaf_size=None,
         *,
         vectorizer=None,
+        text_column=None,
         matcher="fine-tuned",
         matcher_level=-1,
         cluster_scores="linear",
@@ -176,6 +183,7 @@ default="fine-tuned"
         self.branching_factor = branching_factor
         self.max_leaf_size = max_leaf_size
         self.vectorizer = vectorizer
+        self.text_column = text_column
         self.matcher = matcher
         self.matcher_level = matcher_level
         self.cluster_scores = cluster_scores
@@ -197,8 +205,8 @@ default="fine-tuned"
 
         Parameters
         ----------
-        texts : array-like of str of shape (n_samples,)
-            Texts. Empty strings are allowed.
+        texts : array-like of str of shape (n_samples,) or data frame
+            Texts, or a data frame if `text_column` is set. Empty strings are allowed.
         y : {array-like, sparse matrix} of shape (n_samples, n_labels) or (n_samples,)
             Indicator of 0 and 1, or one class per row.
         sample_weight : array-like of shape (n_samples,), default=None
@@ -222,7 +230,7 @@ default="fine-tuned"
         MemoryError
             If the memory of the device is too small.
         """
-        texts = check_texts(texts)
+        X, texts = _split_texts(texts, self.text_column)
         y, Y, kind = self._check_targets(texts, y)
         random_state = check_random_state(self.random_state)
         classifier = self._make_classifier(random_state)
@@ -232,11 +240,16 @@ default="fine-tuned"
         if sample_weight is not None:
             rows, Y, *_ = drop_zero_weight_rows(sample_weight, rows, Y, None, "tfn")
             texts = [texts[row] for row in rows]
+            X = _safe_indexing(X, rows)
         vectorizer = self.vectorizer
         if vectorizer is None:
             vectorizer = TfidfVectorizer(sublinear_tf=True, dtype=np.float32)
+            if self.text_column is not None:
+                vectorizer = make_column_transformer(
+                    (vectorizer, self.text_column), sparse_threshold=1
+                )
         vectorizer = clone_with_seed(vectorizer, random_state.randint(MAX_SEED))
-        X = vectorizer.fit_transform(texts)
+        X = vectorizer.fit_transform(X)
         clusters = targets = None
         if _are_fine_tuned(encoders):
             clusters = cluster_labels(X, Y, classifier, self.matcher_level, random_state)
@@ -260,8 +273,9 @@ default="fine-tuned"
         self.classes_ = classifier.classes_
         self.hierarchy_ = classifier.hierarchy_
         self.n_iter_ = classifier.n_iter_
-        # The weight at the fit: a later change of the parameter must not change predictions.
+        # The values at the fit: a later change of a parameter must not change predictions.
         self._embedding_weight = self.embedding_weight
+        self._text_column = self.text_column
         return self
 
     def transform(self, texts):
@@ -269,8 +283,8 @@ default="fine-tuned"
 
         Parameters
         ----------
-        texts : array-like of str of shape (n_samples,)
-            Texts. Empty strings are allowed.
+        texts : array-like of str of shape (n_samples,) or data frame
+            Texts, or a data frame if `text_column` is set. Empty strings are allowed.
 
         Returns
         -------
@@ -279,8 +293,9 @@ default="fine-tuned"
             encoders, scaled together to the `embedding_weight` of the fit.
         """
         check_is_fitted(self, "classifier_")
-        texts = check_texts(texts)
-        X = self.vectorizer_.transform(texts)
+        # Models that older versions saved have no text column.
+        X, texts = _split_texts(texts, getattr(self, "_text_column", None))
+        X = self.vectorizer_.transform(X)
         embeddings = [encoder.transform(texts) for encoder in self.encoders_]
         return join_features(X, embeddings, self._embedding_weight)
 
@@ -289,8 +304,8 @@ default="fine-tuned"
 
         Parameters
         ----------
-        texts : array-like of str of shape (n_samples,)
-            Texts. Empty strings are allowed.
+        texts : array-like of str of shape (n_samples,) or data frame
+            Texts, or a data frame if `text_column` is set. Empty strings are allowed.
         k : int, default=10
             Number of labels per text, limited to the number of labels of the classifier.
         format : {"arrays", "csr"}, default="arrays"
@@ -311,8 +326,8 @@ default="fine-tuned"
 
         Parameters
         ----------
-        texts : array-like of str of shape (n_samples,)
-            Texts. Empty strings are allowed.
+        texts : array-like of str of shape (n_samples,) or data frame
+            Texts, or a data frame if `text_column` is set. Empty strings are allowed.
 
         Returns
         -------
@@ -326,8 +341,8 @@ default="fine-tuned"
 
         Parameters
         ----------
-        texts : array-like of str of shape (n_samples,)
-            Texts. Empty strings are allowed.
+        texts : array-like of str of shape (n_samples,) or data frame
+            Texts, or a data frame if `text_column` is set. Empty strings are allowed.
 
         Returns
         -------
@@ -341,8 +356,8 @@ default="fine-tuned"
 
         Parameters
         ----------
-        texts : array-like of str of shape (n_samples,)
-            Texts. Empty strings are allowed.
+        texts : array-like of str of shape (n_samples,) or data frame
+            Texts, or a data frame if `text_column` is set. Empty strings are allowed.
 
         Returns
         -------
@@ -356,8 +371,8 @@ default="fine-tuned"
 
         Parameters
         ----------
-        texts : array-like of str of shape (n_samples,)
-            Texts. Empty strings are allowed.
+        texts : array-like of str of shape (n_samples,) or data frame
+            Texts, or a data frame if `text_column` is set. Empty strings are allowed.
         candidates : {array-like, sparse matrix} of shape (n_samples, n_labels)
             Labels to score: the stored entries of a sparse matrix, or the nonzero values of an
             array.
@@ -457,6 +472,19 @@ default="fine-tuned"
                     "Fine-tuned encoders score the clusters of a single tree and weight all rows "
                     "equally. Use cluster_scores='linear'."
                 )
+
+
+def _split_texts(rows, text_column):
+    """Return the input of the vectorizer and the list of the texts."""
+    if text_column is None:
+        texts = check_texts(rows)
+        return texts, texts
+    if text_column not in getattr(rows, "columns", ()):
+        raise ValueError(
+            f"texts must be a data frame with the column {text_column!r}, which is text_column; "
+            f"got {type(rows).__name__}."
+        )
+    return rows, check_texts(rows[text_column], f"texts[{text_column!r}]")
 
 
 def _are_fine_tuned(encoders):

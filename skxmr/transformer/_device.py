@@ -32,18 +32,45 @@ def choose_device(device):
     return chosen
 
 
-def choose_dtype(precision, device):
-    """Return the dtype of matrix products, None for float32; ValueError if the device lacks it."""
+def choose_dtype(precision, device, *, training=False):
+    """Return the dtype of matrix products, None for float32; ValueError if the device lacks it.
+
+    "auto" takes bfloat16 on a CPU only in training. Embeddings remain in float32 there: they are
+    the same on all CPUs, and for a text alone or in a batch.
+    """
     if precision == "float16" and device.type != "cuda":
         raise ValueError(
             f'precision must be "auto", "float32" or "bfloat16" on device {device.type!r}; '
             'got "float16", which needs a CUDA device.'
         )
     if precision == "auto":
-        if device.type != "cuda":
-            return None
-        return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float16
+        if device.type == "cuda":
+            return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float16
+        if device.type == "cpu" and training and has_fast_bfloat16():
+            return torch.bfloat16
+        return None
     return None if precision == "float32" else getattr(torch, precision)
+
+
+def has_fast_bfloat16():
+    """Whether this CPU has instructions for matrix products in bfloat16, and torch uses them."""
+    if not torch.backends.mkldnn.is_available():
+        return False
+    if hasattr(torch.cpu, "get_capabilities"):
+        return bool(torch.cpu.get_capabilities().get("avx512_bf16", False))
+    # Versions of torch before that function.
+    return getattr(torch.cpu, "_is_avx512_bf16_supported", lambda: False)()
+
+
+def has_fused_adamw(device):
+    """Whether the fused AdamW of this version of torch works on a device."""
+    parameter = torch.zeros(1, device=device, requires_grad=True)
+    parameter.grad = torch.zeros_like(parameter)
+    try:
+        torch.optim.AdamW([parameter], fused=True).step()
+    except (RuntimeError, NotImplementedError):
+        return False
+    return True
 
 
 def autocast(device, dtype):

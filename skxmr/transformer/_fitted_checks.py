@@ -103,6 +103,8 @@ def check_text_classifier(classifier):
     _require(linear.n_features_in_ >= n_dense, "classifier_ has too few features")
     _require(np.array_equal(fitted["classes_"], linear.classes_), "classes_ must be of classifier_")
     _require(fitted["hierarchy_"] == linear.hierarchy_, "hierarchy_ must be that of classifier_")
+    column = fitted.get("_text_column")
+    _require(column is None or type(column) is str, f"text_column must not be {column!r}")
     weight = fitted["_embedding_weight"]
     is_number = isinstance(weight, (int, float, np.number)) and 0 < weight < np.inf
     _require(is_number, f"embedding_weight must be a positive number; got {weight!r}")

@@ -11,13 +11,17 @@ from skxmr.transformer._checkpoint_checks import check_optimizer_state
 from skxmr.transformer._device import (
     explain_memory_errors,
     get_random_states,
+    has_fused_adamw,
     set_random_states,
 )
 from skxmr.transformer._tokens import TokenizedTexts, batches_by_length, shuffled_batches
 
 
 class TrainingOptions(NamedTuple):
-    """Options that all levels share; most are parameters of `TransformerMatcher`."""
+    """Options that all levels share; most are parameters of `TransformerMatcher`.
+
+    `dtype` is that of the training, `embedding_dtype` that of the final embeddings.
+    """
 
     loss: str
     learning_rate: float
@@ -32,13 +36,16 @@ class TrainingOptions(NamedTuple):
     beam_width: int
     device: torch.device
     dtype: torch.dtype | None
+    embedding_dtype: torch.dtype | None
     seed: int
     verbose: int
 
 
 # Options that are parameters of `TransformerMatcher` and influence the result.
 OPTION_PARAMETERS = [
-    name for name in TrainingOptions._fields if name not in ("device", "dtype", "seed", "verbose")
+    name
+    for name in TrainingOptions._fields
+    if name not in ("device", "dtype", "embedding_dtype", "seed", "verbose")
 ]
 
 
@@ -175,7 +182,12 @@ class LevelTrainer:
             {"params": [p for p in weights if p.ndim < 2]},
             {"params": [self.weight, self.bias], "lr": options.head_learning_rate},
         ]
-        optimizer = torch.optim.AdamW(groups, lr=options.learning_rate, weight_decay=0.0)
+        optimizer = torch.optim.AdamW(
+            groups,
+            lr=options.learning_rate,
+            weight_decay=0.0,
+            fused=has_fused_adamw(options.device),
+        )
         for group in optimizer.param_groups:
             group["peak"] = group["lr"]
         return optimizer

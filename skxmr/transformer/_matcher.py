@@ -29,12 +29,12 @@ from skxmr.transformer._level_training import OPTION_PARAMETERS, TrainingOptions
 class TransformerMatcher(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
     """Fine-tune an encoder to predict clusters of labels from texts.
 
-    The encoder trains on one level of the tree of clusters after the other, from the root [1]_. On
-    each level it trains together with a head: one linear model per node. A row is compared with
-    its candidates: the children of the nodes that a beam search keeps one level above
-    (matcher-aware negatives), and of the positive nodes there (teacher-forced negatives). Heads
-    start as linear models fitted on the present embeddings. At the end, the heads of all levels are
-    fitted again on the embeddings of the trained encoder.
+    The encoder trains on the last level of the tree of clusters or, depending on `n_epochs`, on one
+    level after the other, from the root [1]_. On each level it trains together with a head: one
+    linear model per node. A row is compared with its candidates: the children of the nodes that a
+    beam search keeps one level above (matcher-aware negatives), and of the positive nodes there
+    (teacher-forced negatives). Heads start as linear models fitted on the present embeddings. At
+    the end, the heads of all levels are fitted again on the embeddings of the trained encoder.
 
     You can pickle a fitted matcher or save it with `skxmr.save_model`. Both store the weights and
     the tokenizer, so loading needs neither the folder of the encoder nor a network. `fit` keeps
@@ -50,15 +50,16 @@ class TransformerMatcher(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Base
         cluster: suitable for hundreds of clusters, too slow for thousands.
     loss : {"squared_hinge", "log_loss"}, default="squared_hinge"
         Loss of the heads. "squared_hinge" ranks best; "log_loss" gives probabilities as scores.
-    n_epochs : int or sequence of int, default=1
-        Maximum number of epochs per level. A sequence has one entry for each of the last levels,
-        and its first entry also applies to all levels above. The encoder does not train on a level
-        with 0: ``(0, 2)`` trains on the last level only. With 0 for all levels, the encoder stays
-        as it is and only the heads are fitted.
+    n_epochs : int or sequence of int, default=(0, 1)
+        Maximum number of epochs per level; an integer applies to all levels. A sequence has one
+        entry for each of the last levels, and its first entry also applies to all levels above. The
+        encoder does not train on a level with 0: the default trains for one epoch on the last level
+        only. Each further level and epoch takes as long again. With 0 for all levels, the encoder
+        is not changed, and only the heads are fitted.
     max_steps : int, None or sequence of these, default=None
         Maximum number of optimizer steps per level, with entries per level as in `n_epochs`. None
         sets no limit.
-    learning_rate : float, default=1e-4
+    learning_rate : float, default=2e-4
         Highest learning rate of the encoder. A larger value learns faster, but the encoder may lose
         what it learned in pre-training.
     head_learning_rate : float, default=1e-3
@@ -97,8 +98,9 @@ class TransformerMatcher(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Base
     device : str or torch.device, default="auto"
         Device that computes. "auto" is CUDA if available, else MPS if available, else the CPU.
     precision : {"auto", "float32", "bfloat16", "float16"}, default="auto"
-        Precision of the matrix products. "auto" is "bfloat16" on CUDA devices that support it,
-        "float16" on other CUDA devices, and "float32" elsewhere. "float16" uses loss scaling.
+        Precision of the matrix products. "auto" is "bfloat16" on CUDA devices that support it and
+        "float16" on other CUDA devices. On a CPU with AVX-512 BF16 instructions, "auto" trains in
+        "bfloat16" and embeds in "float32". Elsewhere it is "float32". "float16" uses loss scaling.
     random_state : int, RandomState instance or None, default=None
         Seed of the row order, the held-out rows, dropout and the solver of the heads. The global
         random state of torch is restored after the fit. Fits in several threads run one at a time.
@@ -141,8 +143,8 @@ class TransformerMatcher(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Base
     ... )
     >>> matcher = matcher.fit(texts, M)  # doctest: +SKIP
     >>> matcher.predict_proba(["bananas", "trucks"]).toarray().round(2)  # doctest: +SKIP
-    array([[0.92, 0.03],
-           [0.02, 0.95]], dtype=float32)
+    array([[0.94, 0.02],
+           [0.01, 0.97]], dtype=float32)
     """
 
     _parameter_constraints = {
@@ -175,9 +177,9 @@ class TransformerMatcher(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Base
         *,
         hierarchy=None,
         loss="squared_hinge",
-        n_epochs=1,
+        n_epochs=(0, 1),
         max_steps=None,
-        learning_rate=1e-4,
+        learning_rate=2e-4,
         head_learning_rate=1e-3,
         weight_decay=0.01,
         warmup_ratio=0.1,
@@ -344,7 +346,7 @@ class TransformerMatcher(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Base
                 "fit can only be resumed with the same random numbers."
             )
         device = choose_device(self.device)
-        dtype = choose_dtype(self.precision, device)
+        dtype = choose_dtype(self.precision, device, training=True)
         encoder = load_encoder(self.model)
         seed = check_random_state(self.random_state).randint(MAX_SEED)
         tokens = encoder.tokenize(texts, self.max_length)
@@ -363,7 +365,12 @@ class TransformerMatcher(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Base
             fingerprint = compute_fingerprint(settings, tokens, M, hierarchy, encoder.model)
         checkpoint = Checkpoint(self.checkpoint_dir, fingerprint)
         options = TrainingOptions(
-            **parameters, device=device, dtype=dtype, seed=seed, verbose=self.verbose
+            **parameters,
+            device=device,
+            dtype=dtype,
+            embedding_dtype=choose_dtype(self.precision, device),
+            seed=seed,
+            verbose=self.verbose,
         )
         shuffled = np.random.default_rng(seed).permutation(len(texts))
         validation = np.sort(shuffled[:n_validation])

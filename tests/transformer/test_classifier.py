@@ -5,18 +5,27 @@ import shutil
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 import scipy.sparse as sp
 
 pytest.importorskip("torch")
 pytest.importorskip("transformers")
 
+from scipy.sparse.linalg import norm
 from sklearn.base import clone
+from sklearn.compose import make_column_transformer
 from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.model_selection import GridSearchCV
 from sklearn.preprocessing import normalize
 
-from skxmr import HierarchicalLabelTree, LabelHierarchy, XRLinearClassifier
+from skxmr import (
+    HierarchicalLabelTree,
+    LabelHierarchy,
+    XRLinearClassifier,
+    load_model,
+    save_model,
+)
 from skxmr.metrics import precision_at_k
 from skxmr.text import TfidfVectorizer
 from skxmr.transformer import TransformerEmbedder, TransformerMatcher, XTransformerClassifier
@@ -412,3 +421,61 @@ def test_pandas_targets_equal_arrays(tiny_bert, topics, container):
     assert model.score(texts, frame) == expected.score(texts, Y) > 0
     with pytest.raises(ValueError, match="y must have 16 columns, .*; got 15"):
         model.score(texts, Y[:, :15])
+
+
+def make_frame_classifier(model):
+    """Return a classifier of data frames that uses the text and two numeric columns."""
+    vectorizer = make_column_transformer(
+        (TfidfVectorizer(), "text"), ("passthrough", ["size"]), ("passthrough", ["flag"])
+    )
+    return make_frozen(model, vectorizer=vectorizer, text_column="text")
+
+
+@pytest.fixture(scope="module")
+def products(topics):
+    """Return 200 rows with a text, a number and a sparse flag; only these determine the class."""
+    size = np.random.default_rng(0).choice([-1.0, 1.0], 200)
+    flag = pd.arrays.SparseArray(np.arange(200) % 2, dtype=np.int8)
+    frame = pd.DataFrame({"text": topics[0], "size": size, "flag": flag})
+    return frame, 2 * (size > 0) + np.asarray(flag)
+
+
+def test_vectorizer_can_add_numeric_columns_of_data_frame(tiny_bert, products, tmp_path):
+    frame, y = products
+    model = make_frame_classifier(tiny_bert).fit(frame[:150], y[:150])
+    assert model.score(frame[150:], y[150:]) == 1
+    assert model.suggest(frame[:2], k=1)[0][0][0] == y[0]
+    X = model.transform(frame)
+    np.testing.assert_allclose(norm(X[:, :-32], axis=1), 1, rtol=1e-6)
+    encoder = TransformerEmbedder(tiny_bert, max_length=32)
+    E = encoder.fit_transform(list(frame["text"]))
+    np.testing.assert_allclose(X[:, -32:].toarray(), 0.5 * E, atol=1e-6)
+    save_model(model, tmp_path / "model")
+    loaded = load_model(tmp_path / "model")
+    assert_equal(loaded.predict_proba(frame), model.predict_proba(frame))
+
+
+def test_default_vectorizer_uses_only_texts_of_data_frame(tiny_bert, topics, products):
+    texts, Y = topics
+    frame = products[0]
+    model = make_frozen(tiny_bert, text_column="text").fit(frame, Y)
+    expected = make_frozen(tiny_bert).fit(texts, Y)
+    assert_equal(model.predict_proba(frame), expected.predict_proba(texts))
+    assert_equal(model.set_params(text_column=None).transform(frame), expected.transform(texts))
+
+
+def test_rows_of_data_frame_with_weight_0_are_ignored(tiny_bert, products):
+    frame, y = products
+    weights = np.arange(200) % 3
+    model = make_frame_classifier(tiny_bert).fit(frame, y, sample_weight=weights)
+    kept = make_frame_classifier(tiny_bert)
+    kept.fit(frame[weights > 0], y[weights > 0], sample_weight=weights[weights > 0])
+    assert_equal(model.predict_proba(frame), kept.predict_proba(frame))
+
+
+@pytest.mark.parametrize("drop", [False, True])
+def test_rows_without_text_column_are_refused(tiny_bert, products, drop):
+    frame, y = products
+    rows = frame.drop(columns="text") if drop else list(frame["text"])
+    with pytest.raises(ValueError, match="texts must be a data frame with the column 'text'"):
+        make_frame_classifier(tiny_bert).fit(rows, y)

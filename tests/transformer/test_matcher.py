@@ -1,5 +1,6 @@
 """TransformerMatcher: fine-tuning of a tiny encoder."""
 
+import copy
 import pickle
 import shutil
 import socket
@@ -16,6 +17,7 @@ from sklearn.utils._param_validation import InvalidParameterError
 from skxmr import LabelHierarchy
 from skxmr.metrics import precision_at_k
 from skxmr.transformer import TransformerEmbedder, TransformerMatcher
+from skxmr.transformer._device import choose_dtype, has_fast_bfloat16, has_fused_adamw
 from skxmr.transformer._encoder import Encoder
 from skxmr.transformer._level_training import LevelTrainer
 
@@ -121,6 +123,15 @@ def test_pickle_loads_without_encoder_folder(unfitted_matcher, tiny_bert, tmp_pa
     loaded = pickle.loads(pickle.dumps(matcher))
     assert are_equal(loaded.predict_proba(texts), matcher.predict_proba(texts))
     np.testing.assert_array_equal(loaded.transform(texts), matcher.transform(texts))
+
+
+def test_saved_encoder_folder_is_model_of_next_fit(unfitted_matcher, tmp_path, topic_texts):
+    texts, M = topic_texts
+    matcher = unfitted_matcher.fit(texts, M)
+    matcher.encoder_.model.save_pretrained(tmp_path)
+    matcher.encoder_.tokenizer.save_pretrained(tmp_path)
+    resumed = clone(matcher).set_params(model=tmp_path, n_epochs=0).fit(texts, M)
+    np.testing.assert_allclose(resumed.transform(texts), matcher.transform(texts), atol=1e-6)
 
 
 def test_fit_is_reproducible_and_restores_random_state_of_torch(unfitted_matcher, topic_texts):
@@ -275,6 +286,96 @@ def test_set_output_changes_transform_but_not_predict_proba(fitted_matcher, topi
     assert are_equal(framed.predict_proba(texts), before)
 
 
+def test_fused_optimizer_trains_as_unfused_one(unfitted_matcher, topic_texts, monkeypatch):
+    texts, M = topic_texts
+    unfitted_matcher.set_params(precision="float32")
+    fused = clone(unfitted_matcher).fit(texts, M).transform(texts)
+    monkeypatch.setattr("skxmr.transformer._level_training.has_fused_adamw", lambda device: False)
+    np.testing.assert_allclose(unfitted_matcher.fit(texts, M).transform(texts), fused, atol=1e-3)
+
+
+def test_has_fused_adamw_is_false_if_torch_refuses(monkeypatch):
+    assert has_fused_adamw(torch.device("cpu"))
+
+    def refuse(*args, **kwargs):
+        raise RuntimeError("fused=True requires a supported device")
+
+    monkeypatch.setattr(torch.optim, "AdamW", refuse)
+    assert not has_fused_adamw(torch.device("cpu"))
+
+
+@pytest.mark.parametrize("is_fused", [False, True])
+def test_steps_that_overflow_are_skipped_and_fit_resumes(
+    unfitted_matcher, topic_texts, tmp_path, monkeypatch, is_fused
+):
+    # float16 needs a GPU, but its loss scaling also works on the CPU.
+    texts, M = topic_texts
+    module = "skxmr.transformer._level_training"
+    monkeypatch.setattr(f"{module}.has_fused_adamw", lambda device: is_fused)
+    scaler = torch.amp.GradScaler("cpu", init_scale=2.0**127)
+    monkeypatch.setattr(torch.amp, "GradScaler", lambda device, enabled: copy.deepcopy(scaler))
+    sum_losses = LevelTrainer._sum_losses
+    monkeypatch.setattr(LevelTrainer, "_sum_losses", lambda *args: 2.0**20 * sum_losses(*args))
+    matcher = unfitted_matcher.set_params(
+        n_epochs=(0, 2), batch_size=64, precision="float32", checkpoint_dir=tmp_path
+    )
+    frozen = clone(matcher).set_params(n_epochs=0, checkpoint_dir=None).fit(texts, M)
+    train_epoch = LevelTrainer._train_epoch
+
+    def interrupt(trainer):
+        if trainer.epoch:
+            raise Interrupted
+        train_epoch(trainer)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(LevelTrainer, "_train_epoch", interrupt)
+        with pytest.raises(Interrupted):
+            matcher.fit(texts, M)
+    # All steps overflow.
+    np.testing.assert_array_equal(matcher.fit(texts, M).transform(texts), frozen.transform(texts))
+
+
+@pytest.mark.parametrize(
+    ("precision", "training", "expected"),
+    [
+        ("auto", True, torch.bfloat16),
+        ("auto", False, None),
+        ("float32", True, None),
+        ("bfloat16", False, torch.bfloat16),
+    ],
+)
+def test_precision_auto_is_bfloat16_only_in_training_on_cpu(
+    monkeypatch, precision, training, expected
+):
+    device = torch.device("cpu")
+    monkeypatch.setattr("skxmr.transformer._device.has_fast_bfloat16", lambda: True)
+    assert choose_dtype(precision, device, training=training) is expected
+    monkeypatch.setattr("skxmr.transformer._device.has_fast_bfloat16", lambda: False)
+    without = None if precision == "auto" else expected
+    assert choose_dtype(precision, device, training=training) is without
+
+
+def test_has_fast_bfloat16_needs_instructions_and_mkldnn(monkeypatch):
+    monkeypatch.setattr(torch.backends.mkldnn, "is_available", lambda: True)
+    for has_instructions in (False, True):
+        capabilities = {"avx512_bf16": has_instructions}
+        monkeypatch.setattr(torch.cpu, "get_capabilities", lambda c=capabilities: c, raising=False)
+        assert has_fast_bfloat16() is has_instructions
+    monkeypatch.setattr(torch.backends.mkldnn, "is_available", lambda: False)
+    assert not has_fast_bfloat16()
+
+
+def test_training_in_bfloat16_gives_float32_embeddings(unfitted_matcher, topic_texts, monkeypatch):
+    texts, M = topic_texts
+    monkeypatch.setattr("skxmr.transformer._device.has_fast_bfloat16", lambda: True)
+    matcher = unfitted_matcher.set_params(n_epochs=15).fit(texts, M)
+    assert precision_at_k(M, matcher.predict_proba(texts), k=1) == 1
+    singly = np.vstack([matcher.transform([text]) for text in texts])
+    np.testing.assert_allclose(singly, matcher.transform(texts), atol=1e-5)
+    trained_in_float32 = clone(matcher).set_params(precision="float32").fit(texts, M)
+    assert not are_equal(matcher.predict_proba(texts), trained_in_float32.predict_proba(texts))
+
+
 @pytest.mark.parametrize("parameters", [{"beam_width": 0}, {"batch_size": 0}], ids=str)
 def test_parameter_changed_after_fit_is_validated(fitted_matcher, topic_texts, parameters):
     twin = pickle.loads(pickle.dumps(fitted_matcher)).set_params(**parameters)
@@ -348,3 +449,12 @@ def test_nan_loss_error_names_learning_rate(unfitted_matcher, topic_texts, monke
     monkeypatch.setattr(LevelTrainer, "_sum_losses", lambda *args: sum_losses(*args) * np.nan)
     with pytest.raises(FloatingPointError, match="Lower learning_rate"):
         unfitted_matcher.fit(*topic_texts)
+
+
+def test_defaults_train_one_epoch_on_last_level(tiny_bert, topic_texts, capsys):
+    matcher = TransformerMatcher(
+        tiny_bert, hierarchy=HIERARCHY, device="cpu", random_state=0, verbose=1
+    ).fit(*topic_texts)
+    assert matcher.n_iter_ == 2
+    assert "level 2 of 2: 16 nodes, 1 epochs, 2 steps" in capsys.readouterr().out
+    assert matcher.set_params(hierarchy=None).fit(*topic_texts).n_iter_ == 2

@@ -75,8 +75,10 @@ def test_batches_contain_every_row_once_with_little_padding():
     assert max(map(len, batches)) == 8
     n_padded = sum(len(batch) * lengths[batch].max() for batch in batches)
     assert n_padded < 1.1 * lengths[rows].sum()
-    means = [lengths[batch].mean() for batch in batches]
-    assert means != sorted(means)
+    longest = [lengths[batch].max() for batch in batches]
+    assert longest[0] == max(longest)
+    assert longest[1:] != sorted(longest[1:], reverse=True)
+    assert longest[1:] != sorted(longest[1:])
     again = shuffled_batches(rows, lengths, 8, np.random.default_rng(1))
     assert all(np.array_equal(a, b) for a, b in zip(batches, again, strict=True))
     other = shuffled_batches(rows, lengths, 8, np.random.default_rng(2))
