@@ -25,20 +25,18 @@ cdef struct FullRows:                # rows with a nonzero value of every featur
     index_t* features                # of the current chunk
     offset_t n_features              # of the current chunk
     offset_t n_columns               # of X
-    const void* weights              # dense weights of the current chunk, and their layout
-    offset_t n_lanes
-    int weight_type
-    float scale
-    float* expanded                  # memory for dense weights of a chunk that has none, or NULL
     float* values[4]                 # [ROWS_TOGETHER] values of these features in each row
     float* margins[4]                # [ROWS_TOGETHER] of the children; space for whole vectors
+    # For chunks without dense weights, or NULL: the same for LANES rows.
+    float* values_by_column          # [column of X][row]
+    float* margins_by_child          # [child][row]
     void* block                      # memory of all arrays
 
 
 cdef bint allocate_scratch(Scratch* scratch, offset_t max_row_entries,
                            offset_t max_children) noexcept nogil
 cdef bint allocate_full_rows(FullRows* rows, offset_t n_features, offset_t max_children,
-                             offset_t n_expanded) noexcept nogil
+                             bint has_entries) noexcept nogil
 cdef void release_full_rows(FullRows* rows) noexcept nogil
 cdef void release_scratch(Scratch* scratch) noexcept nogil
 
@@ -76,10 +74,11 @@ cdef class ChunkMargins:
                                    SharedFeatures* shared) noexcept nogil
     cdef void find_entries(self, const lane_kernels* kernels, index_t parent,
                            SharedFeatures* shared) noexcept nogil
-    cdef offset_t count_expanded_lanes(self, offset_t n_children) noexcept nogil
-    cdef void start_chunk(self, const lane_kernels* kernels, index_t parent,
-                          FullRows* rows) noexcept nogil
+    cdef bint scores_entries_of_rows(self) noexcept nogil
+    cdef void start_chunk(self, index_t parent, FullRows* rows) noexcept nogil
     cdef void compute_margins_of_rows(self, const lane_kernels* kernels, index_t parent,
                                       const float** data, FullRows* rows) noexcept nogil
+    cdef void compute_margins_by_child(self, const lane_kernels* kernels, index_t parent,
+                                       const float** data, FullRows* rows) noexcept nogil
     cdef index_t compute_margins(self, const lane_kernels* kernels, index_t parent,
                                  const SharedFeatures* shared, float* margins) noexcept nogil

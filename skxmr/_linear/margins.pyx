@@ -21,7 +21,8 @@ four steps, and each step prefetches the memory that the next one reads:
 
 Rows with a nonzero value of every feature, such as embeddings, need no search for shared features.
 `compute_margins_of_rows` scores ROWS_TOGETHER such rows at a time, and loads each dense weight once
-for all of them. Sparse weights of a chunk are expanded if enough rows need it.
+for all of them. `compute_margins_by_child` scores LANES rows at a time with sparse entries, one row
+per lane.
 """
 
 import numpy as np
@@ -30,8 +31,8 @@ from libc.stdlib cimport free, malloc
 
 from skxmr._core.types cimport index_t, offset_t, uint64_t
 from skxmr._linear.simd.lanes cimport (
-    FLOAT32_WEIGHTS, LANES, PREFETCH, ROWS_TOGETHER, chunk_entries, entry_range, feature_set,
-    lane_kernels, prefetch_array
+    LANES, PREFETCH, ROWS_TOGETHER, chunk_entries, entry_range, feature_set,
+    lane_kernels, prefetch_array, transpose_rows
 )
 
 
@@ -66,13 +67,14 @@ cdef void release_scratch(Scratch* scratch) noexcept nogil:
 
 
 cdef bint allocate_full_rows(FullRows* rows, offset_t n_features, offset_t max_children,
-                             offset_t n_expanded) noexcept nogil:
-    # `n_expanded` is the number of weights of an expanded chunk, or 0 if none is expanded.
-    # Returns False if memory runs out. Call release_full_rows in any case.
+                             bint has_entries) noexcept nogil:
+    # `has_entries` is whether `compute_margins_by_child` is called. Returns False if memory runs
+    # out. Call release_full_rows in any case.
     cdef size_t n_margins = max_children + LANES
     cdef size_t n_numbers = (ROWS_TOGETHER + 1) * <size_t>n_features + ROWS_TOGETHER * n_margins
+    cdef size_t n_entry_numbers = LANES * (<size_t>n_features + max_children) if has_entries else 0
     cdef int row
-    cdef float* block = <float*>malloc(sizeof(float) * (n_numbers + n_expanded))
+    cdef float* block = <float*>malloc(sizeof(float) * (n_numbers + n_entry_numbers) + 64)
     rows.block = block
     if block == NULL:
         return False
@@ -81,7 +83,13 @@ cdef bint allocate_full_rows(FullRows* rows, offset_t n_features, offset_t max_c
     for row in range(ROWS_TOGETHER):
         rows.values[row] = block + (row + 1) * n_features
         rows.margins[row] = block + (ROWS_TOGETHER + 1) * n_features + row * n_margins
-    rows.expanded = block + n_numbers if n_expanded else NULL
+    rows.values_by_column = rows.margins_by_child = NULL
+    if has_entries:
+        # Vectors of LANES floats start at a cache line of 64 bytes: otherwise, each access would be
+        # one to two lines.
+        block += n_numbers
+        rows.values_by_column = <float*>(<char*>block + (64 - <size_t>block % 64))
+        rows.margins_by_child = rows.values_by_column + LANES * n_features
     return True
 
 
@@ -167,14 +175,12 @@ cdef class ChunkMargins:
             kernels.find_entries[self.count_bytes - 1](
                 &chunk, shared.positions, shared.counts_before, shared.size, shared.ranges)
 
-    cdef offset_t count_expanded_lanes(self, offset_t n_children) noexcept nogil:
-        # Number of dense weights per feature if a chunk is expanded.
-        return LANES if self.has_few_children else (n_children + LANES - 1) // LANES * LANES
+    cdef bint scores_entries_of_rows(self) noexcept nogil:
+        # Whether `compute_margins_by_child` is for these chunks.
+        return self.dense_weights is None and not self.has_few_children
 
-    cdef void start_chunk(self, const lane_kernels* kernels, index_t parent,
-                          FullRows* rows) noexcept nogil:
-        # Write the features and the dense weights of the chunk of a parent to `rows`.
-        cdef chunk_entries chunk
+    cdef void start_chunk(self, index_t parent, FullRows* rows) noexcept nogil:
+        # Write the features of the chunk of a parent to `rows`.
         cdef const uint64_t* summary = &self.summaries[parent, 0]
         cdef const uint64_t* words = &self.ranked_words[self.word_indptr[parent], 0]
         cdef offset_t n_found = 0, word, bit
@@ -187,29 +193,16 @@ cdef class ChunkMargins:
                     n_found += 1
             words += 2
         rows.n_features = n_found
-        if self.dense_weights is not None:
-            rows.weights = &self.dense_weights[self.feature_indptr[parent], 0]
-            rows.n_lanes = self.n_lanes
-            rows.weight_type = self.weight_type
-            rows.scale = self.get_scale(parent)
-            return
-        chunk = self.get_entries(parent)
-        rows.n_lanes = self.count_expanded_lanes(self.child_indptr[parent + 1]
-                                                 - self.child_indptr[parent])
-        kernels.expand_entries[self.child_bytes - 1][self.weight_type](
-            &chunk, n_found, self.count_bytes, rows.n_lanes, rows.expanded)
-        rows.weights = rows.expanded
-        rows.weight_type = FLOAT32_WEIGHTS
-        rows.scale = 1.0
 
     cdef void compute_margins_of_rows(self, const lane_kernels* kernels, index_t parent,
                                       const float** data, FullRows* rows) noexcept nogil:
         # Write the margins of the parent's children for ROWS_TOGETHER rows, bit-identical to
-        # `compute_margins`. data[row] are the values of all features of a row. Call `start_chunk`
-        # first.
+        # `compute_margins`. data[row] are the values of all features of a row. The level must have
+        # dense weights. Call `start_chunk` first.
         cdef offset_t first = self.child_indptr[parent], child, at
         cdef offset_t n_children = self.child_indptr[parent + 1] - first
         cdef const float* values[4]         # [ROWS_TOGETHER]
+        cdef const uint8_t* weights = &self.dense_weights[self.feature_indptr[parent], 0]
         cdef int row
         for row in range(ROWS_TOGETHER):
             for child in range(n_children):
@@ -221,12 +214,28 @@ cdef class ChunkMargins:
                 rows.values[row][at] = data[row][rows.features[at]]
             values[row] = rows.values[row]
         # The kernels that add in the same order as those of `compute_margins` for one row.
-        if self.n_lanes == LANES or (self.n_lanes == 0 and self.has_few_children):
-            kernels.add_dense_products_of_rows[rows.weight_type](
-                rows.weights, rows.scale, values, rows.n_features, rows.margins)
+        if self.n_lanes == LANES:
+            kernels.add_dense_products_of_rows[self.weight_type](
+                weights, self.get_scale(parent), values, rows.n_features, rows.margins)
         else:
-            kernels.add_wide_products_of_rows[rows.weight_type](
-                rows.weights, rows.n_lanes, rows.scale, values, rows.n_features, rows.margins)
+            kernels.add_wide_products_of_rows[self.weight_type](
+                weights, self.n_lanes, self.get_scale(parent), values, rows.n_features,
+                rows.margins)
+
+    cdef void compute_margins_by_child(self, const lane_kernels* kernels, index_t parent,
+                                       const float** data, FullRows* rows) noexcept nogil:
+        # The same for LANES rows, and for a level that `scores_entries_of_rows`. Writes
+        # rows.margins_by_child.
+        cdef offset_t first = self.child_indptr[parent], child
+        cdef chunk_entries chunk = self.get_entries(parent)
+        cdef int row
+        for child in range(self.child_indptr[parent + 1] - first):
+            for row in range(LANES):
+                rows.margins_by_child[LANES * child + row] = self.intercepts[first + child]
+        transpose_rows(data, rows.n_columns, rows.values_by_column)
+        kernels.add_entry_products_of_rows[self.child_bytes - 1][self.weight_type](
+            &chunk, rows.features, rows.n_features, self.count_bytes, rows.values_by_column,
+            rows.margins_by_child)
 
     cdef index_t compute_margins(self, const lane_kernels* kernels, index_t parent,
                                  const SharedFeatures* shared, float* margins) noexcept nogil:

@@ -34,7 +34,7 @@ from skxmr._core.transforms cimport (
     inherit_score, transform_margins, with_offsets
 )
 from skxmr._core.types cimport index_t, offset_t
-from skxmr._linear.simd.lanes cimport ROWS_TOGETHER, get_lane_kernels, lane_kernels
+from skxmr._linear.simd.lanes cimport LANES, ROWS_TOGETHER, get_lane_kernels, lane_kernels
 from skxmr._linear.margins cimport (
     PIPELINE_DEPTH, ChunkMargins, FullRows, Scratch, allocate_full_rows, allocate_scratch,
     release_full_rows, release_scratch
@@ -45,12 +45,12 @@ from skxmr._linear.margins cimport (
 cdef index_t CHILDREN_PER_CHECK = 1 << 16
 
 
-# Number of rows for which the sparse weights of a chunk are expanded to dense ones, and maximum
-# number of these weights. 2,000 rows, 50,000 labels and 768 features, 16 % of the weights nonzero:
-# 48 microseconds per row with a minimum of 8, 42 with 4, and 40 with 2 (November 2026).
+# Rows with all features are scored together with sparse entries if a chunk has at least this number
+# of such rows. 2,000 rows, 50,000 labels and 768 features, 16 % of the weights nonzero: 22.2
+# microseconds per row with a minimum of 2, 23.1 with 3, and 23.5 with 4 (November 2026).
 cdef enum:
-    MIN_EXPANDED_ROWS = 4
-    MAX_EXPANDED_WEIGHTS = 1 << 20
+    MIN_ROWS_WITH_ENTRIES = 2
+    MAX_COLUMNS_PER_FEATURE = 4          # columns of X per feature of the chunk
 
 # Children that are transformed at a time: the widest vectors have 16 numbers.
 cdef enum:
@@ -59,6 +59,11 @@ cdef enum:
 # every parent of the level. On WordNet and Debian, first waves of 1 to 4 parents were equally fast
 # within the noise of 5 % (k = 1, 5, 10, November 2026).
 cdef offset_t[3] FIRST_WAVES = [2, 2, 3]
+# Mean number of rows per parent in a wave of rows with all features that are scored with sparse
+# entries, if there are enough pairs: fewer would not fill the lanes. For the 2,000 rows above: 26
+# microseconds per row with the waves of other rows, 22 with 32 rows per parent, 20 with 64.
+cdef enum:
+    FULL_WAVE_ROWS = 64
 
 
 cdef struct Batch:             # rows of X, and pairs (row, parent) to score, as two CSR matrices
@@ -292,6 +297,7 @@ cdef class LevelScorer:
         # False if memory runs out.
         cdef const lane_kernels* kernels = get_lane_kernels()
         cdef offset_t start, stop, n_pairs = batch.indptr[batch.n_rows], wave_size = n_pairs
+        cdef offset_t n_parents = self.child_indptr.shape[0] - 1
         cdef int wave = 0
         cdef Scratch scratch
         cdef FullRows full_rows
@@ -301,11 +307,12 @@ cdef class LevelScorer:
         cdef PairOrder order = PairOrder(<offset_t*>malloc((n_pairs + 1) * sizeof(offset_t)), 0,
                                          list_pair_rows(batch))
         cdef offset_t max_entries = find_max_row_entries(batch)
-        cdef offset_t n_expanded = self.count_expanded_weights(max_entries)
+        cdef bint has_entries = (max_entries == self.n_features
+                                 and self.chunks.scores_entries_of_rows())
         full_rows.block = NULL
         cdef bint has_memory = (
             allocate_scratch(&scratch, max_entries, self.max_children)
-            and allocate_full_rows(&full_rows, max_entries, self.max_children, n_expanded)
+            and allocate_full_rows(&full_rows, max_entries, self.max_children, has_entries)
             and order.pairs != NULL and order.rows != NULL and next_pairs != NULL
             and selected != NULL and starts != NULL)
         try:
@@ -315,6 +322,8 @@ cdef class LevelScorer:
             while True:
                 if transform.shape != MARGIN and not heaps.keep_all:
                     wave_size = FIRST_WAVES[wave] if wave < 3 else 2 * wave_size
+                    if has_entries and n_pairs >= LANES * n_parents:
+                        wave_size = max(wave_size, FULL_WAVE_ROWS * n_parents // batch.n_rows)
                 wave += 1
                 order.n_pairs = self.select_wave(batch, transform, heaps, wave_size, next_pairs,
                                                  selected)
@@ -343,13 +352,12 @@ cdef class LevelScorer:
                           const RowHeaps* heaps) noexcept nogil:
         # Score the pairs from number `start` to before `stop` of the order.
         cdef offset_t at = start, stop_together, last = -1, end_of_parent = start
-        cdef bint has_dense_weights = False
+        cdef bint is_prepared = False
         while at < stop:
             if at == end_of_parent:
                 end_of_parent = self.find_end_of_parent(batch, order, at, stop)
-                has_dense_weights = self.prepare_full_pairs(kernels, batch, order, at,
-                                                            end_of_parent, full_rows)
-            if has_dense_weights:
+                is_prepared = self.prepare_full_pairs(batch, order, at, end_of_parent, full_rows)
+            if is_prepared:
                 stop_together = self.find_full_pairs(batch, order, at, end_of_parent)
                 if stop_together > at:
                     self.score_full_pairs(kernels, batch, order, at, stop_together, transform,
@@ -362,14 +370,6 @@ cdef class LevelScorer:
             last = at
             at += 1
 
-    cdef offset_t count_expanded_weights(self, offset_t max_entries) noexcept nogil:
-        # Return the number of weights of the largest expanded chunk; 0 if none is to be expanded.
-        cdef offset_t n_lanes = self.chunks.count_expanded_lanes(self.max_children)
-        if (self.chunks.dense_weights is not None or max_entries < self.n_features
-                or self.n_features * n_lanes > MAX_EXPANDED_WEIGHTS):
-            return 0
-        return self.n_features * n_lanes
-
     cdef offset_t find_end_of_parent(self, const Batch* batch, const PairOrder* order, offset_t at,
                                      offset_t stop) noexcept nogil:
         # Return the end of the pairs from number `at` on that have the same parent.
@@ -378,21 +378,24 @@ cdef class LevelScorer:
             at += 1
         return at
 
-    cdef bint prepare_full_pairs(self, const lane_kernels* kernels, const Batch* batch,
-                                 const PairOrder* order, offset_t start, offset_t stop,
+    cdef bint prepare_full_pairs(self, const Batch* batch, const PairOrder* order,
+                                 offset_t start, offset_t stop,
                                  FullRows* full_rows) noexcept nogil:
         # Prepare the chunk of pairs with the same parent for rows that have all features. Returns
-        # False if there are no such rows, or if their number does not justify dense weights.
+        # False if too few rows have them.
         cdef offset_t at, n_full = 0
-        cdef bint has_dense_weights = self.chunks.dense_weights is not None
-        cdef offset_t n_wanted = 1 if has_dense_weights else MIN_EXPANDED_ROWS
-        if not has_dense_weights and full_rows.expanded == NULL:
-            return False
+        cdef offset_t n_wanted = 1
+        if self.chunks.dense_weights is None:
+            if full_rows.values_by_column == NULL:
+                return False
+            n_wanted = MIN_ROWS_WITH_ENTRIES
         for at in range(start, stop):
             n_full += self.is_full(batch, order.rows[order.pairs[at]])
             if n_full == n_wanted:
-                self.chunks.start_chunk(kernels, batch.parents[order.pairs[start]], full_rows)
-                return True
+                self.chunks.start_chunk(batch.parents[order.pairs[start]], full_rows)
+                # All columns of the rows are transposed to score sparse entries.
+                return (self.chunks.dense_weights is not None
+                        or MAX_COLUMNS_PER_FEATURE * full_rows.n_features >= self.n_features)
         return False
 
     cdef bint is_full(self, const Batch* batch, index_t row) noexcept nogil:
@@ -400,9 +403,9 @@ cdef class LevelScorer:
 
     cdef offset_t find_full_pairs(self, const Batch* batch, const PairOrder* order, offset_t at,
                                   offset_t stop) noexcept nogil:
-        # Return the end of the pairs from number `at` on that are scored together: at most
-        # ROWS_TOGETHER, whose rows have all features.
-        stop = min(stop, at + ROWS_TOGETHER)
+        # Return the end of the pairs from number `at` on that are scored together: their rows have
+        # all features.
+        stop = min(stop, at + (LANES if self.chunks.dense_weights is None else ROWS_TOGETHER))
         while at < stop and self.is_full(batch, order.rows[order.pairs[at]]):
             at += 1
         return at
@@ -412,19 +415,28 @@ cdef class LevelScorer:
                                const Transform* transform, Scratch* scratch, FullRows* full_rows,
                                const RowHeaps* heaps) noexcept nogil:
         # Score pairs that `find_full_pairs` has found, after `prepare_full_pairs`.
-        cdef const float* data[4]           # [ROWS_TOGETHER]
+        cdef const float* data[16]          # [LANES]
         cdef float* margins = scratch.margins
-        cdef offset_t pair
+        cdef offset_t pair, child
+        cdef index_t parent = batch.parents[order.pairs[start]]
+        cdef offset_t n_children = self.child_indptr[parent + 1] - self.child_indptr[parent]
+        cdef bint has_entries = self.chunks.dense_weights is None
         cdef int at
-        for at in range(ROWS_TOGETHER):
+        for at in range(LANES):
             # Missing rows are copies of the last one, whose results are not used.
             pair = order.pairs[min(start + at, stop - 1)]
             data[at] = &batch.x_data[batch.x_indptr[order.rows[pair]]]
-        self.chunks.compute_margins_of_rows(kernels, batch.parents[order.pairs[start]], data,
-                                            full_rows)
+        if has_entries:
+            self.chunks.compute_margins_by_child(kernels, parent, data, full_rows)
+        else:
+            self.chunks.compute_margins_of_rows(kernels, parent, data, full_rows)
         for at in range(<int>(stop - start)):
             pair = order.pairs[start + at]
-            scratch.margins = full_rows.margins[at]
+            if has_entries:
+                for child in range(n_children):
+                    margins[child] = full_rows.margins_by_child[LANES * child + at]
+            else:
+                scratch.margins = full_rows.margins[at]
             self.keep_best_children(batch, pair, order.rows[pair], transform, scratch, heaps)
         scratch.margins = margins
 

@@ -94,6 +94,28 @@ def test_batches_of_dense_rows_equal_single_sparse_rows(
     assert_equal_rankings(model.set_params(n_jobs=3).predict_topk(rows, k=5), expected)
 
 
+@pytest.mark.usefixtures("simd")
+@pytest.mark.parametrize("weight_dtype", WEIGHT_TYPES)
+@pytest.mark.parametrize(("n_labels", "max_leaf_size"), [(300, 40), (700, 400)])
+def test_batches_scored_with_sparse_weights_equal_single_rows(
+    weight_dtype, n_labels, max_leaf_size
+):
+    # Numbers of children are stored in 8 bits, or in 16 bits.
+    rows, targets = make_data(n_features=130, n_labels=n_labels)
+    model = XRLinearClassifier(
+        max_leaf_size=max_leaf_size,
+        weight_dtype=weight_dtype,
+        weight_threshold=0.3,
+        random_state=0,
+    ).fit(rows, targets)
+    assert "table" not in model._model.levels[-1].tables
+    single = [model.predict_topk(rows[[i]], k=20) for i in range(len(rows))]
+    expected = [np.vstack(arrays) for arrays in zip(*single, strict=True)]
+    for n_rows in (len(rows), 17, 3):
+        found = model.predict_topk(rows[:n_rows], k=20)
+        assert_equal_rankings(found, [values[:n_rows] for values in expected])
+
+
 def test_blocks_of_dense_rows_do_not_change_results(monkeypatch):
     expected = MODEL.predict_topk(X, k=5)
     monkeypatch.setattr(rows_module, "BLOCK_NUMBERS", 500)

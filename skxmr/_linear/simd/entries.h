@@ -127,24 +127,6 @@ __attribute__((target("avx2"))) static inline uint32_t sum_uint8_avx2(const uint
                 margins[children[e]] += values[at] * VALUE(weights[e], scale); \
     }
 
-/* Define a function that writes the entries of a chunk as dense weights in float32: n_lanes per
- * feature. Their products are the same as those of the entries, to the bit. */
-#define DEFINE_EXPAND_ENTRIES(name, child_t, weight_t, VALUE)                                \
-    static void name(const chunk_entries *chunk, int64_t n_features, int64_t count_bytes,    \
-                     int64_t n_lanes, float *dense_weights) {                                \
-        const child_t *children = (const child_t *)chunk->children;                          \
-        const weight_t *weights = (const weight_t *)chunk->weights;                          \
-        const float scale = chunk->scale;                                                    \
-        int64_t f, e = 0, stop = 0;                                                          \
-        memset(dense_weights, 0, (size_t)(n_features * n_lanes) * sizeof(float));            \
-        for (f = 0; f < n_features; f++) {                                                   \
-            stop += count_bytes == 1 ? ((const uint8_t *)chunk->counts)[f]                   \
-                                     : ((const uint16_t *)chunk->counts)[f];                 \
-            for (; e < stop; e++)                                                            \
-                dense_weights[f * n_lanes + children[e]] = VALUE(weights[e], scale);         \
-        }                                                                                    \
-    }
-
 DEFINE_FIND_ENTRIES(find_entries_uint8, , uint8_t, SUM_UINT8)
 DEFINE_FIND_ENTRIES(find_entries_uint16, , uint16_t, SUM_UINT16)
 #if defined(__GNUC__) && defined(__x86_64__)
@@ -158,11 +140,5 @@ DEFINE_ADD_ENTRY_PRODUCTS(add_entry_products_uint8_int8, uint8_t, int8_t, INT8_V
 DEFINE_ADD_ENTRY_PRODUCTS(add_entry_products_uint16_float32, uint16_t, float, FLOAT32_VALUE)
 DEFINE_ADD_ENTRY_PRODUCTS(add_entry_products_uint16_float16, uint16_t, uint16_t, FLOAT16_VALUE)
 DEFINE_ADD_ENTRY_PRODUCTS(add_entry_products_uint16_int8, uint16_t, int8_t, INT8_VALUE)
-DEFINE_EXPAND_ENTRIES(expand_entries_uint8_float32, uint8_t, float, FLOAT32_VALUE)
-DEFINE_EXPAND_ENTRIES(expand_entries_uint8_float16, uint8_t, uint16_t, FLOAT16_VALUE)
-DEFINE_EXPAND_ENTRIES(expand_entries_uint8_int8, uint8_t, int8_t, INT8_VALUE)
-DEFINE_EXPAND_ENTRIES(expand_entries_uint16_float32, uint16_t, float, FLOAT32_VALUE)
-DEFINE_EXPAND_ENTRIES(expand_entries_uint16_float16, uint16_t, uint16_t, FLOAT16_VALUE)
-DEFINE_EXPAND_ENTRIES(expand_entries_uint16_int8, uint16_t, int8_t, INT8_VALUE)
 
 #endif

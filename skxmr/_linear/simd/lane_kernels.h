@@ -195,10 +195,12 @@ static uint32_t count_bits(uint64_t x) {
              add_entry_products_uint8_int8},                                              \
             {add_entry_products_uint16_float32, add_entry_products_uint16_float16,        \
                 add_entry_products_uint16_int8}},                                         \
-        {{expand_entries_uint8_float32, expand_entries_uint8_float16,                     \
-             expand_entries_uint8_int8},                                                  \
-            {expand_entries_uint16_float32, expand_entries_uint16_float16,                \
-                expand_entries_uint16_int8}},                                             \
+        {{add_entry_products_of_rows_uint8_float32_##suffix,                              \
+             add_entry_products_of_rows_uint8_float16_##suffix,                           \
+             add_entry_products_of_rows_uint8_int8_##suffix},                             \
+            {add_entry_products_of_rows_uint16_float32_##suffix,                          \
+                add_entry_products_of_rows_uint16_float16_##suffix,                       \
+                add_entry_products_of_rows_uint16_int8_##suffix}},                        \
     {                                                                                     \
         add_few_entry_products_float32_##suffix, add_few_entry_products_float16_##suffix, \
             add_few_entry_products_int8_##suffix                                          \

@@ -235,6 +235,49 @@ DEFINE_ADD_WIDE_PRODUCTS_OF_ROWS(KERNEL_NAME(add_wide_products_of_rows_float16),
 DEFINE_ADD_WIDE_PRODUCTS_OF_ROWS(KERNEL_NAME(add_wide_products_of_rows_int8), int8_t, LOAD_INT8)
 #undef DEFINE_ADD_WIDE_PRODUCTS_OF_ROWS
 #undef ADD_GROUPS_OF_ROWS
+
+/* Define a function that does the same as add_entry_products for LANES rows that have all features of
+ * the chunk, one row per lane. It adds in the same order, so both give bit-identical margins. */
+#define DEFINE_ADD_ENTRY_PRODUCTS_OF_ROWS(name, child_t, weight_t, VALUE)                      \
+    KERNEL_TARGET static void name(const chunk_entries *chunk, const int32_t *columns,         \
+                                   int64_t n_features, int64_t count_bytes,                    \
+                                   const float *values, float *margins) {                      \
+        const child_t *children = (const child_t *)chunk->children;                            \
+        const weight_t *weights = (const weight_t *)chunk->weights;                            \
+        const float scale = chunk->scale;                                                      \
+        int64_t f, e = 0, stop = 0;                                                            \
+        int v;                                                                                 \
+        for (f = 0; f < n_features; f++) {                                                     \
+            FLOAT_VECTOR x[N_VECTORS];                                                         \
+            for (v = 0; v < N_VECTORS; v++)                                                    \
+                x[v] = LOAD(values + LANES * (int64_t)columns[f], v);                          \
+            stop += count_bytes == 1 ? ((const uint8_t *)chunk->counts)[f]                     \
+                                     : ((const uint16_t *)chunk->counts)[f];                   \
+            for (; e < stop; e++) {                                                            \
+                float *sums = margins + LANES * (int64_t)children[e];                          \
+                const float w = VALUE(weights[e], scale);                                      \
+                for (v = 0; v < N_VECTORS; v++) {                                              \
+                    FLOAT_VECTOR product = x[v] * w;                                           \
+                    ROUND_PRODUCT(product);                                                    \
+                    STORE(sums, v, LOAD(sums, v) + product);                                   \
+                }                                                                              \
+            }                                                                                  \
+        }                                                                                      \
+    }
+
+DEFINE_ADD_ENTRY_PRODUCTS_OF_ROWS(KERNEL_NAME(add_entry_products_of_rows_uint8_float32), uint8_t,
+                                  float, FLOAT32_VALUE)
+DEFINE_ADD_ENTRY_PRODUCTS_OF_ROWS(KERNEL_NAME(add_entry_products_of_rows_uint8_float16), uint8_t,
+                                  uint16_t, FLOAT16_VALUE)
+DEFINE_ADD_ENTRY_PRODUCTS_OF_ROWS(KERNEL_NAME(add_entry_products_of_rows_uint8_int8), uint8_t,
+                                  int8_t, INT8_VALUE)
+DEFINE_ADD_ENTRY_PRODUCTS_OF_ROWS(KERNEL_NAME(add_entry_products_of_rows_uint16_float32), uint16_t,
+                                  float, FLOAT32_VALUE)
+DEFINE_ADD_ENTRY_PRODUCTS_OF_ROWS(KERNEL_NAME(add_entry_products_of_rows_uint16_float16), uint16_t,
+                                  uint16_t, FLOAT16_VALUE)
+DEFINE_ADD_ENTRY_PRODUCTS_OF_ROWS(KERNEL_NAME(add_entry_products_of_rows_uint16_int8), uint16_t,
+                                  int8_t, INT8_VALUE)
+#undef DEFINE_ADD_ENTRY_PRODUCTS_OF_ROWS
 #undef ROUND_PRODUCT
 #undef LOAD_FLOAT32
 #undef LOAD_FLOAT16

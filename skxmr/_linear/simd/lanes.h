@@ -4,6 +4,9 @@
 #define SKXMR_LANES_H
 
 #include <stdint.h>
+#if defined(__x86_64__) && defined(__GNUC__)
+#include <immintrin.h>
+#endif
 
 /* Children per group in training, and weights per feature in dense_weights; see margins.pyx. */
 #define LANES 16
@@ -130,9 +133,13 @@ typedef void (*find_entries_function)(const chunk_entries *chunk, const int32_t 
 typedef void (*add_entry_products_function)(const chunk_entries *chunk, const entry_range *ranges,
                                             const float *values, int64_t size, float *margins);
 
-typedef void (*expand_entries_function)(const chunk_entries *chunk, int64_t n_features,
-                                        int64_t count_bytes, int64_t n_lanes,
-                                        float *dense_weights);
+
+/* The same for LANES rows that have all features of the chunk, in these columns of X. values is
+ * [column][row], and margins is [child][row]. */
+typedef void (*add_entry_products_of_rows_function)(const chunk_entries *chunk,
+                                                    const int32_t *columns, int64_t n_features,
+                                                    int64_t count_bytes, const float *values,
+                                                    float *margins);
 
 /* All kernels of one instruction set; see lane_score.h and entries.h for scoring. */
 typedef struct {
@@ -147,7 +154,7 @@ typedef struct {
     add_wide_products_of_rows_function add_wide_products_of_rows[N_WEIGHT_TYPES];
     find_entries_function find_entries[2]; /* counts are uint8, uint16 */
     add_entry_products_function add_entry_products[2][N_WEIGHT_TYPES]; /* children: uint8, uint16 */
-    expand_entries_function expand_entries[2][N_WEIGHT_TYPES];
+    add_entry_products_of_rows_function add_entry_products_of_rows[2][N_WEIGHT_TYPES];
     /* For chunks of at most LANES children, stored as uint8. */
     add_entry_products_function add_few_entry_products[N_WEIGHT_TYPES];
 } lane_kernels;
@@ -157,6 +164,26 @@ typedef struct {
 #else
 #define PREFETCH(p) ((void)(p))
 #endif
+
+/* Write n columns of LANES rows as [column][row]. */
+static inline void transpose_rows(const float *const *rows, int64_t n, float *columns) {
+    int64_t j = 0;
+    int row;
+#if defined(__x86_64__) && defined(__GNUC__)
+    for (; j + 4 <= n; j += 4)
+        for (row = 0; row < LANES; row += 4) {
+            __m128 a = _mm_loadu_ps(rows[row] + j), b = _mm_loadu_ps(rows[row + 1] + j);
+            __m128 c = _mm_loadu_ps(rows[row + 2] + j), d = _mm_loadu_ps(rows[row + 3] + j);
+            _MM_TRANSPOSE4_PS(a, b, c, d);
+            _mm_storeu_ps(columns + LANES * j + row, a);
+            _mm_storeu_ps(columns + LANES * (j + 1) + row, b);
+            _mm_storeu_ps(columns + LANES * (j + 2) + row, c);
+            _mm_storeu_ps(columns + LANES * (j + 3) + row, d);
+        }
+#endif
+    for (; j < n; j++)
+        for (row = 0; row < LANES; row++) columns[LANES * j + row] = rows[row][j];
+}
 
 /* Prefetch n numbers of 32 bits: one request per cache line of 64 bytes. */
 static inline void prefetch_array(const void *p, int64_t n) {

@@ -79,8 +79,9 @@ cdef extern from "lanes.h" nogil:
         entry_range*) noexcept nogil
     ctypedef void (*add_entry_products_function)(
         const chunk_entries*, const entry_range*, const float*, offset_t, float*) noexcept nogil
-    ctypedef void (*expand_entries_function)(
-        const chunk_entries*, offset_t, offset_t, offset_t, float*) noexcept nogil
+    ctypedef void (*add_entry_products_of_rows_function)(
+        const chunk_entries*, const index_t*, offset_t, offset_t, const float*,
+        float*) noexcept nogil
     ctypedef struct lane_kernels:
         const char* name
         solver_kernels solve
@@ -93,8 +94,9 @@ cdef extern from "lanes.h" nogil:
         add_wide_products_of_rows_function* add_wide_products_of_rows
         find_entries_function* find_entries
         add_entry_products_function[3]* add_entry_products
-        expand_entries_function[3]* expand_entries
+        add_entry_products_of_rows_function[3]* add_entry_products_of_rows
         add_entry_products_function* add_few_entry_products
+    void transpose_rows(const float* const*, offset_t, float*)
     void PREFETCH(const void*)
     void prefetch_array(const void*, offset_t)
 
