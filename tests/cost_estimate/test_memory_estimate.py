@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import scipy.sparse as sp
 from sklearn.cluster import KMeans
 
 from helpers import quick
@@ -196,3 +197,20 @@ def test_bound_memory_is_above_the_estimate(data):
             model = XRLinearClassifier(weight_threshold=threshold, n_jobs=n_jobs)
             bound = _estimation.bound_memory(model, as_rows(X).to_training_rows(), Y)
             assert bound > model.estimate_memory(X, Y).peak
+
+
+def test_dense_rows_are_copied_only_if_they_must_be_converted():
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((2000, 64)).astype(np.float32)
+    X /= np.linalg.norm(X, axis=1, keepdims=True)
+    Y = sp.csr_array((rng.random((2000, 50)) < 0.05).astype(np.int8))
+    model = XRLinearClassifier(random_state=0)
+    indptr_bytes = 8 * (2000 + 1)
+    for rows, copied in [
+        (X, 0),
+        (X.astype(np.float64), X.nbytes),
+        (np.asfortranarray(X), X.nbytes),
+        (3 * X, X.nbytes),
+        (sp.csr_array(X), 0),
+    ]:
+        assert copied <= model.estimate_memory(rows, Y).rows <= copied + indptr_bytes
