@@ -37,12 +37,16 @@ class Rows(NamedTuple):
         Stored values.
     n_features : int
         Number of columns.
+    n_dense : int
+        Number of last columns that most rows have all of, or 0. Such rows are scored together; the
+        results do not depend on it.
     """
 
     indptr: np.ndarray
     indices: np.ndarray
     data: np.ndarray
     n_features: int
+    n_dense: int = 0
 
     @property
     def n_rows(self):
@@ -57,12 +61,13 @@ class Rows(NamedTuple):
             self.indices[first:last],
             self.data[first:last],
             self.n_features,
+            self.n_dense,
         )
 
     def take(self, rows):
         """Return the rows with the given numbers; copies them."""
         indptr, entries = entries_of_rows(self.indptr, rows)
-        return Rows(indptr, self.indices[entries], self.data[entries], self.n_features)
+        return self._replace(indptr=indptr, indices=self.indices[entries], data=self.data[entries])
 
     @property
     def numbers_per_row(self):
@@ -184,7 +189,8 @@ class MixedRows(NamedTuple):
             columns = np.arange(self.n_features, dtype=np.int32)
             indptr = np.arange(len(dense) + 1, dtype=np.int64) * self.n_features
             data = np.asarray(dense).reshape(-1)
-            return Rows(indptr, np.tile(columns, len(dense)), data, self.n_features)
+            indices = np.tile(columns, len(dense))
+            return Rows(indptr, indices, data, self.n_features, self.n_features)
         indptr = np.zeros(len(dense) + 1, dtype=np.int64)
         indices = np.empty(n_entries + len(sparse.indices), dtype=np.int32)
         data = np.empty(len(indices), dtype=np.float32)
@@ -192,10 +198,10 @@ class MixedRows(NamedTuple):
         for block in _iterate_blocks(dense):
             stop = start + len(block)
             part = sparse.block(start, stop)
-            compress_rows(*part, block, self.length, indptr[start : stop + 1], indices, data)
+            compress_rows(*part[:4], block, self.length, indptr[start : stop + 1], indices, data)
             start = stop
         size = indptr[-1]
-        rows = Rows(indptr, indices[:size], data[:size], self.n_features)
+        rows = Rows(indptr, indices[:size], data[:size], self.n_features, dense.shape[1])
         self._check_quotients(rows.data)
         return rows
 

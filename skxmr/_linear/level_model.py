@@ -254,6 +254,7 @@ class LevelModel:
             transform,
             offsets,
             min_scores,
+            X.n_dense,
         )
         return NodeScores(*found)
 

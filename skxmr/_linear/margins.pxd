@@ -21,21 +21,22 @@ cdef struct Scratch:
     void* block                      # memory of all arrays
 
 
-cdef struct FullRows:                # rows with a nonzero value of every feature
-    index_t* features                # of the current chunk
-    offset_t n_features              # of the current chunk
-    offset_t n_columns               # of X
+cdef struct FullRows:                # rows with nonzero values in the last columns of X
+    offset_t n_columns               # number of these columns
+    index_t* features                # features of the current chunk, counted from the first of them
+    offset_t n_features
+    offset_t n_features_before       # features of the chunk before these columns
     float* values[4]                 # [ROWS_TOGETHER] values of these features in each row
     float* margins[4]                # [ROWS_TOGETHER] of the children; space for whole vectors
     # For chunks without dense weights, or NULL: the same for LANES rows.
-    float* values_by_column          # [column of X][row]
+    float* values_by_column          # [column][row]
     float* margins_by_child          # [child][row]
     void* block                      # memory of all arrays
 
 
 cdef bint allocate_scratch(Scratch* scratch, offset_t max_row_entries,
                            offset_t max_children) noexcept nogil
-cdef bint allocate_full_rows(FullRows* rows, offset_t n_features, offset_t max_children,
+cdef bint allocate_full_rows(FullRows* rows, offset_t n_columns, offset_t max_children,
                              bint has_entries) noexcept nogil
 cdef void release_full_rows(FullRows* rows) noexcept nogil
 cdef void release_scratch(Scratch* scratch) noexcept nogil
@@ -75,7 +76,8 @@ cdef class ChunkMargins:
     cdef void find_entries(self, const lane_kernels* kernels, index_t parent,
                            SharedFeatures* shared) noexcept nogil
     cdef bint scores_entries_of_rows(self) noexcept nogil
-    cdef void start_chunk(self, index_t parent, FullRows* rows) noexcept nogil
+    cdef void start_chunk(self, index_t parent, offset_t first_column,
+                          FullRows* rows) noexcept nogil
     cdef void compute_margins_of_rows(self, const lane_kernels* kernels, index_t parent,
                                       const float** data, FullRows* rows) noexcept nogil
     cdef void compute_margins_by_child(self, const lane_kernels* kernels, index_t parent,

@@ -19,17 +19,17 @@ four steps, and each step prefetches the memory that the next one reads:
 
 `scoring` interleaves the steps of consecutive pairs. The results do not depend on this.
 
-Rows with a nonzero value of every feature, such as embeddings, need no search for shared features.
-`compute_margins_of_rows` scores ROWS_TOGETHER such rows at a time, and loads each dense weight once
-for all of them. `compute_margins_by_child` scores LANES rows at a time with sparse entries, one row
-per lane.
+Rows with nonzero values in all of the last columns, such as embeddings, need no search for shared
+features in these columns. If they are all columns, `compute_margins_of_rows` scores ROWS_TOGETHER
+rows at a time, and loads each dense weight once for all of them. `compute_margins_by_child` adds
+the products of sparse entries for LANES rows at a time, one row per lane.
 """
 
 import numpy as np
 
 from libc.stdlib cimport free, malloc
 
-from skxmr._core.types cimport index_t, offset_t, uint64_t
+from skxmr._core.types cimport index_t, offset_t, uint8_t, uint16_t, uint64_t
 from skxmr._linear.simd.lanes cimport (
     LANES, PREFETCH, ROWS_TOGETHER, chunk_entries, entry_range, feature_set,
     lane_kernels, prefetch_array, transpose_rows
@@ -66,30 +66,30 @@ cdef void release_scratch(Scratch* scratch) noexcept nogil:
     free(scratch.block)
 
 
-cdef bint allocate_full_rows(FullRows* rows, offset_t n_features, offset_t max_children,
+cdef bint allocate_full_rows(FullRows* rows, offset_t n_columns, offset_t max_children,
                              bint has_entries) noexcept nogil:
     # `has_entries` is whether `compute_margins_by_child` is called. Returns False if memory runs
     # out. Call release_full_rows in any case.
     cdef size_t n_margins = max_children + LANES
-    cdef size_t n_numbers = (ROWS_TOGETHER + 1) * <size_t>n_features + ROWS_TOGETHER * n_margins
-    cdef size_t n_entry_numbers = LANES * (<size_t>n_features + max_children) if has_entries else 0
+    cdef size_t n_numbers = (ROWS_TOGETHER + 1) * <size_t>n_columns + ROWS_TOGETHER * n_margins
+    cdef size_t n_entry_numbers = LANES * (<size_t>n_columns + max_children) if has_entries else 0
     cdef int row
     cdef float* block = <float*>malloc(sizeof(float) * (n_numbers + n_entry_numbers) + 64)
     rows.block = block
     if block == NULL:
         return False
     rows.features = <index_t*>block
-    rows.n_columns = n_features
+    rows.n_columns = n_columns
     for row in range(ROWS_TOGETHER):
-        rows.values[row] = block + (row + 1) * n_features
-        rows.margins[row] = block + (ROWS_TOGETHER + 1) * n_features + row * n_margins
+        rows.values[row] = block + (row + 1) * n_columns
+        rows.margins[row] = block + (ROWS_TOGETHER + 1) * n_columns + row * n_margins
     rows.values_by_column = rows.margins_by_child = NULL
     if has_entries:
         # Vectors of LANES floats start at a cache line of 64 bytes: otherwise, each access would be
         # one to two lines.
         block += n_numbers
         rows.values_by_column = <float*>(<char*>block + (64 - <size_t>block % 64))
-        rows.margins_by_child = rows.values_by_column + LANES * n_features
+        rows.margins_by_child = rows.values_by_column + LANES * n_columns
     return True
 
 
@@ -179,20 +179,26 @@ cdef class ChunkMargins:
         # Whether `compute_margins_by_child` is for these chunks.
         return self.dense_weights is None and not self.has_few_children
 
-    cdef void start_chunk(self, index_t parent, FullRows* rows) noexcept nogil:
-        # Write the features of the chunk of a parent to `rows`.
+    cdef void start_chunk(self, index_t parent, offset_t first_column,
+                          FullRows* rows) noexcept nogil:
+        # Write the features of the chunk of a parent from `first_column` on to `rows`.
         cdef const uint64_t* summary = &self.summaries[parent, 0]
         cdef const uint64_t* words = &self.ranked_words[self.word_indptr[parent], 0]
-        cdef offset_t n_found = 0, word, bit
+        cdef offset_t n_found = 0, n_before = 0, word, bit, column
         for word in range(64 * self.summaries.shape[1]):
             if not summary[word >> 6] >> (word & 63) & 1:
                 continue
             for bit in range(64):
                 if words[0] >> bit & 1:
-                    rows.features[n_found] = <index_t>(64 * word + bit)
+                    column = 64 * word + bit - first_column
+                    if column < 0:
+                        n_before += 1
+                        continue
+                    rows.features[n_found] = <index_t>column
                     n_found += 1
             words += 2
         rows.n_features = n_found
+        rows.n_features_before = n_before
 
     cdef void compute_margins_of_rows(self, const lane_kernels* kernels, index_t parent,
                                       const float** data, FullRows* rows) noexcept nogil:
@@ -224,14 +230,16 @@ cdef class ChunkMargins:
 
     cdef void compute_margins_by_child(self, const lane_kernels* kernels, index_t parent,
                                        const float** data, FullRows* rows) noexcept nogil:
-        # The same for LANES rows, and for a level that `scores_entries_of_rows`. Writes
-        # rows.margins_by_child.
-        cdef offset_t first = self.child_indptr[parent], child
+        # Add the products of the last columns to rows.margins_by_child, for LANES rows and a level
+        # that `scores_entries_of_rows`. data[row] are the values of these columns.
         cdef chunk_entries chunk = self.get_entries(parent)
-        cdef int row
-        for child in range(self.child_indptr[parent + 1] - first):
-            for row in range(LANES):
-                rows.margins_by_child[LANES * child + row] = self.intercepts[first + child]
+        cdef offset_t at, n_entries = 0
+        for at in range(rows.n_features_before):
+            n_entries += ((<const uint8_t*>chunk.counts)[at] if self.count_bytes == 1
+                          else (<const uint16_t*>chunk.counts)[at])
+        chunk.counts = <const char*>chunk.counts + self.count_bytes * rows.n_features_before
+        chunk.children += self.child_bytes * n_entries
+        chunk.weights += self.weight_bytes * n_entries
         transpose_rows(data, rows.n_columns, rows.values_by_column)
         kernels.add_entry_products_of_rows[self.child_bytes - 1][self.weight_type](
             &chunk, rows.features, rows.n_features, self.count_bytes, rows.values_by_column,

@@ -36,8 +36,8 @@ from skxmr._core.transforms cimport (
 from skxmr._core.types cimport index_t, offset_t
 from skxmr._linear.simd.lanes cimport LANES, ROWS_TOGETHER, get_lane_kernels, lane_kernels
 from skxmr._linear.margins cimport (
-    PIPELINE_DEPTH, ChunkMargins, FullRows, Scratch, allocate_full_rows, allocate_scratch,
-    release_full_rows, release_scratch
+    PIPELINE_DEPTH, ChunkMargins, FullRows, Scratch, SharedFeatures, allocate_full_rows,
+    allocate_scratch, release_full_rows, release_scratch
 )
 
 
@@ -75,6 +75,7 @@ cdef struct Batch:             # rows of X, and pairs (row, parent) to score, as
     const float* scores        # of the parents
     const float* margins       # of the paths to the parents
     index_t n_rows
+    offset_t n_last            # number of last columns of X that full rows have all of
 
 
 cdef struct RowHeaps:          # the best children per row
@@ -307,12 +308,13 @@ cdef class LevelScorer:
         cdef PairOrder order = PairOrder(<offset_t*>malloc((n_pairs + 1) * sizeof(offset_t)), 0,
                                          list_pair_rows(batch))
         cdef offset_t max_entries = find_max_row_entries(batch)
-        cdef bint has_entries = (max_entries == self.n_features
+        cdef bint has_entries = (max_entries >= batch.n_last
                                  and self.chunks.scores_entries_of_rows())
         full_rows.block = NULL
         cdef bint has_memory = (
             allocate_scratch(&scratch, max_entries, self.max_children)
-            and allocate_full_rows(&full_rows, max_entries, self.max_children, has_entries)
+            and allocate_full_rows(&full_rows, min(max_entries, batch.n_last), self.max_children,
+                                   has_entries)
             and order.pairs != NULL and order.rows != NULL and next_pairs != NULL
             and selected != NULL and starts != NULL)
         try:
@@ -381,30 +383,37 @@ cdef class LevelScorer:
     cdef bint prepare_full_pairs(self, const Batch* batch, const PairOrder* order,
                                  offset_t start, offset_t stop,
                                  FullRows* full_rows) noexcept nogil:
-        # Prepare the chunk of pairs with the same parent for rows that have all features. Returns
-        # False if too few rows have them.
+        # Prepare the chunk of pairs with the same parent for full rows. Returns False if too few
+        # rows are full.
         cdef offset_t at, n_full = 0
         cdef offset_t n_wanted = 1
-        if self.chunks.dense_weights is None:
+        cdef bint has_dense_weights = self.chunks.dense_weights is not None
+        if not has_dense_weights:
             if full_rows.values_by_column == NULL:
                 return False
             n_wanted = MIN_ROWS_WITH_ENTRIES
+        elif batch.n_last < self.n_features:
+            return False
         for at in range(start, stop):
             n_full += self.is_full(batch, order.rows[order.pairs[at]])
             if n_full == n_wanted:
-                self.chunks.start_chunk(batch.parents[order.pairs[start]], full_rows)
-                # All columns of the rows are transposed to score sparse entries.
-                return (self.chunks.dense_weights is not None
-                        or MAX_COLUMNS_PER_FEATURE * full_rows.n_features >= self.n_features)
+                self.chunks.start_chunk(batch.parents[order.pairs[start]],
+                                        self.n_features - batch.n_last, full_rows)
+                # All of these columns are transposed to score sparse entries.
+                return (has_dense_weights
+                        or MAX_COLUMNS_PER_FEATURE * full_rows.n_features >= batch.n_last)
         return False
 
     cdef bint is_full(self, const Batch* batch, index_t row) noexcept nogil:
-        return batch.x_indptr[row + 1] - batch.x_indptr[row] == self.n_features
+        # Indices are sorted and different, so the row has all of the last columns if it has the
+        # first of them at this position.
+        cdef offset_t start = batch.x_indptr[row], at = batch.x_indptr[row + 1] - batch.n_last
+        return at >= start and batch.x_indices[at] == self.n_features - batch.n_last
 
     cdef offset_t find_full_pairs(self, const Batch* batch, const PairOrder* order, offset_t at,
                                   offset_t stop) noexcept nogil:
-        # Return the end of the pairs from number `at` on that are scored together: their rows have
-        # all features.
+        # Return the end of the pairs from number `at` on that are scored together: their rows are
+        # full.
         stop = min(stop, at + (LANES if self.chunks.dense_weights is None else ROWS_TOGETHER))
         while at < stop and self.is_full(batch, order.rows[order.pairs[at]]):
             at += 1
@@ -418,14 +427,18 @@ cdef class LevelScorer:
         cdef const float* data[16]          # [LANES]
         cdef float* margins = scratch.margins
         cdef offset_t pair, child
-        cdef index_t parent = batch.parents[order.pairs[start]]
+        cdef index_t row, parent = batch.parents[order.pairs[start]]
         cdef offset_t n_children = self.child_indptr[parent + 1] - self.child_indptr[parent]
         cdef bint has_entries = self.chunks.dense_weights is None
         cdef int at
         for at in range(LANES):
             # Missing rows are copies of the last one, whose results are not used.
-            pair = order.pairs[min(start + at, stop - 1)]
-            data[at] = &batch.x_data[batch.x_indptr[order.rows[pair]]]
+            row = order.rows[order.pairs[min(start + at, stop - 1)]]
+            data[at] = &batch.x_data[batch.x_indptr[row + 1] - batch.n_last]
+            if has_entries and start + at < stop:
+                self.compute_first_margins(kernels, batch, row, parent, scratch)
+            for child in range(n_children if has_entries else 0):
+                full_rows.margins_by_child[LANES * child + at] = margins[child]
         if has_entries:
             self.chunks.compute_margins_by_child(kernels, parent, data, full_rows)
         else:
@@ -440,24 +453,38 @@ cdef class LevelScorer:
             self.keep_best_children(batch, pair, order.rows[pair], transform, scratch, heaps)
         scratch.margins = margins
 
+    cdef void compute_first_margins(self, const lane_kernels* kernels, const Batch* batch,
+                                    index_t row, index_t parent, Scratch* scratch) noexcept nogil:
+        # Write the margins of a full row without the products of the last columns to `scratch`.
+        cdef offset_t start = batch.x_indptr[row]
+        cdef SharedFeatures* shared = &scratch.shared[0]
+        shared.size = 0
+        if batch.x_indptr[row + 1] - start > batch.n_last:
+            self.chunks.find_shared_features(
+                kernels, parent, &batch.x_indices[start], &batch.x_data[start],
+                batch.x_indptr[row + 1] - start - batch.n_last, shared)
+            self.chunks.find_entries(kernels, parent, shared)
+        self.chunks.compute_margins(kernels, parent, shared, scratch.margins)
+
     def expand(self, const offset_t[::1] indptr, const index_t[::1] indices,
                const float[::1] data, const offset_t[::1] parent_indptr,
                const index_t[::1] parent_ids, const float[::1] parent_scores,
                const float[::1] parent_margins, index_t max_kept, bint best_first,
                LevelTransform transform not None, const float[::1] offsets,
-               const float[::1] min_scores=None):
+               const float[::1] min_scores=None, offset_t n_dense=0):
         """Score the children of each row's parents, and return the best ones per row.
 
         X and the parents are CSR arrays; the parents of a row are sorted best first. `max_kept` is
         the maximum number of children kept per row; 0 keeps all. `offsets` has the shape
         (n_children,) or is None. `min_scores` is the minimum score per row, or None; it needs a
-        transform with a bound.
+        transform with a bound. `n_dense` is the number of last columns that most rows have all of,
+        or 0; the results do not depend on it.
         Returns CSR arrays (indptr, ids, scores, margins). Rows are sorted best first, in the order
         of topk.pxd, if `best_first`, otherwise by increasing id.
         """
         cdef Batch batch = Batch(&indptr[0], &indices[0], &data[0], &parent_indptr[0],
                                  &parent_ids[0], &parent_scores[0], &parent_margins[0],
-                                 <index_t>(indptr.shape[0] - 1))
+                                 <index_t>(indptr.shape[0] - 1), n_dense or self.n_features)
         cdef Transform margin_transform = with_offsets(transform, offsets)
         cdef RowHeaps heaps
         cdef Entries best_of_row
@@ -522,7 +549,7 @@ cdef class LevelScorer:
         cdef const Entries* entries = &parents.entries
         cdef Batch batch = Batch(&x_indptr[0], &x.index_view[0], &x.value_view[0],
                                  &parent_indptr[0], entries.ids, entries.scores, entries.margins,
-                                 1)
+                                 1, self.n_features)
         cdef offset_t at = 0
         cdef PairOrder order = PairOrder(NULL, parents.size, NULL)
         order.n_pairs = drop_parents(transform, entries.scores, order.n_pairs, 0, min_score)
@@ -556,7 +583,7 @@ cdef class LevelScorer:
         cdef const lane_kernels* kernels = get_lane_kernels()
         cdef Batch batch = Batch(&indptr[0], &indices[0], &data[0], &parent_indptr[0],
                                  &parent_ids[0], &parent_scores[0], &parent_margins[0],
-                                 <index_t>(indptr.shape[0] - 1))
+                                 <index_t>(indptr.shape[0] - 1), self.n_features)
         cdef Transform margin_transform = with_offsets(transform, offsets)
         cdef offset_t pair, at, e
         cdef index_t child

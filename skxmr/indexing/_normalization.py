@@ -14,7 +14,7 @@ def as_float32_rows(Z, name="Z"):
     matrix `name`.
     """
     if sp.issparse(Z):
-        indptr, indices, data, n_features = as_rows(Z, name)
+        indptr, indices, data, n_features = as_rows(Z, name)[:4]
         return csr_of(indptr, indices, data, (Z.shape[0], n_features))
     check_values(Z, name)
     return np.ascontiguousarray(Z, dtype=np.float32)

@@ -351,5 +351,5 @@ def _project(projection, rows):
 
 
 def _as_csr(X):
-    indptr, indices, data, n_features = as_rows(X)
+    indptr, indices, data, n_features = as_rows(X)[:4]
     return csr_of(indptr, indices, data, (X.shape[0], n_features))

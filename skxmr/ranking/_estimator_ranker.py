@@ -156,7 +156,7 @@ def fit_ranker(estimator, X, problem, offsets, *, n_jobs, sample_weight=None):
     tasks = [
         (
             estimator,
-            *rows,
+            *rows[:4],
             tuple(_cluster_data(problem, cluster) for cluster in block),
             sample_weight,
         )

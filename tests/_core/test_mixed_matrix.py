@@ -76,6 +76,23 @@ def test_every_kind_of_training_accepts_mixed_rows(parameters):
     assert_array_equal(found.predict_topk(X)[1], expected.predict_topk(X.tocsr())[1])
 
 
+@pytest.mark.usefixtures("simd")
+@pytest.mark.parametrize("weight_dtype", ["float32", "float16", "int8"])
+@pytest.mark.parametrize("max_leaf_size", [30, 300])
+def test_batches_of_mixed_rows_equal_single_sparse_rows(weight_dtype, max_leaf_size):
+    rows, targets = make_data(n_rows=150, n_sparse=200, n_dense=70, n_labels=max_leaf_size + 20)
+    model = XRLinearClassifier(
+        max_leaf_size=max_leaf_size, weight_dtype=weight_dtype, random_state=0
+    ).fit(rows, targets)
+    S = rows.tocsr()
+    single = [model.predict_topk(S[[i]], k=15) for i in range(150)]
+    expected = [np.vstack(arrays) for arrays in zip(*single, strict=True)]
+    for n_jobs in (1, 3):
+        found = model.set_params(n_jobs=n_jobs).predict_topk(rows, k=15)
+        for values, expected_values in zip(found, expected, strict=True):
+            assert_array_equal(values, expected_values)
+
+
 def test_sample_weights_select_rows():
     weights = np.arange(200) % 3
     found = XRLinearClassifier(random_state=0).fit(X, Y, sample_weight=weights)
