@@ -3,6 +3,8 @@
 import numpy as np
 import scipy.sparse as sp
 
+from skxmr._core.dense_containers import read_dense_container
+
 
 class MixedMatrix:
     """Rows with a sparse part, such as TF-IDF, and a dense part, such as embeddings.
@@ -57,7 +59,7 @@ class MixedMatrix:
                 f"sparse must be a 2-D sparse matrix; got {type(sparse).__name__}. Pass dense rows "
                 "as the other part, or as an array."
             )
-        dense = np.asanyarray(dense)
+        dense = np.asanyarray(read_dense_container(dense, "dense"))
         if dense.ndim != 2 or dense.dtype.kind not in "buif":
             raise ValueError(
                 f"dense must be a 2-D array of numbers; got shape {dense.shape} and dtype "
@@ -78,6 +80,9 @@ class MixedMatrix:
     @property
     def dtype(self):
         return np.result_type(self.sparse.dtype, self.dense.dtype)
+
+    def __len__(self):
+        return self.shape[0]
 
     def __getitem__(self, rows):
         """Return the selected rows as a MixedMatrix; a single number selects one row.
@@ -146,7 +151,8 @@ def join_columns(parts, names):
         if is_sparse:
             sparse.append(part.sparse if isinstance(part, MixedMatrix) else part)
         if not sp.issparse(part):
-            dense.append(part.dense if isinstance(part, MixedMatrix) else part)
+            is_mixed = isinstance(part, MixedMatrix)
+            dense.append(part.dense if is_mixed else read_dense_container(part, name))
     joined = sp.hstack(sparse, format="csr") if len(sparse) > 1 else sparse[0]
     if not dense:
         return joined.tocsr()

@@ -173,7 +173,8 @@ def check_parameters(parser, model):
     steps = [step for _, step in model.steps] if hasattr(model, "steps") else [model]
     try:
         for step in steps:
-            step._validate_params()
+            if hasattr(step, "_parameter_constraints"):  # a FeatureUnion has none
+                step._validate_params()
             if isinstance(step, XRLinearClassifier):
                 step._score_params()
     except ValueError as error:

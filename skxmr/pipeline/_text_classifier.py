@@ -119,6 +119,6 @@ def _make_embedder(embedder):
     if not hasattr(embedder, "encode") and not hasattr(embedder, "transform"):
         raise TypeError(
             "embedder must be a path or name of an encoder, an object with the method encode, or a "
-            f"transformer of texts; got {embedder!r}."
+            f"transformer of texts; got an object of type {type(embedder).__name__}."
         )
     return TextEmbedder(embedder)

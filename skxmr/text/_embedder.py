@@ -1,5 +1,7 @@
 """Embeddings of texts by any encoder, computed once and stored on disk."""
 
+import hashlib
+import sys
 import time
 from numbers import Integral
 from os import PathLike
@@ -140,6 +142,11 @@ class TextEmbedder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
         """
         texts = check_texts(texts)
         encoder = self.encoder
+        if isinstance(encoder, str):  # which has a method `encode`
+            raise ValueError(
+                f"encoder must be an object; got {encoder!r}. For a folder or a name, pass "
+                "skxmr.transformer.TransformerEmbedder(...)."
+            )
         if not hasattr(encoder, "encode"):
             encoder = clone(encoder).fit(texts)
         n_dimensions = _encode(encoder, texts[:1]).shape[1]
@@ -231,7 +238,7 @@ class TextEmbedder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
     def _open_store(self):
         if not hasattr(self, "_encoder_key"):  # takes seconds for a large encoder
             try:
-                self._encoder_key = joblib.hash(self.encoder_)
+                self._encoder_key = _identify(self.encoder_)
             except Exception as error:
                 raise TypeError(
                     "cache_dir must be None if the encoder cannot be pickled, because embeddings "
@@ -246,13 +253,33 @@ class TextEmbedder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
         return self.n_dimensions_
 
 
+def _identify(encoder):
+    # A hash that is equal in other processes.
+    if not hasattr(encoder, "state_dict"):
+        return joblib.hash(encoder)
+    # Pickles of modules of torch differ between processes. `repr` contains the layers and, for a
+    # SentenceTransformer, the maximum length and the kind of pooling.
+    digest = hashlib.blake2b(f"{type(encoder)} {encoder!r}".encode())
+    for name, tensor in encoder.state_dict().items():
+        values = tensor.detach().cpu().contiguous().flatten()
+        digest.update(f"{name} {tuple(tensor.shape)} {tensor.dtype}".encode())
+        digest.update(values.view(sys.modules["torch"].uint8).numpy())
+    return digest.hexdigest()
+
+
 def _encode(encoder, texts):
     method = encoder.encode if hasattr(encoder, "encode") else encoder.transform
     embeddings = np.asarray(method(texts))
     is_valid = embeddings.ndim == 2 and len(embeddings) == len(texts)
-    if not is_valid or embeddings.dtype.kind not in "iuf" or not np.isfinite(embeddings).all():
+    if not is_valid or embeddings.dtype.kind not in "iuf":
         raise ValueError(
-            f"encoder must return one row of finite numbers per text; got shape "
-            f"{embeddings.shape} and dtype {embeddings.dtype} for {len(texts)} texts."
+            f"encoder must return one row of numbers per text; got shape {embeddings.shape} and "
+            f"dtype {embeddings.dtype} for {len(texts)} texts."
+        )
+    is_finite = np.isfinite(embeddings).all(axis=1)
+    if not is_finite.all():
+        raise ValueError(
+            "encoder must return only finite values; got NaN or infinity for the text "
+            f"{texts[np.argmin(is_finite)]!r:.60}."
         )
     return embeddings

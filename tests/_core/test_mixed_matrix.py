@@ -205,6 +205,20 @@ def test_column_transformer_keeps_dense_results():
     assert_array_equal(rows.toarray(), dense)
 
 
+def test_column_transformer_passes_columns_of_embeddings(tmp_path):
+    frame = make_frame()
+    frame["embedding"] = list(lengths(TEXTS))
+    columns = ColumnTransformer(
+        [("words", TfidfVectorizer(), "title"), ("embedding", "passthrough", ["embedding"])],
+        sparse_threshold=1,
+    )
+    model = Pipeline([("features", columns), ("labels", XRLinearClassifier(random_state=0))])
+    model.fit(frame, TOPICS)
+    assert_array_equal(model[:-1].transform(frame).dense, lengths(TEXTS))
+    save_model(model, tmp_path / "model")
+    assert load_model(tmp_path / "model").suggest(frame) == model.suggest(frame)
+
+
 def test_saved_pipelines_return_mixed_rows(tmp_path):
     frame = make_frame()
     for name, step, data in [

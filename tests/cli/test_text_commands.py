@@ -7,12 +7,15 @@ import subprocess
 import sys
 
 import pytest
+from sklearn.decomposition import TruncatedSVD
 
 from helpers.text_files import COLUMNS, OPTIONS, ROWS
 from skxmr import load_model, make_text_classifier, save_model
 from skxmr.cli import main
 from skxmr.datasets import load_texts
 from skxmr.metrics import ndcg_at_k, precision_at_k, recall_at_k
+from skxmr.pipeline import make_pipeline
+from skxmr.text import TfidfVectorizer
 
 
 def test_train_saves_the_model_of_the_estimator(text_model):
@@ -47,6 +50,17 @@ def test_suggest_prints_scores_and_names(text_model, capsys):
     lines = capsys.readouterr().out.splitlines()
     assert [line for line in lines if line.endswith(":")] == ["a vote:", "an apple:"]
     assert all(float(line.split()[0]) >= 0.5 for line in lines if not line.endswith(":"))
+
+
+def test_commands_accept_models_with_embeddings(folder, capsys):
+    texts, labels = load_texts("texts.csv", **COLUMNS)
+    embedder = make_pipeline(TfidfVectorizer(), TruncatedSVD(2, random_state=0))
+    model = make_text_classifier(embedder=embedder, random_state=0).fit(texts, labels)
+    save_model(model, "model")
+    assert main(["suggest", "model", "a vote", "-k", "1"]) == 0
+    assert capsys.readouterr().out.split()[1] == model.suggest(["a vote"], k=1)[0][0][0]
+    assert main(["info", "model"]) == 0
+    assert "labels" in capsys.readouterr().out
 
 
 def test_predict_prints_csv_with_row_numbers(text_model, folder, capsys):

@@ -1,6 +1,8 @@
 """`TextEmbedder`: embeddings of any encoder, stored on disk by content."""
 
 import sqlite3
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -12,6 +14,7 @@ from sklearn.model_selection import GridSearchCV, KFold
 from skxmr import load_model, make_text_classifier, save_model
 from skxmr.pipeline import FeatureUnion, MixedMatrix, make_pipeline
 from skxmr.text import TextEmbedder, TfidfVectorizer
+from skxmr.text._embedding_store import EmbeddingStore
 
 TEXTS = ["a cab", "", "abba", "a cab", "a much longer text about cabs and bees"]
 
@@ -136,7 +139,7 @@ class Returning:
         (np.ones(3), r"got shape \(3,\)"),
         (np.ones((2, 3)), r"got shape \(2, 3\) .* for 1 texts"),
         ([["a", "b"]], "dtype <U1"),
-        (np.array([[np.nan, 1.0]]), "finite numbers"),
+        (np.array([[np.nan, 1.0]]), "only finite values; got NaN or infinity for the text 'a'"),
     ],
 )
 def test_results_of_encoders_are_checked(result, message):
@@ -201,8 +204,30 @@ def test_weight_of_embeddings_is_tuned_with_stored_embeddings(tmp_path):
 
 
 def test_invalid_embedders_are_refused():
-    with pytest.raises(TypeError, match="embedder must be a path .*; got 3"):
+    with pytest.raises(TypeError, match="embedder must be a path .* of type int"):
         make_text_classifier(embedder=3)
+    with pytest.raises(ValueError, match="encoder must be an object; got 'folder'. .*Transformer"):
+        TextEmbedder("folder").fit(TEXTS)
+
+
+def test_store_needs_little_more_than_the_embeddings(tmp_path):
+    texts = [f"text {i}" for i in range(2000)]
+    store = EmbeddingStore(tmp_path / "store", 384, "float32")
+    store.save(texts, np.ones((2000, 384), dtype=np.float32))
+    assert store.path.stat().st_size < 1.3 * 2000 * 384 * 4
+
+
+def test_modules_of_torch_have_the_same_key_in_other_processes(tmp_path):
+    pytest.importorskip("torch")
+    code = (
+        "import torch, sys; from skxmr.text import TextEmbedder; torch.manual_seed(0)\n"
+        "class Encoder(torch.nn.Linear):\n"
+        "    def encode(self, texts): return [[len(text), 1.0] for text in texts]\n"
+        "TextEmbedder(Encoder(3, 2), cache_dir=sys.argv[1]).fit_transform(['a', 'bc'])"
+    )
+    for _ in range(2):
+        subprocess.run([sys.executable, "-c", code, tmp_path], check=True)
+    assert len(list(tmp_path.iterdir())) == 1
 
 
 def test_saved_pipelines_do_not_write_to_the_cache_of_the_file(tmp_path):
