@@ -3,6 +3,7 @@
 import numpy as np
 import scipy.sparse as sp
 
+from skxmr._core.arrays import check_sparse_arrays
 from skxmr._core.dense_containers import read_dense_container
 
 
@@ -59,7 +60,9 @@ class MixedMatrix:
                 f"sparse must be a 2-D sparse matrix; got {type(sparse).__name__}. Pass dense rows "
                 "as the other part, or as an array."
             )
-        dense = np.asanyarray(read_dense_container(dense, "dense"))
+        if isinstance(dense, np.ma.MaskedArray):
+            raise ValueError("dense must not be a masked array; fill its missing values.")
+        dense = np.asarray(read_dense_container(dense, "dense"))
         if dense.ndim != 2 or dense.dtype.kind not in "buif":
             raise ValueError(
                 f"dense must be a 2-D array of numbers; got shape {dense.shape} and dtype "
@@ -70,6 +73,7 @@ class MixedMatrix:
                 f"sparse and dense must have the same number of rows; got {sparse.shape[0]} and "
                 f"{dense.shape[0]}."
             )
+        check_sparse_arrays(sparse)  # `tocsr` does not check them
         self.sparse = sparse.tocsr()
         self.dense = dense
 
@@ -103,6 +107,8 @@ class MixedMatrix:
         """Return the values of both parts multiplied by a number."""
         return MixedMatrix(self.sparse * factor, self.dense * factor)
 
+    __rmul__ = __mul__
+
     def __array__(self, dtype=None, copy=None):
         raise TypeError("MixedMatrix is not converted to an array silently; use toarray or tocsr.")
 
@@ -114,7 +120,9 @@ class MixedMatrix:
 
     def tocsr(self):
         """Return a sparse CSR matrix with the columns of both parts."""
-        return sp.hstack([self.sparse, self.dense], format="csr")
+        # scipy has no sparse matrices in float16.
+        dense = self.dense.astype(np.float32) if self.dense.dtype == np.float16 else self.dense
+        return sp.hstack([self.sparse, dense], format="csr")
 
     def toarray(self):
         """Return an ndarray with the columns of both parts."""

@@ -99,6 +99,8 @@ def _read_mixed(X):
     n_entries = len(sparse.data)
     if len(sparse.indices) != n_entries or list(sparse.indptr) != [0, n_entries]:
         return None
+    if n_entries and sparse.indices.max() >= sparse.shape[1]:
+        return None
     return (
         np.concatenate([sparse.indices, sparse.shape[1] + indices]),
         np.concatenate([sparse.data, values]),

@@ -126,7 +126,9 @@ def validate_rows(estimator, X, name="X", *, reset=False, accept_mixed=False):
     converted = _read_rows(X, name)
     try:
         if isinstance(converted, MixedMatrix):
-            if not accept_mixed:
+            if (
+                not accept_mixed or not X.shape[1]
+            ):  # the other check refuses a matrix without columns
                 return validate_rows(estimator, converted.tocsr(), name, reset=reset)
             validate_data(estimator, X, reset=reset, skip_check_array=True)
             _check_finite(X.dense, estimator, name)
@@ -215,6 +217,8 @@ def validate_fit_rows(estimator, X, name="X", *, accept_mixed=False):
     """
     copied = copy.copy(estimator)
     X = validate_rows(copied, X, name, reset=True, accept_mixed=accept_mixed)
+    # A fit may select rows before `canonical_rows` checks the arrays.
+    check_sparse_arrays(X)
     attributes = vars(copied)
     return X, {key: attributes[key] for key in INPUT_ATTRIBUTES if key in attributes}
 

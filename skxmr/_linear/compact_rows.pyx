@@ -27,11 +27,12 @@ from skxmr._linear.simd.lanes cimport prefetch_array
 # Rows of the cluster are not neighbors in X, so each row is prefetched this many rows in advance.
 cdef enum:
     PREFETCH_DISTANCE = 3
-# A shared feature is dense if it occurs in at least the first part of the rows, and such features
-# have at least the second part of the entries of all shared features. Otherwise there are no dense
-# features: a few of them slow training of text (WordNet, Debian and YSO, November 2026).
+# A shared feature is dense if it occurs in at least this fraction of the rows.
 cdef double DENSE_FREQUENCY = 0.75
-cdef double DENSE_SHARE = 0.5
+# Minimum fraction of the entries of all shared features that are entries of dense features. With
+# fewer, no feature is dense: a few dense features slow training of text (WordNet, Debian and YSO,
+# November 2026).
+cdef double MIN_DENSE_ENTRIES = 0.5
 
 
 cdef struct FeatureCounts:
@@ -123,7 +124,7 @@ cdef bint number_features(Cluster* c, const FeatureCounts* counts,
         if counts.frequencies[f] >= DENSE_FREQUENCY * n_rows:
             n_dense_entries += counts.frequencies[f]
             c.n_dense += 1
-    if n_dense_entries < DENSE_SHARE * n_shared_entries:
+    if n_dense_entries < MIN_DENSE_ENTRIES * n_shared_entries:
         c.n_dense = 0
     for f in range(n_rows):
         bucket_starts[f + 1] += bucket_starts[f]

@@ -2,7 +2,7 @@
 
 from sklearn import compose as sklearn_compose
 
-from skxmr._core.mixed_matrix import are_mixed, join_columns
+from skxmr._core.mixed_matrix import MixedMatrix, are_mixed, join_columns
 
 
 class ColumnTransformer(sklearn_compose.ColumnTransformer):
@@ -51,6 +51,7 @@ class ColumnTransformer(sklearn_compose.ColumnTransformer):
     """
 
     def _hstack(self, Xs, *, n_samples):
-        if not (self.sparse_output_ and are_mixed(Xs)):
+        has_mixed = any(isinstance(X, MixedMatrix) for X in Xs)
+        if not has_mixed and not (self.sparse_output_ and are_mixed(Xs)):
             return super()._hstack(Xs, n_samples=n_samples)
         return join_columns(Xs, list(self.output_indices_)[: len(Xs)])

@@ -6,6 +6,7 @@ import numpy as np
 import scipy.sparse as sp
 
 from skxmr._core.machine import find_memory_limit
+from skxmr._core.mixed_matrix import MixedMatrix
 from skxmr._core.row_length import mean_row_length
 from skxmr._core.rows import canonical_rows, in_float32
 from skxmr._core.threads import count_workers
@@ -51,6 +52,8 @@ def estimate_costs(classifier, X, y):
 
 
 def _get_buffers(X):
+    if isinstance(X, MixedMatrix):
+        return [*_get_buffers(X.sparse), X.dense]
     if sp.issparse(X) and X.format == "csr":
         return [X.indptr, X.indices, X.data]
     return [X] if isinstance(X, np.ndarray) else []

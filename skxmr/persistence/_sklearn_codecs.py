@@ -76,7 +76,7 @@ def _remove_cached_index(params, fitted):
 
 
 def _drop_cache(params, fitted):
-    # A loaded model must not write to a folder that its file names.
+    # A loaded model must not write to a folder that its file names, which may be manipulated.
     params["cache_dir"] = None
     fitted.pop("_encoder_key", None)
 
@@ -101,7 +101,9 @@ SKLEARN_CODECS = SCALER_CODECS | {
     "skxmr.text.CountVectorizer": make_codec(
         CompiledCountVectorizer, check_vectorizer, _convert_vocabularies
     ),
-    "skxmr.text.TextEmbedder": make_codec(TextEmbedder, check_text_embedder, _drop_cache),
+    "skxmr.text.TextEmbedder": make_codec(
+        TextEmbedder, check_text_embedder, _drop_cache, _drop_cache
+    ),
     "skxmr.text.TfidfVectorizer": make_codec(
         CompiledTfidfVectorizer, check_vectorizer, _convert_vocabularies
     ),

@@ -1,6 +1,8 @@
 """Embeddings of texts by any encoder, computed once and stored on disk."""
 
+import copy
 import hashlib
+import re
 import sys
 import time
 from numbers import Integral
@@ -112,11 +114,16 @@ class TextEmbedder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
         return tags
 
     def __sklearn_clone__(self):
-        # Encoders are large, and `encode` does not change them: clones share them.
+        # Encoders that are not estimators are large, and `encode` does not change them: clones
+        # share them.
         params = self.get_params(deep=False)
-        if not hasattr(self.encoder, "encode"):
+        if hasattr(self.encoder, "get_params"):
             params["encoder"] = clone(self.encoder)
-        return type(self)(**params)
+        copied = type(self)(**params)
+        for name in ("_sklearn_output_config", "_metadata_request"):  # as `clone` does
+            if name in vars(self):
+                setattr(copied, name, copy.deepcopy(getattr(self, name)))
+        return copied
 
     @_fit_context(prefer_skip_nested_validation=True)
     def fit(self, texts, y=None):
@@ -139,6 +146,8 @@ class TextEmbedder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
         ValueError
             If `texts` contains anything other than strings, a parameter is invalid, or the encoder
             does not return one row of finite numbers per text.
+        TypeError
+            If `cache_dir` is set and the encoder cannot be pickled.
         """
         texts = check_texts(texts)
         encoder = self.encoder
@@ -153,6 +162,8 @@ class TextEmbedder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
         self.encoder_ = encoder
         self.n_dimensions_ = n_dimensions
         vars(self).pop("_encoder_key", None)
+        if self.cache_dir is not None:
+            self._encoder_key = _identify(encoder)  # takes seconds for a large encoder
         return self
 
     def transform(self, texts):
@@ -224,8 +235,10 @@ class TextEmbedder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
                 f"{embeddings.shape[1]}."
             )
         if self.normalize:
-            # In float64: squares of large or small numbers overflow or vanish in float32.
-            lengths = np.linalg.norm(embeddings.astype(np.float64), axis=1, keepdims=True)
+            # Divided by the largest value, so that no square overflows or vanishes.
+            largest = np.abs(embeddings).max(axis=1, keepdims=True).astype(np.float64)
+            embeddings = embeddings / np.where(largest > 0, largest, 1.0)
+            lengths = np.linalg.norm(embeddings, axis=1, keepdims=True)
             embeddings = embeddings / np.where(lengths > 0, lengths, 1.0)
         embeddings = embeddings.astype(self.dtype)
         if not np.isfinite(embeddings).all():
@@ -236,15 +249,8 @@ class TextEmbedder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
         return embeddings
 
     def _open_store(self):
-        if not hasattr(self, "_encoder_key"):  # takes seconds for a large encoder
-            try:
-                self._encoder_key = _identify(self.encoder_)
-            except Exception as error:
-                raise TypeError(
-                    "cache_dir must be None if the encoder cannot be pickled, because embeddings "
-                    f"are stored by its content; got a {type(self.encoder_).__name__}."
-                ) from error
-        key = joblib.hash([self._encoder_key, self.normalize, self.dtype])
+        encoder_key = vars(self).get("_encoder_key") or _identify(self.encoder_)
+        key = joblib.hash([encoder_key, self.normalize, self.dtype])
         path = Path(self.cache_dir) / f"embeddings-{key}.sqlite"
         return EmbeddingStore(path, self.n_dimensions_, self.dtype)
 
@@ -255,22 +261,36 @@ class TextEmbedder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
 
 def _identify(encoder):
     # A hash that is equal in other processes.
-    if not hasattr(encoder, "state_dict"):
-        return joblib.hash(encoder)
-    # Pickles of modules of torch differ between processes. `repr` contains the layers and, for a
-    # SentenceTransformer, the maximum length and the kind of pooling.
-    digest = hashlib.blake2b(f"{type(encoder)} {encoder!r}".encode())
+    torch = sys.modules.get("torch")
+    if torch is None or not isinstance(encoder, torch.nn.Module):
+        try:
+            return joblib.hash(encoder)
+        except Exception as error:
+            raise TypeError(
+                "cache_dir must be None if the encoder cannot be pickled, because embeddings are "
+                f"stored by its content; got a {type(encoder).__name__}."
+            ) from error
+    # Pickles of modules differ between processes. `repr` contains the layers and, for a
+    # SentenceTransformer, the maximum length and the kind of pooling; its prompts are attributes.
+    layers = re.sub(r" at 0x[0-9a-fA-F]+", "", repr(encoder))
+    plain = (str, int, float, bool, type(None), list, tuple, dict)
+    attributes = {
+        name: value
+        for name, value in vars(encoder).items()
+        if isinstance(value, plain) and not name.startswith("_")
+    }
+    digest = hashlib.blake2b(f"{type(encoder)} {layers} {attributes}".encode())
     for name, tensor in encoder.state_dict().items():
         values = tensor.detach().cpu().contiguous().flatten()
         digest.update(f"{name} {tuple(tensor.shape)} {tensor.dtype}".encode())
-        digest.update(values.view(sys.modules["torch"].uint8).numpy())
+        digest.update(values.view(torch.uint8).numpy())
     return digest.hexdigest()
 
 
 def _encode(encoder, texts):
     method = encoder.encode if hasattr(encoder, "encode") else encoder.transform
     embeddings = np.asarray(method(texts))
-    is_valid = embeddings.ndim == 2 and len(embeddings) == len(texts)
+    is_valid = embeddings.ndim == 2 and len(embeddings) == len(texts) and embeddings.size > 0
     if not is_valid or embeddings.dtype.kind not in "iuf":
         raise ValueError(
             f"encoder must return one row of numbers per text; got shape {embeddings.shape} and "

@@ -18,8 +18,8 @@ TIMEOUT = 60.0
 class EmbeddingStore:
     """The stored embeddings of one encoder.
 
-    Several processes may use a file at the same time. A file that is interrupted while it is
-    written keeps what was complete.
+    Several processes may use a file at the same time. If a process ends while it writes, the
+    embeddings of its last call of `save` are not stored; all others are.
 
     Parameters
     ----------
@@ -29,6 +29,12 @@ class EmbeddingStore:
         Length of an embedding.
     dtype : numpy.dtype
         Dtype of the embeddings.
+
+    Raises
+    ------
+    OSError
+        If the folder or the file cannot be created, or the file is not such a store. `load` and
+        `save` raise it, too.
     """
 
     def __init__(self, path, n_dimensions, dtype):
@@ -36,6 +42,15 @@ class EmbeddingStore:
         self.n_dimensions = n_dimensions
         self.dtype = np.dtype(dtype)
         self.n_bytes = n_dimensions * self.dtype.itemsize
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+        except (OSError, ValueError) as error:
+            raise OSError(
+                f"cache_dir must be a folder that can be written; got {str(path)!r} and the error "
+                f"{error}."
+            ) from error
+        with self._open():
+            pass
 
     def load(self, texts):
         """Return the embeddings of texts and whether each was found.
@@ -54,8 +69,6 @@ class EmbeddingStore:
         """
         embeddings = np.empty((len(texts), self.n_dimensions), dtype=self.dtype)
         is_found = np.zeros(len(texts), dtype=bool)
-        if not self.path.exists():
-            return embeddings, is_found
         with self._open() as connection:
             for start in range(0, len(texts), TEXTS_PER_QUERY):
                 queried = texts[start : start + TEXTS_PER_QUERY]
@@ -72,12 +85,8 @@ class EmbeddingStore:
 
     def save(self, texts, embeddings):
         """Store the embeddings of texts; either all or, after an error, none."""
-        self.path.parent.mkdir(parents=True, exist_ok=True)
         rows = [(_digest(text), row.tobytes()) for text, row in zip(texts, embeddings, strict=True)]
         with self._open() as connection:
-            connection.execute(
-                "CREATE TABLE IF NOT EXISTS embeddings (digest BLOB PRIMARY KEY, embedding BLOB)"
-            )
             connection.executemany("INSERT OR REPLACE INTO embeddings VALUES (?, ?)", rows)
 
     @contextmanager
@@ -86,7 +95,20 @@ class EmbeddingStore:
             with closing(sqlite3.connect(self.path, timeout=TIMEOUT)) as connection, connection:
                 # Several embeddings fit into a page. Without effect if the file exists.
                 connection.execute(f"PRAGMA page_size = {PAGE_BYTES}")
+                connection.execute(
+                    "CREATE TABLE IF NOT EXISTS embeddings "
+                    "(digest BLOB PRIMARY KEY, embedding BLOB)"
+                )
+                # A view of a manipulated file could run without end.
+                query = "SELECT type FROM sqlite_master WHERE name = 'embeddings'"
+                if connection.execute(query).fetchone() != ("table",):
+                    raise sqlite3.DatabaseError("embeddings is not a table")
                 yield connection
+        except sqlite3.OperationalError as error:
+            raise OSError(
+                f"{self.path} cannot be opened or is in use by another process: {error}. Try "
+                "again, or change cache_dir."
+            ) from error
         except sqlite3.Error as error:
             raise OSError(
                 f"{self.path} cannot be used as a store of embeddings: {error}. Remove the file or "

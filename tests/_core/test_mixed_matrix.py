@@ -112,7 +112,9 @@ def test_rows_can_be_selected_pickled_and_scaled():
         assert_array_equal(X[rows].toarray(), np.atleast_2d(expected[rows]))
         assert_array_equal(X[rows, ...].toarray(), np.atleast_2d(expected[rows]))
     assert_array_equal(pickle.loads(pickle.dumps(X)).toarray(), expected)
-    assert_array_equal((X * 2).toarray(), 2 * expected)
+    assert_array_equal((2 * X).toarray(), 2 * expected)
+    half = MixedMatrix(X.sparse, X.dense.astype(np.float16))
+    assert_array_equal(half.tocsr().toarray(), half.toarray())
     assert_array_equal(X.tocsr().toarray(), expected)
     train, test = train_test_split(X, test_size=0.25, random_state=0)
     assert train.shape == (150, 180)
@@ -126,6 +128,8 @@ def test_rows_can_be_selected_pickled_and_scaled():
         ((sp.csr_array((2, 2)), np.ones(2)), r"dense must be .* got shape \(2,\)"),
         ((sp.csr_array((2, 2)), np.array([["a"], ["b"]])), "2-D array of numbers.*<U1"),
         ((sp.csr_array((2, 2)), np.ones((3, 1))), "same number of rows; got 2 and 3"),
+        ((sp.csr_array((2, 2)), np.ma.ones((2, 1))), "dense must not be a masked array"),
+        ((sp.coo_array(([1.0], ([0], [5])), shape=(2, 6)).tocsr()[:, :3], [["a"], ["b"]]), "<U1"),
     ],
 )
 def test_invalid_parts_are_refused(parts, message):
@@ -138,6 +142,27 @@ def test_mixed_matrices_are_not_converted_silently():
         np.asarray(X)
     with pytest.raises(IndexError, match="columns of a MixedMatrix cannot be selected"):
         X[:, 0]
+
+
+def test_invalid_indices_are_refused():
+    coo = sp.coo_array(([1.0], ([0], [1])), shape=(2, 2))
+    coo.coords[1][0] = 2**30
+    csr = sp.csr_array(np.eye(5))
+    csr.indptr[3] = 2**30
+    for sparse in (coo, csr):
+        with pytest.raises(ValueError, match="ind"):
+            MixedMatrix(sparse, np.ones((sparse.shape[0], 1)))
+    with pytest.raises(ValueError, match="ind"):
+        fit_rows(csr, sample_weight=[0, 1, 1, 1, 1])
+
+
+def test_matrix_without_columns_is_refused():
+    with pytest.raises(ValueError, match="0 feature"):
+        fit_rows(MixedMatrix(sp.csr_array((5, 0)), np.empty((5, 0))))
+
+
+def fit_rows(rows, **options):
+    return XRLinearClassifier(random_state=0).fit(rows, np.eye(5, dtype=int), **options)
 
 
 @pytest.mark.parametrize("part", ["sparse", "dense"])
@@ -203,6 +228,8 @@ def test_column_transformer_keeps_dense_results():
     assert rows.dense.shape == (20, 2)
     dense = make_column_transformer(sparse_threshold=0).fit_transform(make_frame())
     assert_array_equal(rows.toarray(), dense)
+    nested = ColumnTransformer([("both", FeatureUnion(PARTS), "title"), ("n", "passthrough", [1])])
+    assert isinstance(nested.fit_transform(make_frame()), MixedMatrix)
 
 
 def test_column_transformer_passes_columns_of_embeddings(tmp_path):

@@ -1,5 +1,6 @@
 """`TextEmbedder`: embeddings of any encoder, stored on disk by content."""
 
+import json
 import sqlite3
 import subprocess
 import sys
@@ -11,6 +12,7 @@ from sklearn.base import clone
 from sklearn.decomposition import TruncatedSVD
 from sklearn.model_selection import GridSearchCV, KFold
 
+from helpers.manipulations import rewrite_header
 from skxmr import load_model, make_text_classifier, save_model
 from skxmr.pipeline import FeatureUnion, MixedMatrix, make_pipeline
 from skxmr.text import TextEmbedder, TfidfVectorizer
@@ -119,10 +121,40 @@ def test_other_files_are_refused(tmp_path):
 def test_encoders_that_cannot_be_pickled_are_not_stored(tmp_path):
     encoder = Encoder()
     encoder.function = lambda: None
-    embedder = TextEmbedder(encoder, cache_dir=tmp_path).fit(TEXTS)
     with pytest.raises(TypeError, match="cache_dir must be None if the encoder cannot be pickled"):
+        TextEmbedder(encoder, cache_dir=tmp_path).fit(TEXTS)
+    assert_array_equal(TextEmbedder(encoder).fit(TEXTS).transform(TEXTS), expected(TEXTS))
+
+
+def test_unusable_cache_dir_is_found_before_texts_are_embedded(tmp_path):
+    (tmp_path / "file").write_text("")
+    embedder = TextEmbedder(Encoder(), cache_dir=tmp_path / "file").fit(TEXTS)
+    Encoder.calls.clear()
+    with pytest.raises(OSError, match="cache_dir must be a folder that can be written"):
         embedder.transform(TEXTS)
-    assert_array_equal(embedder.set_params(cache_dir=None).transform(TEXTS), expected(TEXTS))
+    assert Encoder.calls == []
+
+
+def test_empty_store_is_completed_and_view_is_refused(tmp_path):
+    embedder = TextEmbedder(Encoder(), cache_dir=tmp_path).fit(TEXTS)
+    embedder.transform(TEXTS)
+    (path,) = tmp_path.iterdir()
+    path.write_bytes(b"")  # left by a process that was killed
+    assert_array_equal(embedder.transform(TEXTS), expected(TEXTS))
+    path.unlink()
+    with sqlite3.connect(path) as connection:
+        connection.execute("CREATE VIEW embeddings AS SELECT x'00' AS digest, x'00' AS embedding")
+    connection.close()
+    with pytest.raises(OSError, match="embeddings is not a table"):
+        embedder.transform(TEXTS)
+
+
+def test_clones_share_encoders_but_not_estimators():
+    embedder = TextEmbedder(Encoder()).set_output(transform="pandas")
+    assert clone(embedder).encoder is embedder.encoder
+    assert clone(embedder)._sklearn_output_config == {"transform": "pandas"}
+    svd = TextEmbedder(make_svd())
+    assert clone(svd).encoder is not svd.encoder
 
 
 class Returning:
@@ -238,6 +270,16 @@ def test_saved_pipelines_do_not_write_to_the_cache_of_the_file(tmp_path):
     assert loaded.suggest(DOCUMENTS) == model.suggest(DOCUMENTS)
     assert isinstance(loaded.steps[0][1], FeatureUnion)
     assert loaded.get_params()["features__embedder__cache_dir"] is None
+
+    def set_cache_dir(header):
+        text = json.dumps(header).replace('"cache_dir": null', f'"cache_dir": "{tmp_path}/new"')
+        assert f"{tmp_path}/new" in text
+        header.clear()
+        header.update(json.loads(text))
+
+    rewrite_header(tmp_path / "model", set_cache_dir)
+    load_model(tmp_path / "model").suggest(DOCUMENTS)
+    assert not (tmp_path / "new").exists()
     with pytest.raises(TypeError, match="Encoder"):
         save_model(
             make_text_classifier(embedder=Encoder()).fit(DOCUMENTS, TOPICS), tmp_path / "other"

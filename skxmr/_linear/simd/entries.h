@@ -123,8 +123,11 @@ __attribute__((target("avx2"))) static inline uint32_t sum_uint8_avx2(const uint
         int64_t at;                                                            \
         uint32_t e;                                                            \
         for (at = 0; at < size; at++)                                          \
-            for (e = ranges[at].start; e < ranges[at].stop; e++)               \
-                margins[children[e]] += values[at] * VALUE(weights[e], scale); \
+            for (e = ranges[at].start; e < ranges[at].stop; e++) {             \
+                float product = values[at] * VALUE(weights[e], scale);         \
+                ROUND_PRODUCT(product);                                        \
+                margins[children[e]] += product;                               \
+            }                                                                  \
     }
 
 DEFINE_FIND_ENTRIES(find_entries_uint8, , uint8_t, SUM_UINT8)

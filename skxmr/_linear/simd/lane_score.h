@@ -145,14 +145,6 @@ DEFINE_ADD_DENSE_PRODUCTS_OF_ROWS(KERNEL_NAME(add_dense_products_of_rows_float16
 DEFINE_ADD_DENSE_PRODUCTS_OF_ROWS(KERNEL_NAME(add_dense_products_of_rows_int8), int8_t, LOAD_INT8)
 #undef DEFINE_ADD_DENSE_PRODUCTS_OF_ROWS
 
-/* Round a product before it is added. A fused multiply-add would not, and the sums would differ from
- * those of add_entry_products, which is compiled without these instructions. */
-#if defined(__GNUC__) && defined(__x86_64__)
-#define ROUND_PRODUCT(product) __asm__("" : "+v"(product))
-#else
-#define ROUND_PRODUCT(product) ((void)(product))
-#endif
-
 /* Add the products of n_groups * LANES children from `first` on. */
 #define ADD_GROUPS(n_groups, weight_t, LOAD_WEIGHTS)                                              \
     {                                                                                             \
@@ -278,7 +270,6 @@ DEFINE_ADD_ENTRY_PRODUCTS_OF_ROWS(KERNEL_NAME(add_entry_products_of_rows_uint16_
 DEFINE_ADD_ENTRY_PRODUCTS_OF_ROWS(KERNEL_NAME(add_entry_products_of_rows_uint16_int8), uint16_t,
                                   int8_t, INT8_VALUE)
 #undef DEFINE_ADD_ENTRY_PRODUCTS_OF_ROWS
-#undef ROUND_PRODUCT
 #undef LOAD_FLOAT32
 #undef LOAD_FLOAT16
 #undef LOAD_INT8

@@ -159,6 +159,16 @@ typedef struct {
     add_entry_products_function add_few_entry_products[N_WEIGHT_TYPES];
 } lane_kernels;
 
+/* Round a product before it is added. A fused multiply-add would not. Compilers fuse some expressions
+ * and not others, and then sums of the same products would differ. */
+#if defined(__GNUC__) && defined(__x86_64__)
+#define ROUND_PRODUCT(product) __asm__("" : "+v"(product))
+#elif defined(__GNUC__) && defined(__aarch64__)
+#define ROUND_PRODUCT(product) __asm__("" : "+w"(product))
+#else
+#define ROUND_PRODUCT(product) ((void)(product))
+#endif
+
 #if defined(__GNUC__)
 #define PREFETCH(p) __builtin_prefetch(p)
 #else
