@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 
 from skxmr._core.files import check_uncompressed, replace_file
-from skxmr.transformer._distributed import process_number
+from skxmr.transformer._distributed import get_process_number
 
 FILE_NAME = "matcher.pt"
 
@@ -85,7 +85,7 @@ class Checkpoint:
 
         If several processes train together, only the first one writes.
         """
-        if self.path is None or process_number() > 0:
+        if self.path is None or get_process_number() > 0:
             return
         content = {"fingerprint": self.fingerprint, "state": make_state()}
         replace_file(self.path, lambda file: torch.save(content, file))

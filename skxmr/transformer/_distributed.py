@@ -7,6 +7,7 @@ take the same steps as a single process would.
 In a single process, each function leaves its argument unchanged.
 """
 
+import multiprocessing
 import os
 
 import torch
@@ -33,7 +34,8 @@ def connect_processes(device):
         return
     if any(name not in os.environ for name in LAUNCHER_VARIABLES):
         return
-    if int(os.environ["WORLD_SIZE"]) == 1:
+    # Workers of joblib inherit the variables from the process that the launcher started.
+    if int(os.environ["WORLD_SIZE"]) == 1 or multiprocessing.parent_process() is not None:
         return
     dist.init_process_group("cpu:gloo,cuda:nccl" if device.type == "cuda" else "gloo")
 
@@ -43,14 +45,14 @@ def count_processes():
     return dist.get_world_size() if dist.is_available() and dist.is_initialized() else 1
 
 
-def process_number():
+def get_process_number():
     """Return the number of this process, from 0."""
     return dist.get_rank() if count_processes() > 1 else 0
 
 
 def take_share(sequence):
     """Return the items for this process: every n-th item if there are n processes."""
-    return sequence[process_number() :: count_processes()]
+    return sequence[get_process_number() :: count_processes()]
 
 
 def add_gradients(parameters):
@@ -104,14 +106,14 @@ def check_equal_data(n_rows, fingerprint, device):
         if numbers[0] != n_rows:
             raise ValueError(
                 f"texts must have all rows in each process; got {n_rows} rows in process "
-                f"{process_number()} and {numbers[0]} in process {process}. The processes divide "
-                "the rows of each batch themselves."
+                f"{get_process_number()} and {numbers[0]} in process {process}. The processes "
+                "divide the rows of each batch themselves."
             )
         if numbers[1:] != parts:
             raise ValueError(
                 "texts, M and the parameters must be equal in all processes; got different ones in "
-                f"the processes {process_number()} and {process}. Check in particular that each "
-                "random_state is an integer."
+                f"the processes {get_process_number()} and {process}. Check in particular that "
+                "each random_state is an integer."
             )
 
 

@@ -20,7 +20,7 @@ from skxmr.transformer._distributed import (
     add_numbers,
     copy_from_first_process,
     count_processes,
-    process_number,
+    get_process_number,
     take_share,
 )
 from skxmr.transformer._tokens import TokenizedTexts, batches_by_length, shuffled_batches
@@ -216,7 +216,9 @@ class LevelTrainer:
         if count_processes() > 1:
             # Each process needs its own masks of dropout. A checkpoint contains the random state of
             # the first process only.
-            seeds = np.random.SeedSequence([options.seed, self.level, self.epoch, process_number()])
+            seeds = np.random.SeedSequence(
+                [options.seed, self.level, self.epoch, get_process_number()]
+            )
             set_seed(options.device, int(seeds.generate_state(1)[0]))
         total_loss = torch.zeros((), device=options.device)
         self.encoder.model.train()
@@ -240,7 +242,7 @@ class LevelTrainer:
         total_loss = 0.0
         for rows in batches:
             # A process without a row needs gradients too, with the value 0.
-            is_idle = len(rows) <= process_number()
+            is_idle = len(rows) <= get_process_number()
             loss = self._sum_losses(rows[:1]) * 0 if is_idle else self._sum_losses(take_share(rows))
             self.scaler.scale(loss / n_rows).backward()
             total_loss += loss.detach()

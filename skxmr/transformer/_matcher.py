@@ -25,7 +25,7 @@ from skxmr.transformer._distributed import (
     check_equal_data,
     connect_processes,
     count_processes,
-    process_number,
+    get_process_number,
 )
 from skxmr.transformer._encoder import load_encoder
 from skxmr.transformer._fine_tuning import ClusterTargets, fine_tune, make_schedule
@@ -392,7 +392,7 @@ class TransformerMatcher(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Base
             dtype=dtype,
             embedding_dtype=choose_dtype(self.precision, device),
             seed=seed,
-            verbose=self.verbose if process_number() == 0 else 0,
+            verbose=self.verbose if get_process_number() == 0 else 0,
         )
         shuffled = np.random.default_rng(seed).permutation(len(texts))
         validation = np.sort(shuffled[:n_validation])
