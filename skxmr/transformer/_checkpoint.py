@@ -8,6 +8,7 @@ from pathlib import Path
 import torch
 
 from skxmr._core.files import check_uncompressed, replace_file
+from skxmr.transformer._distributed import get_process_number
 
 FILE_NAME = "matcher.pt"
 
@@ -80,8 +81,11 @@ class Checkpoint:
             ) from error
 
     def save(self, make_state):
-        """Write the result of `make_state()`, which consists of tensors and plain values."""
-        if self.path is None:
+        """Write the result of `make_state()`, which consists of tensors and plain values.
+
+        If several processes train together, only the first one writes.
+        """
+        if self.path is None or get_process_number() > 0:
             return
         content = {"fingerprint": self.fingerprint, "state": make_state()}
         replace_file(self.path, lambda file: torch.save(content, file))

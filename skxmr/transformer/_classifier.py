@@ -122,6 +122,9 @@ default="fine-tuned"
     `propensity_weight`, `path_weight`, `sparse_output`, `n_jobs`. For example,
     ``set_params(classifier__beam_width=20)`` applies to the next prediction.
 
+    Fine-tuning can use several GPUs: start the script with `torchrun`, see `TransformerMatcher`.
+    `random_state` must then be an integer, and `model_dir` of `classifier` must be None.
+
     References
     ----------
     .. [1] W.-C. Chang, H.-F. Yu, K. Zhong, Y. Yang, I. S. Dhillon (2020). "Taming Pretrained

@@ -1,5 +1,6 @@
 """How torch computes: device, precision, random state, and errors if memory is short."""
 
+import os
 import threading
 from contextlib import contextmanager, nullcontext
 
@@ -13,11 +14,12 @@ _RANDOM_STATE_LOCK = threading.RLock()
 def choose_device(device):
     """Return the `torch.device` of the parameter `device`; ValueError if torch cannot use it.
 
-    "auto" is CUDA if available, else MPS if available, else the CPU.
+    "auto" is CUDA if available, else MPS if available, else the CPU. If a launcher such as
+    `torchrun` started several processes, each has its own CUDA device.
     """
     if device == "auto":
         if torch.cuda.is_available():
-            return torch.device("cuda")
+            return _number_cuda_device(torch.device("cuda"))
         return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
     try:
         chosen = torch.device(device)
@@ -29,7 +31,17 @@ def choose_device(device):
             'device must be "auto" or a device that torch can use on this machine; '
             f"got {device!r}. torch reports: {reason}"
         ) from None
-    return chosen
+    return _number_cuda_device(chosen)
+
+
+def _number_cuda_device(device):
+    # LOCAL_RANK is the number of this process on this machine. Some launchers show only one device
+    # to each process: that device has the number 0.
+    number = int(os.environ.get("LOCAL_RANK", -1))
+    is_numbered = device.type != "cuda" or device.index is not None
+    if is_numbered or not 0 <= number < torch.cuda.device_count():
+        return device
+    return torch.device("cuda", number)
 
 
 def choose_dtype(precision, device, *, training=False):
@@ -97,6 +109,16 @@ def set_random_states(states, device):
         torch.mps.set_rng_state(states["mps"])
 
 
+def set_seed(device, seed):
+    """Seed torch's generators that a computation on a device may use."""
+    torch.default_generator.manual_seed(seed)
+    if device.type == "cuda":
+        with torch.cuda.device(device):
+            torch.cuda.manual_seed(seed)
+    if device.type == "mps":
+        torch.mps.manual_seed(seed)
+
+
 @contextmanager
 def temporary_seed(device, seed):
     """Seed torch inside the context and restore the caller's random state afterwards.
@@ -106,12 +128,7 @@ def temporary_seed(device, seed):
     with _RANDOM_STATE_LOCK:
         callers_states = get_random_states(device)
         try:
-            torch.default_generator.manual_seed(seed)
-            if device.type == "cuda":
-                with torch.cuda.device(device):
-                    torch.cuda.manual_seed(seed)
-            if device.type == "mps":
-                torch.mps.manual_seed(seed)
+            set_seed(device, seed)
             yield
         finally:
             set_random_states(callers_states, device)

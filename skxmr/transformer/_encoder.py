@@ -15,6 +15,7 @@ from transformers.utils import logging as transformers_logging
 
 from skxmr._core.user_warnings import warn_user
 from skxmr.transformer._device import autocast, explain_memory_errors, temporary_seed
+from skxmr.transformer._distributed import add_arrays, take_share
 from skxmr.transformer._stored_encoder import check_network, explain_panics
 from skxmr.transformer._tokens import batches_by_length, tokenize
 
@@ -98,6 +99,7 @@ class Encoder:
         dtype=None,
         show_progress=False,
         normalize=True,
+        divide=False,
     ):
         """Return the vectors of all texts.
 
@@ -117,18 +119,25 @@ class Encoder:
             Whether to show a progress bar.
         normalize : bool
             Whether to scale vectors to unit length.
+        divide : bool
+            Whether several processes divide the batches. All must then pass the same texts, and
+            each gets all vectors.
 
         Returns
         -------
         ndarray of shape (n_rows, n_dimensions), float32
         """
         self.model.to(device).eval()
-        E = np.empty((len(tokens), self.n_dimensions), dtype=np.float32)
+        E = np.zeros((len(tokens), self.n_dimensions), dtype=np.float32)
         batches = batches_by_length(tokens.lengths, batch_size)
+        if divide:
+            batches = take_share(batches)
         with explain_memory_errors(batch_size, max_length, "embedding texts"), torch.no_grad():
             for rows in tqdm(batches, desc="embedding", disable=not show_progress):
                 ids, mask = tokens.pad(rows, self.pad_id)
                 E[rows] = self.encode(ids, mask, dtype, normalize).cpu().numpy()
+        if divide:
+            add_arrays(E, device)
         return E
 
     def __getstate__(self):

@@ -22,6 +22,7 @@ from skxmr.indexing import LabelHierarchy
 from skxmr.transformer._candidates import LevelCandidates, NodesPerRow, add_positive_nodes
 from skxmr.transformer._checkpoint_checks import check_state
 from skxmr.transformer._cluster_heads import fit_cluster_heads, upper_levels
+from skxmr.transformer._distributed import check_equal_progress
 from skxmr.transformer._level_training import LevelBudget, LevelHead, LevelTrainer
 
 
@@ -119,6 +120,7 @@ def fine_tune(encoder, rows, targets, schedule, options, checkpoint):
     if state is not None:
         with checkpoint.reading_state():
             check_state(state, targets, schedule, encoder.n_dimensions)
+    check_equal_progress(state, options.device)
     n_steps = [0] * hierarchy.n_levels if state is None else list(state["n_steps"])
     first_level = 0 if state is None else state["level"]
     for level in range(first_level, hierarchy.n_levels):
@@ -185,6 +187,7 @@ def _embed(encoder, tokens, options, dtype):
         device=options.device,
         dtype=dtype,
         show_progress=options.verbose > 1,
+        divide=True,
     )
 
 

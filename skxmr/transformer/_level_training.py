@@ -13,6 +13,15 @@ from skxmr.transformer._device import (
     get_random_states,
     has_fused_adamw,
     set_random_states,
+    set_seed,
+)
+from skxmr.transformer._distributed import (
+    add_gradients,
+    add_numbers,
+    copy_from_first_process,
+    count_processes,
+    get_process_number,
+    take_share,
 )
 from skxmr.transformer._tokens import TokenizedTexts, batches_by_length, shuffled_batches
 
@@ -88,6 +97,9 @@ class LevelTrainer:
     candidates. Algorithm: AdamW; the learning rate rises and falls linearly. Stopping rule: the
     budget, or `patience` epochs without a better precision@1 on the validation rows.
 
+    Several processes divide the rows of each batch and add up their gradients. Only the masks of
+    dropout and rounding errors depend on the number of processes.
+
     Parameters
     ----------
     encoder : Encoder
@@ -143,6 +155,8 @@ class LevelTrainer:
         if self.best is not None:
             self._load_model(self.best)
             self.precision = self.best["precision"]
+        # Devices of different kinds round differently.
+        copy_from_first_process([weights.detach() for weights in self._trained_weights()])
 
     def state_dict(self):
         """Return everything that determines the rest of the training.
@@ -199,6 +213,13 @@ class LevelTrainer:
         n_per_step = options.gradient_accumulation_steps
         steps = [batches[i : i + n_per_step] for i in range(0, len(batches), n_per_step)]
         steps = steps[: int(self.n_steps) - self.step]
+        if count_processes() > 1:
+            # Each process needs its own masks of dropout. A checkpoint contains the random state of
+            # the first process only.
+            seeds = np.random.SeedSequence(
+                [options.seed, self.level, self.epoch, get_process_number()]
+            )
+            set_seed(options.device, int(seeds.generate_state(1)[0]))
         total_loss = torch.zeros((), device=options.device)
         self.encoder.model.train()
         name = f"level {self.level + 1}, epoch {self.epoch + 1}"
@@ -206,7 +227,7 @@ class LevelTrainer:
             for step_batches in tqdm(steps, desc=name, disable=options.verbose < 2):
                 total_loss += self._take_step(step_batches)
         n_rows = sum(len(batch) for step_batches in steps for batch in step_batches)
-        self.loss = total_loss.item() / n_rows
+        self.loss = add_numbers(total_loss).item() / n_rows
         if not np.isfinite(self.loss):
             raise FloatingPointError(
                 f"The loss of {name} is {self.loss}. Lower learning_rate (now "
@@ -215,22 +236,28 @@ class LevelTrainer:
             )
 
     def _take_step(self, batches):
-        """Take one step of the optimizer and return the sum of the losses."""
+        """Take one step of the optimizer; return the sum of the losses of this process."""
         self._set_learning_rate()
         n_rows = sum(len(rows) for rows in batches)
         total_loss = 0.0
         for rows in batches:
-            loss = self._sum_losses(rows)
+            # A process without a row needs gradients too, with the value 0.
+            is_idle = len(rows) <= get_process_number()
+            loss = self._sum_losses(rows[:1]) * 0 if is_idle else self._sum_losses(take_share(rows))
             self.scaler.scale(loss / n_rows).backward()
             total_loss += loss.detach()
+        weights = self._trained_weights()
+        add_gradients(weights)
         self.scaler.unscale_(self.optimizer)
-        weights = [p for group in self.optimizer.param_groups for p in group["params"]]
         torch.nn.utils.clip_grad_norm_(weights, self.options.max_grad_norm)
         self.scaler.step(self.optimizer)
         self.scaler.update()
         self.optimizer.zero_grad(set_to_none=True)
         self.step += 1
         return total_loss
+
+    def _trained_weights(self):
+        return [p for group in self.optimizer.param_groups for p in group["params"]]
 
     def _set_learning_rate(self):
         # Linear warmup, then linear decay to 0 after the last step.
@@ -278,10 +305,12 @@ class LevelTrainer:
         n_correct = 0.0
         memory_errors = explain_memory_errors(options.batch_size, options.max_length, "validating")
         with memory_errors, torch.no_grad():
-            for batch in batches_by_length(self.rows.tokens.lengths[rows], options.batch_size):
+            batches = batches_by_length(self.rows.tokens.lengths[rows], options.batch_size)
+            for batch in take_share(batches):
                 margins, is_candidate, is_positive = self._margins(rows[batch])
                 best = margins.masked_fill(~is_candidate, -torch.inf).argmax(1, keepdim=True)
                 n_correct += is_positive.gather(1, best).sum().item()
+        n_correct = add_numbers(torch.tensor(n_correct, device=options.device)).item()
         self.precision = n_correct / len(rows)
         if self.best is None or self.precision > self.best["precision"]:
             self.best = copy.deepcopy({**self._model_state(), "precision": self.precision})

@@ -21,6 +21,12 @@ from skxmr.indexing import LabelHierarchy
 from skxmr.transformer._checkpoint import Checkpoint, compute_fingerprint
 from skxmr.transformer._cluster_heads import SCORE_TRANSFORMS, flat_hierarchy
 from skxmr.transformer._device import PRECISIONS, choose_device, choose_dtype, temporary_seed
+from skxmr.transformer._distributed import (
+    check_equal_data,
+    connect_processes,
+    count_processes,
+    get_process_number,
+)
 from skxmr.transformer._encoder import load_encoder
 from skxmr.transformer._fine_tuning import ClusterTargets, fine_tune, make_schedule
 from skxmr.transformer._level_training import OPTION_PARAMETERS, TrainingOptions, TrainingRows
@@ -73,6 +79,7 @@ class TransformerMatcher(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Base
         Maximum norm of the gradient of a step; longer gradients are scaled down.
     batch_size : int, default=32
         Number of texts per batch, in training and in embedding. A larger value needs more memory.
+        If several processes train together, they divide the texts of each training batch.
     gradient_accumulation_steps : int, default=1
         Number of batches per optimizer step. Has the effect of a larger `batch_size` without its
         memory.
@@ -96,7 +103,8 @@ class TransformerMatcher(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Base
         threads, the result is identical to that of an uninterrupted fit. The file remains after
         the fit. Needs a `random_state`.
     device : str or torch.device, default="auto"
-        Device that computes. "auto" is CUDA if available, else MPS if available, else the CPU.
+        Device that computes. "auto" is CUDA if available, else MPS if available, else the CPU. If
+        several processes train together, "auto" and "cuda" are another GPU in each process.
     precision : {"auto", "float32", "bfloat16", "float16"}, default="auto"
         Precision of the matrix products. "auto" is "bfloat16" on CUDA devices that support it and
         "float16" on other CUDA devices. On a CPU with AVX-512 BF16 instructions, "auto" trains in
@@ -126,6 +134,13 @@ class TransformerMatcher(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Base
     See Also
     --------
     TransformerEmbedder : Embeds texts with a frozen encoder.
+
+    Notes
+    -----
+    To train on several GPUs, start the script with ``torchrun --nproc-per-node=4 script.py`` and
+    call `fit` in all processes, with equal arguments. All get the same model, which equals that of
+    a single process except for dropout and rounding errors. Only the first process writes
+    checkpoints and prints. This has been tested with processes on the CPU, not with GPUs.
 
     References
     ----------
@@ -248,8 +263,8 @@ class TransformerMatcher(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Base
         ValueError
             If a parameter is invalid or does not match the data, if `texts` contains anything other
             than strings, if no row has a cluster, if the encoder or the device is not available, or
-            if `checkpoint_dir` contains the checkpoint of another fit. The attributes of a previous
-            fit are then unchanged.
+            if `checkpoint_dir` contains the checkpoint of another fit, or if processes that train
+            together got different arguments. The attributes of a previous fit are then unchanged.
         MemoryError
             If the memory of the device is too small.
         FloatingPointError
@@ -346,13 +361,19 @@ class TransformerMatcher(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Base
                 "fit can only be resumed with the same random numbers."
             )
         device = choose_device(self.device)
+        connect_processes(device)
+        if count_processes() > 1 and self.random_state is None:
+            raise ValueError(
+                "random_state must not be None if several processes train together; got None. All "
+                "processes need the same random numbers."
+            )
         dtype = choose_dtype(self.precision, device, training=True)
         encoder = load_encoder(self.model)
         seed = check_random_state(self.random_state).randint(MAX_SEED)
         tokens = encoder.tokenize(texts, self.max_length)
         parameters = {name: getattr(self, name) for name in OPTION_PARAMETERS}
         fingerprint = None
-        if self.checkpoint_dir is not None:
+        if self.checkpoint_dir is not None or count_processes() > 1:
             # Other keys or values would make checkpoints of older versions unusable.
             settings = {
                 **parameters,
@@ -363,6 +384,7 @@ class TransformerMatcher(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Base
                 "device": device.type,
             }
             fingerprint = compute_fingerprint(settings, tokens, M, hierarchy, encoder.model)
+            check_equal_data(len(texts), fingerprint, device)
         checkpoint = Checkpoint(self.checkpoint_dir, fingerprint)
         options = TrainingOptions(
             **parameters,
@@ -370,7 +392,7 @@ class TransformerMatcher(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Base
             dtype=dtype,
             embedding_dtype=choose_dtype(self.precision, device),
             seed=seed,
-            verbose=self.verbose,
+            verbose=self.verbose if get_process_number() == 0 else 0,
         )
         shuffled = np.random.default_rng(seed).permutation(len(texts))
         validation = np.sort(shuffled[:n_validation])

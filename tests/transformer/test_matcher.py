@@ -17,7 +17,12 @@ from sklearn.utils._param_validation import InvalidParameterError
 from skxmr import LabelHierarchy
 from skxmr.metrics import precision_at_k
 from skxmr.transformer import TransformerEmbedder, TransformerMatcher
-from skxmr.transformer._device import choose_dtype, has_fast_bfloat16, has_fused_adamw
+from skxmr.transformer._device import (
+    choose_device,
+    choose_dtype,
+    has_fast_bfloat16,
+    has_fused_adamw,
+)
 from skxmr.transformer._encoder import Encoder
 from skxmr.transformer._level_training import LevelTrainer
 
@@ -353,6 +358,25 @@ def test_precision_auto_is_bfloat16_only_in_training_on_cpu(
     monkeypatch.setattr("skxmr.transformer._device.has_fast_bfloat16", lambda: False)
     without = None if precision == "auto" else expected
     assert choose_dtype(precision, device, training=training) is without
+
+
+@pytest.mark.parametrize(
+    ("local_rank", "device", "expected"),
+    [
+        ("1", "auto", "cuda:1"),
+        ("1", "cuda:0", "cuda:0"),
+        ("3", "auto", "cuda"),  # the launcher shows only some of the devices
+        (None, "auto", "cuda"),
+    ],
+)
+def test_choose_device_gives_each_process_its_gpu(monkeypatch, local_rank, device, expected):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    monkeypatch.setattr(torch, "empty", lambda *args, device: torch.zeros(1))
+    monkeypatch.delenv("LOCAL_RANK", raising=False)
+    if local_rank is not None:
+        monkeypatch.setenv("LOCAL_RANK", local_rank)
+    assert choose_device(device) == torch.device(expected)
 
 
 def test_has_fast_bfloat16_needs_instructions_and_mkldnn(monkeypatch):
