@@ -26,6 +26,7 @@ if is_missing("torch", "transformers"):
         "skxmr/transformer/*",
         "skxmr/persistence/_transformer_codecs.py",
         "tests/transformer/*",
+        "tests/helpers/fit_in_processes.py",
         "tests/helpers/fuzz_matcher_checkpoints.py",
     ]
 if is_missing("uvicorn", "starlette", "prometheus_client"):

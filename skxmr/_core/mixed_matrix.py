@@ -56,10 +56,7 @@ class MixedMatrix:
 
     def __init__(self, sparse, dense):
         if not sp.issparse(sparse) or sparse.ndim != 2:
-            raise ValueError(
-                f"sparse must be a 2-D sparse matrix; got {type(sparse).__name__}. Pass dense rows "
-                "as the other part, or as an array."
-            )
+            raise ValueError(f"sparse must be a 2-D sparse matrix; got a {type(sparse).__name__}.")
         if isinstance(dense, np.ma.MaskedArray):
             raise ValueError("dense must not be a masked array; fill its missing values.")
         dense = np.asarray(read_dense_container(dense, "dense"))

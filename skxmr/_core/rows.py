@@ -38,8 +38,8 @@ class Rows(NamedTuple):
     n_features : int
         Number of columns.
     n_dense : int
-        Number of last columns that most rows have all of, or 0. Such rows are scored together; the
-        results do not depend on it.
+        Number of columns at the end in which most rows have no zeros; 0 if unknown. Rows without
+        zeros in them are scored together. The results do not depend on it.
     """
 
     indptr: np.ndarray

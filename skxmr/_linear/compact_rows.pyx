@@ -40,7 +40,7 @@ cdef struct FeatureCounts:
     index_t n_features
     index_t* columns               # column of X of each feature
     index_t* frequencies           # number of rows that contain it
-    index_t* dense_frequencies     # the same per column of the dense part of X
+    index_t* dense_frequencies     # rows that contain each column of the dense part of X
     index_t n_dense_seen           # columns of the dense part of X that are features
 
 
@@ -222,8 +222,8 @@ cdef void copy_rows(Cluster* c, const TrainingRows* X, const index_t[::1] rows,
 
 cdef bint allocate_rows(Cluster* c, const TrainingRows* X, const FeatureCounts* counts,
                         const index_t* new_numbers) noexcept nogil:
-    # Allocate all arrays but c.columns. new_numbers[column] is the number of the feature. Returns
-    # False if memory runs out.
+    # Allocate all arrays except c.columns. new_numbers[column] is the number of the feature.
+    # Returns False if memory runs out.
     cdef offset_t n_entries = 0
     cdef index_t f, n_singletons = c.n_features - c.n_shared
     for f in range(c.n_features):

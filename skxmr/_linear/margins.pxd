@@ -28,7 +28,7 @@ cdef struct FullRows:                # rows with nonzero values in the last colu
     offset_t n_features_before       # features of the chunk before these columns
     float* values[4]                 # [ROWS_TOGETHER] values of these features in each row
     float* margins[4]                # [ROWS_TOGETHER] of the children; space for whole vectors
-    # For chunks without dense weights, or NULL: the same for LANES rows.
+    # For LANES rows and chunks without dense weights, or NULL.
     float* values_by_column          # [column][row]
     float* margins_by_child          # [child][row]
     void* block                      # memory of all arrays

@@ -75,7 +75,7 @@ cdef struct Batch:             # rows of X, and pairs (row, parent) to score, as
     const float* scores        # of the parents
     const float* margins       # of the paths to the parents
     index_t n_rows
-    offset_t n_last            # number of last columns of X that full rows have all of
+    offset_t n_last            # columns at the end of X; a row without zeros in them is full
 
 
 cdef struct RowHeaps:          # the best children per row
@@ -477,8 +477,7 @@ cdef class LevelScorer:
         X and the parents are CSR arrays; the parents of a row are sorted best first. `max_kept` is
         the maximum number of children kept per row; 0 keeps all. `offsets` has the shape
         (n_children,) or is None. `min_scores` is the minimum score per row, or None; it needs a
-        transform with a bound. `n_dense` is the number of last columns that most rows have all of,
-        or 0; the results do not depend on it.
+        transform with a bound. `n_dense` is `Rows.n_dense`.
         Returns CSR arrays (indptr, ids, scores, margins). Rows are sorted best first, in the order
         of topk.pxd, if `best_first`, otherwise by increasing id.
         """

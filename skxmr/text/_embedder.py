@@ -42,7 +42,8 @@ class TextEmbedder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
     cache_dir : str, path or None, default=None
         Folder for the embeddings. Each text is embedded only once by an encoder with equal
         parameters, also in later programs and by cross-validation. The encoder must be picklable.
-        Embeddings are never removed: remove the folder to free the space. None stores nothing.
+        Embeddings are never removed: remove the folder to free the space. If None, nothing is
+        stored.
     normalize : bool, default=True
         Whether to scale each embedding to unit length, so that embeddings and TF-IDF have equal
         weight. Linear models usually rank better then.
@@ -53,7 +54,7 @@ class TextEmbedder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
         Number of texts per call of the encoder, which may divide them further. Embeddings are
         stored after each call.
     verbose : int, default=0
-        1 or more prints the progress.
+        Level of output. With 1 or more, the progress is printed.
 
     Attributes
     ----------

@@ -124,7 +124,10 @@ def test_rows_can_be_selected_pickled_and_scaled():
 @pytest.mark.parametrize(
     ("parts", "message"),
     [
-        ((np.ones((2, 2)), np.ones((2, 2))), "sparse must be a 2-D sparse matrix; got ndarray"),
+        (
+            (np.ones((2, 2)), np.ones((2, 2))),
+            "sparse must be a 2-D sparse matrix; got a ndarray",
+        ),
         ((sp.csr_array((2, 2)), np.ones(2)), r"dense must be .* got shape \(2,\)"),
         ((sp.csr_array((2, 2)), np.array([["a"], ["b"]])), "2-D array of numbers.*<U1"),
         ((sp.csr_array((2, 2)), np.ones((3, 1))), "same number of rows; got 2 and 3"),

@@ -46,7 +46,7 @@ def clusters(draw):
 @pytest.mark.parametrize("tol", [0.1, 1e-6])
 @pytest.mark.parametrize("loss", ["squared_hinge", "log_loss"])
 @given(cluster=clusters())
-def test_the_part_of_a_column_does_not_change_the_weights(cluster, loss, tol):
+def test_weights_do_not_depend_on_the_part_of_a_column(cluster, loss, tol):
     X, rows, Y, n_sparse = cluster
     solver = Solver(loss=loss, tol=tol, weight_threshold=0.0, max_iter=20)
     expected = train(make_rows(X, X.shape[1]), rows, Y, solver)

@@ -228,8 +228,9 @@ DEFINE_ADD_WIDE_PRODUCTS_OF_ROWS(KERNEL_NAME(add_wide_products_of_rows_int8), in
 #undef DEFINE_ADD_WIDE_PRODUCTS_OF_ROWS
 #undef ADD_GROUPS_OF_ROWS
 
-/* Define a function that does the same as add_entry_products for LANES rows that have all features of
- * the chunk, one row per lane. It adds in the same order, so both give bit-identical margins. */
+/* Define a function that adds the products of entries for LANES rows that have all features of the
+ * chunk, one row per lane. It adds in the order of add_entry_products, so both give bit-identical
+ * margins. */
 #define DEFINE_ADD_ENTRY_PRODUCTS_OF_ROWS(name, child_t, weight_t, VALUE)                      \
     KERNEL_TARGET static void name(const chunk_entries *chunk, const int32_t *columns,         \
                                    int64_t n_features, int64_t count_bytes,                    \

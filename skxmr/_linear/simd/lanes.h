@@ -119,7 +119,7 @@ typedef void (*add_wide_products_function)(const void *dense_weights, int64_t n_
                                            const int32_t *positions, const float *values,
                                            int64_t size, float *margins);
 
-/* The same for ROWS_TOGETHER rows that have all features of the chunk. */
+/* Variants for ROWS_TOGETHER rows that have all features of the chunk. */
 typedef void (*add_dense_products_of_rows_function)(const void *dense_weights, float scale,
                                                     const float *const *values, int64_t size,
                                                     float *const *margins);
@@ -134,7 +134,7 @@ typedef void (*add_entry_products_function)(const chunk_entries *chunk, const en
                                             const float *values, int64_t size, float *margins);
 
 
-/* The same for LANES rows that have all features of the chunk, in these columns of X. values is
+/* Variant for LANES rows that have all features of the chunk, in these columns of X. values is
  * [column][row], and margins is [child][row]. */
 typedef void (*add_entry_products_of_rows_function)(const chunk_entries *chunk,
                                                     const int32_t *columns, int64_t n_features,
