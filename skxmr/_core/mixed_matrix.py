@@ -116,13 +116,25 @@ class MixedMatrix:
         )
 
     def tocsr(self):
-        """Return a sparse CSR matrix with the columns of both parts."""
+        """Convert to a sparse matrix.
+
+        Returns
+        -------
+        X : sparse CSR of shape (n_samples, n_sparse + n_dense)
+            Columns of both parts. A dense part in float16 is converted to float32.
+        """
         # scipy has no sparse matrices in float16.
         dense = self.dense.astype(np.float32) if self.dense.dtype == np.float16 else self.dense
         return sp.hstack([self.sparse, dense], format="csr")
 
     def toarray(self):
-        """Return an ndarray with the columns of both parts."""
+        """Convert to an array.
+
+        Returns
+        -------
+        X : ndarray of shape (n_samples, n_sparse + n_dense)
+            Columns of both parts.
+        """
         return np.hstack([self.sparse.toarray(), self.dense])
 
 

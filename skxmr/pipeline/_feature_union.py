@@ -48,6 +48,16 @@ class FeatureUnion(sklearn_pipeline.FeatureUnion):
     <MixedMatrix of shape (3, 8): 7 sparse columns with 7 values, 1 dense columns>
     """
 
+    @property
+    def n_features_in_(self):
+        """Number of columns in `fit`, if the first transformer has such a number."""
+        return super().n_features_in_
+
+    @property
+    def feature_names_in_(self):
+        """Names of the columns in `fit`, if the first transformer has them."""
+        return super().feature_names_in_
+
     def _hstack(self, Xs):
         if not are_mixed(Xs):
             return super()._hstack(Xs)
