@@ -1,4 +1,4 @@
-"""Dense rows in containers other than numpy's: tensors, array-API arrays and columns of Arrow."""
+"""Dense rows in other containers than matrices: tensors, and columns with a row per entry."""
 
 import sys
 
@@ -75,10 +75,9 @@ def _read_arrow(X, name):
     if not isinstance(X, kinds):
         raise ValueError(f"{name} must be a column of lists of numbers; got {X.type}.")
     values = X.flatten()
-    if X.null_count or values.null_count:
-        raise ValueError(f"{name} must not contain missing values; got nulls.")
-    if not isinstance(X, pa.FixedSizeListArray) and len(np.unique(X.value_lengths())) > 1:
-        raise ValueError(f"{name} must have rows of equal length; got lists of different lengths.")
+    has_lengths = not isinstance(X, pa.FixedSizeListArray)
+    n_lengths = len(np.unique(X.value_lengths())) if has_lengths else 1
+    _check_lists(X.null_count + values.null_count, n_lengths, name)
     width = len(values) // len(X) if len(X) else 0
     return values.to_numpy(zero_copy_only=False).reshape(len(X), width)
 
@@ -89,11 +88,16 @@ def _read_polars(X, name):
     if kind not in ("Array", "List"):
         return X
     values = X.explode() if len(X) else X
-    if X.null_count() or values.null_count():
-        raise ValueError(f"{name} must not contain missing values; got nulls.")
-    if kind == "List" and len(X) and X.list.len().n_unique() > 1:
-        raise ValueError(f"{name} must have rows of equal length; got lists of different lengths.")
+    n_lengths = X.list.len().n_unique() if kind == "List" else 1
+    _check_lists(X.null_count() + values.null_count(), n_lengths, name)
     return values.to_numpy().reshape(len(X), -1) if len(X) else np.empty((0, 0))
+
+
+def _check_lists(n_nulls, n_lengths, name):
+    if n_nulls:
+        raise ValueError(f"{name} must not contain missing values; got nulls.")
+    if n_lengths > 1:
+        raise ValueError(f"{name} must have rows of equal length; got lists of different lengths.")
 
 
 def _is_row(value):

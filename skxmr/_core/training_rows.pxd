@@ -21,3 +21,10 @@ cdef inline TrainingRows view_rows(const offset_t[::1] indptr, const index_t[::1
 
 cdef inline const float* dense_part(const TrainingRows* X, index_t row) noexcept nogil:
     return X.dense + <offset_t>row * X.n_dense
+
+
+cdef inline void add_scaled(float* total, const float* values, float factor,
+                            offset_t size) noexcept nogil:
+    cdef offset_t at
+    for at in range(size):
+        total[at] += factor * values[at]

@@ -126,9 +126,8 @@ def validate_rows(estimator, X, name="X", *, reset=False, accept_mixed=False):
     converted = _read_rows(X, name)
     try:
         if isinstance(converted, MixedMatrix):
-            if (
-                not accept_mixed or not X.shape[1]
-            ):  # the other check refuses a matrix without columns
+            # A matrix without columns is refused by the check of the sparse matrix.
+            if not accept_mixed or not X.shape[1]:
                 return validate_rows(estimator, converted.tocsr(), name, reset=reset)
             validate_data(estimator, X, reset=reset, skip_check_array=True)
             _check_finite(X.dense, estimator, name)

@@ -45,9 +45,9 @@ from skxmr._linear.margins cimport (
 cdef index_t CHILDREN_PER_CHECK = 1 << 16
 
 
-# Rows with all features are scored together with sparse entries if a chunk has at least this number
-# of such rows. 2,000 rows, 50,000 labels and 768 features, 16 % of the weights nonzero: 22.2
-# microseconds per row with a minimum of 2, 23.1 with 3, and 23.5 with 4 (November 2026).
+# Full rows are scored together with sparse entries if a chunk has at least this number of them.
+# 2,000 rows, 50,000 labels and 768 features, 16 % of the weights nonzero: 22.2 microseconds per row
+# with a minimum of 2, 23.1 with 3, and 23.5 with 4 (November 2026).
 cdef enum:
     MIN_ROWS_WITH_ENTRIES = 2
     MAX_COLUMNS_PER_FEATURE = 4          # columns of X per feature of the chunk
@@ -431,7 +431,7 @@ cdef class LevelScorer:
         cdef offset_t n_children = self.child_indptr[parent + 1] - self.child_indptr[parent]
         cdef bint has_entries = self.chunks.dense_weights is None
         cdef int at
-        for at in range(LANES):
+        for at in range(LANES if has_entries else ROWS_TOGETHER):
             # Missing rows are copies of the last one, whose results are not used.
             row = order.rows[order.pairs[min(start + at, stop - 1)]]
             data[at] = &batch.x_data[batch.x_indptr[row + 1] - batch.n_last]

@@ -20,6 +20,7 @@ from libc.math cimport INFINITY, expf, logf
 from libc.stdlib cimport calloc, free, malloc, realloc
 from libc.string cimport memset
 
+from skxmr._core.training_rows cimport add_scaled
 from skxmr._core.types cimport index_t, offset_t, uint16_t
 from skxmr._linear.compact_rows cimport Cluster, get_row
 from skxmr._linear.simd.lanes cimport (
@@ -35,13 +36,6 @@ cdef struct InitialDuals:
     # Initial duals of one child, per unit of row weight.
     float positive             # a: of positive rows
     float negative             # b: of negative rows
-
-
-cdef inline void add_scaled(float* total, const float* values, float factor,
-                            offset_t size) noexcept nogil:
-    cdef offset_t at
-    for at in range(size):
-        total[at] += factor * values[at]
 
 
 cdef inline double get_initial_diagonal(int loss, double singleton_squared_norm,

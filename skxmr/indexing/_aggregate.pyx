@@ -12,7 +12,7 @@ import numpy as np
 from libc.math cimport fabsf, sqrt
 
 from skxmr._core.interrupts cimport count_rows
-from skxmr._core.training_rows cimport TrainingRows, dense_part, view_rows
+from skxmr._core.training_rows cimport TrainingRows, add_scaled, dense_part, view_rows
 from skxmr._core.types cimport index_t, offset_t, uint64_t
 
 
@@ -26,12 +26,6 @@ for _bit in range(64):
 
 cdef inline index_t find_lowest_bit(uint64_t word) noexcept nogil:
     return BIT_POSITIONS[((word & (~word + 1)) * DE_BRUIJN) >> 58]
-
-
-cdef void add_scaled(float* total, const float* values, float factor, index_t n) noexcept nogil:
-    cdef index_t at
-    for at in range(n):
-        total[at] += factor * values[at]
 
 
 cdef offset_t extract_sum(index_t n_summary, uint64_t* summary, uint64_t* words, float* total,
