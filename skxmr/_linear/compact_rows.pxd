@@ -23,14 +23,14 @@ cdef struct Cluster:
     double* squared_norms            # (n_rows) per row, including the constant feature 1
 
 
-cdef inline cluster_row get_row(const Cluster* c, index_t i) noexcept nogil:
-    # Return the shared features of a row.
+cdef inline void get_row(const Cluster* c, index_t i, cluster_row* row) noexcept nogil:
+    # Write the shared features of a row to `row`.
     cdef offset_t start = c.indptr[i]
-    cdef const float* dense = NULL
-    if c.n_dense:
-        dense = c.dense_rows[i]
-    return cluster_row(dense, c.n_dense, &c.indices[start], &c.data[start],
-                       c.indptr[i + 1] - start)
+    row.dense = c.dense_rows[i] if c.n_dense else NULL
+    row.n_dense = c.n_dense
+    row.indices = &c.indices[start]
+    row.data = &c.data[start]
+    row.size = c.indptr[i + 1] - start
 
 
 cdef bint compact_rows(Cluster* c, const TrainingRows* X, const index_t[::1] rows,

@@ -54,11 +54,16 @@ cdef inline index_t find_feature(FeatureCounts* counts, index_t column,
     return scratch[column]
 
 
-cdef void prefetch_row(const TrainingRows* X, index_t row) noexcept nogil:
-    cdef offset_t start = X.indptr[row], size = X.indptr[row + 1] - start
-    prefetch_array(&X.indices[start], size)
-    prefetch_array(&X.data[start], size)
+cdef inline void prefetch_features(const TrainingRows* X, index_t row) noexcept nogil:
+    cdef offset_t start = X.indptr[row]
+    prefetch_array(&X.indices[start], X.indptr[row + 1] - start)
     prefetch_array(dense_part(X, row), X.n_dense)
+
+
+cdef inline void prefetch_row(const TrainingRows* X, index_t row) noexcept nogil:
+    cdef offset_t start = X.indptr[row]
+    prefetch_features(X, row)
+    prefetch_array(&X.data[start], X.indptr[row + 1] - start)
 
 
 cdef void count_features(FeatureCounts* counts, const TrainingRows* X, const index_t[::1] rows,
@@ -70,7 +75,7 @@ cdef void count_features(FeatureCounts* counts, const TrainingRows* X, const ind
     cdef const float* dense
     for i in range(n_rows):
         if i + PREFETCH_DISTANCE < n_rows:
-            prefetch_row(X, rows[i + PREFETCH_DISTANCE])
+            prefetch_features(X, rows[i + PREFETCH_DISTANCE])
         for at in range(X.indptr[rows[i]], X.indptr[rows[i] + 1]):
             f = find_feature(counts, X.indices[at], scratch)
             counts.frequencies[f - 1] += 1

@@ -152,7 +152,7 @@ cdef int visit_rows(const Cluster* cluster, SolverState* state, index_t n, uint3
                 PREFETCH(&state.duals[<offset_t>next_row * state.n_lanes])
                 if at + 8 < n:
                     PREFETCH(&cluster.indptr[state.order[at + 8]])
-            row = get_row(cluster, i)
+            get_row(cluster, i, &row)
             state.unsettled[i] = <uint16_t>visit_row(
                 state.weights, &state.duals[<offset_t>i * state.n_lanes], state.bounds, &row,
                 state.positive[i], running, &state.terms[i], get_lane_costs(state, i))

@@ -81,7 +81,8 @@ cdef void visit_row(const Cluster* c, const SolverState* s, int loss, ChildState
     cdef double y = 1.0 if s.positive[i] >> child.lane & 1 else -1.0
     cdef double cost = get_cost(s, i, child.lane), a = child.duals[i], u = child.intercept
     cdef double g, step, ridge = 0.0, upper_bound = cost
-    cdef cluster_row row = get_row(c, i)
+    cdef cluster_row row
+    get_row(c, i, &row)
     cdef offset_t e
     for e in range(row.n_dense):
         u += child.weights[e] * row.dense[e]
@@ -131,7 +132,7 @@ cdef int solve_child(const Cluster* c, SolverState* s, int loss, ChildState* chi
         child.order[i] = i
         a = a if s.positive[i] >> child.lane & 1 else -a
         child.intercept += a
-        row = get_row(c, i)
+        get_row(c, i, &row)
         add_row(child.weights, &row, a)
     for sweep in range(max_iter):
         max_gradient = min_gradient = 0.0

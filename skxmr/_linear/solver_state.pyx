@@ -88,12 +88,12 @@ cdef bint allocate_state(const Cluster* c, SolverState* s, const Objective* obje
         s.total_row_weight += weight
         s.total_diagonal += <double>weight * weight * get_initial_diagonal(
             objective.loss, c.singleton_squared_norms[i], s.terms[i].cost)
-        row = get_row(c, i)
+        get_row(c, i, &row)
         add_scaled(s.row_sum, row.dense, weight, row.n_dense)
         for e in range(row.size):
             s.row_sum[row.indices[e]] += weight * row.data[e]
     for i in range(c.n_rows):
-        row = get_row(c, i)
+        get_row(c, i, &row)
         for e in range(row.n_dense):
             s.products_with_sum[i] += row.dense[e] * s.row_sum[e]
         for e in range(row.size):
@@ -183,7 +183,7 @@ cdef InitialDuals find_uniform_duals(const Cluster* c, const SolverState* s,
             objective.loss, c.singleton_squared_norms[i], s.terms[i].cost)
         dp += <double>weight * weight * get_initial_diagonal(
             objective.loss, c.singleton_squared_norms[i], max(cost * weight, MIN_COST))
-        row = get_row(c, i)
+        get_row(c, i, &row)
         add_scaled(s.positive_sum, row.dense, weight, row.n_dense)
         for e in range(row.size):
             # Add |P + x|^2 - |P|^2, one feature at a time.
@@ -194,7 +194,7 @@ cdef InitialDuals find_uniform_duals(const Cluster* c, const SolverState* s,
     for e in range(c.n_dense):
         pp += <double>s.positive_sum[e] * s.positive_sum[e]
     for at in range(n_positives):
-        row = get_row(c, s.order[at])
+        get_row(c, s.order[at], &row)
         for e in range(row.size):
             s.positive_sum[row.indices[e]] = 0.0
     # Add the constant feature, which is sum_p in P and sum_t in T.
@@ -311,7 +311,7 @@ cdef bint initialize_group(const Cluster* c, SolverState* s, const Objective* ob
             if s.positive[i] >> lane & 1:
                 row_duals[lane] = a[lane] * s.row_weights[i]
                 coefficient = (a[lane] + b[lane]) * s.row_weights[i]
-                row = get_row(c, i)
+                get_row(c, i, &row)
                 for e in range(row.size):
                     s.weights[<offset_t>row.indices[e] * s.n_lanes + lane] += (
                         coefficient * row.data[e])
