@@ -28,7 +28,7 @@ cdef struct FullRows:                # rows with nonzero values in the last colu
     offset_t n_features_before       # features of the chunk before these columns
     float* values[4]                 # [ROWS_TOGETHER] values of these features in each row
     float* margins[4]                # [ROWS_TOGETHER] of the children; space for whole vectors
-    # For LANES rows and chunks without dense weights, or NULL.
+    # For up to MAX_ENTRY_ROWS rows and chunks without dense weights, or NULL.
     float* values_by_column          # [column][row]
     float* margins_by_child          # [child][row]
     void* block                      # memory of all arrays
@@ -81,6 +81,7 @@ cdef class ChunkMargins:
     cdef void compute_margins_of_rows(self, const lane_kernels* kernels, index_t parent,
                                       const float** data, FullRows* rows) noexcept nogil
     cdef void compute_margins_by_child(self, const lane_kernels* kernels, index_t parent,
-                                       const float** data, FullRows* rows) noexcept nogil
+                                       const float** data, int n_rows,
+                                       FullRows* rows) noexcept nogil
     cdef index_t compute_margins(self, const lane_kernels* kernels, index_t parent,
                                  const SharedFeatures* shared, float* margins) noexcept nogil

@@ -22,7 +22,7 @@ four steps, and each step prefetches the memory that the next one reads:
 Rows with nonzero values in all of the last columns, such as embeddings, need no search for shared
 features in these columns. If they are all columns, `compute_margins_of_rows` scores ROWS_TOGETHER
 rows at a time, and loads each dense weight once for all of them. `compute_margins_by_child` adds
-the products of sparse entries for LANES rows at a time, one row per lane.
+the products of sparse entries for up to MAX_ENTRY_ROWS rows at a time, one row per lane.
 """
 
 import numpy as np
@@ -31,7 +31,7 @@ from libc.stdlib cimport free, malloc
 
 from skxmr._core.types cimport index_t, offset_t, uint8_t, uint16_t, uint64_t
 from skxmr._linear.simd.lanes cimport (
-    LANES, PREFETCH, ROWS_TOGETHER, chunk_entries, entry_range, feature_set,
+    LANES, MAX_ENTRY_ROWS, PREFETCH, ROWS_TOGETHER, chunk_entries, entry_range, feature_set,
     lane_kernels, prefetch_array, transpose_rows
 )
 
@@ -72,7 +72,8 @@ cdef bint allocate_full_rows(FullRows* rows, offset_t n_columns, offset_t max_ch
     # out. Call release_full_rows in any case.
     cdef size_t n_margins = max_children + LANES
     cdef size_t n_numbers = (ROWS_TOGETHER + 1) * <size_t>n_columns + ROWS_TOGETHER * n_margins
-    cdef size_t n_entry_numbers = LANES * (<size_t>n_columns + max_children) if has_entries else 0
+    cdef size_t n_entry_numbers = (
+        MAX_ENTRY_ROWS * (<size_t>n_columns + max_children) if has_entries else 0)
     cdef int row
     cdef float* block = <float*>malloc(sizeof(float) * (n_numbers + n_entry_numbers) + 64)
     rows.block = block
@@ -89,7 +90,7 @@ cdef bint allocate_full_rows(FullRows* rows, offset_t n_columns, offset_t max_ch
         # one to two lines.
         block += n_numbers
         rows.values_by_column = <float*>(<char*>block + (64 - <size_t>block % 64))
-        rows.margins_by_child = rows.values_by_column + LANES * n_columns
+        rows.margins_by_child = rows.values_by_column + MAX_ENTRY_ROWS * n_columns
     return True
 
 
@@ -229,9 +230,11 @@ cdef class ChunkMargins:
                 rows.margins)
 
     cdef void compute_margins_by_child(self, const lane_kernels* kernels, index_t parent,
-                                       const float** data, FullRows* rows) noexcept nogil:
-        # Add the products of the last columns to rows.margins_by_child, for LANES rows and a level
-        # that `scores_entries_of_rows`. data[row] are the values of these columns.
+                                       const float** data, int n_rows,
+                                       FullRows* rows) noexcept nogil:
+        # Add the products of the last columns to rows.margins_by_child, for n_rows = LANES or
+        # MAX_ENTRY_ROWS rows and a level that `scores_entries_of_rows`. data[row] are the values of
+        # these columns.
         cdef chunk_entries chunk = self.get_entries(parent)
         cdef offset_t at, n_entries = 0
         for at in range(rows.n_features_before):
@@ -240,10 +243,10 @@ cdef class ChunkMargins:
         chunk.counts = <const char*>chunk.counts + self.count_bytes * rows.n_features_before
         chunk.children += self.child_bytes * n_entries
         chunk.weights += self.weight_bytes * n_entries
-        transpose_rows(data, rows.n_columns, rows.values_by_column)
+        transpose_rows(data, n_rows, rows.n_columns, rows.values_by_column)
         kernels.add_entry_products_of_rows[self.child_bytes - 1][self.weight_type](
             &chunk, rows.features, rows.n_features, self.count_bytes, rows.values_by_column,
-            rows.margins_by_child)
+            n_rows, rows.margins_by_child)
 
     cdef index_t compute_margins(self, const lane_kernels* kernels, index_t parent,
                                  const SharedFeatures* shared, float* margins) noexcept nogil:

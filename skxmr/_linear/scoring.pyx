@@ -34,7 +34,9 @@ from skxmr._core.transforms cimport (
     inherit_score, transform_margins, with_offsets
 )
 from skxmr._core.types cimport index_t, offset_t
-from skxmr._linear.simd.lanes cimport LANES, ROWS_TOGETHER, get_lane_kernels, lane_kernels
+from skxmr._linear.simd.lanes cimport (
+    LANES, MAX_ENTRY_ROWS, ROWS_TOGETHER, get_lane_kernels, lane_kernels
+)
 from skxmr._linear.margins cimport (
     PIPELINE_DEPTH, ChunkMargins, FullRows, Scratch, SharedFeatures, allocate_full_rows,
     allocate_scratch, release_full_rows, release_scratch
@@ -414,7 +416,8 @@ cdef class LevelScorer:
                                   offset_t stop) noexcept nogil:
         # Return the end of the pairs from number `at` on that are scored together: their rows are
         # full.
-        stop = min(stop, at + (LANES if self.chunks.dense_weights is None else ROWS_TOGETHER))
+        stop = min(stop, at + (MAX_ENTRY_ROWS if self.chunks.dense_weights is None
+                              else ROWS_TOGETHER))
         while at < stop and self.is_full(batch, order.rows[order.pairs[at]]):
             at += 1
         return at
@@ -424,30 +427,32 @@ cdef class LevelScorer:
                                const Transform* transform, Scratch* scratch, FullRows* full_rows,
                                const RowHeaps* heaps) noexcept nogil:
         # Score pairs that `find_full_pairs` has found, after `prepare_full_pairs`.
-        cdef const float* data[16]          # [LANES]
+        cdef const float* data[32]          # [MAX_ENTRY_ROWS]
         cdef float* margins = scratch.margins
         cdef offset_t pair, child
         cdef index_t row, parent = batch.parents[order.pairs[start]]
         cdef offset_t n_children = self.child_indptr[parent + 1] - self.child_indptr[parent]
         cdef bint has_entries = self.chunks.dense_weights is None
-        cdef int at
-        for at in range(LANES if has_entries else ROWS_TOGETHER):
+        cdef int at, n_rows = ROWS_TOGETHER
+        if has_entries:
+            n_rows = LANES if stop - start <= LANES else MAX_ENTRY_ROWS
+        for at in range(n_rows):
             # Missing rows are copies of the last one, whose results are not used.
             row = order.rows[order.pairs[min(start + at, stop - 1)]]
             data[at] = &batch.x_data[batch.x_indptr[row + 1] - batch.n_last]
             if has_entries and start + at < stop:
                 self.compute_first_margins(kernels, batch, row, parent, scratch)
             for child in range(n_children if has_entries else 0):
-                full_rows.margins_by_child[LANES * child + at] = margins[child]
+                full_rows.margins_by_child[n_rows * child + at] = margins[child]
         if has_entries:
-            self.chunks.compute_margins_by_child(kernels, parent, data, full_rows)
+            self.chunks.compute_margins_by_child(kernels, parent, data, n_rows, full_rows)
         else:
             self.chunks.compute_margins_of_rows(kernels, parent, data, full_rows)
         for at in range(<int>(stop - start)):
             pair = order.pairs[start + at]
             if has_entries:
                 for child in range(n_children):
-                    margins[child] = full_rows.margins_by_child[LANES * child + at]
+                    margins[child] = full_rows.margins_by_child[n_rows * child + at]
             else:
                 scratch.margins = full_rows.margins[at]
             self.keep_best_children(batch, pair, order.rows[pair], transform, scratch, heaps)

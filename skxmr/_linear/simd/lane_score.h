@@ -228,34 +228,41 @@ DEFINE_ADD_WIDE_PRODUCTS_OF_ROWS(KERNEL_NAME(add_wide_products_of_rows_int8), in
 #undef DEFINE_ADD_WIDE_PRODUCTS_OF_ROWS
 #undef ADD_GROUPS_OF_ROWS
 
-/* Define a function that adds the products of entries for LANES rows that have all features of the
- * chunk, one row per lane. It adds in the order of add_entry_products, so both give bit-identical
- * margins. */
-#define DEFINE_ADD_ENTRY_PRODUCTS_OF_ROWS(name, child_t, weight_t, VALUE)                      \
-    KERNEL_TARGET static void name(const chunk_entries *chunk, const int32_t *columns,         \
-                                   int64_t n_features, int64_t count_bytes,                    \
-                                   const float *values, float *margins) {                      \
-        const child_t *children = (const child_t *)chunk->children;                            \
-        const weight_t *weights = (const weight_t *)chunk->weights;                            \
-        const float scale = chunk->scale;                                                      \
-        int64_t f, e = 0, stop = 0;                                                            \
-        int v;                                                                                 \
-        for (f = 0; f < n_features; f++) {                                                     \
-            FLOAT_VECTOR x[N_VECTORS];                                                         \
-            for (v = 0; v < N_VECTORS; v++)                                                    \
-                x[v] = LOAD(values + LANES * (int64_t)columns[f], v);                          \
-            stop += count_bytes == 1 ? ((const uint8_t *)chunk->counts)[f]                     \
-                                     : ((const uint16_t *)chunk->counts)[f];                   \
-            for (; e < stop; e++) {                                                            \
-                float *sums = margins + LANES * (int64_t)children[e];                          \
-                const float w = VALUE(weights[e], scale);                                      \
-                for (v = 0; v < N_VECTORS; v++) {                                              \
-                    FLOAT_VECTOR product = x[v] * w;                                           \
-                    ROUND_PRODUCT(product);                                                    \
-                    STORE(sums, v, LOAD(sums, v) + product);                                   \
-                }                                                                              \
-            }                                                                                  \
-        }                                                                                      \
+#define ADD_ENTRIES_OF_ROWS(n_vectors, VALUE)                                           \
+    for (f = 0; f < n_features; f++) {                                                  \
+        const float *column = values + WIDTH * (n_vectors) * (int64_t)columns[f];       \
+        FLOAT_VECTOR x[n_vectors];                                                      \
+        for (v = 0; v < (n_vectors); v++) x[v] = LOAD(column, v);                       \
+        stop += count_bytes == 1 ? ((const uint8_t *)chunk->counts)[f]                  \
+                                 : ((const uint16_t *)chunk->counts)[f];                \
+        for (; e < stop; e++) {                                                         \
+            float *sums = margins + WIDTH * (n_vectors) * (int64_t)children[e];         \
+            const float w = VALUE(weights[e], scale);                                   \
+            for (v = 0; v < (n_vectors); v++) {                                         \
+                FLOAT_VECTOR product = x[v] * w;                                        \
+                ROUND_PRODUCT(product);                                                 \
+                STORE(sums, v, LOAD(sums, v) + product);                                \
+            }                                                                           \
+        }                                                                               \
+    }
+
+/* Define a function that adds the products of entries for n_rows rows that have all features of the
+ * chunk, one row per lane. n_rows is LANES or 2 * LANES. It adds in the order of add_entry_products,
+ * so both give bit-identical margins. */
+#define DEFINE_ADD_ENTRY_PRODUCTS_OF_ROWS(name, child_t, weight_t, VALUE)              \
+    KERNEL_TARGET static void name(const chunk_entries *chunk, const int32_t *columns, \
+                                   int64_t n_features, int64_t count_bytes,            \
+                                   const float *values, int n_rows, float *margins) {  \
+        const child_t *children = (const child_t *)chunk->children;                    \
+        const weight_t *weights = (const weight_t *)chunk->weights;                    \
+        const float scale = chunk->scale;                                              \
+        int64_t f, e = 0, stop = 0;                                                    \
+        int v;                                                                         \
+        if (n_rows == LANES) {                                                         \
+            ADD_ENTRIES_OF_ROWS(N_VECTORS, VALUE)                                      \
+        } else {                                                                       \
+            ADD_ENTRIES_OF_ROWS(2 * N_VECTORS, VALUE)                                  \
+        }                                                                              \
     }
 
 DEFINE_ADD_ENTRY_PRODUCTS_OF_ROWS(KERNEL_NAME(add_entry_products_of_rows_uint8_float32), uint8_t,
@@ -271,6 +278,7 @@ DEFINE_ADD_ENTRY_PRODUCTS_OF_ROWS(KERNEL_NAME(add_entry_products_of_rows_uint16_
 DEFINE_ADD_ENTRY_PRODUCTS_OF_ROWS(KERNEL_NAME(add_entry_products_of_rows_uint16_int8), uint16_t,
                                   int8_t, INT8_VALUE)
 #undef DEFINE_ADD_ENTRY_PRODUCTS_OF_ROWS
+#undef ADD_ENTRIES_OF_ROWS
 #undef LOAD_FLOAT32
 #undef LOAD_FLOAT16
 #undef LOAD_INT8

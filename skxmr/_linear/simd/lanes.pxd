@@ -7,6 +7,7 @@ cdef extern from "lanes.h" nogil:
     cpdef enum:
         LANES  # also exported to Python
     int FEW_LANES
+    int MAX_ENTRY_ROWS
     enum:
         ROWS_TOGETHER
     int SQUARED_HINGE
@@ -80,7 +81,7 @@ cdef extern from "lanes.h" nogil:
     ctypedef void (*add_entry_products_function)(
         const chunk_entries*, const entry_range*, const float*, offset_t, float*) noexcept nogil
     ctypedef void (*add_entry_products_of_rows_function)(
-        const chunk_entries*, const index_t*, offset_t, offset_t, const float*,
+        const chunk_entries*, const index_t*, offset_t, offset_t, const float*, int,
         float*) noexcept nogil
     ctypedef struct lane_kernels:
         const char* name
@@ -96,7 +97,7 @@ cdef extern from "lanes.h" nogil:
         add_entry_products_function[3]* add_entry_products
         add_entry_products_of_rows_function[3]* add_entry_products_of_rows
         add_entry_products_function* add_few_entry_products
-    void transpose_rows(const float* const*, offset_t, float*)
+    void transpose_rows(const float* const*, int, offset_t, float*)
     void PREFETCH(const void*)
     void prefetch_array(const void*, offset_t)
 
