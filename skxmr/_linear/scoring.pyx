@@ -416,8 +416,8 @@ cdef class LevelScorer:
                                   offset_t stop) noexcept nogil:
         # Return the end of the pairs from number `at` on that are scored together: their rows are
         # full.
-        stop = min(stop, at + (MAX_ENTRY_ROWS if self.chunks.dense_weights is None
-                              else ROWS_TOGETHER))
+        cdef bint has_entries = self.chunks.dense_weights is None
+        stop = min(stop, at + (MAX_ENTRY_ROWS if has_entries else ROWS_TOGETHER))
         while at < stop and self.is_full(batch, order.rows[order.pairs[at]]):
             at += 1
         return at
