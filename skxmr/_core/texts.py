@@ -12,7 +12,7 @@ def check_texts(texts, name="texts"):
     Parameters
     ----------
     texts : sequence of str
-        List, tuple, 1-D array or pandas Series. Empty strings are allowed.
+        List, tuple, 1-D array, or column of pandas, polars or Arrow. Empty strings are allowed.
     name : str
         Name of the argument in error messages.
 
@@ -41,7 +41,7 @@ def check_texts(texts, name="texts"):
     if ndim != 1:
         raise ValueError(f"{name} must be 1-D, one string per row; got {ndim} dimensions.")
     try:
-        rows = list(texts)
+        rows = list(read_text_column(texts))
     except TypeError:
         raise ValueError(
             f"{name} must be a sequence of strings, one per row; got {type(texts).__name__}."
@@ -50,10 +50,7 @@ def check_texts(texts, name="texts"):
         raise ValueError(f"{name} must have at least 1 row; got 0.")
     for row, text in enumerate(rows):
         if not isinstance(text, str):
-            raise ValueError(
-                f"{name} must contain only strings; got {name}[{row}] = {_shorten(text)} of type "
-                f"{type(text).__name__}. Replace missing texts by an empty string."
-            )
+            raise_not_a_string(text, name, f"{name}[{row}] = ")
         try:
             text.encode()
         except UnicodeEncodeError as error:
@@ -63,6 +60,20 @@ def check_texts(texts, name="texts"):
             ) from None
     # Elements of a string array are np.str_. Tokenizers accept only str.
     return [str(text) for text in rows] if isinstance(texts, np.ndarray) else rows
+
+
+def read_text_column(texts):
+    """Return a column of Arrow as a list; its elements are not strings. Return others unchanged."""
+    is_arrow = type(texts).__module__.partition(".")[0] == "pyarrow" and hasattr(texts, "to_pylist")
+    return texts.to_pylist() if is_arrow else texts
+
+
+def raise_not_a_string(text, name, place=""):
+    """Raise a ValueError for an element of texts that is no string, such as a missing one."""
+    raise ValueError(
+        f"{name} must contain only strings; got {place}{_shorten(text)} of type "
+        f"{type(text).__name__}. Replace missing texts by an empty string."
+    )
 
 
 def _shorten(value):

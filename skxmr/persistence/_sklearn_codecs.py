@@ -8,6 +8,7 @@ A codec converts an object to a dict of plain values, its fields, and back; see 
 from typing import NamedTuple
 
 import numpy as np
+from sklearn.base import clone
 from sklearn.feature_extraction.text import (
     CountVectorizer,
     HashingVectorizer,
@@ -81,6 +82,14 @@ def _drop_cache(params, fitted):
     fitted.pop("_encoder_key", None)
 
 
+def _prepare_embedder(params, fitted):
+    _drop_cache(params, fitted)
+    # `encoder_` is the fitted encoder. Without the copy, the weights of an encoder that was already
+    # fitted when it was passed would be stored twice.
+    if hasattr(params["encoder"], "get_params"):
+        params["encoder"] = clone(params["encoder"])
+
+
 def _make_dict(fields):
     terms, columns = fields["terms"], fields["columns"]
     if terms.ndim != 1 or columns.ndim != 1:
@@ -102,7 +111,7 @@ SKLEARN_CODECS = SCALER_CODECS | {
         CompiledCountVectorizer, check_vectorizer, _convert_vocabularies
     ),
     "skxmr.text.TextEmbedder": make_codec(
-        TextEmbedder, check_text_embedder, _drop_cache, _drop_cache
+        TextEmbedder, check_text_embedder, _prepare_embedder, _drop_cache
     ),
     "skxmr.text.TfidfVectorizer": make_codec(
         CompiledTfidfVectorizer, check_vectorizer, _convert_vocabularies

@@ -9,6 +9,7 @@ from sklearn.feature_extraction.text import CountVectorizer as SklearnCountVecto
 
 from skxmr._core.arrays import as_public_csr, offsets_of
 from skxmr._core.node_scores import join_rows
+from skxmr._core.texts import raise_not_a_string, read_text_column
 from skxmr._core.threads import count_workers, run_tasks
 from skxmr.text._ngrams import CHAR, CHAR_WB, WORD, count_terms, sort_rows
 from skxmr.text._term_table import TermTable
@@ -95,12 +96,13 @@ class CountingRule(NamedTuple):
                 lowercase[at] = False
                 continue
             text = self.decode(text)
+            if not isinstance(text, str) and not self.prepares_all:
+                raise_not_a_string(text, "raw_documents")
             if type(text) is not str or self.prepares_all or not text.isascii():
                 text = self.preprocess(text)
                 lowercase[at] = False
                 if not isinstance(text, str):
-                    # scikit-learn's pattern raises the same error.
-                    SklearnCountVectorizer._white_spaces.sub(" ", text)
+                    raise_not_a_string(text, "raw_documents")
             texts[at] = text
         return texts, lowercase
 
@@ -149,6 +151,7 @@ class CountingMixin:
 
     def _count_vocab(self, raw_documents, fixed_vocab):
         _refuse_frames(raw_documents)
+        raw_documents = read_text_column(raw_documents)
         rule = self._find_rule()
         table = self._find_table() if fixed_vocab and rule is not None else None
         if rule is None or (fixed_vocab and table is None):

@@ -184,7 +184,9 @@ def load_encoder(model):
     """
     name = os.fspath(model)
     is_folder = os.path.isdir(name)
-    if isinstance(model, os.PathLike) and not is_folder:
+    # A name to download has one slash at most.
+    looks_like_path = name.startswith((os.sep, ".", "~")) or name.count("/") > 1 or "\\" in name
+    if (isinstance(model, os.PathLike) or looks_like_path) and not is_folder:
         raise ValueError(f"model must be a folder that exists if it is a path; got {name!r}.")
     options = {"local_files_only": True} if is_folder else {}
     try:

@@ -262,6 +262,17 @@ def test_modules_of_torch_have_the_same_key_in_other_processes(tmp_path):
     assert len(list(tmp_path.iterdir())) == 1
 
 
+def test_saved_embedder_contains_the_fitted_encoder_once(tmp_path):
+    names = []
+    for number, encoder in enumerate([make_svd(), make_svd().fit(DOCUMENTS)]):
+        embedder = TextEmbedder(encoder).fit(DOCUMENTS)
+        model = make_text_classifier(embedder=embedder, random_state=0).fit(DOCUMENTS, TOPICS)
+        save_model(model, tmp_path / str(number))
+        names.append(sorted(file.name for file in (tmp_path / str(number)).iterdir()))
+        assert load_model(tmp_path / str(number)).suggest(DOCUMENTS) == model.suggest(DOCUMENTS)
+    assert names[0] == names[1]
+
+
 def test_saved_pipelines_do_not_write_to_the_cache_of_the_file(tmp_path):
     embedder = TextEmbedder(make_svd(), cache_dir=tmp_path / "cache")
     model = make_text_classifier(embedder=embedder, random_state=0).fit(DOCUMENTS, TOPICS)

@@ -171,11 +171,36 @@ def test_documents_may_be_bytes_files_and_file_names(tmp_path):
 
 
 @pytest.mark.parametrize(("cls", "reference"), PAIRS)
-@pytest.mark.parametrize("bad", [[None], [np.nan], [3], ["ok", ["a"]], [b"\xff"], "text", [""]])
+@pytest.mark.parametrize("bad", [[np.nan], [b"\xff"], "text", [""]])
 def test_invalid_documents_raise_the_errors_of_scikit_learn(cls, reference, bad):
     got, expected = run(cls, bad, bad), run(reference, bad, bad)
     assert got == expected
     assert len(got[0]) == 2
+
+
+@pytest.mark.parametrize("cls", [CountVectorizer, TfidfVectorizer])
+@pytest.mark.parametrize(
+    ("bad", "shown"),
+    [(None, "None of type NoneType"), (3, "3 of type int"), (["a"], "of type list")],
+)
+@pytest.mark.parametrize("params", [{}, {"strip_accents": "unicode"}, {"n_jobs": 2}])
+def test_missing_texts_raise_an_error_that_says_what_to_do(cls, bad, shown, params):
+    pattern = f"raw_documents must contain only strings; got .*{shown}.*empty string"
+    with pytest.raises(ValueError, match=pattern):
+        cls(**params).fit(["ok", bad])
+    fitted = cls(**params).fit(["ok"])
+    for texts in ([bad], ["ok", bad]):
+        with pytest.raises(ValueError, match=pattern):
+            fitted.transform(texts)
+
+
+def test_columns_of_arrow_are_read():
+    pa = pytest.importorskip("pyarrow")
+    for column in (pa.array(["one two", "two"]), pa.chunked_array([["one two"], ["two"]])):
+        vectorizer = CountVectorizer().fit(column)
+        assert vectorizer.transform(column).toarray().tolist() == [[1, 1], [0, 1]]
+    with pytest.raises(ValueError, match="got None of type NoneType"):
+        vectorizer.transform(pa.array(["one", None]))
 
 
 @pytest.mark.parametrize(("cls", "reference"), PAIRS)

@@ -105,9 +105,13 @@ def test_model_without_encoder_is_refused(estimator, tmp_path, tiny_bert, monkey
     M = np.eye(2)
     folder = tmp_path / "folder"
     folder.mkdir()
-    for wrong in (str(folder), tmp_path / "missing", str(tmp_path / "missing")):
-        with pytest.raises(ValueError, match="model must be a folder"):
-            estimator(wrong).fit(["a", "b"], M)
+    with pytest.raises(ValueError, match="model must be a folder with an encoder"):
+        estimator(folder).fit(["a", "b"], M)
+    for missing in (tmp_path / "missing", str(tmp_path / "missing"), "./missing", "a/b/c"):
+        with pytest.raises(ValueError, match="model must be a folder that exists"):
+            estimator(missing).fit(["a", "b"], M)
+    with pytest.raises(ValueError, match="got the name 'missing/name'"):
+        estimator("missing/name").fit(["a", "b"], M)
     shutil.copy(f"{tiny_bert}/config.json", folder)
     with pytest.raises(ValueError, match="model must be a folder"):
         estimator(folder).fit(["a", "b"], M)
