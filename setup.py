@@ -25,6 +25,7 @@ KERNELS = [
     "skxmr._linear.dual_solver",
     "skxmr._linear.simd.lanes",
     "skxmr._linear.margins",
+    "skxmr._linear.node_filter",
     "skxmr._linear.refine",
     "skxmr._linear.scoring",
     "skxmr._linear.solver_state",

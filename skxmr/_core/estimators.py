@@ -187,7 +187,7 @@ def find_topk_estimator(estimator):
     return estimator, transformers
 
 
-def predict_topk_of(estimator, X, k=10):
+def predict_topk_of(estimator, X, k=10, **options):
     """Return ``predict_topk`` of an estimator, or of the last step of a pipeline or search.
 
     Pipelines of scikit-learn have no `predict_topk`.
@@ -200,6 +200,8 @@ def predict_topk_of(estimator, X, k=10):
         Rows, in the format that the estimator accepts.
     k : int
         Number of labels per row.
+    **options : dict
+        Further arguments of the method.
 
     Returns
     -------
@@ -219,7 +221,7 @@ def predict_topk_of(estimator, X, k=10):
         )
     for transformer in transformers:
         X = transformer.transform(X)
-    return ranker.predict_topk(X, k)
+    return ranker.predict_topk(X, k, **options)
 
 
 def takes_texts(estimator):

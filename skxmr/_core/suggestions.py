@@ -9,7 +9,7 @@ from sklearn.utils.validation import check_is_fitted
 class SuggestionMixin:
     """Method `suggest` for estimators with `predict_topk` and `classes_`."""
 
-    def suggest(self, X, k=5, *, threshold=None):
+    def suggest(self, X, k=5, *, threshold=None, labels=None, exclude=None):
         """Return the names and scores of the best labels of each row.
 
         Parameters
@@ -20,6 +20,8 @@ class SuggestionMixin:
             Maximum number of labels per row.
         threshold : float or None, default=None
             Minimum score of a label. None returns labels with any score.
+        labels, exclude : array-like, sparse matrix, LabelFilter or None, default=None
+            Labels that may be suggested, or not; see `XRLinearClassifier.predict_topk`.
 
         Returns
         -------
@@ -37,13 +39,16 @@ class SuggestionMixin:
         if threshold is not None and not (is_number and threshold == threshold):
             raise ValueError(f"threshold must be a number or None; got {threshold!r}.")
         check_is_fitted(self)
-        labels, scores = self.predict_topk(X, k=k)
-        is_shown = labels >= 0
+        # Not every estimator has both arguments.
+        selection = {"labels": labels, "exclude": exclude}
+        selection = {name: value for name, value in selection.items() if value is not None}
+        columns, scores = self.predict_topk(X, k=k, **selection)
+        is_shown = columns >= 0
         if threshold is not None:
             # A threshold beyond float32 becomes infinite, which gives the right result.
             with np.errstate(over="ignore"):
                 is_shown &= scores >= threshold
-        names = np.asarray(self.classes_)[labels[is_shown]].tolist()
+        names = np.asarray(self.classes_)[columns[is_shown]].tolist()
         pairs = list(zip(names, scores[is_shown].tolist(), strict=True))
         ends = np.cumsum(np.count_nonzero(is_shown, axis=1)).tolist()
         return [pairs[start:end] for start, end in zip([0, *ends[:-1]], ends, strict=True)]

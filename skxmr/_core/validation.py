@@ -37,7 +37,7 @@ N_JOBS = [
 INPUT_ATTRIBUTES = ("n_features_in_", "feature_names_in_")
 
 
-def check_candidates(candidates, shape):
+def check_candidates(candidates, shape, name="candidates"):
     """Return candidate labels per row as the arrays of a canonical CSR matrix.
 
     Parameters
@@ -47,6 +47,8 @@ def check_candidates(candidates, shape):
         nonzero values of an array. Never modified.
     shape : tuple
         Required shape.
+    name : str
+        Name of the argument in error messages.
 
     Returns
     -------
@@ -61,10 +63,10 @@ def check_candidates(candidates, shape):
         If the shape differs, or an index is out of range.
     """
     if not sp.issparse(candidates):
-        candidates = read_targets(candidates, "candidates")
+        candidates = read_targets(candidates, name)
     if candidates.shape != shape:
         raise ValueError(
-            f"candidates must have the shape {shape}, one row per row of X and one column per "
+            f"{name} must have the shape {shape}, one row per row of X and one column per "
             f"label; got {candidates.shape}."
         )
     if not sp.issparse(candidates):

@@ -2,6 +2,7 @@
 
 from skxmr._linear.level_checks import check_level_content, check_level_structure
 from skxmr._linear.level_model import LevelModel
+from skxmr._linear.node_filter import NodeFilter
 from skxmr._linear.pruning import prune_level
 from skxmr._linear.scoring import search_row
 from skxmr._linear.training import (
@@ -21,6 +22,7 @@ __all__ = [
     "FolderStore",
     "LevelModel",
     "LevelProblem",
+    "NodeFilter",
     "Solver",
     "check_convergence",
     "check_level_content",

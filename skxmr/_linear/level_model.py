@@ -218,7 +218,15 @@ class LevelModel:
         return int(np.count_nonzero(is_trained))
 
     def expand(
-        self, X, parents, max_children, transform, best_first=False, offsets=None, min_scores=None
+        self,
+        X,
+        parents,
+        max_children,
+        transform,
+        best_first=False,
+        offsets=None,
+        min_scores=None,
+        node_filter=None,
     ):
         """Score the children of the parents of each row, and keep the best.
 
@@ -238,6 +246,8 @@ class LevelModel:
             Added to the score of each child, multiplied by the weight of the transform.
         min_scores : ndarray of shape (n_rows,), float32, or None
             Minimum score of the children of each row. Not with the transform "identity".
+        node_filter : NodeFilter or None
+            Children that may be kept. None allows all.
 
         Returns
         -------
@@ -255,6 +265,7 @@ class LevelModel:
             offsets,
             min_scores,
             X.n_dense,
+            node_filter,
         )
         return NodeScores(*found)
 

@@ -18,6 +18,7 @@ cdef struct Scratch:
     SharedFeatures[PIPELINE_DEPTH] shared  # of the pairs in the pipeline; see scoring.pyx
     float* margins                   # of the children; space for whole vectors
     float* scores                    # of the children
+    uint8_t* flags                   # of the children
     void* block                      # memory of all arrays
 
 

@@ -44,7 +44,7 @@ cdef bint allocate_scratch(Scratch* scratch, offset_t max_row_entries,
     cdef int at
     cdef offset_t capacity = max_row_entries + 1
     cdef size_t row_bytes = capacity * (2 * sizeof(float) + sizeof(uint64_t) + sizeof(entry_range))
-    cdef size_t child_bytes = 2 * (max_children + LANES) * sizeof(float)
+    cdef size_t child_bytes = 2 * (max_children + LANES) * sizeof(float) + max_children
     cdef char* block = <char*>malloc(PIPELINE_DEPTH * row_bytes + child_bytes)
     scratch.block = block
     if block == NULL:
@@ -59,6 +59,7 @@ cdef bint allocate_scratch(Scratch* scratch, offset_t max_row_entries,
         block += 2 * capacity * sizeof(float)
     scratch.margins = <float*>block
     scratch.scores = scratch.margins + max_children + LANES
+    scratch.flags = <uint8_t*>(scratch.scores + max_children + LANES)
     return True
 
 

@@ -33,13 +33,16 @@ from skxmr._core.transforms cimport (
     MARGIN, LevelTransform, Node, Transform, find_largest_score, find_smallest_margin,
     inherit_score, transform_margins, with_offsets
 )
-from skxmr._core.types cimport index_t, offset_t
+from skxmr._core.types cimport index_t, offset_t, uint8_t
 from skxmr._linear.simd.lanes cimport (
     LANES, MAX_ENTRY_ROWS, ROWS_TOGETHER, get_lane_kernels, lane_kernels
 )
 from skxmr._linear.margins cimport (
     PIPELINE_DEPTH, ChunkMargins, FullRows, Scratch, SharedFeatures, allocate_full_rows,
     allocate_scratch, release_full_rows, release_scratch
+)
+from skxmr._linear.node_filter cimport (
+    FilterArrays, NodeFilter, count_allowed, find_allowed, get_filter_arrays, is_filtered
 )
 
 
@@ -78,6 +81,7 @@ cdef struct Batch:             # rows of X, and pairs (row, parent) to score, as
     const float* margins       # of the paths to the parents
     index_t n_rows
     offset_t n_last            # columns at the end of X; a row without zeros in them is full
+    FilterArrays filter        # children that may be kept
 
 
 cdef struct RowHeaps:          # the best children per row
@@ -215,9 +219,15 @@ cdef class LevelScorer:
         cdef Entries best = entries_from(&heaps.entries, heaps.indptr[row])
         cdef index_t* size = &heaps.sizes[row]
         cdef index_t capacity = get_capacity(heaps, row)
+        cdef const uint8_t* allowed = NULL
+        if is_filtered(&batch.filter):
+            allowed = find_allowed(&batch.filter, row, first, first + n_children, scratch.flags)
+            for child in range(n_children):
+                if not allowed[child]:
+                    scratch.margins[child] = -INFINITY  # so that it is rarely transformed
         if n_children == 1 and self.only_children_inherit:
             self.transform_children(parent, parent_node, transform, scratch)
-            if scratch.scores[0] >= threshold:
+            if scratch.scores[0] >= threshold and (allowed == NULL or allowed[0]):
                 keep_best(&best, size, capacity,
                           Entry(scratch.scores[0], scratch.margins[0], self.child_ids[first]))
             return
@@ -231,7 +241,8 @@ cdef class LevelScorer:
                 transform_margins(transform, parent_node, first + block, margins, scratch.scores,
                                   n_block)
                 for child in range(n_block):
-                    if scratch.scores[child] >= threshold:
+                    if (scratch.scores[child] >= threshold
+                            and (allowed == NULL or allowed[block + child])):
                         keep_best(&best, size, capacity,
                                   Entry(scratch.scores[child], margins[child],
                                         self.child_ids[first + block + child]))
@@ -476,19 +487,21 @@ cdef class LevelScorer:
                const index_t[::1] parent_ids, const float[::1] parent_scores,
                const float[::1] parent_margins, index_t max_kept, bint best_first,
                LevelTransform transform not None, const float[::1] offsets,
-               const float[::1] min_scores=None, offset_t n_dense=0):
+               const float[::1] min_scores=None, offset_t n_dense=0, NodeFilter node_filter=None):
         """Score the children of each row's parents, and return the best ones per row.
 
         X and the parents are CSR arrays; the parents of a row are sorted best first. `max_kept` is
         the maximum number of children kept per row; 0 keeps all. `offsets` has the shape
         (n_children,) or is None. `min_scores` is the minimum score per row, or None; it needs a
-        transform with a bound. `n_dense` is `Rows.n_dense`.
+        transform with a bound. `n_dense` is `Rows.n_dense`. `node_filter` contains the children that
+        may be kept, or is None.
         Returns CSR arrays (indptr, ids, scores, margins). Rows are sorted best first, in the order
         of topk.pxd, if `best_first`, otherwise by increasing id.
         """
         cdef Batch batch = Batch(&indptr[0], &indices[0], &data[0], &parent_indptr[0],
                                  &parent_ids[0], &parent_scores[0], &parent_margins[0],
-                                 <index_t>(indptr.shape[0] - 1), n_dense or self.n_features)
+                                 <index_t>(indptr.shape[0] - 1), n_dense or self.n_features,
+                                 get_filter_arrays(node_filter))
         cdef Transform margin_transform = with_offsets(transform, offsets)
         cdef RowHeaps heaps
         cdef Entries best_of_row
@@ -505,7 +518,7 @@ cdef class LevelScorer:
             if heaps.min_scores != NULL:
                 n_parents = drop_parents(&margin_transform, batch.scores + first, n_parents, 0,
                                          min_scores[row])
-            out[row + 1] = out[row] + self.count_kept(&parent_ids[first], n_parents, max_kept)
+            out[row + 1] = out[row] + self.count_kept(&batch, row, n_parents, max_kept)
         row_sizes = np.zeros(batch.n_rows + 1, dtype=np.int32)
         # One more, because get_threshold reads the first entry of an empty row, too.
         out_ids = np.empty(out[batch.n_rows] + 1, dtype=np.int32)
@@ -535,17 +548,20 @@ cdef class LevelScorer:
             out_indptr = kept_indptr
         return out_indptr, out_ids[kept], out_scores[kept], out_margins[kept]
 
-    cdef offset_t count_kept(self, const index_t* parents, offset_t n_parents,
+    cdef offset_t count_kept(self, const Batch* batch, index_t row, offset_t n_parents,
                              index_t max_kept) noexcept nogil:
-        # Count the children of the parents, up to `max_kept` unless it is 0.
+        # Count the allowed children of the first parents of a row, up to `max_kept` unless it is 0.
         cdef offset_t n_children = 0, at
-        for at in range(n_parents):
-            n_children += self.child_indptr[parents[at] + 1] - self.child_indptr[parents[at]]
+        cdef index_t parent
+        for at in range(batch.indptr[row], batch.indptr[row] + n_parents):
+            parent = batch.parents[at]
+            n_children += count_allowed(&batch.filter, row, parent, self.child_indptr[parent],
+                                        self.child_indptr[parent + 1])
         return min(n_children, <offset_t>max_kept) if max_kept > 0 else n_children
 
     cdef RowScores expand_row(self, SparseRow x, RowScores parents, index_t max_kept,
                               bint best_first, const Transform* transform, float min_score,
-                              Scratch* scratch):
+                              NodeFilter node_filter, Scratch* scratch):
         # Return the best children of one row, bit-identical to `expand`.
         cdef const lane_kernels* kernels = get_lane_kernels()
         cdef offset_t[2] x_indptr = [0, x.index_view.shape[0]]
@@ -553,12 +569,12 @@ cdef class LevelScorer:
         cdef const Entries* entries = &parents.entries
         cdef Batch batch = Batch(&x_indptr[0], &x.index_view[0], &x.value_view[0],
                                  &parent_indptr[0], entries.ids, entries.scores, entries.margins,
-                                 1, self.n_features)
+                                 1, self.n_features, get_filter_arrays(node_filter))
         cdef offset_t at = 0
         cdef PairOrder order = PairOrder(NULL, parents.size, NULL)
         order.n_pairs = drop_parents(transform, entries.scores, order.n_pairs, 0, min_score)
         cdef RowScores best = allocate_row_scores(
-            <index_t>self.count_kept(entries.ids, order.n_pairs, max_kept))
+            <index_t>self.count_kept(&batch, 0, order.n_pairs, max_kept))
         cdef offset_t[2] best_indptr = [0, best.size]
         cdef RowHeaps heaps = RowHeaps(best.entries, &best_indptr[0], &best.size, &min_score,
                                        max_kept == 0)
@@ -587,7 +603,8 @@ cdef class LevelScorer:
         cdef const lane_kernels* kernels = get_lane_kernels()
         cdef Batch batch = Batch(&indptr[0], &indices[0], &data[0], &parent_indptr[0],
                                  &parent_ids[0], &parent_scores[0], &parent_margins[0],
-                                 <index_t>(indptr.shape[0] - 1), self.n_features)
+                                 <index_t>(indptr.shape[0] - 1), self.n_features,
+                                 get_filter_arrays(None))
         cdef Transform margin_transform = with_offsets(transform, offsets)
         cdef offset_t pair, at, e
         cdef index_t child
@@ -645,7 +662,7 @@ cdef offset_t find_max_row_entries(const Batch* batch) noexcept nogil:
 
 def search_row(list levels not None, transforms not None, SparseRow x not None,
                RowScores parents not None, max_kept not None, bint best_first,
-               const float[::1] offsets=None, float min_score=-INFINITY):
+               const float[::1] offsets=None, float min_score=-INFINITY, node_filters=None):
     """Search several levels for one row.
 
     Parameters
@@ -666,6 +683,8 @@ def search_row(list levels not None, transforms not None, SparseRow x not None,
         Offsets of the nodes of the last level.
     min_score : float
         Minimum score of the nodes; needs transforms with a bound.
+    node_filters : sequence of NodeFilter or None
+        Nodes of each level that may be kept.
 
     Returns
     -------
@@ -687,7 +706,9 @@ def search_row(list levels not None, transforms not None, SparseRow x not None,
             scorer = levels[at].scorer
             transform = with_offsets(transforms[at], offsets if at == last else None)
             parents = scorer.expand_row(x, parents, max_kept[at], best_first or at < last,
-                                        &transform, min_score, &scratch)
+                                        &transform, min_score,
+                                        None if node_filters is None else node_filters[at],
+                                        &scratch)
             parents.max_dropped = max_dropped
             if 0 < max_kept[at] == parents.size:
                 max_dropped = max(max_dropped, parents.entries.scores[parents.size - 1])

@@ -179,7 +179,7 @@ class CalibratedMultilabelClassifierCV(HeldOutScoresClassifier):
         return self._predict_labels(X, lambda pairs: self._calibrate(pairs.scores) >= 0.5)
 
     @if_estimator_ranks
-    def predict_topk(self, X, k=10):
+    def predict_topk(self, X, k=10, **selection):
         """Predict the k best labels per row, in the estimator's order, with probabilities.
 
         Parameters
@@ -188,6 +188,9 @@ class CalibratedMultilabelClassifierCV(HeldOutScoresClassifier):
             Rows.
         k : int, default=10
             Number of labels per row, limited to the number of labels.
+        **selection : dict
+            `labels` and `exclude`, as of `XRLinearClassifier.predict_topk`, if the estimator has
+            them.
 
         Returns
         -------
@@ -198,10 +201,10 @@ class CalibratedMultilabelClassifierCV(HeldOutScoresClassifier):
         """
         check_is_fitted(self)
         if self._topk_returns_proba:
-            labels, scores = predict_topk_of(self.estimator_, X, k)
+            labels, scores = predict_topk_of(self.estimator_, X, k, **selection)
         else:
             estimator = freeze_params(self.estimator_)
-            labels, _ = predict_topk_of(estimator, X, k)
+            labels, _ = predict_topk_of(estimator, X, k, **selection)
             scores = _predict_proba_at(estimator, X, labels)
         return labels, np.where(labels >= 0, self._calibrate(scores), np.float32(-np.inf))
 

@@ -213,7 +213,7 @@ class TunedThresholdMultilabelClassifierCV(HeldOutScoresClassifier):
         return self.estimator_.predict_proba(X)
 
     @if_estimator_ranks
-    def predict_topk(self, X, k=10):
+    def predict_topk(self, X, k=10, **selection):
         """Predict the k best labels with the estimator's ``predict_topk``, without thresholds.
 
         Parameters
@@ -222,6 +222,9 @@ class TunedThresholdMultilabelClassifierCV(HeldOutScoresClassifier):
             Rows.
         k : int, default=10
             Number of labels per row, limited to the number of labels.
+        **selection : dict
+            `labels` and `exclude`, as of `XRLinearClassifier.predict_topk`, if the estimator has
+            them.
 
         Returns
         -------
@@ -231,7 +234,7 @@ class TunedThresholdMultilabelClassifierCV(HeldOutScoresClassifier):
             Scores of these labels.
         """
         check_is_fitted(self)
-        return predict_topk_of(self.estimator_, X, k)
+        return predict_topk_of(self.estimator_, X, k, **selection)
 
 
 def _pool_fold(true, blocks, grouping):

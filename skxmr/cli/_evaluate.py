@@ -8,8 +8,8 @@ import scipy.sparse as sp
 from skxmr._core.label_names import binarize_names
 from skxmr.cli._data import read_rows
 from skxmr.cli._data_options import add_data_options
-from skxmr.cli._numbers import read_positive_integer
 from skxmr.cli._saved_models import add_model_options, load_saved_model
+from skxmr.cli._suggestion_options import read_positive_integer
 from skxmr.metrics import ndcg_at_k, precision_at_k, psprecision_at_k, recall_at_k
 
 

@@ -1,7 +1,7 @@
 """The command ``suggest``."""
 
-from skxmr.cli._numbers import add_suggestion_options
 from skxmr.cli._saved_models import add_model_options, load_saved_model
+from skxmr.cli._suggestion_options import add_suggestion_options, make_suggestion_function
 
 
 def add_arguments(parser):
@@ -19,7 +19,7 @@ def run(parser, options):
             f"{options.model} must be a model of texts; it takes features. Use 'skxmr predict' "
             "with a file in the format xmc."
         )
-    suggestions = model.estimator.suggest(options.text, k=options.k, threshold=options.threshold)
+    suggestions = make_suggestion_function(parser, options)(model.estimator, options.text)
     for text, pairs in zip(options.text, suggestions, strict=True):
         if len(options.text) > 1:
             print(f"{text}:")

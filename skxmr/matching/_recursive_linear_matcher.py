@@ -28,7 +28,7 @@ class RecursiveLinearMatcher:
         """Return a matcher with these levels."""
         return RecursiveLinearMatcher(levels)
 
-    def match(self, X, beam_width, transforms):
+    def match(self, X, beam_width, transforms, node_filters=None):
         """Return the best leaf clusters of each row.
 
         Parameters
@@ -39,6 +39,8 @@ class RecursiveLinearMatcher:
             Number of clusters kept on each level; None keeps all.
         transforms : tuple of LevelTransform
             Transform of each level.
+        node_filters : list of NodeFilter or None
+            Clusters of each level that may be visited. None allows all.
 
         Returns
         -------
@@ -46,14 +48,20 @@ class RecursiveLinearMatcher:
             Leaf clusters, best first within each row.
         """
         beam = NodeScores.root(X.n_rows)
-        for level, transform in zip(self.levels, transforms, strict=True):
-            beam = level.expand(X, beam, beam_width or 0, transform, best_first=True)
+        filters = node_filters or [None] * len(self.levels)
+        for level, transform, node_filter in zip(self.levels, transforms, filters, strict=True):
+            beam = level.expand(
+                X, beam, beam_width or 0, transform, best_first=True, node_filter=node_filter
+            )
         return beam
 
-    def match_row(self, x, beam_width, transforms):
+    def match_row(self, x, beam_width, transforms, node_filters=None):
         """Return the `RowScores` of the best leaf clusters of one `SparseRow`."""
         max_kept = [beam_width or 0] * len(self.levels)
-        return search_row(self.levels, transforms, x, RowScores.root(), max_kept, True)
+        root = RowScores.root()
+        return search_row(
+            self.levels, transforms, x, root, max_kept, True, node_filters=node_filters
+        )
 
     def score(self, X, paths, transforms):
         """Score given leaf clusters, without a beam.

@@ -104,7 +104,7 @@ class Pipeline(sklearn_pipeline.Pipeline):
         k : int, default=10
             Number of labels per row, limited to the number of labels of the classifier.
         **options : dict
-            Further arguments of the last step, such as `format`.
+            Further arguments of the last step: `labels`, `exclude` and `format`.
 
         Returns
         -------
@@ -116,7 +116,7 @@ class Pipeline(sklearn_pipeline.Pipeline):
         return self.steps[-1][1].predict_topk(self._transform_rows(X), k, **options)
 
     @available_if(_last_step_has("suggest"))
-    def suggest(self, X, k=5, *, threshold=None):
+    def suggest(self, X, k=5, **options):
         """Transform the rows and return the names and scores of their best labels.
 
         Parameters
@@ -125,15 +125,15 @@ class Pipeline(sklearn_pipeline.Pipeline):
             Rows, as the first step accepts them.
         k : int, default=5
             Maximum number of labels per row.
-        threshold : float or None, default=None
-            Minimum score of a label.
+        **options : dict
+            Further arguments of the last step: `threshold`, `labels` and `exclude`.
 
         Returns
         -------
         suggestions : list of list of tuple
             For each row, pairs (name, score), best first; see `XRLinearClassifier.suggest`.
         """
-        return self.steps[-1][1].suggest(self._transform_rows(X), k, threshold=threshold)
+        return self.steps[-1][1].suggest(self._transform_rows(X), k, **options)
 
     @available_if(_last_step_has("score_candidates"))
     def score_candidates(self, X, candidates):

@@ -47,7 +47,7 @@ class OneVsAllRanker:
         """Return the ranker with fewer weights; see `prune_level`."""
         return OneVsAllRanker(prune_level(self.level, weight_threshold, max_weights), self.offsets)
 
-    def rank(self, X, clusters, transform, k=0, best_first=False):
+    def rank(self, X, clusters, transform, k=0, best_first=False, node_filter=None):
         """Score the labels in the clusters of each row.
 
         Parameters
@@ -62,6 +62,8 @@ class OneVsAllRanker:
             Maximum number of labels kept per row; 0 keeps all labels of the clusters.
         best_first : bool
             Whether each row is sorted by decreasing score instead of by label.
+        node_filter : NodeFilter or None
+            Labels that may be returned. None allows all.
 
         Returns
         -------
@@ -69,13 +71,22 @@ class OneVsAllRanker:
             Labels.
         """
         return self.level.expand(
-            X, clusters, k, transform, best_first, self.used_offsets(transform)
+            X,
+            clusters,
+            k,
+            transform,
+            best_first,
+            self.used_offsets(transform),
+            node_filter=node_filter,
         )
 
-    def rank_row(self, x, clusters, transform, k):
+    def rank_row(self, x, clusters, transform, k, node_filter=None):
         """Return the `RowScores` of one `SparseRow`, best first."""
         offsets = self.used_offsets(transform)
-        return search_row([self.level], [transform], x, clusters, [k], True, offsets)
+        filters = None if node_filter is None else [node_filter]
+        return search_row(
+            [self.level], [transform], x, clusters, [k], True, offsets, node_filters=filters
+        )
 
     def score(self, X, clusters, wanted, transform):
         """Return scores and margins of given labels; see `LevelModel.score_children`."""

@@ -13,6 +13,8 @@ from sklearn.base import BaseEstimator
 
 from skxmr._core.estimators import takes_texts
 from skxmr.persistence import load_named_model
+from skxmr.serving._requests import RequestError
+from skxmr.xr_linear import SelectionError
 
 logger = logging.getLogger("skxmr.serving")
 
@@ -41,7 +43,7 @@ class LoadedModel:
     version: tuple[int, int]
     loaded_at: datetime
 
-    def suggest_as_json(self, texts, k, threshold=None):
+    def suggest_as_json(self, texts, k, threshold=None, labels=None, exclude=None):
         """Return the suggestions for texts as the JSON body of a response.
 
         Parameters
@@ -52,6 +54,8 @@ class LoadedModel:
             Maximum number of labels per text.
         threshold : float or None, default=None
             Minimum score of a label.
+        labels, exclude : list or None, default=None
+            Labels that may be suggested, or not.
 
         Returns
         -------
@@ -60,12 +64,20 @@ class LoadedModel:
 
         Raises
         ------
+        RequestError
+            If `labels` or `exclude` is wrong for this model.
         ValueError, TypeError
             If a name or a score cannot be written as JSON.
         """
+        # Other estimators lack the last two arguments.
+        selection = {"labels": labels, "exclude": exclude}
+        selection = {name: value for name, value in selection.items() if value is not None}
+        try:
+            found = self.estimator.suggest(texts, k=k, threshold=threshold, **selection)
+        except SelectionError as error:
+            raise RequestError(400, str(error)) from error
         suggestions = [
-            [{"label": label, "score": score} for label, score in pairs]
-            for pairs in self.estimator.suggest(texts, k=k, threshold=threshold)
+            [{"label": label, "score": score} for label, score in pairs] for pairs in found
         ]
         return json.dumps({"suggestions": suggestions}, allow_nan=False).encode()
 

@@ -47,11 +47,15 @@ class SuggestionRequest(NamedTuple):
         Maximum number of labels per text.
     threshold : float or None
         Minimum score of a label.
+    labels, exclude : list or None
+        Labels that may be suggested, or not.
     """
 
     texts: list[str]
     k: int
     threshold: float | None
+    labels: list | None
+    exclude: list | None
 
 
 def parse_query(query, limits):
@@ -134,7 +138,7 @@ def parse_body(body, limits):
     fields = _parse_json(content)
     if not isinstance(fields, dict):
         raise RequestError(400, 'the body must be a JSON object such as {"text": "..."}')
-    _check_fields(fields, "fields", ("text", "texts", "k", "threshold"))
+    _check_fields(fields, "fields", ("text", "texts", "k", "threshold", "labels", "exclude"))
     return _check_request(fields, limits)
 
 
@@ -250,7 +254,21 @@ def _check_request(fields, limits):
         raise RequestError(
             400, f"k must be an integer from 1 to {limits.max_labels}; got {_shorten(k)}"
         )
-    return SuggestionRequest(texts, k, _check_threshold(fields.get("threshold")))
+    return SuggestionRequest(
+        texts,
+        k,
+        _check_threshold(fields.get("threshold")),
+        _check_labels(fields, "labels"),
+        _check_labels(fields, "exclude"),
+    )
+
+
+def _check_labels(fields, name):
+    labels = fields.get(name)
+    is_list = isinstance(labels, list) and all(type(label) in (str, int) for label in labels)
+    if labels is not None and not is_list:
+        raise RequestError(400, f"{name} must be a list of labels")
+    return labels
 
 
 def _check_threshold(threshold):

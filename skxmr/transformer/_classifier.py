@@ -302,7 +302,7 @@ default="fine-tuned"
         embeddings = [encoder.transform(texts) for encoder in self.encoders_]
         return join_features(X, embeddings, self._embedding_weight)
 
-    def predict_topk(self, texts, k=10, *, format="arrays"):
+    def predict_topk(self, texts, k=10, *, labels=None, exclude=None, format="arrays"):
         """Return the k best labels of each text, best first.
 
         Parameters
@@ -311,6 +311,8 @@ default="fine-tuned"
             Texts, or a data frame if `text_column` is set. Empty strings are allowed.
         k : int, default=10
             Number of labels per text, limited to the number of labels of the classifier.
+        labels, exclude : array-like, sparse matrix, LabelFilter or None, default=None
+            Labels that may be returned, or not; see `XRLinearClassifier.predict_topk`.
         format : {"arrays", "csr"}, default="arrays"
             Format of the result; see `XRLinearClassifier.predict_topk`.
 
@@ -322,22 +324,27 @@ default="fine-tuned"
         scores : ndarray of shape (n_samples, min(k, n_labels)), float32
             Scores of the labels, as `XRLinearClassifier.predict_topk` returns them.
         """
-        return self._current_classifier().predict_topk(self.transform(texts), k, format=format)
+        return self._current_classifier().predict_topk(
+            self.transform(texts), k, labels=labels, exclude=exclude, format=format
+        )
 
-    def predict_proba(self, texts):
+    def predict_proba(self, texts, *, labels=None, exclude=None):
         """Return a score between 0 and 1 per label.
 
         Parameters
         ----------
         texts : array-like of str of shape (n_samples,) or data frame
             Texts, or a data frame if `text_column` is set. Empty strings are allowed.
+        labels, exclude : array-like, sparse matrix, LabelFilter or None, default=None
+            Labels that may get a score, or not; see `XRLinearClassifier.predict_topk`.
 
         Returns
         -------
         scores : sparse CSR or ndarray of shape (n_samples, n_classes), float32
             Scores, as `XRLinearClassifier.predict_proba` returns them.
         """
-        return self._current_classifier().predict_proba(self.transform(texts))
+        X = self.transform(texts)
+        return self._current_classifier().predict_proba(X, labels=labels, exclude=exclude)
 
     def decision_function(self, texts):
         """Return a score per label; a higher score means more likely.
@@ -354,20 +361,23 @@ default="fine-tuned"
         """
         return self._current_classifier().decision_function(self.transform(texts))
 
-    def predict(self, texts):
+    def predict(self, texts, *, labels=None, exclude=None):
         """Return the labels with a score of at least 0.5, or the best class.
 
         Parameters
         ----------
         texts : array-like of str of shape (n_samples,) or data frame
             Texts, or a data frame if `text_column` is set. Empty strings are allowed.
+        labels, exclude : array-like, sparse matrix, LabelFilter or None, default=None
+            Labels that may be predicted, or not; see `XRLinearClassifier.predict_topk`.
 
         Returns
         -------
         y : sparse CSR or ndarray of shape (n_samples, n_labels) or (n_samples,)
             Labels in the format and dtype of the training `y`.
         """
-        return self._current_classifier().predict(self.transform(texts))
+        X = self.transform(texts)
+        return self._current_classifier().predict(X, labels=labels, exclude=exclude)
 
     def score_candidates(self, texts, candidates):
         """Score only the given labels of each text.

@@ -47,20 +47,21 @@ class TreeEnsemble:
         """Return the maximum number of scores per row, before the best `k` are kept."""
         return len(self.models) * MAX_VOTES
 
-    def rank(self, X, beam_width, score_params, k=0, best_first=False):
+    def rank(self, X, beam_width, score_params, k=0, best_first=False, filters=None):
         """Rank the labels of each row; see `TreeModel.rank`."""
         votes = []
-        for model in self.models:
-            ranking = model.rank(X, beam_width, score_params, MAX_VOTES)
+        for model, tree_filters in zip(self.models, self._split(filters), strict=True):
+            ranking = model.rank(X, beam_width, score_params, MAX_VOTES, filters=tree_filters)
             probabilities = model.score_form(score_params).probabilities(ranking.scores)
             votes.append(ranking._replace(scores=probabilities))
         return self._average(votes, k, best_first)
 
-    def rank_row(self, x, beam_width, score_params, k):
+    def rank_row(self, x, beam_width, score_params, k, filters=None):
         """Return the `RowScores` of one `SparseRow`, best first."""
         votes = []
-        for model in self.models:
-            ranking = NodeScores.of_row(model.rank_row(x, beam_width, score_params, MAX_VOTES))
+        for model, tree_filters in zip(self.models, self._split(filters), strict=True):
+            row = model.rank_row(x, beam_width, score_params, MAX_VOTES, tree_filters)
+            ranking = NodeScores.of_row(row)
             probabilities = model.score_form(score_params).probabilities(ranking.scores)
             votes.append(ranking._replace(scores=probabilities))
         _, *ranking = self._average(votes, k, True)
@@ -79,6 +80,9 @@ class TreeEnsemble:
             return np.log(np.mean(probabilities, axis=0))
 
         return score
+
+    def _split(self, filters):
+        return [None if filters is None else [one] for one in filters or self.models]
 
     def prune(self, weight_threshold=0.0, max_weights_per_label=None):
         """Return the trees with fewer weights; see `TreeModel.prune`."""

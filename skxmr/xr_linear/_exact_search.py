@@ -19,6 +19,7 @@ from skxmr._core.row_search import RowScores
 from skxmr._core.threads import BLOCK_SCORES
 from skxmr._core.topk import best_of_rows
 from skxmr._linear import search_row
+from skxmr.xr_linear._tree_filter import TreeFilter
 
 # Beam width of the first search: k + MORE_CLUSTERS, but at most MAX_BEAM_WIDTH. With 2, the search
 # was the fastest or at most 5 % slower than with 0, 1, 3 or 5, for k = 1, 5 and 10, on WordNet,
@@ -44,6 +45,8 @@ class ExactSearch(NamedTuple):
         Offsets of the labels.
     k : int
         Number of labels per row, at least 1.
+    tree_filter : TreeFilter or None
+        Labels that may be returned, and clusters above them. None allows all.
     """
 
     cluster_levels: list
@@ -52,15 +55,19 @@ class ExactSearch(NamedTuple):
     label_transform: object
     offsets: np.ndarray | None
     k: int
+    tree_filter: TreeFilter | None = None
 
     def rank(self, X, best_first):
         """Return the `NodeScores` of the rows `X`, best first or sorted by label."""
         ranking, beam, worst, is_exact = self._search_beam(X)
         if not is_exact.all():
             rows = np.flatnonzero(~is_exact)
-            found = self._search_above(X.take(rows), worst[rows], beam.take(rows))
+            search = self
+            if self.tree_filter is not None:
+                search = self._replace(tree_filter=self.tree_filter.take(rows))
+            found = search._search_above(X.take(rows), worst[rows], beam.take(rows))
             found = best_of_rows(*ranking.take(rows).join(found), self.k, True)
-            ranking = _replace_rows(ranking, rows, NodeScores(*found))
+            ranking = replace_rows(ranking, rows, NodeScores(*found))
         return ranking if best_first else NodeScores(*best_of_rows(*ranking, 0, False))
 
     def rank_row(self, x):
@@ -81,7 +88,16 @@ class ExactSearch(NamedTuple):
             True,
             self.offsets,
             min_score,
+            self._node_filters(),
         )
+
+    def _node_filters(self):
+        n_levels = len(self.cluster_levels) + 1
+        return [None] * n_levels if self.tree_filter is None else self.tree_filter.levels
+
+    def _cluster_levels(self):
+        filters = self._node_filters()[:-1]
+        return zip(self.cluster_levels, self.cluster_transforms, filters, strict=True)
 
     def _beam_width(self):
         # At least as many clusters as have k labels if they have half the mean size.
@@ -95,13 +111,21 @@ class ExactSearch(NamedTuple):
         beam_width = self._beam_width()
         nodes = NodeScores.root(X.n_rows)
         max_dropped = np.full(X.n_rows, -np.inf, dtype=np.float32)
-        for level, transform in zip(self.cluster_levels, self.cluster_transforms, strict=True):
-            nodes = level.expand(X, nodes, beam_width, transform, best_first=True)
+        for level, transform, node_filter in self._cluster_levels():
+            nodes = level.expand(
+                X, nodes, beam_width, transform, best_first=True, node_filter=node_filter
+            )
             is_full = np.diff(nodes.indptr) == beam_width
             lowest = nodes.scores[nodes.indptr[1:][is_full] - 1]
             max_dropped[is_full] = np.maximum(max_dropped[is_full], lowest)
         ranking = self.label_level.expand(
-            X, nodes, self.k, self.label_transform, True, self.offsets
+            X,
+            nodes,
+            self.k,
+            self.label_transform,
+            True,
+            self.offsets,
+            node_filter=self._node_filters()[-1],
         )
         worst = self._find_worst(ranking)
         return ranking, nodes, worst, (max_dropped < worst) | (max_dropped == -np.inf)
@@ -121,21 +145,39 @@ class ExactSearch(NamedTuple):
         blocks = []
         for start in range(0, X.n_rows, size):
             stop = min(start + size, X.n_rows)
-            rows, limits = X.block(start, stop), min_scores[start:stop]
-            nodes = NodeScores.root(rows.n_rows)
-            for level, transform in zip(self.cluster_levels, self.cluster_transforms, strict=True):
-                nodes = level.expand(rows, nodes, 0, transform, best_first=True, min_scores=limits)
-            nodes = nodes.without(beam.block(start, stop))
-            blocks.append(
-                self.label_level.expand(
-                    rows, nodes, self.k, self.label_transform, True, self.offsets, limits
-                )
-            )
+            search = self
+            if self.tree_filter is not None:
+                search = self._replace(tree_filter=self.tree_filter.take(np.arange(start, stop)))
+            block = X.block(start, stop), min_scores[start:stop], beam.block(start, stop)
+            blocks.append(search._search_block_above(*block))
         return NodeScores(*join_rows(blocks))
 
+    def _search_block_above(self, X, min_scores, beam):
+        nodes = NodeScores.root(X.n_rows)
+        for level, transform, node_filter in self._cluster_levels():
+            nodes = level.expand(
+                X,
+                nodes,
+                0,
+                transform,
+                best_first=True,
+                min_scores=min_scores,
+                node_filter=node_filter,
+            )
+        return self.label_level.expand(
+            X,
+            nodes.without(beam),
+            self.k,
+            self.label_transform,
+            True,
+            self.offsets,
+            min_scores,
+            self._node_filters()[-1],
+        )
 
-def _replace_rows(ranking, rows, replacements):
-    # Replace some rows of a ranking.
+
+def replace_rows(ranking, rows, replacements):
+    """Return a ranking in which the rows with the given numbers are those of another one."""
     positions = np.arange(ranking.n_rows)
     positions[rows] = ranking.n_rows + np.arange(len(rows))
     return NodeScores(*join_rows([ranking, replacements])).take(positions)

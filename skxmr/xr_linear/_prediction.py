@@ -21,6 +21,8 @@ from skxmr._core.suggestions import SuggestionMixin
 from skxmr._core.threads import run_tasks, split_rows
 from skxmr._core.topk import best_of_rows
 from skxmr._core.validation import check_candidates, validate_rows
+from skxmr.xr_linear._exact_search import replace_rows
+from skxmr.xr_linear._label_filter import make_filter, make_selection
 from skxmr.xr_linear._path_margins import store_scores
 
 # Smallest probability of a label that `predict` returns.
@@ -96,8 +98,8 @@ class RankingPredictionMixin(SuggestionMixin):
         path_weight = self._used_path_weight(self.path_weight, score_transform)
         return check_score_params(score_transform, self.propensity_weight, path_weight)
 
-    def _rank(self, rows, params, finish, k=0, best_first=False):
-        """Search all rows in blocks.
+    def _rank(self, rows, params, finish, k=0, best_first=False, selection=None):
+        """Search all rows in blocks; `selection` is a `Selection` of labels, or None.
 
         Return the results of `finish(ranking, form, start)` of each block, in order; `ranking` is a
         `NodeScores`, `form` the `ScoreForm` of its scores, and `start` the first row of the block.
@@ -105,11 +107,25 @@ class RankingPredictionMixin(SuggestionMixin):
         beam_width, score_params, model = params.beam_width, params.score_params, self._model
         form = model.score_form(score_params)
 
-        def rank(block):
-            return model.rank(block, beam_width, score_params, k, best_first)
+        def rank(block, selection):
+            filters = None if selection is None else selection.filters
+            ranking = model.rank(block, beam_width, score_params, k, best_first, filters)
+            if selection is None or not k or beam_width is None:
+                return ranking
+            # The beam may hold fewer than k of the labels, although there are others.
+            short = selection.find_short_rows(ranking.indptr, k)
+            if not len(short):
+                return ranking
+            filters = selection.take(short).filters
+            found = model.rank(block.take(short), None, score_params, k, best_first, filters)
+            return replace_rows(ranking, short, found)
 
         def rank_block(start, stop):
-            ranking = _rank_empty_rows_once(rank, rows.block(start, stop))
+            block = rows.block(start, stop)
+            if selection is not None and selection.differs_by_row:
+                ranking = rank(block, selection.take(np.arange(start, stop)))
+            else:
+                ranking = _rank_empty_rows_once(lambda part: rank(part, selection), block)
             return finish(ranking, form, start)
 
         per_row = max(
@@ -118,7 +134,46 @@ class RankingPredictionMixin(SuggestionMixin):
         blocks = split_rows(rows.n_rows, per_row, params.n_jobs)
         return run_tasks(rank_block, blocks, params.n_jobs, threads_only=True)
 
-    def predict_topk(self, X, k=10, *, format="arrays"):
+    def label_filter(self, classes):
+        """Prepare a filter of labels for predictions.
+
+        A prediction with ``labels=classes`` prepares the filter each time, which takes milliseconds
+        for 500,000 labels.
+
+        Parameters
+        ----------
+        classes : array-like of shape (n_allowed,)
+            Labels, which are entries of `classes_`: the only ones that a prediction may return.
+
+        Returns
+        -------
+        LabelFilter
+            Value for the parameters `labels` and `exclude` of predictions, until the next fit.
+
+        Raises
+        ------
+        ValueError
+            If there is no label, a label is unknown or repeated, or the classifier has a custom
+            matcher or ranker.
+
+        Examples
+        --------
+        >>> from skxmr import XRLinearClassifier
+        >>> from skxmr.datasets import make_extreme_multilabel
+        >>> X, Y = make_extreme_multilabel(n_samples=500, n_labels=100, random_state=0)
+        >>> model = XRLinearClassifier(max_leaf_size=10, random_state=0).fit(X, Y)
+        >>> in_stock = model.label_filter([3, 15, 66, 87])
+        >>> model.predict_topk(X[:2], k=2, labels=in_stock)[0]
+        array([[87, 15],
+               [15, 66]], dtype=int32)
+        """
+        self._prediction_params()  # raises an error if it is not fitted
+        return make_filter(classes, self.classes_, self._model)
+
+    def _select(self, labels, exclude, n_rows):
+        return make_selection(labels, exclude, self.classes_, n_rows, self._model)
+
+    def predict_topk(self, X, k=10, *, labels=None, exclude=None, format="arrays"):
         """Return the best labels of each row, best first.
 
         This is the fastest way to a ranking, in particular for a single row.
@@ -130,6 +185,14 @@ class RankingPredictionMixin(SuggestionMixin):
             All rows without nonzero values get the same ranking.
         k : int, default=10
             Number of labels per row, limited to the number of labels of the classifier.
+        labels : array-like, sparse matrix, LabelFilter or None, default=None
+            The only labels that may be returned: entries of `classes_` for all rows, a list of them
+            per row, a mask of shape (n_samples, n_labels), or the result of `label_filter`. The
+            search opens only clusters with such labels. If the beam holds fewer than k of them, all
+            their clusters are searched. None allows all labels.
+        exclude : array-like, sparse matrix, LabelFilter or None, default=None
+            Labels that are not returned, in the same formats. A row gets the next best labels
+            instead.
         format : {"arrays", "csr"}, default="arrays"
             Format of the result. "arrays": two arrays, padded if a row has fewer than k labels.
             "csr": one sparse matrix without padding.
@@ -151,8 +214,9 @@ class RankingPredictionMixin(SuggestionMixin):
         Raises
         ------
         ValueError
-            If k is not a positive integer, `format` is unknown, or X does not match the training
-            data.
+            If k is not a positive integer, `format` is unknown, X does not match the training data,
+            or `labels` or `exclude` contains unknown or repeated labels, has another number of
+            rows, or leaves no label.
 
         Examples
         --------
@@ -171,13 +235,14 @@ class RankingPredictionMixin(SuggestionMixin):
         if not isinstance(k, Integral) or isinstance(k, bool) or k < 1:
             raise ValueError(f"k must be an integer >= 1; got {k!r}.")
         if format != "arrays":
-            return self._rank_as_csr(X, k, format)
+            return self._rank_as_csr(X, k, labels, exclude, format)
         params = self._prediction_params()
         k = min(int(k), len(self.classes_))
         x = self._read_single_row(X)
         if x is not None:
             score_params = params.score_params
-            ranking = self._model.rank_row(SparseRow(*x), params.beam_width, score_params, k)
+            selection = self._select(labels, exclude, 1)
+            ranking = self._rank_row(SparseRow(*x), params, k, selection)
             shown = self._model.score_form(score_params).shown(ranking.scores)
             return score_forms.pad_ranking(ranking.ids[None], shown[None], k)
 
@@ -185,26 +250,40 @@ class RankingPredictionMixin(SuggestionMixin):
             shown = form.shown(ranking.scores)
             return score_forms.pad_ranked_rows(ranking.indptr, ranking.ids, shown, k)
 
-        blocks = self._rank(self._check_rows(X), params, finish, k, True)
-        labels, scores = zip(*blocks, strict=True)
-        return np.concatenate(labels), np.concatenate(scores)
+        rows = self._check_rows(X)
+        selection = self._select(labels, exclude, rows.n_rows)
+        blocks = self._rank(rows, params, finish, k, True, selection)
+        columns, scores = zip(*blocks, strict=True)
+        return np.concatenate(columns), np.concatenate(scores)
 
-    def _rank_as_csr(self, X, k, format):
+    def _rank_row(self, x, params, k, selection):
+        # The `RowScores` of one `SparseRow`, best first.
+        model, beam_width, score_params = self._model, params.beam_width, params.score_params
+        if selection is None:
+            return model.rank_row(x, beam_width, score_params, k)
+        ranking = model.rank_row(x, beam_width, score_params, k, selection.filters)
+        if beam_width is None or not len(selection.find_short_rows([0, ranking.size], k)):
+            return ranking
+        return model.rank_row(x, None, score_params, k, selection.filters)
+
+    def _rank_as_csr(self, X, k, labels, exclude, format):
         if format != "csr":
             raise ValueError(f"format must be 'arrays' or 'csr'; got {format!r}.")
         form = self._model.score_form(self._prediction_params().score_params)
-        ranking = self._rank_best(X, k)
+        ranking = self._rank_best(X, k, labels, exclude)
         ranking = NodeScores(*best_of_rows(*ranking, 0, False))
         shape = (ranking.n_rows, len(self.classes_))
         return as_public_csr(ranking.indptr, ranking.ids, form.shown(ranking.scores), shape)
 
-    def predict_proba(self, X):
+    def predict_proba(self, X, *, labels=None, exclude=None):
         """Return a score between 0 and 1 for the labels of each row.
 
         Parameters
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
             Rows.
+        labels, exclude : array-like, sparse matrix, LabelFilter or None, default=None
+            Labels that may get a score, or not; see `predict_topk`.
 
         Returns
         -------
@@ -214,7 +293,7 @@ class RankingPredictionMixin(SuggestionMixin):
             ``score_transform="identity"``, the logistic function of the sum of the margins. If `y`
             was sparse: only the labels of the beam, positive, with sorted indices. If `y` was a
             dense indicator: all labels, just above 0 outside the beam. For classes, each row sums
-            to 1.
+            to 1. Labels that are not selected count as outside the beam.
 
         Examples
         --------
@@ -227,11 +306,13 @@ class RankingPredictionMixin(SuggestionMixin):
         (100, 0.9)
         """
         params, rows = self._prediction_params(), self._check_rows(X)
+        selection = self._select(labels, exclude, rows.n_rows)
         if params.returns_sparse:
-            return self._sparse_probabilities(rows, params)
+            return self._sparse_probabilities(rows, params, selection)
         if self._target_kind == "classes":
-            return self._dense_scores(rows, params, score_forms.to_class_probabilities)
-        return self._dense_scores(rows, params, score_forms.to_probabilities)
+            convert = score_forms.to_class_probabilities
+            return self._dense_scores(rows, params, convert, selection)
+        return self._dense_scores(rows, params, score_forms.to_probabilities, selection)
 
     def decision_function(self, X):
         """Return a score for the labels of each row; a higher score is more likely.
@@ -256,7 +337,7 @@ class RankingPredictionMixin(SuggestionMixin):
             return self._dense_scores(rows, params, score_forms.to_class_decisions)
         return self._dense_scores(rows, params, score_forms.to_log_odds)
 
-    def predict(self, X):
+    def predict(self, X, *, labels=None, exclude=None):
         """Return the labels with a score of at least 0.5, or the best class.
 
         By default a score is a product over the levels. Few labels reach 0.5, and most of these
@@ -267,6 +348,8 @@ class RankingPredictionMixin(SuggestionMixin):
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
             Rows.
+        labels, exclude : array-like, sparse matrix, LabelFilter or None, default=None
+            Labels that may be predicted, or not; see `predict_topk`.
 
         Returns
         -------
@@ -275,8 +358,14 @@ class RankingPredictionMixin(SuggestionMixin):
             an array with a tuple of labels per row, in the order of `classes_`.
         """
         params, rows = self._prediction_params(), self._check_rows(X)
+        selection = self._select(labels, exclude, rows.n_rows)
         if self._target_kind == "classes":
-            best = self._rank(rows, params, lambda ranking, *_: ranking.ids, 1, True)
+            if selection is not None and not np.all(selection.n_available):
+                row = int(np.argmin(selection.n_available))
+                raise ValueError(
+                    f"labels and exclude must leave a class for each row; row {row} has none."
+                )
+            best = self._rank(rows, params, lambda ranking, *_: ranking.ids, 1, True, selection)
             return self.classes_[np.concatenate(best)]
 
         def finish(ranking, form, start):
@@ -284,7 +373,7 @@ class RankingPredictionMixin(SuggestionMixin):
             indptr = np.concatenate(([0], np.cumsum(is_predicted)))[ranking.indptr]
             return indptr, ranking.ids[is_predicted], np.ones(indptr[-1], dtype=np.int8)
 
-        Y = self._join_blocks(self._rank(rows, params, finish))
+        Y = self._join_blocks(self._rank(rows, params, finish, selection=selection))
         if self._target_kind == "names":
             return to_names(Y, self.classes_)
         Y = Y if params.returns_sparse else Y.toarray()
@@ -353,25 +442,25 @@ class RankingPredictionMixin(SuggestionMixin):
         params, rows = self._prediction_params(), self._check_rows(X)
         return store_scores(self._model, rows, params.beam_width, searches, k, params.n_jobs)
 
-    def _rank_best(self, X, k):
+    def _rank_best(self, X, k, labels=None, exclude=None):
         # The `NodeScores` of the k best labels of each row, best first.
         params, rows = self._prediction_params(), self._check_rows(X)
         k = min(k, len(self.classes_))
-        return NodeScores(
-            *join_rows(self._rank(rows, params, lambda ranking, *_: ranking, k, True))
-        )
+        selection = self._select(labels, exclude, rows.n_rows)
+        blocks = self._rank(rows, params, lambda ranking, *_: ranking, k, True, selection)
+        return NodeScores(*join_rows(blocks))
 
-    def _sparse_probabilities(self, rows, params):
+    def _sparse_probabilities(self, rows, params, selection=None):
         def finish(ranking, form, start):
             return ranking.indptr, ranking.ids, form.probabilities(ranking.scores)
 
-        return self._join_blocks(self._rank(rows, params, finish))
+        return self._join_blocks(self._rank(rows, params, finish, selection=selection))
 
     def _join_blocks(self, blocks):
         indptr, labels, values = join_rows(blocks)
         return as_public_csr(indptr, labels, values, (len(indptr) - 1, len(self.classes_)))
 
-    def _dense_scores(self, rows, params, convert):
+    def _dense_scores(self, rows, params, convert, selection=None):
         # Return `convert(log_scores)` of all labels. It is called for a few rows at a time, because
         # it needs several times the memory of its result.
         n_labels = len(self.classes_)
@@ -389,7 +478,7 @@ class RankingPredictionMixin(SuggestionMixin):
                     score_forms.put_first(block_scores, best_of_rows(*block, 1, True)[1])
                 scores[start + first : start + first + len(logs)] = block_scores
 
-        self._rank(rows, params, finish)
+        self._rank(rows, params, finish, selection=selection)
         return scores
 
 

@@ -62,7 +62,7 @@ class TreeModel:
         n_labels = min(self.max_clusters(beam_width) * max_leaf_size, self.hierarchy.n_labels)
         return min(k, n_labels) if k else n_labels
 
-    def rank(self, X, beam_width, score_params, k=0, best_first=False):
+    def rank(self, X, beam_width, score_params, k=0, best_first=False, filters=None):
         """Rank the labels of each row.
 
         Parameters
@@ -77,29 +77,39 @@ class TreeModel:
             Maximum number of labels per row; 0 keeps all labels of the leaf clusters.
         best_first : bool
             Whether each row is sorted best first instead of by label.
+        filters : list of TreeFilter or None
+            Labels that may be returned: the filter of each tree, here of one. None allows all.
 
         Returns
         -------
         NodeScores
             Labels.
         """
-        search = self._exact_search(score_params, k) if beam_width is None and k else None
+        search = self._exact_search(score_params, k, filters) if beam_width is None and k else None
         if search is not None:
             return search.rank(X, best_first)
         *cluster_transforms, label_transform = self.score_rule(score_params).transforms
-        clusters = self.matcher.match(X, beam_width, cluster_transforms)
-        return self.ranker.rank(X, clusters, label_transform, k, best_first)
+        if filters is None:
+            clusters = self.matcher.match(X, beam_width, cluster_transforms)
+            return self.ranker.rank(X, clusters, label_transform, k, best_first)
+        *cluster_filters, label_filter = filters[0].levels
+        clusters = self.matcher.match(X, beam_width, cluster_transforms, cluster_filters)
+        return self.ranker.rank(X, clusters, label_transform, k, best_first, label_filter)
 
-    def rank_row(self, x, beam_width, score_params, k):
+    def rank_row(self, x, beam_width, score_params, k, filters=None):
         """Return the `RowScores` of one `SparseRow`, best first."""
-        search = self._exact_search(score_params, k) if beam_width is None else None
+        search = self._exact_search(score_params, k, filters) if beam_width is None else None
         if search is not None:
             return search.rank_row(x)
         *cluster_transforms, label_transform = self.score_rule(score_params).transforms
-        clusters = self.matcher.match_row(x, beam_width, cluster_transforms)
-        return self.ranker.rank_row(x, clusters, label_transform, k)
+        if filters is None:
+            clusters = self.matcher.match_row(x, beam_width, cluster_transforms)
+            return self.ranker.rank_row(x, clusters, label_transform, k)
+        *cluster_filters, label_filter = filters[0].levels
+        clusters = self.matcher.match_row(x, beam_width, cluster_transforms, cluster_filters)
+        return self.ranker.rank_row(x, clusters, label_transform, k, label_filter)
 
-    def _exact_search(self, score_params, k):
+    def _exact_search(self, score_params, k, filters=None):
         # The `ExactSearch`, or None if scores have no bound or a custom estimator needs all rows.
         rule = self.score_rule(score_params)
         if rule.form.is_margin or len(self.levels) < self.hierarchy.n_levels:
@@ -112,6 +122,7 @@ class TreeModel:
             label_transform,
             self.ranker.used_offsets(label_transform),
             k,
+            None if filters is None else filters[0],
         )
 
     def candidate_scorer(self, score_params):
@@ -120,7 +131,7 @@ class TreeModel:
         All clusters above the labels are visited. Data that depend only on the tree are computed
         once, for any number of blocks of rows.
         """
-        self._check_linear("score_candidates")
+        self.check_linear("score_candidates")
         *cluster_transforms, label_transform = self.score_rule(score_params).transforms
         finder = LabelPaths(self.hierarchy)
 
@@ -135,11 +146,12 @@ class TreeModel:
 
     def path_margins(self, X, indptr, labels):
         """Return the `PathMargins` of given labels of each row."""
-        self._check_linear("tune_prediction")
+        self.check_linear("tune_prediction")
         finder = LabelPaths(self.hierarchy)
         return read_margins(self.levels, X, indptr, labels, self.ranker.offsets, finder)
 
-    def _check_linear(self, function):
+    def check_linear(self, function):
+        """Raise a ValueError, which names a function, if a custom estimator replaces a level."""
         if len(self.levels) < self.hierarchy.n_levels:
             raise ValueError(
                 f"{function} needs linear models on all levels; this classifier has a custom "

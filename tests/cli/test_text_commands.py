@@ -52,6 +52,29 @@ def test_suggest_prints_scores_and_names(text_model, capsys):
     assert all(float(line.split()[0]) >= 0.5 for line in lines if not line.endswith(":"))
 
 
+def test_suggest_and_predict_filter_labels(text_model, folder, capsys):
+    model = load_model("model")
+    texts = load_texts("texts.csv", **COLUMNS)[0]
+    allowed, excluded = model.classes_[:3], model.classes_[1:2]
+    (folder / "only.txt").write_text("\ufeff" + "\n\n".join(allowed) + "\n", encoding="utf-8")
+    (folder / "not.txt").write_text(excluded[0] + "\n", encoding="utf-8")
+    options = ["-k", "4", "--only-labels", "only.txt", "--exclude-labels", "not.txt"]
+    [expected] = model.suggest(["a vote"], k=4, labels=allowed, exclude=excluded)
+    assert main(["suggest", "model", "a vote", *options]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[1] for line in lines] == [name for name, _ in expected]
+    assert main(["predict", "model", "texts.csv", *options]) == 0
+    rows = list(csv.reader(io.StringIO(capsys.readouterr().out)))[1:]
+    suggestions = model.suggest(texts, k=4, labels=allowed, exclude=excluded)
+    assert [row[1] for row in rows] == [name for pairs in suggestions for name, _ in pairs]
+    (folder / "not.txt").write_text("no label\n")
+    assert main(["suggest", "model", "a vote", *options]) == 1
+    assert "exclude must contain only labels of classes_" in capsys.readouterr().err
+    with pytest.raises(SystemExit):
+        main(["suggest", "model", "a vote", "--only-labels", "missing.txt"])
+    assert "missing.txt cannot be read" in capsys.readouterr().err
+
+
 def test_commands_accept_models_with_embeddings(folder, capsys):
     texts, labels = load_texts("texts.csv", **COLUMNS)
     embedder = make_pipeline(TfidfVectorizer(), TruncatedSVD(2, random_state=0))

@@ -24,6 +24,22 @@ def test_suggest_answers_as_model(port, model):
     assert post(port, {"text": "word1"}).content == expected_reply(model, ["word1"], 5)
 
 
+def test_suggest_filters_labels(port, model):
+    allowed, excluded = list(model.classes_[:6]), list(model.classes_[2:4])
+    for fields in ({"labels": allowed}, {"exclude": excluded}, {"labels": [], "exclude": None}):
+        response = post(port, {"texts": TEXTS, "k": 5, **fields})
+        if fields.get("labels") == []:
+            message = "labels must contain at least one label; got none."
+            assert (response.status, response.content) == (400, {"error": message})
+            continue
+        found = [[s["label"] for s in row] for row in response.content["suggestions"]]
+        expected = model.suggest(TEXTS, k=5, **fields)
+        assert found == [[name for name, _ in pairs] for pairs in expected]
+    response = post(port, {"text": "a", "exclude": ["no label"]})
+    assert response.status == 400
+    assert "got 1 unknown: 'no label'" in response.content["error"]
+
+
 def test_suggest_reads_query(port, model):
     expected = expected_reply(model, ["word1 w\xf6rd5"], 3, 0.01)
     response = get(port, "/suggest?text=word1+w%C3%B6rd5&k=3&threshold=1e-2")
@@ -59,7 +75,7 @@ INVALID_FIELDS = [
     ({"text": ["a"]}, "text must be a string; got a list"),
     ({"text": "half \ud800"}, "texts must be Unicode"),
     ({"texts": ["\ud83d", "\ude00"]}, "texts must be Unicode"),
-    ({"text": "a", "beam": 3}, 'fields must be text, texts, k, threshold; got "beam"'),
+    ({"text": "a", "beam": 3}, "fields must be text, texts, k, threshold, labels, exclude; got"),
     ({"text": "a", "\ud800" * 100: 3}, "fields must be"),
     ({"text": "a", "k": 0}, "k must be an integer from 1 to 100; got 0"),
     ({"text": "a", "k": 101}, "got 101"),
@@ -70,6 +86,8 @@ INVALID_FIELDS = [
     ({"text": "a", "k": None}, "got null"),
     ({"text": "a", "k": 10**4000}, "k must be an integer from 1 to 100; got 1000"),
     ({"text": "a", "threshold": "0.5"}, 'threshold must be a finite number; got "0.5"'),
+    ({"text": "a", "labels": "b"}, "labels must be a list of labels"),
+    ({"text": "a", "exclude": [["b"]]}, "exclude must be a list of labels"),
     ({"text": "a", "threshold": True}, "threshold must be a finite number; got true"),
     ({"text": "a", "threshold": 10**4000}, "threshold must be a finite number"),
     ({"text": "a", "threshold": [[]]}, "threshold must be a finite number; got a list"),

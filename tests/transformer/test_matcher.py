@@ -372,9 +372,7 @@ def test_steps_that_overflow_are_skipped_and_fit_resumes(
         ("bfloat16", False, torch.bfloat16),
     ],
 )
-def test_precision_auto_is_bfloat16_only_in_fits_on_cpu(
-    monkeypatch, precision, training, expected
-):
+def test_precision_auto_is_bfloat16_only_in_fits_on_cpu(monkeypatch, precision, training, expected):
     device = torch.device("cpu")
     monkeypatch.setattr("skxmr.transformer._device.has_fast_bfloat16", lambda: True)
     assert choose_dtype(precision, device, training=training) is expected

@@ -1,0 +1,270 @@
+"""The arguments `labels` and `exclude` of predictions: which labels a row may get."""
+
+from typing import NamedTuple
+
+import numpy as np
+import scipy.sparse as sp
+
+from skxmr._core.arrays import offsets_of, plain_value
+from skxmr._core.validation import check_candidates
+from skxmr.xr_linear._tree_filter import TreeFilter
+
+# Number of unknown labels that an error message shows.
+N_SHOWN = 5
+
+
+class SelectionError(ValueError):
+    """The labels that a prediction may return are invalid."""
+
+
+class LabelFilter:
+    """Labels that predictions may return; made by `XRLinearClassifier.label_filter`.
+
+    Parameters
+    ----------
+    labels : ndarray of int32
+        Columns of `y`, sorted.
+    model : TreeModel or TreeEnsemble
+        Model of the classifier.
+
+    Attributes
+    ----------
+    labels : ndarray of int32
+        Columns of `y`, which are positions in `classes_`, sorted.
+    """
+
+    def __init__(self, labels, model):
+        self.labels = labels
+        self._trees = [tree.hierarchy for tree in model.models]
+        self._filters = [TreeFilter.for_all_rows(tree, labels) for tree in self._trees]
+
+    def __repr__(self):
+        return f"<LabelFilter of {len(self.labels)} labels>"
+
+    def __len__(self):
+        return len(self.labels)
+
+    def filters_for(self, model):
+        """Return the `TreeFilter` of each tree; ValueError if the trees of `model` differ."""
+        trees = [tree.hierarchy for tree in model.models]
+        is_same = len(trees) == len(self._trees) and all(
+            tree is other or tree == other for tree, other in zip(trees, self._trees, strict=True)
+        )
+        if not is_same:
+            raise SelectionError(
+                "labels must be a filter of this classifier; got a LabelFilter of another one, or "
+                "of an earlier fit. Call label_filter again."
+            )
+        return self._filters
+
+
+class Selection(NamedTuple):
+    """Labels that each row of a prediction may get.
+
+    Attributes
+    ----------
+    filters : list of TreeFilter
+        Filter of each tree.
+    n_available : int, or ndarray of shape (n_rows,) if the rows differ
+        Number of these labels.
+    """
+
+    filters: list
+    n_available: object
+
+    @property
+    def differs_by_row(self):
+        """Whether rows may get different labels."""
+        return np.ndim(self.n_available) == 1
+
+    def take(self, rows):
+        """Return the selection of the rows with the given numbers, in this order."""
+        if not self.differs_by_row:
+            return self
+        return Selection([tree.take(rows) for tree in self.filters], self.n_available[rows])
+
+    def find_short_rows(self, indptr, k):
+        """Return the rows of a ranking that have fewer than k labels, although more may be had."""
+        return np.flatnonzero(np.diff(indptr) < np.minimum(k, self.n_available))
+
+
+class _RowLabels(NamedTuple):
+    """Labels of each row: CSR arrays without duplicates, sorted in each row."""
+
+    indptr: np.ndarray
+    labels: np.ndarray
+
+    def to_matrix(self, n_labels):
+        ones = np.ones(len(self.labels), dtype=np.int8)
+        shape = (len(self.indptr) - 1, n_labels)
+        return sp.csr_array((ones, self.labels, self.indptr), shape=shape)
+
+    @classmethod
+    def of_matrix(cls, matrix):
+        matrix.sort_indices()
+        return cls(matrix.indptr.astype(np.int64), matrix.indices.astype(np.int32))
+
+
+def make_filter(labels, classes, model):
+    """Return the `LabelFilter` of an array of labels; see `XRLinearClassifier.label_filter`."""
+    check_has_levels(model)
+    found = _read(labels, classes, None, "classes")
+    return LabelFilter(_check_not_empty(found, "classes"), model)
+
+
+def make_selection(labels, exclude, classes, n_rows, model):
+    """Return the `Selection` of the arguments `labels` and `exclude` of a prediction.
+
+    Parameters
+    ----------
+    labels, exclude : LabelFilter, array-like, sparse matrix or None
+        The arguments.
+    classes : ndarray of shape (n_labels,)
+        All labels.
+    n_rows : int
+        Number of rows of the prediction.
+    model : TreeModel or TreeEnsemble
+        Model of the classifier.
+
+    Returns
+    -------
+    Selection or None
+        None if all rows may get all labels.
+
+    Raises
+    ------
+    ValueError
+        If an argument is invalid, or no label is left for all rows.
+    """
+    if labels is None and exclude is None:
+        return None
+    check_has_levels(model)
+    n_labels = len(classes)
+    allowed, filters = None, None
+    if isinstance(labels, LabelFilter):
+        allowed, filters = labels.labels, labels.filters_for(model)
+    elif labels is not None:
+        allowed = _read(labels, classes, n_rows, "labels")
+        if not isinstance(allowed, _RowLabels):
+            _check_not_empty(allowed, "labels")
+    excluded = None
+    if isinstance(exclude, LabelFilter):
+        excluded = exclude.labels
+    elif exclude is not None:
+        excluded = _read(exclude, classes, n_rows, "exclude")
+    if excluded is not None and not isinstance(excluded, _RowLabels):
+        if isinstance(allowed, _RowLabels):
+            is_kept = np.ones(n_labels, dtype=bool)
+            is_kept[excluded] = False
+            allowed = _keep(allowed, is_kept)
+        elif len(excluded):
+            allowed = np.setdiff1d(np.arange(n_labels) if allowed is None else allowed, excluded)
+            filters = None
+            _check_not_empty(allowed, "labels without those of exclude")
+        excluded = None
+    if isinstance(allowed, _RowLabels):
+        if excluded is not None:
+            left = allowed.to_matrix(n_labels)
+            left = left - left.multiply(excluded.to_matrix(n_labels))
+            left.eliminate_zeros()
+            allowed = _RowLabels.of_matrix(left.tocsr())
+        filters = [TreeFilter.for_rows(tree.hierarchy, *allowed) for tree in model.models]
+        return Selection(filters, np.diff(allowed.indptr))
+    if filters is None and allowed is not None:
+        filters = [TreeFilter.for_all_rows(tree.hierarchy, allowed) for tree in model.models]
+    n_available = n_labels if allowed is None else len(allowed)
+    if excluded is None:
+        return None if filters is None else Selection(filters, n_available)
+    if filters is None:
+        filters = [TreeFilter.of_all_labels(tree.hierarchy) for tree in model.models]
+    else:
+        is_allowed = np.zeros(n_labels, dtype=bool)
+        is_allowed[allowed] = True
+        excluded = _keep(excluded, is_allowed)
+    filters = [
+        found.excluding(tree.hierarchy, *excluded)
+        for found, tree in zip(filters, model.models, strict=True)
+    ]
+    return Selection(filters, n_available - np.diff(excluded.indptr))
+
+
+def check_has_levels(model):
+    """Raise a ValueError if a custom estimator replaces a level, which cannot be filtered."""
+    for tree in model.models:
+        tree.check_linear("A filter of labels")
+
+
+def _keep(row_labels, is_kept):
+    kept = is_kept[row_labels.labels]
+    return _RowLabels(offsets_of(kept)[row_labels.indptr], row_labels.labels[kept])
+
+
+def _check_not_empty(labels, name):
+    if not len(labels):
+        raise SelectionError(f"{name} must contain at least one label; got none.")
+    return labels
+
+
+def _read(values, classes, n_rows, name):
+    # An array of columns, sorted, for all rows, or `_RowLabels`. n_rows is None if `values` must be
+    # for all rows.
+    if isinstance(values, (str, bytes)) or not hasattr(values, "__len__"):
+        raise SelectionError(f"{name} must be a list of labels; got {values!r}. Put it in a list.")
+    is_matrix = sp.issparse(values) or getattr(values, "ndim", 1) == 2
+    is_nested = not is_matrix and _is_nested(values)
+    if n_rows is None and (is_nested or is_matrix):
+        raise SelectionError(f"{name} must be a list of labels, without a list or row per sample.")
+    if is_nested:
+        if len(values) != n_rows:
+            raise SelectionError(
+                f"{name} must have a list per row of X, {n_rows}; got {len(values)}."
+            )
+        rows = [_find_columns(list(row), classes, name) for row in values]
+        indptr = offsets_of(np.array([len(row) for row in rows], dtype=np.int64))
+        labels = np.concatenate(rows) if rows else np.empty(0, dtype=np.int32)
+        return _RowLabels(indptr, labels)
+    if is_matrix:
+        mask = values != 0 if sp.issparse(values) else values
+        return _RowLabels(*check_candidates(mask, (n_rows, len(classes)), name))
+    return _find_columns(list(values), classes, name)
+
+
+def _is_nested(values):
+    first = next(iter(values), None)
+    return isinstance(first, (list, tuple, set, frozenset, np.ndarray))
+
+
+def _find_columns(labels, classes, name):
+    # Sorted columns of labels, all different and known.
+    labels = [plain_value(label) for label in labels]
+    columns = _search_sorted(labels, classes)
+    if columns is None:
+        column_of = {label: column for column, label in enumerate(classes.tolist())}
+        unknown = [label for label in labels if label not in column_of]
+        if unknown:
+            shown = ", ".join(map(repr, unknown[:N_SHOWN]))
+            more = ", ..." if len(unknown) > N_SHOWN else ""
+            raise SelectionError(
+                f"{name} must contain only labels of classes_; got {len(unknown)} unknown: "
+                f"{shown}{more}."
+            )
+        columns = np.array([column_of[label] for label in labels], dtype=np.int32)
+    columns = np.sort(columns)
+    is_repeated = columns[1:] == columns[:-1]
+    if is_repeated.any():
+        label = plain_value(classes[columns[1:][is_repeated][0]])
+        raise SelectionError(f"{name} must contain each label once; got {label!r} several times.")
+    return columns
+
+
+def _search_sorted(labels, classes):
+    # Columns by bisection, which needs no pass over all classes; None if a label is not found, for
+    # example because the classes are not sorted.
+    if not labels:
+        return np.empty(0, dtype=np.int32)
+    try:
+        columns = np.searchsorted(classes, np.array(labels, dtype=classes.dtype))
+        found = classes[np.minimum(columns, len(classes) - 1)].tolist()
+    except (TypeError, ValueError, OverflowError):
+        return None
+    return columns.astype(np.int32) if found == labels else None
