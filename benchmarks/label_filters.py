@@ -16,7 +16,7 @@ import time
 
 import data
 import numpy as np
-from scale import NAMED_SHAPES, scaled_shape
+from scale import NAMED_SHAPES, generate, scaled_shape
 from turns import measure_cpu
 
 from skxmr import XRLinearClassifier, load_model, save_model
@@ -24,19 +24,6 @@ from skxmr import XRLinearClassifier, load_model, save_model
 FRACTIONS = (0.001, 0.01, 0.1, 0.9)
 K = 10
 N_SINGLE = 300
-
-
-def make_rows(shape):
-    """Return generated training rows with their indicator, and test rows."""
-    matrices = data.generate(
-        shape.n_train,
-        shape.n_test,
-        shape.n_features,
-        shape.n_labels,
-        n_features_per_sample=shape.features_per_row,
-        n_labels_per_sample=shape.labels_per_row,
-    )
-    return data.prepare(matrices, normalized=True)[:3]
 
 
 def measure(model, X, labels):
@@ -63,7 +50,7 @@ def main():
     add("--beam-width", type=int, default=10, help="0 searches all clusters exactly")
     args = parser.parse_args()
     shape = NAMED_SHAPES[args.shape] if args.shape else scaled_shape(args.labels)
-    X, Y, X_test = make_rows(shape)
+    X, Y, X_test, _ = data.prepare(generate(shape), normalized=True)
     if not os.path.exists(args.model):
         save_model(XRLinearClassifier(random_state=0, n_jobs=2).fit(X, Y), args.model)
     model = load_model(args.model).set_params(n_jobs=1, beam_width=args.beam_width or None)

@@ -203,18 +203,23 @@ def parse_arguments(argv=None):
     return parser.parse_args(argv)
 
 
+def generate(shape):
+    """Return generated matrices of a shape: training rows and labels, test rows and labels."""
+    return data.generate(
+        shape.n_train,
+        shape.n_test,
+        shape.n_features,
+        shape.n_labels,
+        n_features_per_sample=shape.features_per_row,
+        n_labels_per_sample=shape.labels_per_row,
+    )
+
+
 def write_data(source, folder):
     """Generate or read data, write it for the child processes, and return its sizes."""
     if isinstance(source, Shape):
         name = source.name
-        matrices = data.generate(
-            source.n_train,
-            source.n_test,
-            source.n_features,
-            source.n_labels,
-            n_features_per_sample=source.features_per_row,
-            n_labels_per_sample=source.labels_per_row,
-        )
+        matrices = generate(source)
     else:
         name, matrices = os.path.basename(os.path.abspath(source)), data.read(source)
     matrices = data.prepare(matrices, normalized=True)

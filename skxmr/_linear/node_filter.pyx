@@ -1,7 +1,7 @@
 """The children of a level that a search may return.
 
-A search with filters opens only clusters that contain an allowed label: each level has a filter, and
-a cluster is allowed if any of its children is. The children of a parent are consecutive, so the
+A search with filters opens only clusters that contain an allowed label: each level has a filter,
+and a cluster is allowed if any of its children is. The children of a parent are consecutive, so the
 allowed children of a row are an increasing list in which those of a parent are found by bisection.
 """
 

@@ -487,13 +487,14 @@ cdef class LevelScorer:
                const index_t[::1] parent_ids, const float[::1] parent_scores,
                const float[::1] parent_margins, index_t max_kept, bint best_first,
                LevelTransform transform not None, const float[::1] offsets,
-               const float[::1] min_scores=None, offset_t n_dense=0, NodeFilter node_filter=None):
+               const float[::1] min_scores=None, offset_t n_dense=0,
+               NodeFilter node_filter=None):
         """Score the children of each row's parents, and return the best ones per row.
 
         X and the parents are CSR arrays; the parents of a row are sorted best first. `max_kept` is
         the maximum number of children kept per row; 0 keeps all. `offsets` has the shape
         (n_children,) or is None. `min_scores` is the minimum score per row, or None; it needs a
-        transform with a bound. `n_dense` is `Rows.n_dense`. `node_filter` contains the children that
+        transform with a bound. `n_dense` is `Rows.n_dense`. `node_filter` has the children that
         may be kept, or is None.
         Returns CSR arrays (indptr, ids, scores, margins). Rows are sorted best first, in the order
         of topk.pxd, if `best_first`, otherwise by increasing id.

@@ -1,4 +1,4 @@
-"""The arguments `labels` and `exclude` of predictions: which labels a row may get."""
+"""The arguments `labels` and `exclude` of predictions, which select labels."""
 
 from typing import NamedTuple
 
