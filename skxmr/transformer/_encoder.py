@@ -19,10 +19,9 @@ from skxmr.transformer._distributed import add_arrays, take_share
 from skxmr.transformer._stored_encoder import check_network, explain_panics
 from skxmr.transformer._tokens import batches_by_length, tokenize
 
-
 # Names of the dropout of attention probabilities in configs of encoders. It is not used: it takes
-# 10 % of a training step on a CPU, and without it P@1, P@3 and P@5 differ by at most 0.1 (8,000 rows
-# of WordNet and Debian, MiniLM, November 2026).
+# 10 % of a training step on a CPU. Without it, P@1 to P@5 change by -0.1 to +0.3 (8,000 rows of
+# WordNet and Debian, MiniLM, November 2026).
 ATTENTION_DROPOUT = ("attention_probs_dropout_prob", "attention_dropout")
 
 

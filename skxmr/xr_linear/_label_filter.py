@@ -44,15 +44,18 @@ class LabelFilter:
     def __len__(self):
         return len(self.labels)
 
-    def filters_for(self, model):
-        """Return the `TreeFilter` of each tree; ValueError if the trees of `model` differ."""
+    def filters_for(self, model, name="labels"):
+        """Return the `TreeFilter` of each tree; ValueError if the trees of `model` differ.
+
+        `name` is the name of the argument in the error message.
+        """
         trees = [tree.hierarchy for tree in model.models]
         is_same = len(trees) == len(self._trees) and all(
             tree is other or tree == other for tree, other in zip(trees, self._trees, strict=True)
         )
         if not is_same:
             raise SelectionError(
-                "labels must be a filter of this classifier; got a LabelFilter of another one, or "
+                f"{name} must be a filter of this classifier; got a LabelFilter of another one, or "
                 "of an earlier fit. Call label_filter again."
             )
         return self._filters
@@ -139,53 +142,66 @@ def make_selection(labels, exclude, classes, n_rows, model):
     if labels is None and exclude is None:
         return None
     check_has_levels(model)
-    n_labels = len(classes)
-    allowed, filters = None, None
-    if isinstance(labels, LabelFilter):
-        allowed, filters = labels.labels, labels.filters_for(model)
-    elif labels is not None:
-        allowed = _read(labels, classes, n_rows, "labels")
-        if not isinstance(allowed, _RowLabels):
-            _check_not_empty(allowed, "labels")
-    excluded = None
-    if isinstance(exclude, LabelFilter):
-        excluded = exclude.labels
-    elif exclude is not None:
-        excluded = _read(exclude, classes, n_rows, "exclude")
-    if excluded is not None and not isinstance(excluded, _RowLabels):
-        if isinstance(allowed, _RowLabels):
-            is_kept = np.ones(n_labels, dtype=bool)
-            is_kept[excluded] = False
-            allowed = _keep(allowed, is_kept)
-        elif len(excluded):
-            allowed = np.setdiff1d(np.arange(n_labels) if allowed is None else allowed, excluded)
-            filters = None
-            _check_not_empty(allowed, "labels without those of exclude")
-        excluded = None
+    allowed = _read_argument(labels, classes, n_rows, model, "labels")
+    excluded = _read_argument(exclude, classes, n_rows, model, "exclude")
     if isinstance(allowed, _RowLabels):
-        if excluded is not None:
-            left = allowed.to_matrix(n_labels)
-            left = left - left.multiply(excluded.to_matrix(n_labels))
-            left.eliminate_zeros()
-            allowed = _RowLabels.of_matrix(left.tocsr())
-        filters = [TreeFilter.for_rows(tree.hierarchy, *allowed) for tree in model.models]
-        return Selection(filters, np.diff(allowed.indptr))
-    if filters is None and allowed is not None:
-        filters = [TreeFilter.for_all_rows(tree.hierarchy, allowed) for tree in model.models]
-    n_available = n_labels if allowed is None else len(allowed)
-    if excluded is None:
-        return None if filters is None else Selection(filters, n_available)
-    if filters is None:
-        filters = [TreeFilter.of_all_labels(tree.hierarchy) for tree in model.models]
+        return _select_for_rows(allowed, excluded, len(classes), model)
+    if allowed is not None:
+        _check_not_empty(allowed, "labels")
+    if not isinstance(excluded, _RowLabels) and excluded is not None and len(excluded):
+        every = np.arange(len(classes)) if allowed is None else allowed
+        allowed = np.setdiff1d(every, excluded)
+        _check_not_empty(allowed, "labels without those of exclude")
+    elif isinstance(labels, LabelFilter):
+        allowed = labels
+    return _select_for_all_rows(allowed, excluded, len(classes), model)
+
+
+def _read_argument(value, classes, n_rows, model, name):
+    # None, sorted columns for all rows, or `_RowLabels`.
+    if value is None:
+        return None
+    if isinstance(value, LabelFilter):
+        value.filters_for(model, name)  # raises an error for another model
+        return value.labels
+    return _read(value, classes, n_rows, name)
+
+
+def _select_for_rows(allowed, excluded, n_labels, model):
+    # The `Selection` of the allowed labels of each row, without excluded ones.
+    if isinstance(excluded, _RowLabels):
+        left = allowed.to_matrix(n_labels)
+        left -= left.multiply(excluded.to_matrix(n_labels))
+        left.eliminate_zeros()
+        allowed = _RowLabels.of_matrix(left.tocsr())
+    elif excluded is not None:
+        is_kept = np.ones(n_labels, dtype=bool)
+        is_kept[excluded] = False
+        allowed = _keep(allowed, is_kept)
+    filters = [TreeFilter.for_rows(tree.label_paths, *allowed) for tree in model.models]
+    return Selection(filters, np.diff(allowed.indptr))
+
+
+def _select_for_all_rows(allowed, excluded, n_labels, model):
+    # The `Selection` of a `LabelFilter`, of columns, or of all labels (None); without the excluded
+    # labels of each row, if they are `_RowLabels`. None if it selects all labels.
+    trees = [tree.hierarchy for tree in model.models]
+    if isinstance(allowed, LabelFilter):
+        filters, allowed = allowed.filters_for(model), allowed.labels
+    elif allowed is not None:
+        filters = [TreeFilter.for_all_rows(tree, allowed) for tree in trees]
+    elif isinstance(excluded, _RowLabels):
+        filters, allowed = [TreeFilter.of_all_labels(tree) for tree in trees], np.arange(n_labels)
     else:
-        is_allowed = np.zeros(n_labels, dtype=bool)
-        is_allowed[allowed] = True
-        excluded = _keep(excluded, is_allowed)
-    filters = [
-        found.excluding(tree.hierarchy, *excluded)
-        for found, tree in zip(filters, model.models, strict=True)
-    ]
-    return Selection(filters, n_available - np.diff(excluded.indptr))
+        return None
+    if not isinstance(excluded, _RowLabels):
+        return Selection(filters, len(allowed))
+    is_allowed = np.zeros(n_labels, dtype=bool)
+    is_allowed[allowed] = True
+    excluded = _keep(excluded, is_allowed)
+    pairs = zip(filters, model.models, strict=True)
+    filters = [found.excluding(tree.label_paths, *excluded) for found, tree in pairs]
+    return Selection(filters, len(allowed) - np.diff(excluded.indptr))
 
 
 def check_has_levels(model):
@@ -237,6 +253,11 @@ def _is_nested(values):
 def _find_columns(labels, classes, name):
     # Sorted columns of labels, all different and known.
     labels = [plain_value(label) for label in labels]
+    if any(isinstance(label, bool) for label in labels):  # True would be the label 1
+        raise SelectionError(
+            f"{name} must contain labels; got booleans. Pass classes_[mask] instead of a mask of "
+            "labels."
+        )
     columns = _search_sorted(labels, classes)
     if columns is None:
         column_of = {label: column for column, label in enumerate(classes.tolist())}

@@ -5,7 +5,6 @@ from typing import NamedTuple
 import numpy as np
 
 from skxmr._linear import NodeFilter
-from skxmr.xr_linear._label_paths import LabelPaths
 
 
 class TreeFilter(NamedTuple):
@@ -41,19 +40,19 @@ class TreeFilter(NamedTuple):
         return cls(levels[::-1])
 
     @classmethod
-    def for_rows(cls, hierarchy, indptr, labels):
+    def for_rows(cls, finder, indptr, labels):
         """Return the filter that allows other labels in each row.
 
         Parameters
         ----------
-        hierarchy : LabelHierarchy
-            The tree.
+        finder : LabelPaths
+            Finder of the paths of the tree.
         indptr : ndarray of shape (n_rows + 1,), int64
             Start of each row in `labels`.
         labels : ndarray of int32
             Labels, without duplicates in a row.
         """
-        paths, _ = LabelPaths(hierarchy).find(indptr, labels)
+        paths, _ = finder.find(indptr, labels)
         starts = [path.child_indptr[path.indptr].astype(np.int64) for path in paths]
         return cls(
             [
@@ -62,14 +61,14 @@ class TreeFilter(NamedTuple):
             ]
         )
 
-    def excluding(self, hierarchy, indptr, labels):
+    def excluding(self, finder, indptr, labels):
         """Return the filter that also excludes labels of each row, which it allows itself.
 
         Parameters are those of `for_rows`. This filter must be for all rows. Clusters whose labels
         are all excluded are visited.
         """
         *clusters, last = self.levels
-        excluded = TreeFilter.for_rows(hierarchy, indptr, labels).levels[-1]
+        excluded = TreeFilter.for_rows(finder, indptr, labels).levels[-1]
         shared = (None, None) if last is None else (last.is_allowed, last.n_allowed)
         return TreeFilter(
             [*clusters, NodeFilter(*shared, excluded.indptr, excluded.children, True)]

@@ -1,5 +1,7 @@
 """A trained tree: a matcher, followed by a ranker."""
 
+from functools import cached_property
+
 import numpy as np
 
 from skxmr._linear import prune_level
@@ -32,6 +34,15 @@ class TreeModel:
             *(False,) * len(matcher.levels),
             not ranker.uses_margins,
         )
+
+    @cached_property
+    def label_paths(self):
+        """The `LabelPaths` of the tree."""
+        return LabelPaths(self.hierarchy)
+
+    def __getstate__(self):
+        """Return the attributes, without those that follow from the others."""
+        return {name: value for name, value in vars(self).items() if name != "label_paths"}
 
     @property
     def models(self):
@@ -133,7 +144,7 @@ class TreeModel:
         """
         self.check_linear("score_candidates")
         *cluster_transforms, label_transform = self.score_rule(score_params).transforms
-        finder = LabelPaths(self.hierarchy)
+        finder = self.label_paths
 
         def score(X, indptr, labels):
             paths, order = finder.find(indptr, labels)
@@ -147,7 +158,7 @@ class TreeModel:
     def path_margins(self, X, indptr, labels):
         """Return the `PathMargins` of given labels of each row."""
         self.check_linear("tune_prediction")
-        finder = LabelPaths(self.hierarchy)
+        finder = self.label_paths
         return read_margins(self.levels, X, indptr, labels, self.ranker.offsets, finder)
 
     def check_linear(self, function):

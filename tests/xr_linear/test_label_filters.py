@@ -195,8 +195,10 @@ def test_prepared_filter_gives_the_same_result_and_can_be_pickled():
     others = model.predict_topk(X, 3, exclude=prepared)[0]
     assert not np.isin(others, labels).any()
     X, Y = make_data()
-    with pytest.raises(ValueError, match="labels must be a filter of this classifier; got a Lab"):
-        XRLinearClassifier(max_leaf_size=9, random_state=1).fit(X, Y).predict(X, labels=prepared)
+    other = XRLinearClassifier(max_leaf_size=9, random_state=1).fit(X, Y)
+    for name in ("labels", "exclude"):
+        with pytest.raises(ValueError, match=f"{name} must be a filter of this classifier; got a"):
+            other.predict(X, **{name: prepared})
 
 
 def test_named_labels_are_filtered_in_text_pipelines():
@@ -248,6 +250,10 @@ def test_classes_are_predicted_among_allowed_ones():
         ({"labels": 3}, "labels must be a list of labels; got 3"),
         ({"labels": [3, 3]}, "labels must contain each label once; got 3 several times"),
         ({"exclude": [[5, 5]] * 2}, "exclude must contain each label once; got 5 several times"),
+        (
+            {"labels": np.arange(150) < 3},
+            r"labels must contain labels; got booleans. Pass classes_",
+        ),
         ({"labels": [1, 500, -1]}, "only labels of classes_; got 2 unknown: 500, -1"),
         (
             {"exclude": [500, "x", 501, 1.5, 502, 503]},
