@@ -52,7 +52,7 @@ def main():
     shape = NAMED_SHAPES[args.shape] if args.shape else scaled_shape(args.labels)
     X, Y, X_test, _ = data.prepare(generate(shape), normalized=True)
     if not os.path.exists(args.model):
-        save_model(XRLinearClassifier(random_state=0, n_jobs=2).fit(X, Y), args.model)
+        save_model(XRLinearClassifier(random_state=0, n_jobs=-1).fit(X, Y), args.model)
     model = load_model(args.model).set_params(n_jobs=1, beam_width=args.beam_width or None)
     X_test = X_test[: args.rows]
     rng = np.random.default_rng(0)

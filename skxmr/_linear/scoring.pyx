@@ -222,9 +222,8 @@ cdef class LevelScorer:
         cdef const uint8_t* allowed = NULL
         if is_filtered(&batch.filter):
             allowed = find_allowed(&batch.filter, row, first, first + n_children, scratch.flags)
-            for child in range(n_children):
-                if not allowed[child]:
-                    scratch.margins[child] = -INFINITY  # so that it is rarely transformed
+            for child in range(n_children):  # so that other children are rarely transformed
+                scratch.margins[child] = scratch.margins[child] if allowed[child] else -INFINITY
         if n_children == 1 and self.only_children_inherit:
             self.transform_children(parent, parent_node, transform, scratch)
             if scratch.scores[0] >= threshold and (allowed == NULL or allowed[0]):

@@ -36,7 +36,8 @@ class LabelFilter:
     def __init__(self, labels, model):
         self.labels = labels
         self._trees = [tree.hierarchy for tree in model.models]
-        self._filters = [TreeFilter.for_all_rows(tree, labels) for tree in self._trees]
+        filters = [TreeFilter.for_all_rows(tree, labels) for tree in self._trees]
+        self._selection = Selection(filters, len(labels))
 
     def __repr__(self):
         return f"<LabelFilter of {len(self.labels)} labels>"
@@ -44,21 +45,22 @@ class LabelFilter:
     def __len__(self):
         return len(self.labels)
 
-    def filters_for(self, model, name="labels"):
-        """Return the `TreeFilter` of each tree; ValueError if the trees of `model` differ.
+    def selection_for(self, model, name="labels"):
+        """Return the `Selection`; ValueError if the trees of `model` differ.
 
         `name` is the name of the argument in the error message.
         """
-        trees = [tree.hierarchy for tree in model.models]
+        trees = model.models
         is_same = len(trees) == len(self._trees) and all(
-            tree is other or tree == other for tree, other in zip(trees, self._trees, strict=True)
+            tree.hierarchy is other or tree.hierarchy == other
+            for tree, other in zip(trees, self._trees, strict=True)
         )
         if not is_same:
             raise SelectionError(
                 f"{name} must be a filter of this classifier; got a LabelFilter of another one, or "
                 "of an earlier fit. Call label_filter again."
             )
-        return self._filters
+        return self._selection
 
 
 class Selection(NamedTuple):
@@ -78,7 +80,7 @@ class Selection(NamedTuple):
     @property
     def differs_by_row(self):
         """Whether rows may get different labels."""
-        return np.ndim(self.n_available) == 1
+        return isinstance(self.n_available, np.ndarray)
 
     def take(self, rows):
         """Return the selection of the rows with the given numbers, in this order."""
@@ -141,6 +143,8 @@ def make_selection(labels, exclude, classes, n_rows, model):
     """
     if labels is None and exclude is None:
         return None
+    if isinstance(labels, LabelFilter) and exclude is None:  # without loss of time for single rows
+        return labels.selection_for(model)
     check_has_levels(model)
     allowed = _read_argument(labels, classes, n_rows, model, "labels")
     excluded = _read_argument(exclude, classes, n_rows, model, "exclude")
@@ -162,7 +166,7 @@ def _read_argument(value, classes, n_rows, model, name):
     if value is None:
         return None
     if isinstance(value, LabelFilter):
-        value.filters_for(model, name)  # raises an error for another model
+        value.selection_for(model, name)  # raises an error for another model
         return value.labels
     return _read(value, classes, n_rows, name)
 
@@ -187,7 +191,7 @@ def _select_for_all_rows(allowed, excluded, n_labels, model):
     # labels of each row, if they are `_RowLabels`. None if it selects all labels.
     trees = [tree.hierarchy for tree in model.models]
     if isinstance(allowed, LabelFilter):
-        filters, allowed = allowed.filters_for(model), allowed.labels
+        filters, allowed = allowed.selection_for(model).filters, allowed.labels
     elif allowed is not None:
         filters = [TreeFilter.for_all_rows(tree, allowed) for tree in trees]
     elif isinstance(excluded, _RowLabels):

@@ -262,7 +262,9 @@ class RankingPredictionMixin(SuggestionMixin):
         if selection is None:
             return model.rank_row(x, beam_width, score_params, k)
         ranking = model.rank_row(x, beam_width, score_params, k, selection.filters)
-        if beam_width is None or not len(selection.find_short_rows([0, ranking.size], k)):
+        n_available = selection.n_available
+        n_wanted = min(k, n_available[0] if selection.differs_by_row else n_available)
+        if beam_width is None or ranking.size >= n_wanted:
             return ranking
         return model.rank_row(x, None, score_params, k, selection.filters)
 
