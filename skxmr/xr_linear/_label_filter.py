@@ -11,6 +11,10 @@ from skxmr.xr_linear._tree_filter import TreeFilter
 
 # Number of unknown labels that an error message shows.
 N_SHOWN = 5
+# Labels that are excluded in all rows are listed for each row if the classifier has this many labels
+# for each entry of the lists. With 670,091 labels, excluding 3 labels in one row takes 0.8
+# milliseconds instead of 14.
+MIN_LABELS_PER_EXCLUDED = 100
 
 
 class SelectionError(ValueError):
@@ -152,11 +156,18 @@ def make_selection(labels, exclude, classes, n_rows, model):
         return _select_for_rows(allowed, excluded, len(classes), model)
     if allowed is not None:
         _check_not_empty(allowed, "labels")
-    if not isinstance(excluded, _RowLabels) and excluded is not None and len(excluded):
-        every = np.arange(len(classes)) if allowed is None else allowed
-        allowed = np.setdiff1d(every, excluded)
-        _check_not_empty(allowed, "labels without those of exclude")
-    elif isinstance(labels, LabelFilter):
+    if excluded is not None and not isinstance(excluded, _RowLabels):
+        is_left = np.zeros(len(classes), dtype=bool)
+        is_left[slice(None) if allowed is None else allowed] = True
+        is_left[excluded] = False
+        if not is_left.any():
+            _check_not_empty([], "labels without those of exclude")
+        if n_rows * len(excluded) * MIN_LABELS_PER_EXCLUDED <= len(classes):
+            # Cheaper than a pass over all nodes of the trees.
+            excluded = _RowLabels(np.arange(n_rows + 1) * len(excluded), np.tile(excluded, n_rows))
+        else:
+            allowed, excluded = np.flatnonzero(is_left), None
+    if isinstance(labels, LabelFilter) and (excluded is not None or exclude is None):
         allowed = labels
     return _select_for_all_rows(allowed, excluded, len(classes), model)
 
@@ -239,14 +250,14 @@ def _read(values, classes, n_rows, name):
             raise SelectionError(
                 f"{name} must have a list per row of X, {n_rows}; got {len(values)}."
             )
-        rows = [_find_columns(list(row), classes, name) for row in values]
+        rows = [_find_columns(row, classes, name) for row in values]
         indptr = offsets_of(np.array([len(row) for row in rows], dtype=np.int64))
         labels = np.concatenate(rows) if rows else np.empty(0, dtype=np.int32)
         return _RowLabels(indptr, labels)
     if is_matrix:
         mask = values != 0 if sp.issparse(values) else values
         return _RowLabels(*check_candidates(mask, (n_rows, len(classes)), name))
-    return _find_columns(list(values), classes, name)
+    return _find_columns(values, classes, name)
 
 
 def _is_nested(values):
@@ -256,14 +267,14 @@ def _is_nested(values):
 
 def _find_columns(labels, classes, name):
     # Sorted columns of labels, all different and known.
-    labels = [plain_value(label) for label in labels]
-    if any(isinstance(label, bool) for label in labels):  # True would be the label 1
-        raise SelectionError(
-            f"{name} must contain labels; got booleans. Pass classes_[mask] instead of a mask of "
-            "labels."
-        )
     columns = _search_sorted(labels, classes)
     if columns is None:
+        labels = [plain_value(label) for label in labels]
+        if any(isinstance(label, bool) for label in labels):  # True would be the label 1
+            raise SelectionError(
+                f"{name} must contain labels; got booleans. Pass classes_[mask] instead of a mask "
+                "of labels."
+            )
         column_of = {label: column for column, label in enumerate(classes.tolist())}
         unknown = [label for label in labels if label not in column_of]
         if unknown:
@@ -285,11 +296,17 @@ def _find_columns(labels, classes, name):
 def _search_sorted(labels, classes):
     # Columns by bisection, which needs no pass over all classes; None if a label is not found, for
     # example because the classes are not sorted.
-    if not labels:
+    has_objects = classes.dtype == object
+    if not isinstance(labels, np.ndarray):
+        labels = np.array(list(labels), dtype=object if has_objects else None)
+    if not len(labels):
         return np.empty(0, dtype=np.int32)
-    try:
-        columns = np.searchsorted(classes, np.array(labels, dtype=classes.dtype))
-        found = classes[np.minimum(columns, len(classes) - 1)].tolist()
-    except (TypeError, ValueError, OverflowError):
+    if has_objects:
+        labels = labels.astype(object)
+    elif labels.dtype.kind != classes.dtype.kind:
         return None
-    return columns.astype(np.int32) if found == labels else None
+    try:
+        columns = np.minimum(np.searchsorted(classes, labels), len(classes) - 1)
+    except TypeError:  # numbers among names
+        return None
+    return columns.astype(np.int32) if np.array_equal(classes[columns], labels) else None

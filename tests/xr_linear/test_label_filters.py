@@ -17,6 +17,7 @@ from skxmr.calibration import (
     TunedThresholdMultilabelClassifierCV,
 )
 from skxmr.pipeline import MixedMatrix
+from skxmr.xr_linear import _label_filter
 
 N_LABELS = 150
 N_ROWS = 30
@@ -199,6 +200,24 @@ def test_prepared_filter_gives_the_same_result_and_can_be_pickled():
     for name in ("labels", "exclude"):
         with pytest.raises(ValueError, match=f"{name} must be a filter of this classifier; got a"):
             other.predict(X, **{name: prepared})
+
+
+@pytest.mark.parametrize("labels", [None, [3, 50, 77, 20, 90], "prepared"])
+def test_few_and_many_excluded_labels_give_the_same_result(labels, monkeypatch):
+    model, X = fit_model("deep").set_params(beam_width=None), get_rows()
+    for excluded in ([], [20, 21, 22]):
+        if labels == "prepared":
+            labels = model.label_filter([3, 50, 77, 20, 90])
+        found = []
+        for n_labels_per_excluded in (0, 10**9):
+            monkeypatch.setattr(_label_filter, "MIN_LABELS_PER_EXCLUDED", n_labels_per_excluded)
+            found.append(model.predict_topk(X, 4, labels=labels, exclude=excluded))
+            if not excluded:
+                found.append(model.predict_topk(X, 4, labels=labels))
+        for other in found[1:]:
+            np.testing.assert_array_equal(other[0], found[0][0])
+            np.testing.assert_array_equal(other[1], found[0][1])
+        assert not np.isin(found[0][0], excluded).any()
 
 
 def test_named_labels_are_filtered_in_text_pipelines():
