@@ -11,8 +11,8 @@ from skxmr.xr_linear._tree_filter import TreeFilter
 
 # Number of unknown labels that an error message shows.
 N_SHOWN = 5
-# Labels that are excluded in all rows are listed for each row if the classifier has this many labels
-# for each entry of the lists. With 670,091 labels, excluding 3 labels in one row takes 0.8
+# Labels that are excluded in all rows are listed for each row if the classifier has this many
+# labels for each entry of the lists. With 670,091 labels, excluding 3 labels in one row takes 0.8
 # milliseconds instead of 14.
 MIN_LABELS_PER_EXCLUDED = 100
 
