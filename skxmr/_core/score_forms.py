@@ -47,7 +47,8 @@ def pad_ranked_rows(indptr, ids, scores, k):
     counts = np.diff(indptr)
     width = int(counts.max(initial=0))
     if np.all(counts == width):
-        return pad_ranking(ids.reshape(-1, width), scores.reshape(-1, width), k)
+        shape = (len(counts), width)
+        return pad_ranking(ids.reshape(shape), scores.reshape(shape), k)
     ranked_ids = np.full((len(counts), width), -1, dtype=np.int32)
     ranked_scores = np.full((len(counts), width), -np.inf, dtype=np.float32)
     has_label = np.arange(width) < counts[:, None]

@@ -7,8 +7,6 @@ allowed children of a row are an increasing list in which those of a parent are 
 
 from libc.string cimport memcpy, memset
 
-from skxmr._core.arrays import entries_of_rows
-
 from skxmr._core.types cimport index_t, offset_t, uint8_t
 
 
@@ -41,14 +39,6 @@ cdef class NodeFilter:
     def __reduce__(self):
         return NodeFilter, (self.is_allowed, self.n_allowed, self.indptr, self.children,
                             self.excludes)
-
-    def take(self, rows):
-        """Return the filter of the rows with the given numbers, in this order."""
-        if self.indptr is None:
-            return self
-        indptr, entries = entries_of_rows(self.indptr, rows)
-        return NodeFilter(self.is_allowed, self.n_allowed, indptr, self.children[entries],
-                          self.excludes)
 
 
 cdef FilterArrays get_filter_arrays(NodeFilter node_filter):

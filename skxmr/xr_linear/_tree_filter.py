@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from skxmr._core.arrays import entries_of_rows
 from skxmr._linear import NodeFilter
 
 
@@ -81,4 +82,12 @@ class TreeFilter(NamedTuple):
 
     def take(self, rows):
         """Return the filter of the rows with the given numbers, in this order."""
-        return TreeFilter([None if level is None else level.take(rows) for level in self.levels])
+        return TreeFilter([_take_rows(level, rows) for level in self.levels])
+
+
+def _take_rows(level, rows):
+    if level is None or level.indptr is None:  # the same for all rows
+        return level
+    indptr, entries = entries_of_rows(level.indptr, rows)
+    shared = level.is_allowed, level.n_allowed
+    return NodeFilter(*shared, indptr, level.children[entries], level.excludes)

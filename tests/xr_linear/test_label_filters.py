@@ -75,8 +75,9 @@ def selections(draw):
             arguments[name] = [np.flatnonzero(row) for row in mask]
         else:
             arguments[name] = rng.permutation(np.flatnonzero(mask))
-    if not left.any():
-        return {}, np.ones_like(left)
+    if not arguments or not left.any():
+        left[:] = np.arange(N_LABELS) > 0
+        return {"exclude": np.array([0])}, left
     return arguments, left
 
 
@@ -153,8 +154,6 @@ def test_single_rows_and_threads_equal_the_batch(n_trees, selection, beam_width,
             name: value[row : row + 1] if sp.issparse(value) or isinstance(value, list) else value
             for name, value in arguments.items()
         }
-        if sp.issparse(of_row.get("labels")) and not mask[row].any():
-            continue
         single = model.predict_topk(X[row], k, **of_row)
         np.testing.assert_array_equal(single[0][0], labels[row])
         np.testing.assert_array_equal(single[1][0], scores[row])
@@ -218,6 +217,24 @@ def test_few_and_many_excluded_labels_give_the_same_result(labels, monkeypatch):
             np.testing.assert_array_equal(other[0], found[0][0])
             np.testing.assert_array_equal(other[1], found[0][1])
         assert not np.isin(found[0][0], excluded).any()
+
+
+@pytest.mark.parametrize("n_trees", [1, 3])
+@pytest.mark.parametrize("n_rows", [1, 2])
+def test_rows_without_any_allowed_label_get_none(n_trees, n_rows):
+    model, X = fit_model("wide", n_trees), get_rows()[:n_rows]
+    for arguments in (
+        {"labels": [11], "exclude": [[11]] * n_rows},
+        {"labels": sp.csr_array((n_rows, N_LABELS))},
+        {"labels": [[]] * n_rows, "exclude": [3]},
+    ):
+        labels, scores = model.predict_topk(X, 3, **arguments)
+        assert (labels == -1).all()
+        assert (scores == -np.inf).all()
+        assert labels.shape == scores.shape == (n_rows, 3)
+        assert model.suggest(X, **arguments) == [[]] * n_rows
+        assert model.predict_proba(X, **arguments).nnz == 0
+        assert model.predict(X, **arguments).shape == (n_rows, N_LABELS)
 
 
 def test_named_labels_are_filtered_in_text_pipelines():
