@@ -164,7 +164,7 @@ class RankingPredictionMixin(SuggestionMixin):
         >>> model = XRLinearClassifier(max_leaf_size=10, random_state=0).fit(X, Y)
         >>> in_stock = model.label_filter([3, 15, 66, 87])
         >>> model.predict_topk(X[:2], k=2, labels=in_stock)[0]
-        array([[87, 15],
+        array([[87, 66],
                [15, 66]], dtype=int32)
         """
         self._prediction_params()  # raises an error if it is not fitted
