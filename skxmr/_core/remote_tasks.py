@@ -22,8 +22,9 @@ from skxmr._core.user_warnings import warn_user
 MAX_RETRIES = 3
 # Tasks per worker and call, for backends that return the results of a call only at its end.
 TASKS_PER_WORKER = 4
-# Time until a submitted task has left the queue of tasks. It takes less than a millisecond.
-SECONDS_TO_START_TASK = 0.1
+# Time until a submitted task has left the queue of tasks. It takes less than a millisecond, but 0.1
+# seconds were too short once on a machine with three processes per core.
+SECONDS_TO_START_TASK = 1.0
 
 
 def run_remotely(function, tasks, n_jobs, prefer, on_result):
