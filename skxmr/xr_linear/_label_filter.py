@@ -50,7 +50,7 @@ class LabelFilter:
         return len(self.labels)
 
     def selection_for(self, model, name="labels"):
-        """Return the `Selection`; ValueError if the trees of `model` differ.
+        """Return the `Selection`; raise a SelectionError if the trees of `model` differ.
 
         `name` is the name of the argument in the error message.
         """
@@ -167,8 +167,8 @@ def make_selection(labels, exclude, classes, n_rows, model):
             excluded = _RowLabels(np.arange(n_rows + 1) * len(excluded), np.tile(excluded, n_rows))
         else:
             allowed, excluded = np.flatnonzero(is_left), None
-    if isinstance(labels, LabelFilter) and (excluded is not None or exclude is None):
-        allowed = labels
+    if isinstance(labels, LabelFilter) and excluded is not None:
+        allowed = labels  # its filters are ready
     return _select_for_all_rows(allowed, excluded, len(classes), model)
 
 
@@ -199,17 +199,15 @@ def _select_for_rows(allowed, excluded, n_labels, model):
 
 def _select_for_all_rows(allowed, excluded, n_labels, model):
     # The `Selection` of a `LabelFilter`, of columns, or of all labels (None); without the excluded
-    # labels of each row, if they are `_RowLabels`. None if it selects all labels.
+    # labels of each row, which are `_RowLabels` or None.
     trees = [tree.hierarchy for tree in model.models]
     if isinstance(allowed, LabelFilter):
         filters, allowed = allowed.selection_for(model).filters, allowed.labels
     elif allowed is not None:
         filters = [TreeFilter.for_all_rows(tree, allowed) for tree in trees]
-    elif isinstance(excluded, _RowLabels):
-        filters, allowed = [TreeFilter.of_all_labels(tree) for tree in trees], np.arange(n_labels)
     else:
-        return None
-    if not isinstance(excluded, _RowLabels):
+        filters, allowed = [TreeFilter.of_all_labels(tree) for tree in trees], np.arange(n_labels)
+    if excluded is None:
         return Selection(filters, len(allowed))
     is_allowed = np.zeros(n_labels, dtype=bool)
     is_allowed[allowed] = True
