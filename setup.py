@@ -33,7 +33,12 @@ KERNELS = [
     "skxmr.text._term_table",
 ]
 # One pass over arrays: -O3 made them no faster, and takes longer to compile.
-HELPERS = ["skxmr._core.csr", "skxmr._core.interrupts", "skxmr._core.votes"]
+HELPERS = [
+    "skxmr._core.csr",
+    "skxmr._core.interrupts",
+    "skxmr._core.votes",
+    "skxmr._linear.fingerprints",
+]
 # Cython's memoryviews, compiled once. Without this module each extension contains its own copy,
 # and the C compiler takes three times as long.
 MEMORYVIEWS = "skxmr._core.memoryviews"

@@ -29,7 +29,7 @@ READ_BYTES = 2**20  # read at once, to compute the checksum of a file
 MAP_OPTIONS = {"trackfd": False} if sys.version_info >= (3, 13) and os.name != "nt" else {}
 
 
-def write_folder(path, header, arrays, owned_folder=None):
+def write_folder(path, header, arrays, linked_folders=()):
     """Write arrays and their header as a folder.
 
     Parameters
@@ -42,8 +42,8 @@ def write_folder(path, header, arrays, owned_folder=None):
         and ``checksum`` are added.
     arrays : dict of ndarray
         Arrays by file name.
-    owned_folder : path-like or None
-        A folder whose files nobody else will change. An array that is a memory map of a whole file
+    linked_folders : collection of path-like
+        Folders whose files nobody else will change. An array that is a memory map of a whole file
         there is hard-linked instead of copied, if the file system supports links.
 
     Raises
@@ -58,7 +58,7 @@ def write_folder(path, header, arrays, owned_folder=None):
 
     def write(folder):
         folder.mkdir()
-        _write_files(folder, header, arrays, owned_folder)
+        _write_files(folder, header, arrays, linked_folders)
         sync_folder(folder)
 
     def check_old(folder):  # files may have been added to it
@@ -72,10 +72,10 @@ def write_folder(path, header, arrays, owned_folder=None):
         raise
 
 
-def _write_files(folder, header, arrays, owned_folder):
+def _write_files(folder, header, arrays, linked_folders):
     entries = {}
     for name, array in arrays.items():
-        entry = _link_array(folder / name, array, owned_folder)
+        entry = _link_array(folder / name, array, linked_folders)
         entries[name] = entry or _write_array(folder / name, array)
     header = {**header, "arrays": entries}
     header["checksum"] = header_checksum(header)
@@ -312,13 +312,26 @@ class ArrayFiles:
         return values.reshape(entry.shape)
 
 
-def _link_array(file, array, owned_folder):
+def find_mapped_file(array):
+    """Return the path of the file of which an array is a memory map, or None."""
+    while isinstance(array, np.ndarray):
+        if isinstance(array, np.memmap):
+            return Path(array.filename)
+        array = array.base
+    # `np.frombuffer` may put a memoryview around its buffer.
+    mapped = array.obj if isinstance(array, memoryview) else array
+    return mapped.find_file() if isinstance(mapped, _MappedFile) else None
+
+
+def _link_array(file, array, folders):
     # Return the entry of the array, or None if it is not a memory map of a whole file there.
-    if owned_folder is None or not isinstance(array, np.memmap) or not array.flags.c_contiguous:
+    source = find_mapped_file(array)
+    if source is None or not any(Path(folder) in source.parents for folder in folders):
         return None
-    source = Path(array.filename)
-    size = source.stat().st_size
-    if Path(owned_folder) not in source.parents or array.offset + array.nbytes != size:
+    with open(source, "rb") as opened:
+        header_size = _skip_header(opened)
+        size = opened.seek(0, os.SEEK_END)
+    if header_size + array.nbytes != size or not array.flags.c_contiguous:
         return None
     try:
         os.link(source, file)
@@ -362,9 +375,36 @@ class _ChecksumWriter:
         return self.file.write(data)
 
 
+class _MappedFile(mmap.mmap):
+    """A memory map that knows its file.
+
+    Attributes
+    ----------
+    path : Path
+        Path of the file when it was mapped. Another file may have replaced it since.
+    stat : os.stat_result
+        Identity of the file.
+    """
+
+    def find_file(self):
+        """Return the path of the file, or None if it is no longer there."""
+        try:
+            return self.path if os.path.samestat(self.stat, os.stat(self.path)) else None
+        except OSError:
+            return None
+
+
 def _map(file):
     with open(file, "rb") as opened:
-        return mmap.mmap(opened.fileno(), 0, access=mmap.ACCESS_READ, **MAP_OPTIONS)
+        mapped = _MappedFile(opened.fileno(), 0, access=mmap.ACCESS_READ, **MAP_OPTIONS)
+        mapped.path, mapped.stat = Path(file), os.fstat(opened.fileno())
+    return mapped
+
+
+def _skip_header(opened):
+    np.lib.format.read_magic(opened)
+    np.lib.format.read_array_header_1_0(opened)
+    return opened.tell()
 
 
 def _read_verified(file, entry):

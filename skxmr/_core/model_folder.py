@@ -18,7 +18,8 @@ from skxmr._core.version import __version__
 
 FORMAT = "skxmr-model"
 # Version 1 had other tables of levels. They are computed again when such a folder is loaded.
-FORMAT_VERSION = 2
+# Version 2 had no fingerprints of clusters. Such a model cannot be updated.
+FORMAT_VERSION = 3
 
 # Attributes that belong to scikit-learn or to one fit, and not to the model.
 EXCLUDED_ATTRIBUTES = {
@@ -205,7 +206,7 @@ def check_params(model, path, registry):
     check_destination(path, FORMAT)
 
 
-def write_model(model, path, registry, *, owned_folder=None, extras=None):
+def write_model(model, path, registry, *, linked_folders=(), extras=None):
     """Write a fitted model as a folder.
 
     Parameters
@@ -216,7 +217,7 @@ def write_model(model, path, registry, *, owned_folder=None, extras=None):
         The folder.
     registry : CodecRegistry
         Classes that can be saved.
-    owned_folder : path-like or None
+    linked_folders : collection of path-like
         See `write_folder`.
     extras : dict or None
         More values to save.
@@ -230,7 +231,7 @@ def write_model(model, path, registry, *, owned_folder=None, extras=None):
         "model": encoder.encode(model, "model"),
         "extras": encoder.encode(extras or {}, "extras"),
     }
-    write_folder(path, header, encoder.arrays, owned_folder)
+    write_folder(path, header, encoder.arrays, linked_folders)
 
 
 def read_model(path, registry, mmap_mode=None, key="model", trusted=False):

@@ -252,10 +252,26 @@ def validate_fit_data(estimator, X, y):
             "is None."
         )
     X, input_attributes = validate_fit_rows(estimator, X, accept_mixed=True)
+    return FitData(X, _validate_targets(X, y), input_attributes)
+
+
+def validate_update_data(estimator, X, y):
+    """Validate the rows and targets of an update; see `validate_fit_data`.
+
+    The columns of `X` must be those of the fit, and the `FitData` contains their attributes.
+    """
+    X = validate_rows(estimator, X, accept_mixed=True)
+    check_sparse_arrays(X)
+    attributes = vars(estimator)
+    attributes = {name: attributes[name] for name in INPUT_ATTRIBUTES if name in attributes}
+    return FitData(X, _validate_targets(X, y), attributes)
+
+
+def _validate_targets(X, y):
     if find_column_names(y) is None:  # `check_training_targets` needs the names of a data frame
         y = read_targets(y)
     check_consistent_length(X, y)
-    return FitData(X, check_training_targets(y), input_attributes)
+    return check_training_targets(y)
 
 
 def set_input_attributes(estimator, input_attributes):

@@ -1,5 +1,7 @@
 """The linear models of one tree level: trained, stored by chunk, and used for scores."""
 
+from skxmr._linear.fingerprints import hash_clusters, hash_rows
+from skxmr._linear.kept_chunks import KeptChunks
 from skxmr._linear.level_checks import check_level_content, check_level_structure
 from skxmr._linear.level_model import LevelModel
 from skxmr._linear.node_filter import NodeFilter
@@ -20,6 +22,7 @@ __all__ = [
     "LOSSES",
     "WEIGHT_TYPES",
     "FolderStore",
+    "KeptChunks",
     "LevelModel",
     "LevelProblem",
     "NodeFilter",
@@ -29,6 +32,8 @@ __all__ = [
     "check_level_structure",
     "check_weights",
     "fit_levels",
+    "hash_clusters",
+    "hash_rows",
     "prune_level",
     "search_row",
 ]

@@ -22,13 +22,17 @@ class Block(NamedTuple):
 
 
 class BlockProblem(NamedTuple):
-    """Training data of the clusters of a block; arrays as in `LevelProblem`, counted from 0."""
+    """Training data of the clusters of a block; arrays as in `LevelProblem`, counted from 0.
+
+    `kept` contains the `Chunk` of each cluster that is not trained, by its number.
+    """
 
     rows: NodeRows
     targets: NodeRows
     child_indptr: np.ndarray
     target_costs: np.ndarray | None
     seed: int
+    kept: dict
 
 
 def make_blocks(costs, child_indptrs, n_blocks, max_children):
@@ -97,5 +101,6 @@ def cut_block(problem, block):
         problem.targets.slice(children[0], children[-1]),
         children - children[0],
         costs,
-        problem.seed + block.start,
+        problem.seed,
+        {} if problem.kept is None else problem.kept.in_block(block),
     )

@@ -16,6 +16,7 @@ from skxmr._linear.weight_precision import WEIGHT_TYPES
 DTYPES = {
     "child_indptr": ("int64",),
     "child_ids": ("int32",),
+    "fingerprints": ("uint64",),
     "intercepts": ("float32",),
     "summaries": ("uint64",),
     "words": ("uint64",),
@@ -75,6 +76,8 @@ def check_level_structure(arrays, tables, n_features):
     n_parents = len(indptr) - 1
     _require(n_parents > 0, "child_indptr has no parents")
     _require(np.diff(indptr).max() <= MAX_CHILDREN, "a parent has too many children")
+    n_fingerprints = len(arrays.get("fingerprints", indptr[1:]))
+    _require(n_fingerprints == n_parents, "fingerprints has a wrong length")
     _require(len(arrays["intercepts"]) == n_children, "intercepts has another number of children")
     n_summary = (n_features + 4095) // 4096  # a bit per word of 64 features
     summaries = arrays["summaries"]

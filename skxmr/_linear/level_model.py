@@ -32,6 +32,8 @@ CACHE_LINE = 64  # bytes
 
 # Arrays that scoring reads.
 SCORED_ARRAYS = ("child_indptr", "intercepts", "summaries", "entry_counts", "entry_children")
+# Arrays that are known before training.
+LAYOUT_ARRAYS = ("child_indptr", "child_ids", "fingerprints")
 # Arrays that are concatenated from the arrays of blocks. Only int8 weights have scales.
 BLOCK_ARRAYS = (
     *("intercepts", "summaries", "words", "entry_counts", "entry_children", "entry_weights"),
@@ -76,10 +78,11 @@ class Chunk(NamedTuple):
 
 
 class LevelLayout(NamedTuple):
-    """Structure of a level, without weights; attributes as in `LevelModel`."""
+    """Structure and fingerprints of a level, without weights; attributes as in `LevelModel`."""
 
     child_indptr: np.ndarray
     child_ids: np.ndarray
+    fingerprints: np.ndarray
     n_features: int
     only_children_inherit: bool
 
@@ -94,6 +97,8 @@ class LevelModel:
     arrays : dict of ndarray
         ``child_indptr`` int64 (n_parents + 1,), start of the children of each parent;
         ``child_ids`` int32 (n_children,), number of each child in scores;
+        ``fingerprints`` uint64 (n_parents,), hash of the training data of each chunk, see
+        `fingerprints`; 0 if its weights were changed after training, missing in old files;
         ``intercepts`` float32 (n_children,);
         ``summaries`` uint64 (n_parents, n_summary) and ``words`` uint64 (n_words + 1,), the
         features of each chunk, see `feature_sets`;
@@ -126,6 +131,9 @@ class LevelModel:
         self.only_children_inherit = only_children_inherit
         max_children = np.diff(arrays["child_indptr"]).max()
         n_chunk_features = len(arrays["entry_counts"])
+        if "fingerprints" not in arrays:
+            n_parents = len(arrays["child_indptr"]) - 1
+            arrays = {**arrays, "fingerprints": np.zeros(n_parents, dtype=np.uint64)}
         are_stored = tables is not None and "ranked_words" in tables  # not in format version 1
         if not are_stored:
             tables = make_tables(arrays)
@@ -184,7 +192,7 @@ class LevelModel:
         `layout` is the `LevelLayout` of the level. The blocks are emptied, so that nothing is in
         memory twice.
         """
-        arrays = {"child_indptr": layout.child_indptr, "child_ids": layout.child_ids}
+        arrays = {name: getattr(layout, name) for name in LAYOUT_ARRAYS}
         for name in [name for name in BLOCK_ARRAYS if name in blocks[0]]:
             block_arrays = [block.pop(name) for block in blocks]
             if name == "words":
@@ -202,11 +210,33 @@ class LevelModel:
     @property
     def layout(self):
         """The `LevelLayout`."""
+        arrays = {name: self.arrays[name] for name in LAYOUT_ARRAYS}
         return LevelLayout(
-            self.arrays["child_indptr"],
-            self.arrays["child_ids"],
-            self.n_features,
-            self.only_children_inherit,
+            **arrays,
+            n_features=self.n_features,
+            only_children_inherit=self.only_children_inherit,
+        )
+
+    def chunk(self, parent):
+        """Return the `Chunk` of one parent, which shares memory with the level.
+
+        Numbers of sweeps are stored by level: its `n_iter` is that of the level, `n_unsolved` is 0.
+        """
+        a = self.arrays
+        words, features, entries = (
+            slice(*self.tables[f"{name}_indptr"][parent : parent + 2])
+            for name in ("word", "feature", "entry")
+        )
+        return Chunk(
+            a["summaries"][parent],
+            a["words"][words],
+            a["entry_counts"][features],
+            a["entry_children"][entries],
+            a["entry_weights"][entries],
+            a["weight_scales"][parent] if "weight_scales" in a else np.float32(1),
+            a["intercepts"][slice(*a["child_indptr"][parent : parent + 2])],
+            self.n_iter,
+            n_unsolved=0,
         )
 
     def count_models(self):

@@ -5,7 +5,7 @@ import numpy as np
 from skxmr._core.arrays import offsets_of
 from skxmr._linear.chunk import pack_features
 from skxmr._linear.feature_sets import unpack_features
-from skxmr._linear.level_model import Chunk, LevelModel, join_chunks
+from skxmr._linear.level_model import LevelModel, join_chunks
 from skxmr._linear.weight_precision import dequantize
 
 
@@ -28,34 +28,16 @@ def prune_level(level, weight_threshold=0.0, max_weights=None):
     -------
     LevelModel
     """
+    layout = level.layout
+    n_parents = len(layout.fingerprints)
     chunks = [
-        _prune_chunk(chunk, level.n_features, weight_threshold, max_weights)
-        for chunk in _split_chunks(level)
+        _prune_chunk(level.chunk(parent), level.n_features, weight_threshold, max_weights)
+        for parent in range(n_parents)
     ]
-    return LevelModel.from_blocks([join_chunks(chunks)], level.layout)
-
-
-def _split_chunks(level):
-    a = level.arrays
-    n_parents = len(a["summaries"])
-    scales = a.get("weight_scales", np.ones(n_parents, dtype=np.float32))
-    word_indptr, feature_indptr, entry_indptr = (
-        level.tables[f"{name}_indptr"] for name in ("word", "feature", "entry")
-    )
-    for parent in range(n_parents):
-        entries = slice(*entry_indptr[parent : parent + 2])
-        yield Chunk(
-            a["summaries"][parent],
-            a["words"][slice(*word_indptr[parent : parent + 2])],
-            a["entry_counts"][slice(*feature_indptr[parent : parent + 2])],
-            a["entry_children"][entries],
-            a["entry_weights"][entries],
-            scales[parent],
-            a["intercepts"][slice(*a["child_indptr"][parent : parent + 2])],
-            level.n_iter,
-            # join_chunks adds these up, so only the first chunk has the number of the level.
-            level.n_unsolved if parent == 0 else 0,
-        )
+    # join_chunks adds up the unsolved children: only the first chunk has the number of the level.
+    chunks[0] = chunks[0]._replace(n_unsolved=level.n_unsolved)
+    layout = layout._replace(fingerprints=np.zeros(n_parents, dtype=np.uint64))
+    return LevelModel.from_blocks([join_chunks(chunks)], layout)
 
 
 def _prune_chunk(chunk, n_features, weight_threshold, max_weights):

@@ -1,5 +1,6 @@
 """Training of the levels of a tree: the clusters of all levels share the workers."""
 
+import hashlib
 from typing import NamedTuple
 
 import numpy as np
@@ -9,7 +10,9 @@ from skxmr._core.node_rows import NodeRows
 from skxmr._core.progress import NO_PROGRESS
 from skxmr._core.threads import run_tasks
 from skxmr._core.user_warnings import warn_user
+from skxmr._core.version import __version__
 from skxmr._linear.dual_solver import solve_cluster
+from skxmr._linear.kept_chunks import KeptChunks
 from skxmr._linear.level_blocks import cut_block, make_blocks
 from skxmr._linear.level_model import Chunk, LevelLayout, join_chunks
 from skxmr._linear.weight_precision import quantize
@@ -42,12 +45,16 @@ class LevelProblem(NamedTuple):
     child_ids : ndarray of shape (n_children,)
         Id of each child in results: the label on the last level, else the number of the node.
     seed : int
-        Seed of the order in which rows are visited. Each cluster has its own random stream, so the
-        result does not depend on the worker that trains it.
+        Seed of the order in which rows are visited. It is the same for all clusters, so the result
+        depends neither on the worker that trains a cluster nor on the numbers of nodes.
+    fingerprints : ndarray of shape (n_parents,), uint64
+        Hash of the training data of each parent; see `fingerprints`.
     target_costs : ndarray of float32 or None
         Multiplier of the cost of errors for each entry of `targets`.
     only_children_inherit : bool
         Whether the only child of a parent has the score of its parent; it is then not trained.
+    kept : KeptChunks or None
+        Clusters whose earlier weights are used again; None trains all clusters.
     """
 
     rows: NodeRows
@@ -55,8 +62,25 @@ class LevelProblem(NamedTuple):
     child_indptr: np.ndarray
     child_ids: np.ndarray
     seed: int
+    fingerprints: np.ndarray
     target_costs: np.ndarray | None = None
     only_children_inherit: bool = False
+    kept: KeptChunks | None = None
+
+    def layout(self, n_features):
+        """Return the `LevelLayout`."""
+        fingerprints = self.fingerprints
+        if self.kept is not None:
+            fingerprints = self.kept.update_fingerprints(fingerprints)
+        return LevelLayout(
+            self.child_indptr, self.child_ids, fingerprints, n_features, self.only_children_inherit
+        )
+
+    def estimate_work(self):
+        """Return the estimated work of training each parent, in units of one row and child."""
+        # A cluster without rows takes a little time, too.
+        work = np.diff(self.rows.indptr) * (np.diff(self.child_indptr) + ROW_COST) + 1.0
+        return work if self.kept is None else np.where(self.kept.is_trained, work, 1.0)
 
 
 class Solver(NamedTuple):
@@ -87,6 +111,13 @@ class Solver(NamedTuple):
     max_iter: int = 100
     weight_threshold: float = 0.1
     weight_dtype: str = "float32"
+
+    @property
+    def key(self):
+        """Hash of the options and of the version of the solver, an integer of 64 bits."""
+        values = [str(v) if isinstance(v, str) else float(v) for v in self]
+        text = repr([__version__, *values]).encode()
+        return int.from_bytes(hashlib.blake2b(text, digest_size=8).digest(), "little")
 
     def solve(self, *cluster, seed, scratch):
         """Train the children of one cluster; see `solve_cluster` for the arguments.
@@ -153,16 +184,14 @@ def fit_levels(
     list of LevelModel
     """
     store = store or MemoryStore(n_jobs)
-    layouts = [
-        LevelLayout(p.child_indptr, p.child_ids, X.n_features, p.only_children_inherit)
-        for p in problems
-    ]
+    layouts = [problem.layout(X.n_features) for problem in problems]
     levels = [
-        store.load_level(first_level + i, layout, solver.weight_dtype)
-        for i, layout in enumerate(layouts)
+        problem.kept.level
+        if problem.kept is not None and problem.kept.is_whole_level(layout)
+        else store.load_level(first_level + i, layout, solver.weight_dtype)
+        for i, (problem, layout) in enumerate(zip(problems, layouts, strict=True))
     ]
-    # A cluster without rows takes a little time, too.
-    costs = [np.diff(p.rows.indptr) * (np.diff(p.child_indptr) + ROW_COST) + 1.0 for p in problems]
+    costs = [problem.estimate_work() for problem in problems]
     blocks = make_blocks(
         costs, [p.child_indptr for p in problems], store.n_blocks, store.max_children
     )
@@ -235,6 +264,9 @@ def _solve_block(indptr, indices, data, dense, n_features, row_weights, block, s
     scratch = np.zeros(n_features, dtype=np.int32)
     chunks = []
     for parent in range(len(block.child_indptr) - 1):
+        if parent in block.kept:
+            chunks.append(block.kept[parent])
+            continue
         children = slice(block.child_indptr[parent], block.child_indptr[parent + 1] + 1)
         chunk = solver.solve(
             indptr,
@@ -246,7 +278,7 @@ def _solve_block(indptr, indices, data, dense, n_features, row_weights, block, s
             block.targets.rows,
             block.target_costs,
             row_weights,
-            seed=block.seed + parent,
+            seed=block.seed,
             scratch=scratch,
         )
         chunks.append(chunk)

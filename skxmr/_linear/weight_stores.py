@@ -26,6 +26,7 @@ from skxmr._linear.level_checks import (
 )
 from skxmr._linear.level_model import (
     BLOCK_ARRAYS,
+    LAYOUT_ARRAYS,
     NARROW_ARRAYS,
     LevelModel,
     count_iterations,
@@ -182,8 +183,7 @@ def _map_own_file(file, crc32):
 def _check_level_belongs(level, layout, weight_dtype):
     counts = (level.n_iter, level.n_unsolved)
     is_valid = (
-        np.array_equal(level.arrays["child_indptr"], layout.child_indptr)
-        and np.array_equal(level.arrays["child_ids"], layout.child_ids)
+        all(np.array_equal(level.arrays[name], getattr(layout, name)) for name in LAYOUT_ARRAYS)
         and level.n_features == layout.n_features
         and level.only_children_inherit is layout.only_children_inherit
         and level.arrays["entry_weights"].dtype == weight_dtype
@@ -234,13 +234,13 @@ def _join_files(folder, blocks, layout):
     stores_dense = stores_dense_weights(np.diff(layout.child_indptr).max(), n_chunk_features)
     with ExitStack() as stack:
         files, counts = _append_blocks(folder, blocks, stores_dense, dtypes, stack)
-        for name in ("child_indptr", "child_ids"):
+        for name in LAYOUT_ARRAYS:
             values = getattr(layout, name)
             file = ArrayWriter(folder / f"{name}.npy", values)
             files[name] = stack.enter_context(file)
             file.append(values)
     n_iter, n_unsolved = count_iterations(counts)
-    array_names = {"child_indptr", "child_ids", *BLOCK_ARRAYS}
+    array_names = {*LAYOUT_ARRAYS, *BLOCK_ARRAYS}
     return {
         "arrays": {name: file.crc32 for name, file in files.items() if name in array_names},
         "tables": {name: file.crc32 for name, file in files.items() if name not in array_names},

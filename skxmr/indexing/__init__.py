@@ -7,17 +7,20 @@ The modules, in the order of the computation:
 - Clustering of one cluster: `_kmeans`, `_balanced_kmeans`, `_splitters`.
 - Division of all labels into a tree: `_balanced_tree`, `_unbalanced_tree`, `_huffman_tree`;
   `_clusterings` selects one of them.
-- Result: `_label_hierarchy`. New labels find their leaf cluster by `_routing`.
+- Result: `_label_hierarchy`. New labels find their leaf cluster by `_routing`, and
+  `_grow_hierarchy` adds them to the tree.
 - Interfaces: `_label_tree` is the scikit-learn transformer. `_indexing_options` and
   `_build_hierarchies` are what the classifier calls.
 """
 
 from skxmr.indexing._build_hierarchies import build_hierarchies
+from skxmr.indexing._grow_hierarchy import grow_hierarchy
 from skxmr.indexing._indexing_options import (
     IndexingOptions,
     check_indexing_options,
     check_label_trees,
     expand_label_trees,
+    find_tree_limits,
 )
 from skxmr.indexing._label_feature_union import LabelFeatureUnion
 from skxmr.indexing._label_features import (

@@ -6,6 +6,7 @@ import numpy as np
 
 from skxmr._core.validation import MAX_CHILDREN
 from skxmr.indexing._clusterings import find_clustering
+from skxmr.indexing._grow_hierarchy import TreeLimits
 from skxmr.indexing._label_features import check_label_features
 from skxmr.indexing._label_hierarchy import LabelHierarchy
 from skxmr.indexing._label_tree import HierarchicalLabelTree
@@ -122,6 +123,38 @@ def check_label_trees(classifier, n_labels):
             _check_hierarchy(entry, n_labels, classifier)
     _refuse_unused_label_features(classifier.label_features, label_trees)
     return label_trees
+
+
+def find_tree_limits(classifier, n_trees):
+    """Return the largest sizes of the clusters of each tree, for changes of a tree.
+
+    Parameters
+    ----------
+    classifier : XRLinearClassifier
+        Classifier; not modified.
+    n_trees : int
+        Number of trees.
+
+    Returns
+    -------
+    list of TreeLimits
+        For a tree that was given as a LabelHierarchy, the maximum of any tree.
+    """
+    limits = []
+    for entry in expand_label_trees(classifier.label_tree, n_trees):
+        if isinstance(entry, LabelHierarchy):
+            limits.append(TreeLimits(MAX_CHILDREN, MAX_CHILDREN, HierarchicalLabelTree().max_iter))
+            continue
+        tree = HierarchicalLabelTree() if entry is None else entry
+        sizes = [
+            value if override is None else override
+            for value, override in (
+                (tree.branching_factor, classifier.branching_factor),
+                (tree.max_leaf_size, classifier.max_leaf_size),
+            )
+        ]
+        limits.append(TreeLimits(*sizes, tree.max_iter))
+    return limits
 
 
 def uses_label_features(label_tree):

@@ -137,7 +137,7 @@ class FitCheckpoint:
         """Return the `FolderStore` of the weights of a tree, given its number."""
         return FolderStore(self.path / f"tree-{tree}")
 
-    def finish(self, classifier, attributes):
+    def finish(self, classifier, attributes, shared_folders=()):
         """Write the folder of the model, and remove the checkpoint.
 
         Parameters
@@ -146,6 +146,8 @@ class FitCheckpoint:
             Not modified, except that its RandomState instance is advanced.
         attributes : dict
             Fitted attributes of the classifier.
+        shared_folders : collection of Path
+            Folders of other saved models. Whole files of them are linked, not copied.
 
         Returns
         -------
@@ -159,7 +161,8 @@ class FitCheckpoint:
         set_input_attributes(fitted, {})  # remove attributes of an earlier fit
         vars(fitted).update(attributes)
         try:
-            write_model(fitted, self.model_dir, self.registry, owned_folder=self.path)
+            folders = (self.path, *shared_folders)
+            write_model(fitted, self.model_dir, self.registry, linked_folders=folders)
         except OSError as error:
             raise resumable_error(error, self.path) from error
         loaded = read_model(self.model_dir, self.registry, mmap_mode="r", trusted=True)

@@ -7,23 +7,18 @@ from sklearn.base import BaseEstimator, _fit_context
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions, validate_params
 from sklearn.utils.validation import check_is_fitted
 
-from skxmr._core.callbacks import CallbackSupportMixin, report_progress
+from skxmr._core.callbacks import CallbackSupportMixin
 from skxmr._core.estimators import SubsetAccuracyMixin
 from skxmr._core.model_folder import CodecRegistry, estimator_codec
-from skxmr._core.row_length import mean_row_length
-from skxmr._core.rows import canonical_rows, in_float32
 from skxmr._core.score_rule import TRANSFORMS
-from skxmr._core.signals import DeferredSignals
 from skxmr._core.validation import (
     MAX_CHILDREN,
     MAX_COST,
     N_JOBS,
-    drop_zero_weight_rows,
-    set_input_attributes,
     validate_fit_data,
 )
-from skxmr._linear import LOSSES, WEIGHT_TYPES, check_convergence, check_weights
-from skxmr._linear.relevance import NORMS, check_relevance
+from skxmr._linear import LOSSES, WEIGHT_TYPES, check_weights
+from skxmr._linear.relevance import NORMS
 from skxmr.cost_estimate import estimate_costs, refuse_if_too_large
 from skxmr.indexing import (
     LABEL_FEATURES,
@@ -32,23 +27,20 @@ from skxmr.indexing import (
     LabelHierarchy,
     check_indexing_options,
 )
-from skxmr.matching import check_negatives
-from skxmr.xr_linear._checkpoint import FitCheckpoint
 from skxmr.xr_linear._codecs import MODEL_CODECS, REMOVED_PARAMS, check_fitted_classifier
-from skxmr.xr_linear._ensemble import TreeEnsemble
+from skxmr.xr_linear._fitting import prepare_training, run_training
 from skxmr.xr_linear._options import check_combination, check_model_dir
-from skxmr.xr_linear._path_weight import choose_path_weight
 from skxmr.xr_linear._prediction import RankingPredictionMixin
 from skxmr.xr_linear._repr import fitted_block
 from skxmr.xr_linear._training import train_trees
-from skxmr.xr_linear._tree_training import make_training_options
+from skxmr.xr_linear._update import UpdateMixin
 
 # Prediction time and memory grow with the number of trees; more than 10 hardly improve a ranking.
 MAX_TREES = 1000
 
 
 class XRLinearClassifier(
-    RankingPredictionMixin, CallbackSupportMixin, SubsetAccuracyMixin, BaseEstimator
+    UpdateMixin, RankingPredictionMixin, CallbackSupportMixin, SubsetAccuracyMixin, BaseEstimator
 ):
     """Classifier for thousands to millions of labels: a label tree of linear models.
 
@@ -397,70 +389,37 @@ class XRLinearClassifier(
             or `y` looks like a frequent mistake: nearly all labels have no row, or classes are
             several labels joined by a separator.
         """
-        score_params = self._score_params()
-        X, (Y, classes, target_kind, target_dtype), input_attributes = validate_fit_data(self, X, y)
-        indexing = check_indexing_options(self, Y.shape[1], X.shape[1])
-        self._check_combination(target_kind, sample_weight, relevance)
-        negatives = check_negatives(self.negatives, Y.shape)
-        X, Y, relevance, negatives, row_weights = drop_zero_weight_rows(
-            sample_weight, X, Y, relevance, negatives
-        )
-        if relevance is not None or self.relevance_norm is not None:
-            relevance = check_relevance(relevance, Y)
-        rows = canonical_rows(X)
-        row_length = mean_row_length(rows, row_weights)
-        rows = in_float32(rows, length=row_length).to_training_rows()
-        refuse_if_too_large(self, rows, Y)
-        options = make_training_options(self, score_params, negatives, relevance, row_weights)
+        self._score_params()  # check the parameters of the scores before anything else
+        fit_data = validate_fit_data(self, X, y)
+        targets = fit_data.targets
+        indexing = check_indexing_options(self, targets.indicator.shape[1], fit_data.X.shape[1])
+        self._check_combination(targets.kind, sample_weight, relevance)
+        data = prepare_training(self, fit_data, sample_weight, relevance)
+        refuse_if_too_large(self, data.rows, data.Y)
 
-        def train(checkpoint=None):
-            with report_progress(self, X, y) as progress:
-                trees = train_trees(
-                    rows,
-                    Y,
-                    indexing,
-                    options,
-                    self.random_state,
-                    memory=self.memory,
-                    checkpoint=checkpoint,
-                    progress=progress,
-                )
-                model = trees[0] if self.n_trees == 1 else TreeEnsemble(trees)
-                path_weight = 1.0
-                if self.matcher is None and self.ranker is None:
-                    hierarchies = [tree.hierarchy for tree in trees]
-                    path_weight = choose_path_weight(Y, row_weights, hierarchies)
-                fitted = input_attributes | {
-                    "classes_": classes,
-                    "hierarchy_": trees[0].hierarchy,
-                    "n_iter_": max((level.n_iter for level in model.levels), default=0),
-                    "path_weight_": path_weight,
-                    "_target_kind": target_kind,
-                    "_target_dtype": target_dtype,
-                    "_row_length": row_length,
-                    "_model": model,
-                }
-                check_convergence(model.levels, self.max_iter)
-                if rows.data.size:
-                    check_weights(model.levels, self.weight_threshold)
-                if checkpoint is not None:
-                    del trees, model
-                    fitted = checkpoint.finish(self, fitted)
-                with DeferredSignals():  # an interrupted fit keeps the attributes of the last one
-                    set_input_attributes(self, input_attributes)
-                    vars(self).update(fitted)
+        def train(checkpoint, progress):
+            return train_trees(
+                data.rows,
+                data.Y,
+                indexing,
+                data.options,
+                self.random_state,
+                memory=self.memory,
+                checkpoint=checkpoint,
+                progress=progress,
+            )
 
-        if self.model_dir is None:
-            train()
-        else:
-            registry = CodecRegistry.from_dict(CLASSIFIER_CODECS)
-            FitCheckpoint(self.model_dir, registry).run(train)
+        run_training(self, X, y, data, train, self._codec_registry())
         return self
+
+    @staticmethod
+    def _codec_registry():
+        return CodecRegistry.from_dict(CLASSIFIER_CODECS)
 
     def _check_combination(self, kind, sample_weight, relevance):
         check_combination(self, kind, sample_weight, relevance)
         if self.model_dir is not None:
-            check_model_dir(self, CodecRegistry.from_dict(CLASSIFIER_CODECS))
+            check_model_dir(self, self._codec_registry())
 
     @validate_params(
         {

@@ -108,7 +108,11 @@ def _make_tree(fields):
         raise ValueError(f"offsets must have {hierarchy.n_labels} entries")
     if not np.all(ranker.offsets <= 0):  # otherwise the search would miss labels
         raise ValueError("offsets must not be positive")
-    return TreeModel(matcher, ranker, hierarchy)
+    seed, key = fields.get("seed"), fields.get("key")  # missing in format version 2
+    for name, value in (("seed", seed), ("key", key)):
+        if value is not None and not (type(value) is int and 0 <= value < 2**64):
+            raise ValueError(f"{name} must be an unsigned integer of 64 bits; got {value!r}")
+    return TreeModel(matcher, ranker, hierarchy, seed, key)
 
 
 def check_fitted_classifier(classifier):
@@ -184,7 +188,9 @@ MODEL_CODECS = {
     "OneVsAllRanker": attribute_codec(OneVsAllRanker, "level", "offsets"),
     "TreeModel": ClassCodec(
         TreeModel,
-        lambda tree: {name: getattr(tree, name) for name in ("matcher", "ranker", "hierarchy")},
+        lambda tree: {
+            name: getattr(tree, name) for name in ("matcher", "ranker", "hierarchy", "seed", "key")
+        },
         _make_tree,
     ),
     "TreeEnsemble": ClassCodec(

@@ -248,14 +248,14 @@ def _read(values, classes, n_rows, name):
             raise SelectionError(
                 f"{name} must have a list per row of X, {n_rows}; got {len(values)}."
             )
-        rows = [_find_columns(row, classes, name) for row in values]
+        rows = [find_columns(row, classes, name) for row in values]
         indptr = offsets_of(np.array([len(row) for row in rows], dtype=np.int64))
         labels = np.concatenate(rows) if rows else np.empty(0, dtype=np.int32)
         return _RowLabels(indptr, labels)
     if is_matrix:
         mask = values != 0 if sp.issparse(values) else values
         return _RowLabels(*check_candidates(mask, (n_rows, len(classes)), name))
-    return _find_columns(values, classes, name)
+    return find_columns(values, classes, name)
 
 
 def _is_nested(values):
@@ -263,8 +263,8 @@ def _is_nested(values):
     return isinstance(first, (list, tuple, set, frozenset, np.ndarray))
 
 
-def _find_columns(labels, classes, name):
-    # Sorted columns of labels, all different and known.
+def find_columns(labels, classes, name):
+    """Return the sorted columns of labels; raise a SelectionError for unknown or repeated ones."""
     columns = _search_sorted(labels, classes)
     if columns is None:
         labels = [plain_value(label) for label in labels]

@@ -100,8 +100,9 @@ def _train(X, Y, indexing, options, random_state, n_jobs, progress, checkpoint=N
     trees = []
     for number, hierarchy in enumerate(hierarchies, start=1):
         store = checkpoint.weight_store(number) if checkpoint else None
+        seed = int(random_state.randint(MAX_SEED))
         with progress.tree(number, len(hierarchies), hierarchy.n_levels):
-            trees.append(train_tree(X, Y, hierarchy, random_state, options, store, progress))
+            trees.append(train_tree(X, Y, hierarchy, seed, options, store, progress))
     return trees
 
 

@@ -21,9 +21,15 @@ class TreeModel:
         Scores the labels of leaf clusters.
     hierarchy : LabelHierarchy
         The tree on which both were trained.
+    seed : int or None
+        Seed of the training; None for files of versions that did not store it.
+    key : int or None
+        `Solver.key` of the training.
     """
 
-    def __init__(self, matcher, ranker, hierarchy):
+    def __init__(self, matcher, ranker, hierarchy, seed=None, key=None):
+        self.seed = seed
+        self.key = key
         self.matcher = matcher
         self.ranker = ranker
         self.hierarchy = hierarchy
@@ -182,4 +188,4 @@ class TreeModel:
             levels = [prune_level(level, weight_threshold) for level in matcher.levels]
             matcher = matcher.with_levels(levels)
         ranker = self.ranker.prune(weight_threshold, max_weights_per_label)
-        return TreeModel(matcher, ranker, self.hierarchy)
+        return TreeModel(matcher, ranker, self.hierarchy, self.seed, self.key)

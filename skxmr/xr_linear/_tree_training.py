@@ -9,7 +9,7 @@ from skxmr._core.node_rows import NodeRows
 from skxmr._core.progress import NO_PROGRESS
 from skxmr._core.score_rule import ScoreParams
 from skxmr._core.validation import MAX_SEED
-from skxmr._linear import LevelProblem, Solver, fit_levels
+from skxmr._linear import LevelProblem, Solver, fit_levels, hash_clusters, hash_rows
 from skxmr._linear.relevance import target_costs
 from skxmr.matching import (
     RecursiveLinearMatcher,
@@ -83,7 +83,7 @@ def make_training_options(classifier, score_params, negatives, relevance, row_we
     )
 
 
-def train_tree(X, Y, hierarchy, random_state, options, store=None, progress=NO_PROGRESS):
+def train_tree(X, Y, hierarchy, seed, options, store=None, progress=NO_PROGRESS, previous=None):
     """Train the models of all clusters and labels of a tree.
 
     Parameters
@@ -94,20 +94,22 @@ def train_tree(X, Y, hierarchy, random_state, options, store=None, progress=NO_P
         Canonical indicator.
     hierarchy : LabelHierarchy
         The tree.
-    random_state : RandomState
-        Source of the seeds of the solver.
+    seed : int
+        Seed of the solver and of random negatives.
     options : TrainingOptions
         Options.
     store : FolderStore or None
         Storage of finished weights; None keeps them in memory.
     progress : Progress
         Receiver of stages and levels.
+    previous : PreviousTree or None
+        Model whose weights are kept where the training data are the same.
 
     Returns
     -------
     TreeModel
     """
-    training = _TreeTraining(X, Y, hierarchy, random_state, options, store, progress)
+    training = _TreeTraining(X, Y, hierarchy, seed, options, store, progress, previous)
     return training.run()
 
 
@@ -118,11 +120,15 @@ class _TreeTraining:
     one is trained after all levels above it.
     """
 
-    def __init__(self, X, Y, hierarchy, random_state, options, store, progress):
-        self.X, self.Y, self.hierarchy = X, Y, hierarchy
+    def __init__(self, X, Y, hierarchy, seed, options, store, progress, previous):
+        self.X, self.Y, self.hierarchy, self.seed = X, Y, hierarchy, seed
         self.options, self.store, self.progress = options, store, progress
+        self.previous = previous
         n_levels = hierarchy.n_levels
-        self.seeds = [int(seed) for seed in random_state.randint(MAX_SEED, size=n_levels)]
+        # Counted from the labels, so that a level above the others does not change their seeds.
+        self.seeds = [(seed + n_levels - level) % MAX_SEED for level in range(n_levels)]
+        self.row_hashes = hash_rows(*X, options.row_weights)
+        self.key = options.solver.key
         self.targets = hierarchy.node_targets(Y, options.relevance)
         self.negatives = expand_to_levels(options.negatives, n_levels)
         # For each level with a matrix of negatives, its `node_targets`: one matrix (row, node) per
@@ -156,7 +162,8 @@ class _TreeTraining:
             ranker = self._fit_ranker(self.pending.pop(), offsets)
             self._train_pending()
             clusters = self.levels
-        return TreeModel(self.matcher.with_levels(clusters), ranker, self.hierarchy)
+        matcher = self.matcher.with_levels(clusters)
+        return TreeModel(matcher, ranker, self.hierarchy, self.seed, self.key)
 
     def _make_problem(self, level):
         # The `LevelProblem` of a level. If it needs a beam search, trains the levels above.
@@ -180,14 +187,23 @@ class _TreeTraining:
             rows = rows.without(n_children == 1)
         is_last = level == hierarchy.n_levels - 1
         child_ids = np.arange(hierarchy.level_sizes[level], dtype=np.int32)
+        targets = NodeRows.from_csc(positives)
+        child_indptr = hierarchy.child_indptrs[level]
+        key = (self.key + self.seeds[level]) % 2**64
+        fingerprints = hash_clusters(self.row_hashes, *rows, child_indptr, *targets, costs, key)
+        kept = None
+        if self.previous is not None:
+            kept = self.previous.keep(level, hierarchy.n_levels, fingerprints)
         return LevelProblem(
             rows,
-            NodeRows.from_csc(positives),
-            hierarchy.child_indptrs[level],
+            targets,
+            child_indptr,
             hierarchy.label_order if is_last else child_ids,
             self.seeds[level],
+            fingerprints,
             costs,
             only_children_inherit,
+            kept,
         )
 
     def _search(self, level):

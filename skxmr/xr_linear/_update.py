@@ -1,0 +1,302 @@
+"""New rows, new labels and removed labels for a fitted classifier, without a full fit."""
+
+import numpy as np
+from sklearn.utils._param_validation import StrOptions, validate_params
+from sklearn.utils.validation import check_is_fitted
+
+from skxmr._core.array_folder import find_mapped_file
+from skxmr._core.arrays import plain_value
+from skxmr._core.validation import validate_update_data
+from skxmr.indexing import (
+    MAX_PIFA_ENTRIES,
+    find_tree_limits,
+    grow_hierarchy,
+    sum_positive_rows,
+)
+from skxmr.xr_linear._fitting import prepare_training, run_training
+from skxmr.xr_linear._label_filter import find_columns
+from skxmr.xr_linear._previous_tree import PreviousTree
+from skxmr.xr_linear._tree_training import train_tree
+
+# Kinds of targets whose labels are columns of an indicator.
+INDICATORS = ("sparse", "dense")
+N_SHOWN = 5  # labels in an error message
+
+
+class UpdateMixin:
+    """The methods `update` and `forget` of `XRLinearClassifier`."""
+
+    @validate_params(
+        {"upper_levels": [StrOptions({"retrain", "keep"})]},
+        prefer_skip_nested_validation=True,
+    )
+    def update(self, X, y, *, sample_weight=None, relevance=None, upper_levels="retrain"):
+        """Adapt the model to new rows, new labels and removed rows or labels.
+
+        `X` and `y` are all current rows, not only the new ones. Labels are matched by name, or by
+        column if `y` is an indicator:
+
+        - A new label is added to the leaf whose center is nearest to the features of its rows. A
+          leaf with more than `max_leaf_size` labels is divided, and so is a cluster with more than
+          `branching_factor` children.
+        - A label that no longer occurs in `y` is removed. If `y` is an indicator, its column stays,
+          as in `fit`.
+        - A cluster whose training data have not changed keeps its weights, byte for byte. The
+          others are trained again. The training data of a cluster are its rows, in their order, and
+          their labels in it. So keep the order of the rows, and append new ones.
+
+        Everything else is that of the first fit: the tree, the length by which rows are divided,
+        and the steps in front of the classifier in a pipeline. With time, a tree that was made for
+        other labels becomes worse, so fit again if the labels have changed much.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Current rows, with the columns of the fit.
+        y : {array-like, sparse matrix} of shape (n_samples, n_labels) or (n_samples,)
+            Current targets, in the format of the fit. An indicator may have more columns than
+            before, but not fewer; a data frame is matched by the names of its columns.
+        sample_weight : array-like of shape (n_samples,), default=None
+            As in `fit`; the weights of earlier calls are not remembered.
+        relevance : {array-like, sparse matrix} of shape (n_samples, n_labels), default=None
+            As in `fit`.
+        upper_levels : {"retrain", "keep"}, default="retrain"
+            What happens to clusters of clusters whose rows have changed. "retrain" trains them: the
+            model is then equal to that of `fit` with the new tree as `label_tree`, the same
+            `random_state` and the same scale of the rows. "keep" trains them only if their children
+            are other clusters. This is faster, but the clusters do not learn from the new rows.
+            Clusters of labels are always trained if their rows have changed.
+
+        Returns
+        -------
+        self : XRLinearClassifier
+            The updated classifier.
+
+        Raises
+        ------
+        ValueError
+            If `X` or `y` is invalid or has another format than in the fit; `y` contains none of the
+            labels of the model; a parameter of the classifier is invalid; the classifier has a
+            custom matcher or ranker; it was saved by a version without this method; or
+            ``upper_levels="keep"``, but parameters of the training have been changed. The model
+            remains as it was.
+
+        See Also
+        --------
+        forget : Remove rows and labels, so that no weight depends on them.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from skxmr import XRLinearClassifier
+        >>> X = np.array([[1.0, 0.0], [0.9, 0.1], [0.1, 0.9], [0.0, 1.0]])
+        >>> model = XRLinearClassifier(random_state=0)
+        >>> model = model.fit(X[:3], [["red"], ["red"], ["blue"]])
+        >>> model = model.update(X, [["red"], ["red"], ["blue"], ["green"]])
+        >>> model.classes_
+        array(['blue', 'green', 'red'], dtype=object)
+        >>> model.predict_topk([[0.0, 1.0]], k=1)[0]
+        array([[1]], dtype=int32)
+        """
+        self._check_updatable(upper_levels)
+        fit_data = validate_update_data(self, X, y)
+        self._train_changes(X, y, fit_data, sample_weight, relevance, upper_levels)
+        return self
+
+    def forget(self, X, y, *, labels=None, sample_weight=None, relevance=None):
+        """Remove rows and labels, so that no weight of the model depends on them.
+
+        This is `update` for removals: the model is afterwards equal to that of `fit` without the
+        removed rows and labels, with the new tree as `label_tree`, the same `random_state` and the
+        same scale of the rows. The shape of the tree, the length by which rows are divided, and the
+        steps in front of the classifier in a pipeline, such as the vocabulary and the document
+        frequencies of a vectorizer, were computed with the removed rows. If even these must not
+        depend on them, fit again.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            The rows that remain, in their order.
+        y : {array-like, sparse matrix} of shape (n_samples, n_labels) or (n_samples,)
+            Their targets, in the format of the fit, with labels of the model only.
+        labels : array-like of labels, default=None
+            Entries of `classes_` to remove. They may still occur in `y`, except for one class per
+            row: leave out the rows of removed classes. None removes the labels that no longer occur
+            in `y`. If `y` is an indicator, the columns of removed labels stay, without rows.
+        sample_weight : array-like of shape (n_samples,), default=None
+            As in `fit`.
+        relevance : {array-like, sparse matrix} of shape (n_samples, n_labels), default=None
+            As in `fit`.
+
+        Returns
+        -------
+        self : XRLinearClassifier
+            The classifier.
+
+        Raises
+        ------
+        ValueError
+            As for `update`; also if `y` or `labels` contains a label that the model does not have,
+            `labels` contains a label twice, or no row with a label would remain.
+
+        Examples
+        --------
+        >>> from skxmr import XRLinearClassifier
+        >>> from skxmr.datasets import make_extreme_multilabel
+        >>> X, Y = make_extreme_multilabel(n_samples=500, n_labels=100, random_state=0)
+        >>> model = XRLinearClassifier(random_state=0).fit(X, Y)
+        >>> model.forget(X[:400], Y[:400], labels=[7]).predict_topk(X, k=100)[0].shape
+        (500, 100)
+        """
+        self._check_updatable("retrain")
+        fit_data = validate_update_data(self, X, y)
+        targets = fit_data.targets
+        unknown = np.flatnonzero(self._match_labels(targets) < 0)
+        if len(unknown):
+            raise ValueError(
+                f"y must contain only labels of the model; got {len(unknown)} others: "
+                f"{_show(targets.classes[unknown])}. Add new labels with update."
+            )
+        if labels is not None:
+            removed = self.classes_[find_columns(labels, self.classes_, "labels")]
+            fit_data = fit_data._replace(targets=_drop_labels(targets, removed))
+        self._train_changes(X, y, fit_data, sample_weight, relevance, "retrain")
+        return self
+
+    def _check_updatable(self, upper_levels):
+        check_is_fitted(self)
+        self._validate_params()
+        for tree in self._model.models:
+            tree.check_linear("update")
+            if tree.seed is None:
+                raise ValueError(
+                    "update needs a model that was fitted by skxmr 0.2 or later, because earlier "
+                    "versions did not store the seed of the fit; got an older model. Fit again."
+                )
+
+    def _match_labels(self, targets):
+        # Column of each label in the model, or -1.
+        is_indicator = targets.kind in INDICATORS
+        if is_indicator != (self._target_kind in INDICATORS) or not (
+            is_indicator or targets.kind == self._target_kind
+        ):
+            raise ValueError(
+                f"y must have the format of the fit, {FORMATS[self._target_kind]}; got "
+                f"{FORMATS[targets.kind]}."
+            )
+        has_numbers = is_indicator and np.array_equal(self.classes_, np.arange(len(self.classes_)))
+        if has_numbers and len(targets.classes) < len(self.classes_):
+            raise ValueError(
+                f"y must have at least {len(self.classes_)} columns, one per label of the model; "
+                f"got {len(targets.classes)}. The columns of removed labels stay, without rows."
+            )
+        column_of = {label: column for column, label in enumerate(self.classes_.tolist())}
+        sources = np.array([column_of.get(label, -1) for label in targets.classes.tolist()])
+        if np.all(sources < 0):
+            raise ValueError(
+                f"y must contain labels of the model, such as {_show(self.classes_)}; got only "
+                f"others: {_show(targets.classes)}."
+            )
+        return sources
+
+    def _train_changes(self, X, y, fit_data, sample_weight, relevance, upper_levels):
+        models = self._model.models
+        sources = self._match_labels(fit_data.targets)
+        self._check_combination(fit_data.targets.kind, sample_weight, relevance)
+        data = prepare_training(self, fit_data, sample_weight, relevance, self._row_length)
+        if upper_levels == "keep" and any(tree.key != data.options.solver.key for tree in models):
+            raise ValueError(
+                "upper_levels must be 'retrain' if parameters of the training, or the version of "
+                "skxmr, have changed since the fit; got 'keep'."
+            )
+        limits = find_tree_limits(self, len(models))
+
+        def train(checkpoint, progress):
+            if checkpoint is not None:
+                checkpoint.begin(0, *_identify_update(models, data, sources, limits, upper_levels))
+            Z = None
+            if np.any(sources < 0):
+                with progress.stage("label features") as stage:
+                    Z = sum_positive_rows(
+                        data.rows,
+                        data.Y,
+                        row_weights=data.options.row_weights,
+                        max_entries=MAX_PIFA_ENTRIES,
+                        n_jobs=self.n_jobs,
+                    )
+                    stage.result = f"{Z.shape[0]:,} labels, {Z.shape[1]:,} features"
+            trees = []
+            for number, (model, tree_limits) in enumerate(zip(models, limits, strict=True), 1):
+                grown = grow_hierarchy(model.hierarchy, Z, sources, tree_limits, model.seed)
+                unchanged = grown.unchanged_parents if upper_levels == "keep" else None
+                store = checkpoint.weight_store(number) if checkpoint else None
+                with progress.tree(number, len(models), grown.hierarchy.n_levels):
+                    tree = train_tree(
+                        data.rows,
+                        data.Y,
+                        grown.hierarchy,
+                        model.seed,
+                        data.options,
+                        store,
+                        progress,
+                        PreviousTree(model, unchanged),
+                    )
+                trees.append(tree)
+            return trees
+
+        run_training(self, X, y, data, train, self._codec_registry(), _find_saved_folders(models))
+
+
+FORMATS = {
+    "classes": "one class per row",
+    "names": "a list of labels per row",
+    "sparse": "an indicator",
+    "dense": "an indicator",
+}
+
+
+def _show(labels):
+    shown = ", ".join(repr(plain_value(label)) for label in labels[:N_SHOWN])
+    return shown + ", ..." * (len(labels) > N_SHOWN)
+
+
+def _drop_labels(targets, removed):
+    # `Targets` without some labels. The columns of an indicator stay.
+    Y, classes = targets.indicator, targets.classes
+    is_kept = ~np.isin(classes, removed)
+    if targets.kind == "classes":
+        if not is_kept.all():
+            raise ValueError(
+                "y must not contain the classes that are removed; got "
+                f"{_show(classes[~is_kept])}. Leave out their rows."
+            )
+        return targets
+    if not np.any(is_kept[Y.indices]):
+        raise ValueError("labels must leave at least one label that occurs in y; got all of them.")
+    if targets.kind == "names":
+        return targets._replace(indicator=Y[:, is_kept], classes=classes[is_kept])
+    Y = Y.copy()
+    Y.data[~is_kept[Y.indices]] = 0
+    Y.eliminate_zeros()
+    return targets._replace(indicator=Y)
+
+
+def _identify_update(models, data, sources, limits, upper_levels):
+    # What the result of an update depends on, for `FitCheckpoint.begin`.
+    earlier = [
+        (model.hierarchy, model.seed, [level.arrays["fingerprints"] for level in model.levels])
+        for model in models
+    ]
+    options = data.options._replace(n_jobs=None)
+    targets = data.Y.shape, data.Y.indptr, data.Y.indices
+    return "update", earlier, data.rows, targets, sources, limits, upper_levels, options
+
+
+def _find_saved_folders(models):
+    files = {
+        find_mapped_file(array)
+        for model in models
+        for level in model.levels
+        for array in level.arrays.values()
+    }
+    return {file.parent for file in files - {None}}
