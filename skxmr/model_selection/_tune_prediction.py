@@ -108,7 +108,7 @@ def tune_prediction(estimator, X, y, *, scoring=None, cv="prefit", groups=None, 
     >>> tuned.best_params
     {'path_weight': 'auto', 'score_transform': 'l3-hinge', 'propensity_weight': 0.0}
     >>> round(tuned.best_score, 2), round(tuned.threshold, 3)
-    (0.34, 0.023)
+    (0.34, 0.022)
     >>> predicted = model.set_params(**tuned.best_params).predict_proba(X) >= tuned.threshold
     """
     objective = read_objective(scoring)

@@ -347,7 +347,7 @@ def learning_curve(
     >>> sizes
     array([125, 250])
     >>> test_scores.mean(axis=1).round(2)
-    array([0.45, 0.52])
+    array([0.44, 0.52])
     """
     y = read_split_targets(estimator, y)
     return _learning_curve(

@@ -84,7 +84,7 @@ def save_model(model, path, *, extras=None):
     >>> labels
     array([[87, 65, 18]], dtype=int32)
     >>> scores.round(2)
-    array([[0.81, 0.81, 0.68]], dtype=float32)
+    array([[0.82, 0.81, 0.69]], dtype=float32)
     """
     if not REGISTRY.find(type(model)) or not isinstance(model, (BaseEstimator, LabelHierarchy)):
         raise TypeError(

@@ -229,8 +229,8 @@ class XRLinearClassifier(
     array([[87, 65, 18],
            [15, 66, 18]], dtype=int32)
     >>> scores.round(2)
-    array([[0.9 , 0.86, 0.82],
-           [0.8 , 0.77, 0.01]], dtype=float32)
+    array([[0.9 , 0.87, 0.82],
+           [0.78, 0.77, 0.01]], dtype=float32)
     """
 
     _parameter_constraints = {

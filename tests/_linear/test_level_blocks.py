@@ -98,12 +98,13 @@ def test_cut_block_returns_the_training_data_of_a_block(with_costs):
         child_indptr,
         np.arange(10),
         7,
+        np.zeros(4, dtype=np.uint64),
         costs,
     )
     for start, stop in [(0, 4), (1, 3), (3, 4), (0, 1)]:
         part = cut_block(problem, Block(2, start, stop))
         children = part.child_indptr
-        assert part.seed == 7 + start
+        assert part.seed == 7
         assert (part.target_costs is None) == (not with_costs)
         for i, parent in enumerate(range(start, stop)):
             expected = rows[row_indptr[parent] : row_indptr[parent + 1]]

@@ -25,6 +25,8 @@ def assert_same_arrays(model, expected):
     pairs = zip(model._model.levels, expected._model.levels, strict=True)
     for level, expected_level in pairs:
         for name, array in expected_level.arrays.items():
+            if name == "fingerprints":  # pruned weights do not follow from the training data
+                continue
             assert level.arrays[name].dtype == array.dtype
             np.testing.assert_array_equal(level.arrays[name], array, err_msg=name)
 

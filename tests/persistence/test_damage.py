@@ -84,8 +84,8 @@ def test_load_model_rejects_folders_that_are_not_models(folder, tmp_path):
 
 
 def test_load_model_rejects_newer_formats(folder):
-    rewrite_header(folder, lambda header: header.update(format_version=3, skxmr_version="9.0"))
-    with pytest.raises(ValueError, match=r"format version 3, written by skxmr 9\.0.*Update"):
+    rewrite_header(folder, lambda header: header.update(format_version=4, skxmr_version="9.0"))
+    with pytest.raises(ValueError, match=r"format version 4, written by skxmr 9\.0.*Update"):
         load_model(folder)
 
 

@@ -155,6 +155,7 @@ PROBLEM = LevelProblem(
     child_indptr=np.array([0, 2, 3]),
     child_ids=np.array([4, 2, 0], dtype=np.int32),
     seed=7,
+    fingerprints=np.zeros(2, dtype=np.uint64),
 )
 EYE = as_rows(sp.csr_array(np.eye(4, dtype=np.float32)))
 TRAINING_ROWS = EYE.to_training_rows()

@@ -203,7 +203,7 @@ def test_training_of_dense_rows_reaches_the_optimum(loss):
     )
     for level, expected in zip(fast._model.levels, exact._model.levels, strict=True):
         for name in ("entry_weights", "intercepts"):
-            np.testing.assert_allclose(level.arrays[name], expected.arrays[name], atol=2e-3)
+            np.testing.assert_allclose(level.arrays[name], expected.arrays[name], atol=3e-3)
 
 
 @pytest.mark.parametrize("scale", [1e-20, 1e20])
