@@ -1,10 +1,18 @@
 """The pipeline of scikit-learn, with the ranking methods of its last step."""
 
+import itertools
+
 from sklearn import pipeline as sklearn_pipeline
+from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.utils.metaestimators import available_if
 
 from skxmr._core.model_folder import check_steps
+from skxmr._core.user_warnings import warn_user
+from skxmr.text import find_unknown_terms
 from skxmr.xr_linear import XRLinearClassifier
+
+# `update` warns if more than this part of the words is not in the vocabulary.
+MAX_UNKNOWN_FRACTION = 0.05
 
 
 def _last_step_has(method):
@@ -153,6 +161,71 @@ class Pipeline(sklearn_pipeline.Pipeline):
         """
         return self.steps[-1][1].score_candidates(self._transform_rows(X), candidates)
 
+    @available_if(_last_step_has("update"))
+    def update(self, X, y, **params):
+        """Transform the current rows, and adapt the classifier to them.
+
+        The steps in front of the classifier stay as they are.
+
+        Parameters
+        ----------
+        X : iterable
+            Current rows, as the first step accepts them.
+        y : object
+            Current targets, in the format of the fit.
+        **params : dict
+            Further arguments of `XRLinearClassifier.update`.
+
+        Returns
+        -------
+        self : Pipeline
+            The pipeline with the updated classifier.
+
+        Warns
+        -----
+        UserWarning
+            If more than 5 % of the words of the texts are not in the vocabulary of the pipeline.
+            These words are ignored; `skxmr.text.find_unknown_terms` lists them.
+
+        Examples
+        --------
+        >>> from skxmr import make_text_classifier
+        >>> texts = ["red apples", "ripe pears", "a fast car", "an old bus"]
+        >>> topics = ["fruit", "fruit", "vehicle", "vehicle"]
+        >>> model = make_text_classifier(random_state=0).fit(texts, topics)
+        >>> model = model.update([*texts, "an old red bus"], [*topics, "street"])
+        >>> model.classes_
+        array(['fruit', 'street', 'vehicle'], dtype='<U7')
+        """
+        rows = self._transform_rows(X)
+        self.steps[-1][1].update(rows, y, **params)
+        _warn_about_unknown_terms(self.steps[0][1], X)
+        return self
+
+    @available_if(_last_step_has("forget"))
+    def forget(self, X, y, **params):
+        """Transform the remaining rows, and remove all others from the classifier.
+
+        The steps in front of the classifier stay as they are. For example, the vocabulary and the
+        document frequencies of a vectorizer still depend on the removed rows.
+
+        Parameters
+        ----------
+        X : iterable
+            Remaining rows, as the first step accepts them.
+        y : object
+            Their targets, in the format of the fit.
+        **params : dict
+            Further arguments of `XRLinearClassifier.forget`.
+
+        Returns
+        -------
+        self : Pipeline
+            The pipeline with the changed classifier.
+        """
+        self.steps[-1][1].forget(self._transform_rows(X), y, **params)
+        return self
+
     @available_if(_last_step_is_explainable)
     def explain(self, x, label, **options):
         """Explain the rank of one label for one row, or where the search dropped the label.
@@ -202,6 +275,22 @@ class Pipeline(sklearn_pipeline.Pipeline):
             if hasattr(step, "transform"):
                 X = step.transform(X)
         return X
+
+
+def _warn_about_unknown_terms(step, texts):
+    # If the first step of a pipeline, or a part of it, has a vocabulary.
+    parts = [part for _, part in getattr(step, "transformer_list", [("", step)])]
+    for part in parts:
+        if not isinstance(part, CountVectorizer) or part.fixed_vocabulary_:
+            continue
+        unknown = find_unknown_terms(part, texts)
+        if unknown.fraction > MAX_UNKNOWN_FRACTION:
+            first = ", ".join(map(repr, itertools.islice(unknown.counts, 3)))
+            warn_user(
+                f"{unknown.fraction:.0%} of the words of X are not in the vocabulary of the "
+                f"pipeline and are ignored: {len(unknown.counts):,} words, such as {first}. Fit "
+                "again to use them; skxmr.text.find_unknown_terms lists them."
+            )
 
 
 def _has_model_dir(step):

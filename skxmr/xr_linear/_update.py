@@ -154,8 +154,8 @@ class UpdateMixin:
         unknown = np.flatnonzero(self._match_labels(targets) < 0)
         if len(unknown):
             raise ValueError(
-                f"y must contain only labels of the model; got {len(unknown)} others: "
-                f"{_show(targets.classes[unknown])}. Add new labels with update."
+                f"y must contain only labels of the model, because forget adds none; got "
+                f"{len(unknown)} others: {_show(targets.classes[unknown])}"
             )
         if labels is not None:
             removed = self.classes_[find_columns(labels, self.classes_, "labels")]
