@@ -136,7 +136,11 @@ def _split_clusters(parents, n_clusters, ancestors, Z, capacity, max_iter, seed)
     large = np.flatnonzero(sizes > capacity)
     if not len(large):
         return parents, large
-    sums = sum_rows_by_cluster(Z, ancestors, len(parents), np.float32)
+    # Centers of the nodes in these clusters: of labels, their features.
+    is_member = np.zeros(n_clusters, dtype=bool)
+    is_member[large] = True
+    labels = np.flatnonzero(is_member[parents[ancestors]])
+    sums = sum_rows_by_cluster(Z[labels], ancestors[labels], len(parents), np.float32)
     centers = compute_centers(sums, None, True)
     members_of = np.split(np.argsort(parents, kind="stable"), np.cumsum(sizes)[:-1])
     parents, divided = parents.copy(), []

@@ -77,7 +77,7 @@ class UpdateMixin:
         ValueError
             If `X` or `y` is invalid or has another format than in the fit; `y` contains none of the
             labels of the model; a parameter of the classifier is invalid; the classifier has a
-            custom matcher or ranker; it was saved by a version without this method; or
+            custom matcher or ranker; it was saved by an earlier version; or
             ``upper_levels="keep"``, but parameters of the training have been changed. The model
             remains as it was.
 
@@ -170,8 +170,8 @@ class UpdateMixin:
             tree.check_linear("update")
             if tree.seed is None:
                 raise ValueError(
-                    "update needs a model that was fitted by skxmr 0.2 or later, because earlier "
-                    "versions did not store the seed of the fit; got an older model. Fit again."
+                    "update needs the seed of the fit; got a model that was saved by an earlier "
+                    "version of skxmr, which did not store it. Fit again."
                 )
 
     def _match_labels(self, targets):
