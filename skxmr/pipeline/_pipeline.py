@@ -123,6 +123,29 @@ class Pipeline(sklearn_pipeline.Pipeline):
         """
         return self.steps[-1][1].predict_topk(self._transform_rows(X), k, **options)
 
+    @available_if(_last_step_has("sample_topk"))
+    def sample_topk(self, X, k=5, **options):
+        """Transform the rows and return labels to show, the last one drawn at random.
+
+        Parameters
+        ----------
+        X : iterable
+            Rows, as the first step accepts them.
+        k : int, default=5
+            Number of labels per row, limited to the number of labels of the classifier.
+        **options : dict
+            Further arguments of the last step: `n_candidates`, `gamma`, `random_state`, `labels`
+            and `exclude`.
+
+        Returns
+        -------
+        indices : ndarray of shape (n_samples, min(k, n_labels)), int32
+            Positions in `classes_`; -1 if there are fewer labels.
+        propensities : ndarray of shape (n_samples, min(k, n_labels)), float64
+            Probabilities of these labels to be shown; see `XRLinearClassifier.sample_topk`.
+        """
+        return self.steps[-1][1].sample_topk(self._transform_rows(X), k, **options)
+
     @available_if(_last_step_has("suggest"))
     def suggest(self, X, k=5, **options):
         """Transform the rows and return the names and scores of their best labels.

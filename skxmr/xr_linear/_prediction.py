@@ -5,6 +5,7 @@ from numbers import Integral
 from typing import NamedTuple
 
 import numpy as np
+from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import validate_parameter_constraints
 from sklearn.utils.validation import check_is_fitted
 
@@ -22,6 +23,7 @@ from skxmr._core.threads import run_tasks, split_rows
 from skxmr._core.topk import best_of_rows
 from skxmr._core.validation import check_candidates, validate_rows
 from skxmr.xr_linear._exact_search import replace_rows
+from skxmr.xr_linear._exploration import check_exploration, draw_last_place
 from skxmr.xr_linear._label_filter import make_filter, make_selection
 from skxmr.xr_linear._path_margins import store_scores
 
@@ -276,6 +278,105 @@ class RankingPredictionMixin(SuggestionMixin):
         ranking = NodeScores(*best_of_rows(*ranking, 0, False))
         shape = (ranking.n_rows, len(self.classes_))
         return as_public_csr(ranking.indptr, ranking.ids, form.shown(ranking.scores), shape)
+
+    def sample_topk(
+        self,
+        X,
+        k=5,
+        *,
+        n_candidates=10,
+        gamma=100.0,
+        random_state=None,
+        labels=None,
+        exclude=None,
+    ):
+        """Return labels to show, the last one drawn at random, with their propensities.
+
+        Feedback such as clicks exists only for labels that were shown. If the k best labels are
+        always shown, a model never learns that another label is better. Here, the k - 1 best labels
+        are shown, and one of the next best is drawn by inverse-gap weighting [1]_ [2]_: of n
+        remaining candidates, a label with the score s is drawn with the probability
+        ``1 / (n + gamma * (t - s))``, where t is the best of their scores. The label with the score
+        t has the rest of the probability.
+
+        Store the propensities with the feedback. To train with it, divide each positive by its
+        propensity, for example ``fit(X, clicked, relevance=clicked / propensities)`` with
+        ``relevance_norm=None``. To estimate how another model would have performed, divide the
+        feedback for the labels that it ranks first.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Rows.
+        k : int, default=5
+            Number of labels per row, limited to the number of labels of the classifier. With 1, the
+            only label is drawn.
+        n_candidates : int, default=10
+            Number of best labels of a row that may be shown, at least `k`. Other labels have the
+            propensity 0. A larger value explores more labels, each more rarely.
+        gamma : float, default=100.0
+            Weight of the gaps between scores, at least 0. A larger value explores less. With 0, all
+            candidates of the last place are equally likely. In theory, it grows with the square
+            root of the number of rows that are ranked [1]_.
+        random_state : int, RandomState instance or None, default=None
+            Seed. The draw for a row depends on the seed, the number of the row in `X` and its
+            scores, but not on the other rows or `n_jobs`. An integer gives the same draws in each
+            call: for rows in separate calls, pass None, or the same RandomState instance.
+        labels, exclude : array-like, sparse matrix, LabelFilter or None, default=None
+            Labels that may be shown, or not; see `predict_topk`.
+
+        Returns
+        -------
+        indices : ndarray of shape (n_samples, min(k, n_labels)), int32
+            Columns of `y`, which are positions in `classes_`: the best labels, best first, and last
+            the drawn label. -1 if the clusters of the beam contain fewer labels.
+        propensities : ndarray of shape (n_samples, min(k, n_labels)), float64
+            Probability that the label is shown for this row: 1 except for the drawn label. 0 if the
+            index is -1.
+
+        Raises
+        ------
+        ValueError
+            If a parameter is out of range, or `predict_topk` would raise it.
+
+        References
+        ----------
+        .. [1] D. J. Foster, A. Rakhlin (2020). "Beyond UCB: Optimal and Efficient Contextual
+           Bandits with Regression Oracles". ICML.
+        .. [2] R. Sen, A. Rakhlin, L. Ying, R. Kidambi, D. Foster, D. Hill, I. S. Dhillon (2021).
+           "Top-k eXtreme Contextual Bandits with Arm Hierarchy". ICML.
+
+        Examples
+        --------
+        >>> from skxmr import XRLinearClassifier
+        >>> from skxmr.datasets import make_extreme_multilabel
+        >>> X, Y = make_extreme_multilabel(n_samples=500, n_labels=100, random_state=0)
+        >>> model = XRLinearClassifier(max_leaf_size=10, random_state=0).fit(X, Y)
+        >>> shown, propensities = model.sample_topk(X[:2], k=3, random_state=0)
+        >>> shown
+        array([[87, 65, 18],
+               [15, 66, 38]], dtype=int32)
+        >>> propensities.round(3)
+        array([[1.   , 1.   , 0.849],
+               [1.   , 1.   , 0.117]])
+        """
+        check_exploration(k, n_candidates, gamma)
+        params, rows = self._prediction_params(), self._check_rows(X)
+        k, n_candidates = (min(int(n), len(self.classes_)) for n in (k, n_candidates))
+        selection = self._select(labels, exclude, rows.n_rows)
+        uniform = check_random_state(random_state).random_sample(rows.n_rows)
+
+        def finish(ranking, form, start):
+            probabilities = form.probabilities(ranking.scores)
+            ids, scores = score_forms.pad_ranked_rows(
+                ranking.indptr, ranking.ids, probabilities, n_candidates
+            )
+            numbers = uniform[start : start + ranking.n_rows]
+            return draw_last_place(ids, scores, k, gamma, numbers)
+
+        blocks = self._rank(rows, params, finish, n_candidates, True, selection)
+        columns, propensities = zip(*blocks, strict=True)
+        return np.concatenate(columns), np.concatenate(propensities)
 
     def predict_proba(self, X, *, labels=None, exclude=None):
         """Return a score between 0 and 1 for the labels of each row.
