@@ -7,6 +7,7 @@ ORDER = [
     "plot_ensembles.py",
     "plot_calibration.py",
     "plot_long_tail.py",
+    "plot_learn_from_clicks.py",
     "plot_explanation.py",
     "plot_tree_from_taxonomy.py",
     "plot_custom_matcher.py",

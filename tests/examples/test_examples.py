@@ -196,6 +196,24 @@ def test_long_tail_example_improves_psp(tmp_path):
     assert first["propensity_weight3.0"] < first["propensity_weight0.0"]
 
 
+@needs_matplotlib
+def test_clicks_example_learns_more_with_exploration(tmp_path):
+    printed = run_example("plot_learn_from_clicks.py", folder=tmp_path)
+    values = dict(re.findall(r"^  (\S.*\S) +(\S+)$", printed, re.MULTILINE))
+    assert list(values) == [
+        "first model",
+        "no exploration",
+        "exploration",
+        "exploration, weighted",
+        "no weights",
+        "inverse propensities",
+        "self-normalized",
+    ]
+    first, unexplored, explored, weighted, *errors = map(float, values.values())
+    assert first < unexplored < min(explored, weighted)
+    assert max(errors[1:]) < errors[0]
+
+
 def test_explanation_example_prints_and_plots_explanation(tmp_path):
     figure = tmp_path / "figure.png"
     printed = run_example("plot_explanation.py", "--output", figure, folder=tmp_path)
