@@ -41,10 +41,10 @@ def click(Y, shown):
 # %%
 # Log clicks and train again
 # --------------------------
-# ``sample_topk`` shows the two best labels, and draws the third from the next eight. The first model
-# knows little, so ``gamma`` is small: it explores much. A click on a label with the propensity 0.1
-# counts as ten clicks. ``relevance`` has these weights, and ``relevance_norm=None`` keeps them.
-# Rows without a click say nothing about the right labels, so they are left out.
+# ``sample_topk`` shows the two best labels, and draws the third from the next eight. The first
+# model knows little, so ``gamma`` is small: it explores much. A click on a label with the
+# propensity 0.1 counts as ten clicks. ``relevance`` has these weights, and ``relevance_norm=None``
+# keeps them. Rows without a click say nothing about the right labels, so they are left out.
 
 
 def train(X, Y, relevance=None):
