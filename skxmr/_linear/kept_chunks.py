@@ -1,4 +1,4 @@
-"""Chunks of an earlier training that are kept, because their training data are the same."""
+"""Chunks of an earlier training that are kept, because their training data have not changed."""
 
 from typing import NamedTuple
 

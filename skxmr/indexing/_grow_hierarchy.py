@@ -36,9 +36,8 @@ class GrownHierarchy(NamedTuple):
     hierarchy : LabelHierarchy
         The new tree.
     unchanged_parents : list of ndarray
-        For each level of clusters, the parent in the earlier tree whose children are the same
-        clusters in the same order, or -1. The first array is of the root. Children that were split
-        are not the same.
+        For each level of clusters, the parent in the earlier tree that has exactly these children,
+        in this order, or -1. The first array is of the root. Parts of a divided child are new.
     """
 
     hierarchy: LabelHierarchy
@@ -179,7 +178,7 @@ def _find_unchanged_parents(grown, levels, earlier):
 
 
 def _compare_children(indptr, origins, parent_origins, earlier_indptr):
-    # Earlier number of each parent if its children are the same, else -1.
+    # Earlier number of each parent that has exactly its earlier children, else -1.
     counts = np.diff(indptr)
     first = earlier_indptr[parent_origins]  # of a new parent, anything
     expected = np.repeat(first - indptr[:-1], counts) + np.arange(len(origins))

@@ -14,9 +14,9 @@ class PreviousTree(NamedTuple):
     model : TreeModel
         The model.
     unchanged_parents : list of ndarray or None
-        For each level of clusters of the new tree, the parent in the earlier tree whose children
-        are the same, or -1. Its weights are kept, whatever the training data are. None keeps a
-        chunk of any level only if its training data are the same.
+        For each level of clusters of the new tree, the parent in the earlier tree that has exactly
+        these children, or -1. Its weights are kept, whatever the training data are. None keeps a
+        chunk of any level only if its training data have not changed.
     """
 
     model: TreeModel

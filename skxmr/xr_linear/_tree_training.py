@@ -103,7 +103,7 @@ def train_tree(X, Y, hierarchy, seed, options, store=None, progress=NO_PROGRESS,
     progress : Progress
         Receiver of stages and levels.
     previous : PreviousTree or None
-        Model whose weights are kept where the training data are the same.
+        Model whose weights are kept where the training data have not changed.
 
     Returns
     -------

@@ -61,11 +61,11 @@ class UpdateMixin:
         relevance : {array-like, sparse matrix} of shape (n_samples, n_labels), default=None
             As in `fit`.
         upper_levels : {"retrain", "keep"}, default="retrain"
-            What happens to clusters of clusters whose rows have changed. "retrain" trains them: the
-            model is then equal to that of `fit` with the new tree as `label_tree`, the same
-            `random_state` and the same scale of the rows. "keep" trains them only if their children
-            are other clusters. This is faster, but the clusters do not learn from the new rows.
-            Clusters of labels are always trained if their rows have changed.
+            Training of clusters of clusters whose rows have changed. With "retrain", they are
+            trained again: the model is then equal to that of `fit` with the new tree as
+            `label_tree`, the same `random_state` and the same scale of the rows. With "keep", they
+            are trained again only if they have other children. This is faster, but they do not
+            learn from the new rows. Clusters of labels whose rows have changed are always trained.
 
         Returns
         -------
@@ -282,9 +282,15 @@ def _drop_labels(targets, removed):
 
 
 def _identify_update(models, data, sources, limits, upper_levels):
-    # What the result of an update depends on, for `FitCheckpoint.begin`.
+    # Everything that the result of an update depends on, for `FitCheckpoint.begin`. The numbers of
+    # weights show whether a model was pruned.
     earlier = [
-        (model.hierarchy, model.seed, [level.arrays["fingerprints"] for level in model.levels])
+        (
+            model.hierarchy,
+            model.seed,
+            [level.arrays["fingerprints"] for level in model.levels],
+            [len(level.arrays["entry_weights"]) for level in model.levels],
+        )
         for model in models
     ]
     options = data.options._replace(n_jobs=None)
