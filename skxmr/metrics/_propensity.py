@@ -166,6 +166,64 @@ def psprecision_at_k(y_true, y_score, k=5, *, propensities):
     return _bounded_ratio(weighted.hit_weights.sum(), weighted.best_weights.sum())
 
 
+def psrecall_at_k(y_true, y_score, k=5, *, propensities):
+    """Compute the propensity-scored recall at k, which gives more weight to rare labels.
+
+    A hit counts 1 / propensity of its label. The sum of a row is divided by the number of its true
+    labels. The mean over all rows is divided by the mean of the best possible rankings, as in
+    pyxclib, the evaluation tools of the Extreme Classification Repository [1]_. Rows without true
+    labels have no effect. The result is 1 if each row has its rarest true labels among the top k,
+    even if it has more than `k` true labels.
+
+    Parameters
+    ----------
+    y_true : array-like or sparse matrix of shape (n_samples, n_labels), or list of n_samples lists
+        Indicator of the true labels, or lists of labels if `y_score` is a result of `suggest`.
+    y_score : sparse matrix, array-like, (indices, scores) or list
+        Scores of the labels, in one of the forms that `precision_at_k` accepts.
+    k : int, default=5
+        Number of labels to evaluate per row.
+    propensities : array-like of shape (n_labels,) or dict of label to float
+        Propensity of each label, in (0, 1], as `label_propensities` estimates it from the training
+        labels. A dict for lists of labels; missing labels have its smallest value. If all are
+        equal, the metric is the recall divided by the best possible recall.
+
+    Returns
+    -------
+    float
+        Propensity-scored recall at k, in [0, 1]; 0 if no row has a true label.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is invalid, as in `psprecision_at_k`.
+
+    See Also
+    --------
+    label_propensities : Estimate the propensities.
+
+    References
+    ----------
+    .. [1] K. Bhatia, K. Dahiya, H. Jain, P. Kar, A. Mittal, Y. Prabhu, M. Varma. The extreme
+       classification repository: multi-label datasets and code. 2016.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skxmr.metrics import psrecall_at_k
+    >>> y_true = np.array([[1, 0, 1], [0, 1, 0]])
+    >>> y_score = np.array([[0.9, 0.5, 0.7], [0.1, 0.9, 0.5]])
+    >>> round(psrecall_at_k(y_true, y_score, k=1, propensities=[0.5, 0.5, 0.25]), 4)
+    0.75
+    """
+    weighted = _weight_hits(y_true, y_score, k, propensities)
+    n_true = np.maximum(weighted.ranking.n_true, 1)
+    return _bounded_ratio(
+        (weighted.hit_weights.sum(axis=1) / n_true).sum(),
+        (weighted.best_weights.sum(axis=1) / n_true).sum(),
+    )
+
+
 def psndcg_at_k(y_true, y_score, k=5, *, propensities):
     """Compute the propensity-scored nDCG at k, which gives more weight to rare labels.
 

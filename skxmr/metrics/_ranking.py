@@ -135,6 +135,45 @@ def recall_at_k(y_true, y_score, k=5):
     return float(np.mean(ranking.is_hit.sum(axis=1) / np.maximum(ranking.n_true, 1)))
 
 
+def hits_at_k(y_true, y_score, k=5):
+    """Compute the fraction of rows with at least one true label among the top k.
+
+    A row without true labels counts as 0, as in `recall_at_k`. For one class per row, this is the
+    top-k accuracy.
+
+    Parameters
+    ----------
+    y_true : array-like or sparse matrix of shape (n_samples, n_labels)
+        Indicator of the true labels: zeros and ones.
+    y_score : sparse matrix, array-like or (indices, scores)
+        Scores of the labels, in one of the forms that `precision_at_k` accepts.
+    k : int, default=5
+        Number of labels to evaluate per row.
+
+    Returns
+    -------
+    float
+        Fraction of rows with a hit, in [0, 1].
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is invalid, as in `precision_at_k`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skxmr.metrics import hits_at_k
+    >>> y_true = np.array([[1, 0, 1, 0], [0, 1, 0, 0]])
+    >>> indices = np.array([[0, 2], [3, 0]])
+    >>> scores = np.array([[0.9, 0.8], [0.6, 0.5]])
+    >>> hits_at_k(y_true, (indices, scores), k=2)
+    0.5
+    """
+    ranking = rank_labels(y_true, y_score, k)
+    return float(np.mean(ranking.is_hit.any(axis=1)))
+
+
 def ndcg_at_k(y_true, y_score, k=5):
     """Compute the normalized discounted cumulative gain at k, averaged over all rows.
 

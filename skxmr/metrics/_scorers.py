@@ -13,17 +13,27 @@ from skxmr._core.estimators import find_topk_estimator, predict_topk_of
 from skxmr._core.label_names import binarize_names
 from skxmr._core.target_containers import holds_names, read_targets
 from skxmr._core.targets import check_n_labels
-from skxmr.metrics._propensity import check_propensities, psndcg_at_k, psprecision_at_k
-from skxmr.metrics._ranking import check_k, ndcg_at_k, precision_at_k, recall_at_k
+from skxmr.metrics._label_counts import coverage_at_k, macro_f1_at_k
+from skxmr.metrics._propensity import (
+    check_propensities,
+    psndcg_at_k,
+    psprecision_at_k,
+    psrecall_at_k,
+)
+from skxmr.metrics._ranking import check_k, hits_at_k, ndcg_at_k, precision_at_k, recall_at_k
 
 _METRICS = {
     "precision": precision_at_k,
     "recall": recall_at_k,
+    "hits": hits_at_k,
     "ndcg": ndcg_at_k,
+    "coverage": coverage_at_k,
+    "macro_f1": macro_f1_at_k,
     "psprecision": psprecision_at_k,
+    "psrecall": psrecall_at_k,
     "psndcg": psndcg_at_k,
 }
-_METRICS_WITH_PROPENSITIES = ("psprecision", "psndcg")
+_METRICS_WITH_PROPENSITIES = ("psprecision", "psrecall", "psndcg")
 
 
 def topk_scorer(metric="precision", k=1, *, propensities=None):
@@ -40,14 +50,16 @@ def topk_scorer(metric="precision", k=1, *, propensities=None):
 
     Parameters
     ----------
-    metric : {"precision", "recall", "ndcg", "psprecision", "psndcg"}, default="precision"
+    metric : {"precision", "recall", "hits", "ndcg", "coverage", "macro_f1", "psprecision", \
+            "psrecall", "psndcg"}, default="precision"
         Name of the metric: the function ``<metric>_at_k`` of this module is used.
     k : int, default=1
         Number of labels to evaluate per row. ``predict_topk`` computes only `k` labels, so scoring
         is fast if `k` is small.
     propensities : array-like of shape (n_labels,), default=None
-        Label propensities, required by "psprecision" and "psndcg" and invalid for other metrics.
-        Estimate them once from all training labels, so that they do not depend on the split.
+        Label propensities, required by "psprecision", "psrecall" and "psndcg" and invalid for
+        other metrics. Estimate them once from all training labels, so that they do not depend on
+        the split.
 
     Returns
     -------

@@ -13,6 +13,8 @@ from skxmr.metrics import (
     precision_at_k,
     psndcg_at_k,
     psprecision_at_k,
+    psrecall_at_k,
+    recall_at_k,
 )
 
 
@@ -48,6 +50,10 @@ def test_metrics_with_equal_propensities_equal_normalized_plain_metrics():
     best = precision_at_k(y_true, y_true * 0.5, 3)
     assert best == 0.5
     assert value == pytest.approx(precision_at_k(y_true, y_score, 3) / best, rel=1e-12)
+    value = psrecall_at_k(y_true, y_score, 1, **equal)
+    best = recall_at_k(y_true, y_true * 0.5, 1)
+    assert best == 0.75
+    assert value == pytest.approx(recall_at_k(y_true, y_score, 1) / best, rel=1e-12)
 
 
 @pytest.mark.parametrize(

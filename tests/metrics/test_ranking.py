@@ -12,6 +12,8 @@ from hypothesis import strategies as st
 from sklearn.metrics import ndcg_score
 
 from helpers.reference_metrics import (
+    ALL_METRICS,
+    LABEL_METRICS,
     PLAIN_METRICS,
     PROPENSITY_METRICS,
     Y_SCORE,
@@ -21,11 +23,15 @@ from helpers.reference_metrics import (
 )
 from skxmr.metrics import (
     _candidates,
+    coverage_at_k,
+    hits_at_k,
     label_propensities,
+    macro_f1_at_k,
     ndcg_at_k,
     precision_at_k,
     psndcg_at_k,
     psprecision_at_k,
+    psrecall_at_k,
     recall_at_k,
 )
 
@@ -78,7 +84,7 @@ def test_metrics_equal_reference(problem, block_size, is_y_true_sparse):
         y_true = sp.csr_array(y_true)
     # Tiny blocks, so that the rows of most examples are in different blocks.
     with mock.patch.object(_candidates, "_CANDIDATES_PER_BLOCK", block_size):
-        for name, metric in (PLAIN_METRICS | PROPENSITY_METRICS).items():
+        for name, metric in ALL_METRICS.items():
             kwargs = {"propensities": propensities} if name in PROPENSITY_METRICS else {}
             value = metric(y_true, y_score, k, **kwargs)
             assert type(value) is float
@@ -112,6 +118,12 @@ def test_psndcg_equals_reference_for_rows_of_different_lengths():
         (precision_at_k, 2, 1 / 6),  # row 1: label 3 is third of three ties
         (precision_at_k, 3, 3 / 9),
         (precision_at_k, 10, 3 / 30),
+        (hits_at_k, 1, 1 / 3),
+        (hits_at_k, 3, 2 / 3),
+        (coverage_at_k, 1, 1 / 3),
+        (coverage_at_k, 3, 1),
+        # Labels 0, 2 and 3 are true once, hit once and predicted twice.
+        (macro_f1_at_k, 3, 2 / 3),
         (recall_at_k, 1, 0.5 / 3),
         (recall_at_k, 3, 2 / 3),
         (ndcg_at_k, 1, 1 / 3),
@@ -129,6 +141,8 @@ def test_propensity_metrics_equal_values_computed_by_hand():
     # weight 5.
     value = psprecision_at_k(Y_TRUE, Y_SCORE, 2, propensities=propensities)
     assert value == pytest.approx(2 / (6 + 5), rel=1e-12)
+    value = psrecall_at_k(Y_TRUE, Y_SCORE, 2, propensities=propensities)
+    assert value == pytest.approx((2 / 2) / (6 / 2 + 5), rel=1e-12)
     value = psndcg_at_k(Y_TRUE, Y_SCORE, 2, propensities=propensities)
     assert value == pytest.approx((2 / (1 + D2)) / ((4 + 2 * D2) / (1 + D2) + 5), rel=1e-12)
 
@@ -145,6 +159,11 @@ def test_metrics_of_rows_without_true_labels():
         assert metric(y_true[1:], y_score[1:], 2, **kwargs) == 0
 
 
+def test_label_metrics_of_data_without_true_labels_are_zero():
+    for metric in LABEL_METRICS.values():
+        assert metric(Y_TRUE[2:], Y_SCORE[2:], 2) == 0
+
+
 @pytest.mark.parametrize("n_rows", [1, 50])
 def test_metrics_of_perfect_rankings_do_not_exceed_one(n_rows):
     # Sums in different orders round differently: ratios of 1 + 2e-16 are frequent here.
@@ -157,6 +176,7 @@ def test_metrics_of_perfect_rankings_do_not_exceed_one(n_rows):
         by_rarity = sp.csr_array(y_true * 0.5 if k == 60 else y_true / propensities)
         assert 1 - 1e-9 < ndcg_at_k(y_true, y_true, k) <= 1
         assert 1 - 1e-9 < psprecision_at_k(y_true, by_rarity, k, **kwargs) <= 1
+        assert 1 - 1e-9 < psrecall_at_k(y_true, by_rarity, k, **kwargs) <= 1
         assert 1 - 1e-9 < psndcg_at_k(y_true, y_true, k, propensities=np.full(60, 0.3)) <= 1
         for n_true in range(1, 10):
             first = {"propensities": propensities[:n_true]}

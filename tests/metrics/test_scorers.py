@@ -17,7 +17,7 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 from sklearn.svm import LinearSVC
 
-from helpers.reference_metrics import PLAIN_METRICS, PROPENSITY_METRICS
+from helpers.reference_metrics import ALL_METRICS, PROPENSITY_METRICS
 from skxmr import XRLinearClassifier
 from skxmr.metrics import (
     label_propensities,
@@ -81,11 +81,11 @@ def data():
 
 
 @pytest.mark.parametrize("stub", STUBS)
-@pytest.mark.parametrize("metric", [*PLAIN_METRICS, *PROPENSITY_METRICS])
+@pytest.mark.parametrize("metric", [*ALL_METRICS])
 def test_topk_scorer_equals_metric(data, stub, metric):
     X, y = data
     kwargs = {"propensities": label_propensities(y)} if metric in PROPENSITY_METRICS else {}
-    expected = (PLAIN_METRICS | PROPENSITY_METRICS)[metric](y, X.toarray(), 3, **kwargs)
+    expected = ALL_METRICS[metric](y, X.toarray(), 3, **kwargs)
     scorer = topk_scorer(metric, 3, **kwargs)
     assert scorer(stub().fit(X, y), X, y) == pytest.approx(expected, rel=1e-12)
     assert scorer(stub().fit(X, y), X, y.toarray()) == pytest.approx(expected, rel=1e-12)
