@@ -4,6 +4,7 @@ All functions work on the stored entries of sparse matrices. No dense (n_samples
 is created.
 
 - ``_candidates`` checks targets and scores and cuts them into blocks of rows.
+- ``_ignored_pairs`` leaves out (row, label) pairs, ``_row_weights`` checks weights of rows.
 - ``_ranking`` ranks the labels of each row: precision, recall, hits and nDCG at k.
 - ``_label_counts`` counts the predictions of each label: coverage and macro F1 at k.
 - ``_propensity`` has the metrics that give more weight to rare labels.

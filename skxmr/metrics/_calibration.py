@@ -6,11 +6,15 @@ from typing import NamedTuple
 import numpy as np
 
 from skxmr.metrics._candidates import as_indicator, check_scores, mark_true_labels
+from skxmr.metrics._ignored_pairs import read_ignored, skip_ignored
+from skxmr.metrics._row_weights import check_sample_weight
 
 _STRATEGIES = ("uniform", "quantile")
 
 
-def calibration_curve(y_true, y_score, *, n_bins=10, strategy="uniform"):
+def calibration_curve(
+    y_true, y_score, *, n_bins=10, strategy="uniform", ignore=None, sample_weight=None
+):
     """Compute true and predicted probabilities per bin of the score, for a reliability diagram.
 
     All scored (row, label) pairs form one sample, as if each pair were a row of a binary problem.
@@ -29,6 +33,11 @@ def calibration_curve(y_true, y_score, *, n_bins=10, strategy="uniform"):
     strategy : {"uniform", "quantile"}, default="uniform"
         How the bins are chosen: "uniform" for bins of equal width, "quantile" for bins with the
         same number of pairs.
+    ignore : sparse matrix or array-like of shape (n_samples, n_labels), default=None
+        Indicator of the (row, label) pairs to leave out.
+    sample_weight : array-like of shape (n_samples,), default=None
+        Nonnegative weights of the rows; each pair has the weight of its row. The edges of quantile
+        bins do not depend on positive weights. If None, all rows have the same weight.
 
     Returns
     -------
@@ -40,8 +49,8 @@ def calibration_curve(y_true, y_score, *, n_bins=10, strategy="uniform"):
     Raises
     ------
     ValueError
-        If `n_bins` or `strategy` is invalid, shapes differ, `y_true` contains a value other than
-        0 and 1, or a score is outside [0, 1].
+        If `n_bins`, `strategy`, `ignore` or `sample_weight` is invalid, shapes differ, `y_true`
+        contains a value other than 0 and 1, or a score is outside [0, 1].
 
     See Also
     --------
@@ -58,19 +67,21 @@ def calibration_curve(y_true, y_score, *, n_bins=10, strategy="uniform"):
     >>> prob_true, prob_pred
     (array([0.25, 1.  ]), array([0.25, 0.75]))
     """
-    bins = _sum_bins(y_true, y_score, n_bins, strategy)
+    bins = _sum_bins(y_true, y_score, n_bins, strategy, ignore, sample_weight)
     nonempty = bins.n_pairs > 0
     n_pairs = bins.n_pairs[nonempty]
     return bins.n_true[nonempty] / n_pairs, bins.score_sum[nonempty] / n_pairs
 
 
-def expected_calibration_error(y_true, y_score, *, n_bins=10, strategy="uniform"):
+def expected_calibration_error(
+    y_true, y_score, *, n_bins=10, strategy="uniform", ignore=None, sample_weight=None
+):
     """Compute the mean difference between score and observed frequency of the scored pairs.
 
     In each bin, the mean score is compared with the fraction of true labels. Bins are weighted by
-    their number of (row, label) pairs [1]_. If sparse scores cover hundreds of labels per row,
-    nearly all pairs are near 0, and so is the error. To evaluate only the top labels, pass the
-    tuple that ``predict_topk(X, k)`` returns.
+    their number of (row, label) pairs, or by the sum of the weights of these pairs [1]_. If sparse
+    scores cover hundreds of labels per row, nearly all pairs are near 0, and so is the error. To
+    evaluate only the top labels, pass the tuple that ``predict_topk(X, k)`` returns.
 
     Parameters
     ----------
@@ -84,6 +95,11 @@ def expected_calibration_error(y_true, y_score, *, n_bins=10, strategy="uniform"
     strategy : {"uniform", "quantile"}, default="uniform"
         How the bins are chosen: "uniform" for bins of equal width, "quantile" for bins with the
         same number of pairs.
+    ignore : sparse matrix or array-like of shape (n_samples, n_labels), default=None
+        Indicator of the (row, label) pairs to leave out.
+    sample_weight : array-like of shape (n_samples,), default=None
+        Nonnegative weights of the rows; each pair has the weight of its row. The edges of quantile
+        bins do not depend on positive weights. If None, all rows have the same weight.
 
     Returns
     -------
@@ -109,14 +125,14 @@ def expected_calibration_error(y_true, y_score, *, n_bins=10, strategy="uniform"
     >>> round(expected_calibration_error(y_true, y_score, n_bins=2), 4)
     0.0833
     """
-    bins = _sum_bins(y_true, y_score, n_bins, strategy)
+    bins = _sum_bins(y_true, y_score, n_bins, strategy, ignore, sample_weight)
     if not bins.n_pairs.sum():
         return float("nan")
     return float(np.abs(bins.score_sum - bins.n_true).sum() / bins.n_pairs.sum())
 
 
 class _BinSums(NamedTuple):
-    """Sums over the pairs of each bin; arrays of shape (n_bins,), float64."""
+    """Weighted sums over the pairs of each bin; arrays of shape (n_bins,), float64."""
 
     n_pairs: np.ndarray
     n_true: np.ndarray
@@ -132,40 +148,47 @@ class _PairBlock(NamedTuple):
     scores: np.ndarray  # float64
 
 
-def _sum_bins(y_true, y_score, n_bins, strategy):
+def _sum_bins(y_true, y_score, n_bins, strategy, ignore, sample_weight):
     if not isinstance(n_bins, Integral) or isinstance(n_bins, bool) or n_bins < 1:
         raise ValueError(f"n_bins must be a positive integer; got {n_bins!r}.")
     if strategy not in _STRATEGIES:
         raise ValueError(f"strategy must be one of {list(_STRATEGIES)}; got {strategy!r}.")
     true = as_indicator(y_true, "y_true")
-    shape = (true.n_rows, true.n_labels)
+    ignored = read_ignored(ignore, true)
+    row_weights = check_sample_weight(sample_weight, true.n_rows)
+
+    def pair_blocks():
+        blocks = check_scores(y_score, (true.n_rows, true.n_labels), k=0)
+        return _scored_pair_blocks(skip_ignored(blocks, ignored), row_weights)
+
     edges = np.linspace(0, 1, n_bins + 1)
     if strategy == "quantile":
-        scores = [block.scores for block in _scored_pair_blocks(y_score, shape)]
+        scores = [block.scores for block in pair_blocks()]
         scores = np.concatenate([np.empty(0), *scores])
         edges = np.quantile(scores, edges) if len(scores) else edges
     sums = _BinSums(np.zeros(n_bins), np.zeros(n_bins), np.zeros(n_bins))
-    for block in _scored_pair_blocks(y_score, shape):
+    for block in pair_blocks():
         # A score on an edge belongs to the lower bin, as in scikit-learn.
         bins = np.searchsorted(edges[1:-1], block.scores)
         is_true = mark_true_labels(true, block.row_slice, block.rows, block.labels)
-        sums.n_pairs[:] += np.bincount(bins, minlength=n_bins)
-        sums.n_true[:] += np.bincount(bins, is_true, minlength=n_bins)
-        sums.score_sum[:] += np.bincount(bins, block.scores, minlength=n_bins)
+        weights = row_weights[block.row_slice][block.rows]
+        sums.n_pairs[:] += np.bincount(bins, weights, minlength=n_bins)
+        sums.n_true[:] += np.bincount(bins, weights * is_true, minlength=n_bins)
+        sums.score_sum[:] += np.bincount(bins, weights * block.scores, minlength=n_bins)
     return sums
 
 
-def _scored_pair_blocks(y_score, shape):
-    """Yield `_PairBlock`; raise ValueError for scores outside [0, 1]."""
-    for block in check_scores(y_score, shape, k=0):
+def _scored_pair_blocks(blocks, row_weights):
+    """Yield `_PairBlock` of rows with a weight; raise ValueError for scores outside [0, 1]."""
+    for block in blocks:
         n_rows = len(block.indptr) - 1
-        is_scored = block.scores > -np.inf
-        rows = np.repeat(np.arange(n_rows), np.diff(block.indptr))[is_scored]
-        scores = block.scores[is_scored].astype(np.float64, copy=False)
+        row_slice = slice(block.first_row, block.first_row + n_rows)
+        rows = np.repeat(np.arange(n_rows), np.diff(block.indptr))
+        is_scored = (block.scores > -np.inf) & (row_weights[row_slice][rows] > 0)
+        rows, scores = rows[is_scored], block.scores[is_scored].astype(np.float64, copy=False)
         is_outside = (scores < 0) | (scores > 1)
         if is_outside.any():
             raise ValueError(
                 f"y_score must contain probabilities in [0, 1]; got {scores[is_outside][0]}."
             )
-        row_slice = slice(block.first_row, block.first_row + n_rows)
         yield _PairBlock(row_slice, rows, block.labels[is_scored], scores)

@@ -12,7 +12,7 @@ from skxmr.metrics._ranking import rank_labels
 
 
 class LabelCounts(NamedTuple):
-    """Numbers of rows per label; arrays of shape (n_labels,), float64."""
+    """Numbers of rows per label, or sums of their weights; shape (n_labels,), float64."""
 
     n_true: np.ndarray
     n_predicted: np.ndarray
@@ -21,10 +21,11 @@ class LabelCounts(NamedTuple):
     @property
     def f1(self):
         """F1 of each label; 0 for labels that are neither true nor predicted."""
-        return 2 * self.n_hits / np.maximum(self.n_true + self.n_predicted, 1)
+        size = self.n_true + self.n_predicted
+        return np.divide(2 * self.n_hits, size, out=np.zeros(len(size)), where=size > 0)
 
 
-def coverage_at_k(y_true, y_score, k=5):
+def coverage_at_k(y_true, y_score, k=5, *, ignore=None, sample_weight=None):
     """Compute the fraction of the labels in `y_true` that are hit in at least one row.
 
     A label is hit in a row if it is true and among the top k labels of the row. Labels without a
@@ -39,6 +40,11 @@ def coverage_at_k(y_true, y_score, k=5):
         Scores of the labels, in one of the forms that `precision_at_k` accepts.
     k : int, default=5
         Number of labels to evaluate per row.
+    ignore : sparse matrix or array-like of shape (n_samples, n_labels), default=None
+        Indicator of the (row, label) pairs to leave out; see `precision_at_k`.
+    sample_weight : array-like of shape (n_samples,), default=None
+        Nonnegative weights of the rows. Only rows with a positive weight count, and their weights
+        make no difference.
 
     Returns
     -------
@@ -63,11 +69,12 @@ def coverage_at_k(y_true, y_score, k=5):
     >>> coverage_at_k(y_true, y_score, k=1)
     0.5
     """
-    counts = count_labels(rank_labels(y_true, y_score, k))
+    ranking = rank_labels(y_true, y_score, k, ignore=ignore, sample_weight=sample_weight)
+    counts = count_labels(ranking)
     return _mean_of_true_labels(counts.n_hits > 0, counts)
 
 
-def macro_f1_at_k(y_true, y_score, k=5):
+def macro_f1_at_k(y_true, y_score, k=5, *, ignore=None, sample_weight=None):
     """Compute the F1 of each label in `y_true` for top-k predictions, averaged over the labels.
 
     The top k labels of each row are its predictions. The F1 of a label is 2 TP / (2 TP + FP + FN),
@@ -87,6 +94,11 @@ def macro_f1_at_k(y_true, y_score, k=5):
         Scores of the labels, in one of the forms that `precision_at_k` accepts.
     k : int, default=5
         Number of labels to evaluate per row.
+    ignore : sparse matrix or array-like of shape (n_samples, n_labels), default=None
+        Indicator of the (row, label) pairs to leave out; see `precision_at_k`.
+    sample_weight : array-like of shape (n_samples,), default=None
+        Nonnegative weights of the rows in the counts TP, FP and FN. All labels in rows with a
+        positive weight have the same weight in the mean. If None, each row counts once.
 
     Returns
     -------
@@ -117,21 +129,25 @@ def macro_f1_at_k(y_true, y_score, k=5):
     >>> macro_f1_at_k(y_true, y_score, k=2)
     0.75
     """
-    counts = count_labels(rank_labels(y_true, y_score, k))
+    ranking = rank_labels(y_true, y_score, k, ignore=ignore, sample_weight=sample_weight)
+    counts = count_labels(ranking)
     return _mean_of_true_labels(counts.f1, counts)
 
 
 def count_labels(ranking):
     """Return the `LabelCounts` of a `Ranking`."""
-    n_labels = ranking.true.n_labels
+    weights, n_labels = ranking.row_weights, ranking.true.n_labels
+    top_weights = np.broadcast_to(weights[:, None], ranking.top_labels.shape)
 
-    def count(labels):
-        return np.bincount(labels, minlength=n_labels).astype(np.float64)
+    def count_top(is_counted):
+        labels, weights = ranking.top_labels[is_counted], top_weights[is_counted]
+        return np.bincount(labels, weights, minlength=n_labels)
 
+    true_weights = np.repeat(weights, ranking.n_true)
     return LabelCounts(
-        count(ranking.true.labels),
-        count(ranking.top_labels[ranking.top_labels >= 0]),
-        count(ranking.top_labels[ranking.is_hit]),
+        np.bincount(ranking.true.labels, true_weights, minlength=n_labels),
+        count_top(ranking.top_labels >= 0),
+        count_top(ranking.is_hit),
     )
 
 

@@ -14,19 +14,20 @@ class NamedRanking(NamedTuple):
 
     Attributes
     ----------
-    y_true, y_score : object
-        The arguments of the metric, or an indicator and arrays of columns and scores.
+    y_true, y_score, ignore : object
+        The arguments of the metric, or two indicators, and arrays of columns and scores.
     classes : ndarray of shape (n_labels,) or None
         Labels of the columns; None if the arguments had columns.
     """
 
     y_true: object
     y_score: object
+    ignore: object
     classes: np.ndarray | None
 
 
-def replace_names(y_true, y_score, k):
-    """Return an indicator and a ranking of columns if `y_score` is a result of ``suggest``.
+def replace_names(y_true, y_score, k, ignore=None):
+    """Return indicators and a ranking of columns if `y_score` is a result of ``suggest``.
 
     Parameters
     ----------
@@ -38,6 +39,8 @@ def replace_names(y_true, y_score, k):
         suggestions.
     k : int
         Number of places of each row that the metric evaluates.
+    ignore : object
+        Pairs to leave out, in the form of `y_true`, or None.
 
     Returns
     -------
@@ -46,19 +49,12 @@ def replace_names(y_true, y_score, k):
     Raises
     ------
     ValueError
-        If `y_score` is a list of suggestions, and `y_true` has other rows or no labels per row.
+        If `y_score` is a list of suggestions, and `y_true` or `ignore` has other rows or no labels
+        per row.
     """
     if not _are_suggestions(y_score):
-        return NamedRanking(y_true, y_score, None)
-    columns = find_column_names(y_true, "y_true")
-    y = read_targets(y_true, "y_true")
-    if columns is not None and y.ndim == 2:
-        y = to_names(check_indicator(y, "y_true"), columns)
-    if not holds_names(y):
-        raise ValueError(
-            "y_true must have a list of labels per row if y_score is a result of suggest. Pass the "
-            "result of predict_topk with an indicator."
-        )
+        return NamedRanking(y_true, y_score, ignore, None)
+    y = _read_names(y_true, "y_true")
     if len(y) != len(y_score):
         raise ValueError(f"y_score must have {len(y)} rows, as y_true has; got {len(y_score)}.")
     names = np.empty(2 * len(y), dtype=object)
@@ -74,7 +70,30 @@ def replace_names(y_true, y_score, k):
     for row, pairs in enumerate(y_score):
         indices[row, : len(pairs)] = [columns[name] for name, _ in pairs]
         scores[row, : len(pairs)] = [score for _, score in pairs]
-    return NamedRanking(binarize_names(y, classes), (indices, scores), classes)
+    if ignore is not None:
+        ignore = _binarize_ignored(ignore, len(y), classes)
+    return NamedRanking(binarize_names(y, classes), (indices, scores), ignore, classes)
+
+
+def _read_names(y, name):
+    columns = find_column_names(y, name)
+    y = read_targets(y, name)
+    if columns is not None and y.ndim == 2:
+        y = to_names(check_indicator(y, name), columns)
+    if not holds_names(y):
+        raise ValueError(
+            f"{name} must have a list of labels per row if y_score is a result of suggest. Pass "
+            "the result of predict_topk with an indicator."
+        )
+    return y
+
+
+def _binarize_ignored(ignore, n_rows, classes):
+    ignored = _read_names(ignore, "ignore")
+    if len(ignored) != n_rows:
+        raise ValueError(f"ignore must have {n_rows} rows, as y_true has; got {len(ignored)}.")
+    # Labels that are neither true nor suggested are not in `classes`.
+    return binarize_names(ignored, classes)[:, : len(classes)]
 
 
 def read_propensities(propensities, classes):

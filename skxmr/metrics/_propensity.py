@@ -13,12 +13,13 @@ import numpy as np
 from skxmr._core.label_names import binarize_names, find_label_names
 from skxmr._core.target_containers import holds_names, read_targets
 from skxmr.metrics._candidates import as_indicator, slice_csr_rows
-from skxmr.metrics._named_labels import read_propensities, replace_names
+from skxmr.metrics._named_labels import read_propensities
 from skxmr.metrics._ranking import (
     Ranking,
     ideal_gains,
+    rank_candidates,
     rank_discounts,
-    rank_labels,
+    read_arguments,
     select_top_labels,
 )
 
@@ -113,7 +114,7 @@ def label_propensities(Y, a=0.55, b=1.5, *, sample_weight=None):
     return 1 / (1 + c * (frequency + b) ** -a)
 
 
-def psprecision_at_k(y_true, y_score, k=5, *, propensities):
+def psprecision_at_k(y_true, y_score, k=5, *, propensities, ignore=None, sample_weight=None):
     """Compute the propensity-scored precision at k, which gives more weight to rare labels.
 
     A hit counts 1 / propensity of its label. The sum over all rows is divided by the sum of the
@@ -132,6 +133,10 @@ def psprecision_at_k(y_true, y_score, k=5, *, propensities):
         Propensity of each label, in (0, 1], as `label_propensities` estimates it from the training
         labels. A dict for lists of labels; missing labels have its smallest value. If all are
         equal, the metric is the precision divided by the best possible precision.
+    ignore : sparse matrix or array-like of shape (n_samples, n_labels), default=None
+        Indicator of the (row, label) pairs to leave out; see `precision_at_k`.
+    sample_weight : array-like of shape (n_samples,), default=None
+        Nonnegative weights of the rows in both sums. If None, all rows have the same weight.
 
     Returns
     -------
@@ -162,11 +167,11 @@ def psprecision_at_k(y_true, y_score, k=5, *, propensities):
     >>> psprecision_at_k(y_true, y_score, k=1, propensities=[0.5, 0.5, 0.25])
     0.3333333333333333
     """
-    weighted = _weight_hits(y_true, y_score, k, propensities)
-    return _bounded_ratio(weighted.hit_weights.sum(), weighted.best_weights.sum())
+    weighted = _weight_hits(y_true, y_score, k, propensities, ignore, sample_weight)
+    return weighted.ratio(lambda weights: weights.sum(axis=1))
 
 
-def psrecall_at_k(y_true, y_score, k=5, *, propensities):
+def psrecall_at_k(y_true, y_score, k=5, *, propensities, ignore=None, sample_weight=None):
     """Compute the propensity-scored recall at k, which gives more weight to rare labels.
 
     A hit counts 1 / propensity of its label. The sum of a row is divided by the number of its true
@@ -187,6 +192,10 @@ def psrecall_at_k(y_true, y_score, k=5, *, propensities):
         Propensity of each label, in (0, 1], as `label_propensities` estimates it from the training
         labels. A dict for lists of labels; missing labels have its smallest value. If all are
         equal, the metric is the recall divided by the best possible recall.
+    ignore : sparse matrix or array-like of shape (n_samples, n_labels), default=None
+        Indicator of the (row, label) pairs to leave out; see `precision_at_k`.
+    sample_weight : array-like of shape (n_samples,), default=None
+        Nonnegative weights of the rows in both sums. If None, all rows have the same weight.
 
     Returns
     -------
@@ -216,15 +225,12 @@ def psrecall_at_k(y_true, y_score, k=5, *, propensities):
     >>> round(psrecall_at_k(y_true, y_score, k=1, propensities=[0.5, 0.5, 0.25]), 4)
     0.75
     """
-    weighted = _weight_hits(y_true, y_score, k, propensities)
+    weighted = _weight_hits(y_true, y_score, k, propensities, ignore, sample_weight)
     n_true = np.maximum(weighted.ranking.n_true, 1)
-    return _bounded_ratio(
-        (weighted.hit_weights.sum(axis=1) / n_true).sum(),
-        (weighted.best_weights.sum(axis=1) / n_true).sum(),
-    )
+    return weighted.ratio(lambda weights: weights.sum(axis=1) / n_true)
 
 
-def psndcg_at_k(y_true, y_score, k=5, *, propensities):
+def psndcg_at_k(y_true, y_score, k=5, *, propensities, ignore=None, sample_weight=None):
     """Compute the propensity-scored nDCG at k, which gives more weight to rare labels.
 
     A hit at rank r, counted from 1, gains 1 / (propensity * log2(r + 1)). The gain of a row is
@@ -244,6 +250,10 @@ def psndcg_at_k(y_true, y_score, k=5, *, propensities):
         Propensity of each label, in (0, 1], as `label_propensities` estimates it from the training
         labels. A dict for lists of labels; missing labels have its smallest value. If all are
         equal, the metric is the nDCG over the rows that have true labels.
+    ignore : sparse matrix or array-like of shape (n_samples, n_labels), default=None
+        Indicator of the (row, label) pairs to leave out; see `precision_at_k`.
+    sample_weight : array-like of shape (n_samples,), default=None
+        Nonnegative weights of the rows in both sums. If None, all rows have the same weight.
 
     Returns
     -------
@@ -273,12 +283,9 @@ def psndcg_at_k(y_true, y_score, k=5, *, propensities):
     >>> round(psndcg_at_k(y_true, y_score, k=2, propensities=[0.5, 0.5, 0.25]), 4)
     0.8597
     """
-    weighted = _weight_hits(y_true, y_score, k, propensities)
+    weighted = _weight_hits(y_true, y_score, k, propensities, ignore, sample_weight)
     discounts, ideal = rank_discounts(weighted.hit_weights.shape[1]), ideal_gains(weighted.ranking)
-    return _bounded_ratio(
-        (weighted.hit_weights @ discounts / ideal).sum(),
-        (weighted.best_weights @ discounts / ideal).sum(),
-    )
+    return weighted.ratio(lambda weights: weights @ discounts / ideal)
 
 
 def check_propensities(propensities):
@@ -304,18 +311,25 @@ class _WeightedHits(NamedTuple):
     hit_weights: np.ndarray  # 0 for labels that are not true
     best_weights: np.ndarray  # of the best possible ranking: true labels, rarest first
 
+    def ratio(self, sum_rows):
+        """Return the sum over rows of `sum_rows` of the hits, divided by the best possible sum."""
+        value = np.sum(self.ranking.row_weights * sum_rows(self.hit_weights))
+        best = np.sum(self.ranking.row_weights * sum_rows(self.best_weights))
+        # Rounding can lift a perfect ranking slightly above 1.
+        return min(float(value / best), 1.0) if best > 0 else 0.0
 
-def _weight_hits(y_true, y_score, k, propensities):
+
+def _weight_hits(y_true, y_score, k, propensities, ignore, sample_weight):
     # Weights of the ranking by `y_score`, and of the best possible ranking.
-    y_true, y_score, classes = replace_names(y_true, y_score, k)
-    propensities = check_propensities(read_propensities(propensities, classes))
-    true_labels = as_indicator(y_true, "y_true")
+    arguments = read_arguments(y_true, y_score, k, ignore, sample_weight)
+    propensities = check_propensities(read_propensities(propensities, arguments.classes))
+    true_labels = arguments.true
     if len(propensities) != true_labels.n_labels:
         raise ValueError(
             f"propensities must have one value for each of the {true_labels.n_labels} labels of "
             f"y_true; got {len(propensities)} values."
         )
-    ranking = rank_labels(true_labels, y_score, k)
+    ranking = rank_candidates(arguments, k)
     weights = 1 / propensities
     hit_weights = np.where(ranking.is_hit, weights[ranking.top_labels], 0)
     best_weights = np.zeros_like(hit_weights)
@@ -326,8 +340,3 @@ def _weight_hits(y_true, y_score, k, propensities):
         # top is -1 if the row has fewer than k true labels.
         best_weights[row_slice] = np.where(top >= 0, weights[top], 0)
     return _WeightedHits(ranking, hit_weights, best_weights)
-
-
-def _bounded_ratio(value, best):
-    # Rounding can lift a perfect ranking slightly above 1.
-    return min(float(value / best), 1.0) if best > 0 else 0.0

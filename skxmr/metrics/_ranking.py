@@ -6,13 +6,22 @@ the true labels. Each metric is computed from the resulting (n_samples, k) array
 """
 
 import numbers
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
 
 from skxmr._core.arrays import plain_value
-from skxmr.metrics._candidates import Indicator, as_indicator, check_scores, mark_true_labels
+from skxmr.metrics._candidates import (
+    CandidateBlock,
+    Indicator,
+    as_indicator,
+    check_scores,
+    mark_true_labels,
+)
+from skxmr.metrics._ignored_pairs import read_ignored, remove_ignored, skip_ignored
 from skxmr.metrics._named_labels import replace_names
+from skxmr.metrics._row_weights import check_sample_weight
 
 
 class Ranking(NamedTuple):
@@ -20,11 +29,25 @@ class Ranking(NamedTuple):
 
     top_labels: np.ndarray  # (n_samples, min(k, n_labels)), -1 if a row has no more candidates
     is_hit: np.ndarray  # (n_samples, min(k, n_labels)), bool
-    true: Indicator
+    true: Indicator  # without ignored pairs
     n_true: np.ndarray  # (n_samples,), number of true labels per row
+    row_weights: np.ndarray  # (n_samples,), float64; ones if there is no sample_weight
+
+    def average(self, values):
+        """Return the weighted mean of one value per row."""
+        return float(np.sum(self.row_weights * values) / np.sum(self.row_weights))
 
 
-def precision_at_k(y_true, y_score, k=5):
+class RankingArguments(NamedTuple):
+    """Checked arguments of a ranking metric, without ignored pairs."""
+
+    true: Indicator
+    blocks: Iterator[CandidateBlock]
+    row_weights: np.ndarray  # (n_samples,), float64
+    classes: np.ndarray | None  # labels of the columns, if the arguments had names
+
+
+def precision_at_k(y_true, y_score, k=5, *, ignore=None, sample_weight=None):
     """Compute the fraction of the top k labels that are true, averaged over all rows.
 
     Each row is divided by `k`, as in the scripts of the Extreme Classification Repository. A row
@@ -53,6 +76,16 @@ def precision_at_k(y_true, y_score, k=5):
     k : int, default=5
         Number of labels to evaluate per row, at least 1. For a tuple, `k` must not exceed the
         number of columns, unless the columns hold all labels.
+    ignore : sparse matrix or array-like of shape (n_samples, n_labels), default=None
+        Indicator of the (row, label) pairs to leave out, or lists of labels if `y_score` is a
+        result of ``suggest``. These pairs are removed from the true labels and from the
+        predictions, and the next label of the row moves up. The LF data sets of the Extreme
+        Classification Repository require this: their file ``filter_labels_test.txt`` lists pairs
+        of a row and a label with the same text. In a tuple or a result of ``suggest``, a row may
+        have fewer than `k` labels left; the missing places count as wrong. To avoid this, request
+        `k` plus the largest number of ignored labels per row from ``predict_topk``.
+    sample_weight : array-like of shape (n_samples,), default=None
+        Nonnegative weights of the rows in the mean. If None, all rows have the same weight.
 
     Returns
     -------
@@ -67,7 +100,8 @@ def precision_at_k(y_true, y_score, k=5):
         If shapes differ, `k` is less than 1 or greater than the number of columns of the tuple, or
         `y_true` contains a value other than 0 and 1. Also if a score is NaN, a sparse score is
         negative (labels without a score would rank above it), or the tuple contains a label twice
-        in a row or an unknown label.
+        in a row or an unknown label. Also if `ignore` is not an indicator of the shape of `y_true`,
+        or `sample_weight` has a wrong length, a negative value or a sum of 0.
 
     Warns
     -----
@@ -89,14 +123,19 @@ def precision_at_k(y_true, y_score, k=5):
     1.0
     >>> precision_at_k(y_true, y_score, k=2)
     0.5
+    >>> precision_at_k(y_true, y_score, k=2, ignore=csr_array([[0, 1, 0, 0], [0, 0, 0, 0]]))
+    0.75
+    >>> precision_at_k(y_true, y_score, k=2, sample_weight=[3, 1])
+    0.5
     >>> precision_at_k([["red", "hot"], ["cold"]], [[("hot", 0.9)], [("red", 0.7)]], k=1)
     0.5
     """
-    ranking = rank_labels(y_true, y_score, k)
-    return float(np.count_nonzero(ranking.is_hit) / (len(ranking.is_hit) * int(k)))
+    ranking = rank_labels(y_true, y_score, k, ignore=ignore, sample_weight=sample_weight)
+    n_hits = np.sum(ranking.row_weights * ranking.is_hit.sum(axis=1))
+    return float(n_hits / (np.sum(ranking.row_weights) * int(k)))
 
 
-def recall_at_k(y_true, y_score, k=5):
+def recall_at_k(y_true, y_score, k=5, *, ignore=None, sample_weight=None):
     """Compute the fraction of the true labels among the top k, averaged over all rows.
 
     Each row is divided by the number of its true labels, even if `k` is smaller. A row without
@@ -131,11 +170,11 @@ def recall_at_k(y_true, y_score, k=5):
     >>> recall_at_k(y_true, (indices, scores), k=2)
     0.75
     """
-    ranking = rank_labels(y_true, y_score, k)
-    return float(np.mean(ranking.is_hit.sum(axis=1) / np.maximum(ranking.n_true, 1)))
+    ranking = rank_labels(y_true, y_score, k, ignore=ignore, sample_weight=sample_weight)
+    return ranking.average(ranking.is_hit.sum(axis=1) / np.maximum(ranking.n_true, 1))
 
 
-def hits_at_k(y_true, y_score, k=5):
+def hits_at_k(y_true, y_score, k=5, *, ignore=None, sample_weight=None):
     """Compute the fraction of rows with at least one true label among the top k.
 
     A row without true labels counts as 0, as in `recall_at_k`. For one class per row, this is the
@@ -149,6 +188,10 @@ def hits_at_k(y_true, y_score, k=5):
         Scores of the labels, in one of the forms that `precision_at_k` accepts.
     k : int, default=5
         Number of labels to evaluate per row.
+    ignore : sparse matrix or array-like of shape (n_samples, n_labels), default=None
+        Indicator of the (row, label) pairs to leave out; see `precision_at_k`.
+    sample_weight : array-like of shape (n_samples,), default=None
+        Nonnegative weights of the rows in the mean. If None, all rows have the same weight.
 
     Returns
     -------
@@ -170,11 +213,11 @@ def hits_at_k(y_true, y_score, k=5):
     >>> hits_at_k(y_true, (indices, scores), k=2)
     0.5
     """
-    ranking = rank_labels(y_true, y_score, k)
-    return float(np.mean(ranking.is_hit.any(axis=1)))
+    ranking = rank_labels(y_true, y_score, k, ignore=ignore, sample_weight=sample_weight)
+    return ranking.average(ranking.is_hit.any(axis=1))
 
 
-def ndcg_at_k(y_true, y_score, k=5):
+def ndcg_at_k(y_true, y_score, k=5, *, ignore=None, sample_weight=None):
     """Compute the normalized discounted cumulative gain at k, averaged over all rows.
 
     A true label at rank r, counted from 1, gains 1 / log2(r + 1). The sum over the top k labels is
@@ -190,6 +233,10 @@ def ndcg_at_k(y_true, y_score, k=5):
         Scores of the labels, in one of the forms that `precision_at_k` accepts.
     k : int, default=5
         Number of labels to evaluate per row.
+    ignore : sparse matrix or array-like of shape (n_samples, n_labels), default=None
+        Indicator of the (row, label) pairs to leave out; see `precision_at_k`.
+    sample_weight : array-like of shape (n_samples,), default=None
+        Nonnegative weights of the rows in the mean. If None, all rows have the same weight.
 
     Returns
     -------
@@ -214,10 +261,10 @@ def ndcg_at_k(y_true, y_score, k=5):
     >>> round(ndcg_at_k(y_true, np.array([[0.9, 0.8, 0.7, 0.1]]), k=3), 4)
     0.9197
     """
-    ranking = rank_labels(y_true, y_score, k)
+    ranking = rank_labels(y_true, y_score, k, ignore=ignore, sample_weight=sample_weight)
     gains = ranking.is_hit @ rank_discounts(ranking.is_hit.shape[1])
     # Rounding can lift a perfect row slightly above 1.
-    return float(np.mean(np.minimum(gains / ideal_gains(ranking), 1)))
+    return ranking.average(np.minimum(gains / ideal_gains(ranking), 1))
 
 
 def rank_discounts(n_ranks):
@@ -239,23 +286,37 @@ def check_k(k):
         raise ValueError(f"k must be a positive integer; got {k}.")
 
 
-def rank_labels(y_true, y_score, k):
+def rank_labels(y_true, y_score, k, *, ignore=None, sample_weight=None):
     """Check all arguments, then rank the labels of each row and look them up in `y_true`."""
+    return rank_candidates(read_arguments(y_true, y_score, k, ignore, sample_weight), k)
+
+
+def read_arguments(y_true, y_score, k, ignore, sample_weight):
+    """Return `RankingArguments`; raise an error if an argument is invalid."""
     check_k(k)
-    y_true, y_score, _ = replace_names(y_true, y_score, k)
-    true = as_indicator(y_true, "y_true")
-    blocks = check_scores(y_score, (true.n_rows, true.n_labels), k)
+    named = replace_names(y_true, y_score, k, ignore)
+    true = as_indicator(named.y_true, "y_true")
+    ignored = read_ignored(named.ignore, true)
+    weights = check_sample_weight(sample_weight, true.n_rows)
+    blocks = check_scores(named.y_score, (true.n_rows, true.n_labels), k)
+    true, blocks = remove_ignored(true, ignored), skip_ignored(blocks, ignored)
+    return RankingArguments(true, blocks, weights, named.classes)
+
+
+def rank_candidates(arguments, k):
+    """Return the `Ranking` of `RankingArguments`, which can be used only once."""
+    true = arguments.true
     # k may exceed the number of labels, but the arrays need no columns for the difference.
     n_columns = int(min(k, true.n_labels))
     top_labels = np.empty((true.n_rows, n_columns), dtype=np.int64)
     is_hit = np.empty((true.n_rows, n_columns), dtype=bool)
-    for block in blocks:
+    for block in arguments.blocks:
         n_rows = len(block.indptr) - 1
         row_slice = slice(block.first_row, block.first_row + n_rows)
         top = select_top_labels(block.indptr, block.labels, block.scores, n_columns)
         top_labels[row_slice] = top
         is_hit[row_slice] = mark_true_labels(true, row_slice, np.arange(n_rows)[:, None], top)
-    return Ranking(top_labels, is_hit, true, np.diff(true.indptr))
+    return Ranking(top_labels, is_hit, true, np.diff(true.indptr), arguments.row_weights)
 
 
 def select_top_labels(indptr, labels, scores, k):

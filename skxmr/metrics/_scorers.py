@@ -7,6 +7,7 @@ that check.
 
 import numpy as np
 import scipy.sparse as sp
+from sklearn.utils.metadata_routing import MetadataRequest
 
 from skxmr._core.arrays import offsets_of, plain_value
 from skxmr._core.estimators import find_topk_estimator, predict_topk_of
@@ -42,6 +43,11 @@ def topk_scorer(metric="precision", k=1, *, propensities=None):
     The scorer is called as ``scorer(estimator, X, y)``. Use it for the parameter ``scoring`` of
     scikit-learn, for example in ``GridSearchCV`` or ``cross_validate``, alone or in a dict of
     scorers. It can be pickled.
+
+    A call may also have the keyword arguments `sample_weight` and `ignore` of the metrics. For
+    model selection, enable the metadata routing of scikit-learn and request them, for example with
+    ``scorer.set_score_request(sample_weight=True)``. Without a request, a `sample_weight` for the
+    fit does not change the scores.
 
     The labels are ranked by ``estimator.predict_topk(X, k)`` if the estimator has this method,
     otherwise by ``predict_proba`` or ``decision_function``. If the last step of a ``Pipeline`` has
@@ -92,6 +98,8 @@ def topk_scorer(metric="precision", k=1, *, propensities=None):
     topk_scorer('recall', k=2)
     >>> cross_val_score(GaussianNB(), X, y, scoring=scorer, cv=3)
     array([1., 1., 1.])
+    >>> topk_scorer()(GaussianNB().fit(X, y), X, y, sample_weight=y == 0)
+    1.0
     """
     if metric not in _METRICS:
         raise ValueError(f"metric must be one of {list(_METRICS)}; got {metric!r}.")
@@ -110,10 +118,11 @@ def topk_scorer(metric="precision", k=1, *, propensities=None):
 class TopkScorer:
     """The immutable scorer that `topk_scorer` returns."""
 
-    def __init__(self, metric, k, propensities):
+    def __init__(self, metric, k, propensities, requests=None):
         self._metric = metric
         self._k = k
         self._propensities = propensities
+        self._requests = {} if requests is None else requests
 
     def __repr__(self):
         suffix = ""
@@ -125,14 +134,72 @@ class TopkScorer:
         # The scorer is immutable, so a copy of all propensities is not needed.
         return self
 
-    def __call__(self, estimator, X, y):
-        y = read_scored_targets(estimator, y)
-        return self.score_ranking(y, score_labels(estimator, X, self._k))
+    def __call__(self, estimator, X, y, *, ignore=None, sample_weight=None):
+        """Score the predictions of a fitted estimator.
 
-    def score_ranking(self, y, scores):
+        Parameters
+        ----------
+        estimator : estimator
+            Fitted estimator with `predict_topk`, `predict_proba` or `decision_function`.
+        X : array-like or sparse matrix of shape (n_samples, n_features)
+            Rows.
+        y : array-like or sparse matrix
+            True labels or classes of the rows, see `topk_scorer`.
+        ignore : array-like or sparse matrix, default=None
+            (row, label) pairs to leave out: an indicator with a column per class of the estimator,
+            or lists of labels if `y` has lists of labels. If fewer than `k` predictions of a row
+            are left, the missing places count as wrong if the estimator has `predict_topk`.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights of the rows, as of the metric.
+
+        Returns
+        -------
+        float
+            Value of the metric.
+        """
+        y, ignore = _read_pairs(estimator, y, ignore)
+        scores = score_labels(estimator, X, self._k)
+        return self.score_ranking(y, scores, ignore=ignore, sample_weight=sample_weight)
+
+    def score_ranking(self, y, scores, *, ignore=None, sample_weight=None):
         """Return the metric of an indicator and scores, in a form that the metrics accept."""
         kwargs = {} if self._propensities is None else {"propensities": self._propensities}
-        return _METRICS[self._metric](y, scores, self._k, **kwargs)
+        return _METRICS[self._metric](
+            y, scores, self._k, ignore=ignore, sample_weight=sample_weight, **kwargs
+        )
+
+    def set_score_request(self, **requests):
+        """Return a scorer that requests metadata, as the scorers of scikit-learn do.
+
+        Parameters
+        ----------
+        **requests : dict of str to bool, str or None
+            For `sample_weight` and `ignore`: True to request it, False to ignore it, None to raise
+            an error if it is passed, or its name among the arguments of the caller.
+
+        Returns
+        -------
+        TopkScorer
+            New scorer; this one is not changed.
+
+        Raises
+        ------
+        TypeError
+            If another name is passed.
+        """
+        unknown = set(requests) - {"ignore", "sample_weight"}
+        if unknown:
+            raise TypeError(
+                f"requests must be for 'ignore' or 'sample_weight'; got {sorted(unknown)}."
+            )
+        return TopkScorer(self._metric, self._k, self._propensities, self._requests | requests)
+
+    def get_metadata_routing(self):
+        """Return the `MetadataRequest` of the scorer."""
+        request = MetadataRequest(owner=repr(self))
+        for name in ("ignore", "sample_weight"):
+            request.score.add_request(param=name, alias=self._requests.get(name, False))
+        return request
 
     @property
     def k(self):
@@ -183,6 +250,24 @@ def read_scored_targets(estimator, y):
     if has_classes:
         check_n_labels(y, len(classes))
     return y
+
+
+def _read_pairs(estimator, y, ignore):
+    """Return `y` and `ignore` as indicators with equal columns; `ignore` may be None."""
+    if ignore is None:
+        return read_scored_targets(estimator, y), None
+    ignored = read_targets(ignore, "ignore")
+    if not holds_names(ignored):
+        return read_scored_targets(estimator, y), ignored
+    y = read_targets(y)
+    if not holds_names(y) or len(y) != len(ignored):
+        raise ValueError(
+            "ignore must be an indicator unless y has a list of labels per row, and must have the "
+            f"rows of y; got {len(ignored)} lists of labels."
+        )
+    # Labels that the estimator does not know need the same additional columns in both.
+    both = read_scored_targets(estimator, np.concatenate([y, ignored]))
+    return both[: len(y)], both[len(y) :]
 
 
 def _binarize_classes(classes, y):

@@ -268,3 +268,66 @@ def test_topk_scorer_refuses_classes_of_another_kind(xmc_data):
             topk_scorer("precision", k=1)(numbers, X, other)
         with pytest.raises(ValueError, match="only unknown ones such as 0"):
             topk_scorer("precision", k=1)(strings, X, y)
+
+
+@pytest.mark.parametrize("stub", STUBS)
+@pytest.mark.parametrize("metric", ALL_METRICS)
+def test_topk_scorer_passes_weights_and_ignored_pairs_to_metric(data, stub, metric):
+    X, y = data
+    rng = np.random.default_rng(1)
+    kwargs = {"propensities": label_propensities(y)} if metric in PROPENSITY_METRICS else {}
+    given = {"ignore": sp.csr_array(rng.random(y.shape) < 0.1), "sample_weight": rng.random(60)}
+    # With three of six labels, rows may have fewer labels left: so the metric gets three as well.
+    ranking = TopkStub().fit(X, y).predict_topk(X, 3) if stub is TopkStub else X.toarray()
+    expected = ALL_METRICS[metric](y, ranking, 3, **given, **kwargs)
+    if metric != "coverage":  # it is 1 in both cases
+        assert expected != ALL_METRICS[metric](y, ranking, 3, **kwargs)
+    value = topk_scorer(metric, 3, **kwargs)(stub().fit(X, y), X, y, **given)
+    assert value == pytest.approx(expected, rel=1e-12)
+
+
+def test_topk_scorer_accepts_ignored_labels_by_name():
+    rng = np.random.default_rng(0)
+    Y = rng.random((60, 4)) < 0.4
+    X = Y + rng.normal(scale=0.5, size=Y.shape)
+    classes = np.array(["a", "b", "c", "d"], dtype=object)
+    names = [classes[row].tolist() for row in Y]
+    model = XRLinearClassifier(random_state=0).fit(X, names)
+    ignored = rng.random(Y.shape) < 0.2
+    ignored_names = [classes[row].tolist() for row in ignored]
+    scorer = topk_scorer("recall", k=2)
+    expected = recall_at_k(Y, model.predict_topk(X, k=2), 2, ignore=ignored)
+    assert scorer(model, X, names, ignore=ignored_names) == expected
+    assert scorer(model, X, names, ignore=ignored) == expected
+    # A label that the model does not know counts as not found, unless it is ignored.
+    more_names = [[*row, "unknown"] for row in names]
+    assert scorer(model, X, more_names, ignore=ignored_names) < expected
+    more_ignored = [[*row, "unknown"] for row in ignored_names]
+    assert scorer(model, X, more_names, ignore=more_ignored) == expected
+    for y, bad in ((Y, ignored_names), (names, ignored_names[1:])):
+        with pytest.raises(ValueError, match="ignore must be an indicator unless y has a list"):
+            scorer(model, X, y, ignore=bad)
+
+
+def test_topk_scorer_requests_metadata_for_model_selection(data):
+    X, y = data
+    weights, ignored = np.arange(60), sp.csr_array(y.toarray() * (np.arange(60)[:, None] % 2))
+    params = {"sample_weight": weights, "ignore": ignored}
+    scorer = topk_scorer("precision", 2)
+    with sklearn.config_context(enable_metadata_routing=True):
+        requesting = scorer.set_score_request(sample_weight=True, ignore=True)
+        scoring = {"weighted": requesting, "plain": scorer}
+        search = GridSearchCV(TopkStub(), {"sign": [1]}, scoring=scoring, cv=2, refit=False)
+        results = search.fit(X, y, **params).cv_results_
+    for split, rows in enumerate((slice(0, 30), slice(30, 60))):
+        ranking = TopkStub().predict_topk(X[rows], 2)
+        expected = precision_at_k(
+            y[rows], ranking, 2, ignore=ignored[rows], sample_weight=weights[rows]
+        )
+        assert results[f"split{split}_test_weighted"][0] == pytest.approx(expected)
+        # Without a request, the scorer does not use them.
+        plain = precision_at_k(y[rows], ranking, 2)
+        assert results[f"split{split}_test_plain"][0] == plain != expected
+    assert repr(scorer.set_score_request(ignore="pairs")) == repr(scorer)
+    with pytest.raises(TypeError, match=r"for 'ignore' or 'sample_weight'; got \['weight'\]"):
+        scorer.set_score_request(weight=True)
