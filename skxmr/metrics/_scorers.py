@@ -14,6 +14,7 @@ from skxmr._core.estimators import find_topk_estimator, predict_topk_of
 from skxmr._core.label_names import binarize_names
 from skxmr._core.target_containers import holds_names, read_targets
 from skxmr._core.targets import check_n_labels
+from skxmr.metrics._candidates import as_indicator
 from skxmr.metrics._label_counts import coverage_at_k, macro_f1_at_k
 from skxmr.metrics._propensity import (
     check_propensities,
@@ -147,8 +148,8 @@ class TopkScorer:
             True labels or classes of the rows, see `topk_scorer`.
         ignore : array-like or sparse matrix, default=None
             (row, label) pairs to leave out: an indicator with a column per class of the estimator,
-            or lists of labels if `y` has lists of labels. If fewer than `k` predictions of a row
-            are left, the missing places count as wrong if the estimator has `predict_topk`.
+            or lists of labels if `y` has lists of labels. ``predict_topk`` is called with a larger
+            `k`, so that `k` labels per row are left.
         sample_weight : array-like of shape (n_samples,), default=None
             Weights of the rows, as of the metric.
 
@@ -157,9 +158,10 @@ class TopkScorer:
         float
             Value of the metric.
         """
-        y, ignore = _read_pairs(estimator, y, ignore)
-        scores = score_labels(estimator, X, self._k)
-        return self.score_ranking(y, scores, ignore=ignore, sample_weight=sample_weight)
+        y, ignored = _read_pairs(estimator, y, ignore)
+        n_ignored = 0 if ignored is None else int(np.diff(ignored.indptr).max(initial=0))
+        scores = score_labels(estimator, X, self._k + n_ignored)
+        return self.score_ranking(y, scores, ignore=ignored, sample_weight=sample_weight)
 
     def score_ranking(self, y, scores, *, ignore=None, sample_weight=None):
         """Return the metric of an indicator and scores, in a form that the metrics accept."""
@@ -253,12 +255,12 @@ def read_scored_targets(estimator, y):
 
 
 def _read_pairs(estimator, y, ignore):
-    """Return `y` and `ignore` as indicators with equal columns; `ignore` may be None."""
+    """Return `y` as an indicator, and `ignore` as an `Indicator` or None, with equal columns."""
     if ignore is None:
         return read_scored_targets(estimator, y), None
     ignored = read_targets(ignore, "ignore")
     if not holds_names(ignored):
-        return read_scored_targets(estimator, y), ignored
+        return read_scored_targets(estimator, y), as_indicator(ignored, "ignore")
     y = read_targets(y)
     if not holds_names(y) or len(y) != len(ignored):
         raise ValueError(
@@ -267,7 +269,7 @@ def _read_pairs(estimator, y, ignore):
         )
     # Labels that the estimator does not know need the same additional columns in both.
     both = read_scored_targets(estimator, np.concatenate([y, ignored]))
-    return both[: len(y)], both[len(y) :]
+    return both[: len(y)], as_indicator(both[len(y) :], "ignore")
 
 
 def _binarize_classes(classes, y):
