@@ -54,7 +54,7 @@ def replace_names(y_true, y_score, k, ignore=None):
     """
     if not _are_suggestions(y_score):
         return NamedRanking(y_true, y_score, ignore, None)
-    y = _read_names(y_true, "y_true")
+    y = read_names(y_true, "y_true")
     if len(y) != len(y_score):
         raise ValueError(f"y_score must have {len(y)} rows, as y_true has; got {len(y_score)}.")
     names = np.empty(2 * len(y), dtype=object)
@@ -75,7 +75,14 @@ def replace_names(y_true, y_score, k, ignore=None):
     return NamedRanking(binarize_names(y, classes), (indices, scores), ignore, classes)
 
 
-def _read_names(y, name):
+def read_names(y, name):
+    """Return an array with a tuple of labels per row; `y` has lists or is an indicator frame.
+
+    Raises
+    ------
+    ValueError
+        If `y` has no names.
+    """
     columns = find_column_names(y, name)
     y = read_targets(y, name)
     if columns is not None and y.ndim == 2:
@@ -89,7 +96,7 @@ def _read_names(y, name):
 
 
 def _binarize_ignored(ignore, n_rows, classes):
-    ignored = _read_names(ignore, "ignore")
+    ignored = read_names(ignore, "ignore")
     if len(ignored) != n_rows:
         raise ValueError(f"ignore must have {n_rows} rows, as y_true has; got {len(ignored)}.")
     # Labels that are neither true nor suggested are not in `classes`.
