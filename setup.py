@@ -18,6 +18,7 @@ KERNELS = [
     "skxmr._core.row_search",
     "skxmr._core.topk",
     "skxmr._core.transforms",
+    "skxmr.calibration._label_choice",
     "skxmr.indexing._aggregate",
     "skxmr.indexing._balanced_kmeans",
     "skxmr._linear.chunk",

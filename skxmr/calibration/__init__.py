@@ -1,4 +1,4 @@
-"""Probabilities and thresholds for multilabel classifiers, tuned on held-out rows.
+"""Probabilities, thresholds and other decisions for multilabel classifiers.
 
 The counterparts in scikit-learn, ``CalibratedClassifierCV`` and ``TunedThresholdClassifierCV``, do
 not support a sparse multilabel `y`. The classes of this package use the (row, label) pairs that
@@ -13,7 +13,12 @@ from skxmr.calibration._f1_thresholds import (
     merge_pools,
     tune_shared_threshold,
 )
+from skxmr.calibration._label_budget import choose_labels
 from skxmr.calibration._tuned_threshold import TunedThresholdMultilabelClassifierCV
 
 # Other packages of skxmr use the rest.
-__all__ = ["CalibratedMultilabelClassifierCV", "TunedThresholdMultilabelClassifierCV"]
+__all__ = [
+    "CalibratedMultilabelClassifierCV",
+    "TunedThresholdMultilabelClassifierCV",
+    "choose_labels",
+]
