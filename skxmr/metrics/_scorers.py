@@ -35,6 +35,7 @@ _METRICS = {
     "psrecall": psrecall_at_k,
     "psndcg": psndcg_at_k,
 }
+_METRICS_OF_LABELS = ("coverage", "macro_f1")
 _METRICS_WITH_PROPENSITIES = ("psprecision", "psrecall", "psndcg")
 
 
@@ -207,6 +208,11 @@ class TopkScorer:
     def k(self):
         """Number of labels per row."""
         return self._k
+
+    @property
+    def averages_labels(self):
+        """Whether the metric is a mean over labels, not over rows."""
+        return self._metric in _METRICS_OF_LABELS
 
 
 def read_scored_targets(estimator, y):

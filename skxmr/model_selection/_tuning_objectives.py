@@ -67,10 +67,22 @@ class RankingObjective:
         for ranking, split in zip(rankings, splits, strict=True):
             ranked = pad_ranked_rows(ranking.indptr, ranking.ids, ranking.scores, self.scorer.k)
             scores.append(self.scorer.score_ranking(split.Y, ranked))
+            if self.scorer.averages_labels and len(split.groups) > 1:
+                group_scores.extend(self._pseudo_values(split, ranked, scores[-1]))
+                continue
             for rows in split.groups:
                 group = tuple(array[rows] for array in ranked)
                 group_scores.append(self.scorer.score_ranking(split.Y[rows], group))
         return Evaluation(float(np.mean(scores)), np.array(group_scores))
+
+    def _pseudo_values(self, split, ranked, score):
+        # Pseudo-values of the jackknife: the mean over labels is not a mean over rows.
+        n_groups = len(split.groups)
+        for rows in split.groups:
+            weights = np.ones(split.Y.shape[0])
+            weights[rows] = 0
+            without = self.scorer.score_ranking(split.Y, ranked, sample_weight=weights)
+            yield n_groups * score - (n_groups - 1) * without
 
 
 class F1Objective:

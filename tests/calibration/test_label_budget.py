@@ -163,7 +163,14 @@ def test_choice_does_not_depend_on_the_container(objective):
     dense[dense == 0] = np.finfo(np.float32).tiny  # as of dense predictions with a beam
     stored_zeros = sp.csr_array(np.ones(P.shape))
     stored_zeros.data = P.toarray().ravel()
+    read_only = P.copy()
+    read_only.indptr, read_only.indices = (
+        array.astype(np.int64) for array in (P.indptr, P.indices)
+    )
+    for array in (read_only.data, read_only.indices, read_only.indptr):
+        array.setflags(write=False)
     for other in (
+        read_only,
         sp.csr_matrix(P),
         sp.csc_array(P),
         coo,
@@ -174,8 +181,8 @@ def test_choice_does_not_depend_on_the_container(objective):
         given = other.copy() if sp.issparse(other) else np.array(other)
         chosen = choose_labels(other, 2, objective=objective, random_state=0)
         assert np.array_equal(chosen.toarray(), expected)
-        same = other != given
-        assert not (same.nnz if sp.issparse(same) else same.any())
+        difference = other != given
+        assert not (difference.nnz if sp.issparse(difference) else difference.any())
     assert stored_zeros.nnz == P.shape[0] * P.shape[1]
 
 

@@ -1,5 +1,7 @@
 """`tune_prediction`: parameters that act at prediction, chosen with stored scores."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import scipy.sparse as sp
@@ -18,7 +20,7 @@ from skxmr._core.score_rule import MIN_SCORE, ScoreParams
 from skxmr.datasets import make_extreme_multilabel
 from skxmr.metrics import label_propensities, topk_scorer
 from skxmr.model_selection import cross_val_score, tune_prediction
-from skxmr.model_selection._tuning_objectives import Evaluation
+from skxmr.model_selection._tuning_objectives import Evaluation, RankingObjective
 
 N5 = topk_scorer("ndcg", k=5)
 TRAIN, TEST = slice(0, 3000), slice(3000, 4000)
@@ -64,7 +66,24 @@ def test_a_difference_must_exceed_its_standard_error():
     assert not base.clearly_exceeds(base)
 
 
-def test_propensity_weight_is_tuned_for_propensity_metrics():
+@pytest.mark.parametrize("metric", ["precision", "coverage"])
+def test_group_scores_have_the_mean_of_the_score(metric):
+    rng = np.random.default_rng(0)
+    ids = rng.integers(0, 50, 1000)
+    # A label is predicted correctly in half of its rows; each group has few rows per label.
+    true = np.where(rng.random(1000) < 0.5, ids, rng.integers(0, 50, 1000))
+    Y = sp.csr_array((np.ones(1000), true, np.arange(1001)), shape=(1000, 50))
+    split = SimpleNamespace(Y=Y, groups=[slice(i, i + 50) for i in range(0, 1000, 50)])
+    ranking = SimpleNamespace(indptr=np.arange(1001), ids=ids, scores=np.ones(1000, np.float32))
+    objective = RankingObjective(topk_scorer(metric, k=1))
+    evaluation = objective.evaluate([ranking], [split], [None])
+    assert evaluation.score == pytest.approx({"precision": 0.51, "coverage": 1}[metric], abs=0.02)
+    # The coverage of the groups themselves has a mean of 0.64.
+    assert evaluation.group_scores.mean() == pytest.approx(evaluation.score, abs=0.005)
+
+
+@pytest.mark.parametrize("metric", ["psprecision", "coverage", "macro_f1"])
+def test_propensity_weight_is_tuned_for_metrics_of_rare_labels(metric):
     # Each row has a topic, which is its rare label, and a feature of the frequent label 0.
     rng = np.random.default_rng(0)
     topics = rng.integers(1, 101, 2000)
@@ -73,7 +92,8 @@ def test_propensity_weight_is_tuned_for_propensity_metrics():
     X += 0.1 * sp.random_array((2000, 101), density=0.1, rng=rng)
     X, Y = sp.csr_matrix(X), sp.csr_matrix(X > 0.9)
     model = XRLinearClassifier(random_state=0).fit(X[:1000], Y[:1000])
-    scorer = topk_scorer("psprecision", k=1, propensities=label_propensities(Y[:1000]))
+    kwargs = {"propensities": label_propensities(Y[:1000])} if metric == "psprecision" else {}
+    scorer = topk_scorer(metric, k=1, **kwargs)
     tuned = tune_prediction(model, X[1000:], Y[1000:], scoring=scorer)
     assert tuned.best_params["propensity_weight"] > 0
     assert tuned.best_score > tuned.initial_score + 0.1
