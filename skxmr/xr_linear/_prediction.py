@@ -357,8 +357,8 @@ class RankingPredictionMixin(SuggestionMixin):
         array([[87, 65, 18],
                [15, 66, 38]], dtype=int32)
         >>> propensities.round(3)
-        array([[1.   , 1.   , 0.849],
-               [1.   , 1.   , 0.117]])
+        array([[1.   , 1.   , 0.843],
+               [1.   , 1.   , 0.118]])
         """
         check_exploration(k, n_candidates, gamma)
         params, rows = self._prediction_params(), self._check_rows(X)
