@@ -34,13 +34,19 @@ from skxmr.xr_linear._prediction import RankingPredictionMixin
 from skxmr.xr_linear._repr import fitted_block
 from skxmr.xr_linear._training import train_trees
 from skxmr.xr_linear._update import UpdateMixin
+from skxmr.xr_linear._weight_access import WeightAccessMixin
 
 # Prediction time and memory grow with the number of trees; more than 10 hardly improve a ranking.
 MAX_TREES = 1000
 
 
 class XRLinearClassifier(
-    UpdateMixin, RankingPredictionMixin, CallbackSupportMixin, SubsetAccuracyMixin, BaseEstimator
+    UpdateMixin,
+    WeightAccessMixin,
+    RankingPredictionMixin,
+    CallbackSupportMixin,
+    SubsetAccuracyMixin,
+    BaseEstimator,
 ):
     """Classifier for thousands to millions of labels: a label tree of linear models.
 

@@ -170,8 +170,8 @@ class UpdateMixin:
             tree.check_linear("update")
             if tree.seed is None:
                 raise ValueError(
-                    "update needs the seed of the fit; got a model that was saved by an earlier "
-                    "version of skxmr, which did not store it. Fit again."
+                    "update needs the seed of the fit; got a model without it, which was made by "
+                    "from_weights or saved by an earlier version of skxmr. Fit again."
                 )
 
     def _match_labels(self, targets):
