@@ -7,6 +7,7 @@ from sklearn import config_context
 from sklearn.base import clone
 
 from skxmr._core.array_folder import (
+    HEADER,
     ArrayFiles,
     check_destination,
     header_checksum,
@@ -203,7 +204,14 @@ def check_params(model, path, registry):
         If the folder cannot be written, or something else would be lost.
     """
     Encoder(registry.find).encode(model.get_params(deep=False), "model")
-    check_destination(path, FORMAT)
+    target = check_destination(path, FORMAT)
+    if (target / HEADER).exists():
+        found = read_header(target, FORMAT).get("class")
+        if found != type(model).__name__:
+            raise FileExistsError(
+                f"{path} contains a {found}, which a {type(model).__name__} alone would replace. "
+                "Choose another folder; the whole pipeline can be saved with save_model."
+            )
 
 
 def write_model(model, path, registry, *, linked_folders=(), extras=None):

@@ -5,6 +5,7 @@ import itertools
 from sklearn import pipeline as sklearn_pipeline
 from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.utils.metaestimators import available_if
+from sklearn.utils.validation import check_is_fitted
 
 from skxmr._core.model_folder import check_steps
 from skxmr._core.user_warnings import warn_user
@@ -184,6 +185,22 @@ class Pipeline(sklearn_pipeline.Pipeline):
         """
         return self.steps[-1][1].score_candidates(self._transform_rows(X), candidates)
 
+    @available_if(_last_step_has("label_filter"))
+    def label_filter(self, classes):
+        """Prepare a filter of the classifier for the arguments `labels` and `exclude`.
+
+        Parameters
+        ----------
+        classes : array-like
+            Different labels, entries of `classes_`.
+
+        Returns
+        -------
+        LabelFilter
+            See `XRLinearClassifier.label_filter`.
+        """
+        return self.steps[-1][1].label_filter(classes)
+
     @available_if(_last_step_has("update"))
     def update(self, X, y, **params):
         """Transform the current rows, and adapt the classifier to them.
@@ -197,7 +214,8 @@ class Pipeline(sklearn_pipeline.Pipeline):
         y : object
             Current targets, in the format of the fit.
         **params : dict
-            Further arguments of `XRLinearClassifier.update`.
+            Further arguments of `XRLinearClassifier.update`: `upper_levels`, `sample_weight` and
+            `relevance`.
 
         Returns
         -------
@@ -207,8 +225,8 @@ class Pipeline(sklearn_pipeline.Pipeline):
         Warns
         -----
         UserWarning
-            If more than 5 % of the words of the texts are not in the vocabulary of the pipeline.
-            These words are ignored; `skxmr.text.find_unknown_terms` lists them.
+            If more than 5 % of the words of the new texts, which are at the end, are not in the
+            vocabulary of the pipeline. `skxmr.text.find_unknown_terms` lists these words.
 
         Examples
         --------
@@ -220,9 +238,11 @@ class Pipeline(sklearn_pipeline.Pipeline):
         >>> model.classes_
         array(['fruit', 'street', 'vehicle'], dtype='<U7')
         """
-        rows = self._transform_rows(X)
-        self.steps[-1][1].update(rows, y, **params)
-        _warn_about_unknown_terms(self.steps[0][1], X)
+        classifier = self.steps[-1][1]
+        check_is_fitted(classifier)
+        n_known = getattr(classifier, "n_samples_fit_", 0)
+        classifier.update(self._transform_rows(X), y, **params)
+        _warn_about_unknown_terms(self.steps[0][1], X, n_known)
         return self
 
     @available_if(_last_step_has("forget"))
@@ -239,7 +259,8 @@ class Pipeline(sklearn_pipeline.Pipeline):
         y : object
             Their targets, in the format of the fit.
         **params : dict
-            Further arguments of `XRLinearClassifier.forget`.
+            Further arguments of `XRLinearClassifier.forget`: `labels`, `sample_weight` and
+            `relevance`.
 
         Returns
         -------
@@ -300,19 +321,22 @@ class Pipeline(sklearn_pipeline.Pipeline):
         return X
 
 
-def _warn_about_unknown_terms(step, texts):
-    # If the first step of a pipeline, or a part of it, has a vocabulary.
+def _warn_about_unknown_terms(step, texts, n_known):
+    # If the first step of a pipeline, or a part of it, has a vocabulary. The texts after the first
+    # `n_known` are probably new.
     parts = [part for _, part in getattr(step, "transformer_list", [("", step)])]
     for part in parts:
         if not isinstance(part, CountVectorizer) or part.fixed_vocabulary_:
             continue
+        texts = texts[n_known:] if len(texts) > n_known else texts
         unknown = find_unknown_terms(part, texts)
         if unknown.fraction > MAX_UNKNOWN_FRACTION:
             first = ", ".join(map(repr, itertools.islice(unknown.counts, 3)))
             warn_user(
-                f"{unknown.fraction:.0%} of the words of X are not in the vocabulary of the "
-                f"pipeline and are ignored: {len(unknown.counts):,} words, such as {first}. Fit "
-                "again to use them; skxmr.text.find_unknown_terms lists them."
+                f"{unknown.fraction:.0%} of the words of the last {len(texts):,} rows of X are "
+                "ignored, because the vocabulary of the pipeline does not contain them: "
+                f"{len(unknown.counts):,} words, such as {first}. Fit again to use them; "
+                "skxmr.text.find_unknown_terms lists them."
             )
 
 

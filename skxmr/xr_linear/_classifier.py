@@ -199,6 +199,8 @@ class XRLinearClassifier(
         Sorted classes or labels, or the columns of an indicator: numbers, or names of a data frame.
     hierarchy_ : LabelHierarchy
         The tree of labels; the first one of an ensemble.
+    n_samples_fit_ : int
+        Number of rows of the last fit or update.
     n_iter_ : int
         Largest number of sweeps that the training of a cluster took, rounded up.
     path_weight_ : float

@@ -129,12 +129,14 @@ def check_fitted_classifier(classifier):
     model, names = fitted["_model"], fitted.get("feature_names_in_")
     trees = model.models if type(model) is TreeEnsemble else [model]
     n_features, classes = fitted["n_features_in_"], fitted["classes_"]
+    n_samples = fitted.get("n_samples_fit_", 0)  # missing in format version 2
     row_length = fitted.get("_row_length", 1.0)
     path_weight = fitted.get("path_weight_", 1.0)
     target_kind, target_dtype = fitted["_target_kind"], fitted["_target_dtype"]
     conditions = {
         "_model": type(model) in (TreeModel, TreeEnsemble),
         "n_features_in_": type(n_features) is int and n_features > 0,
+        "n_samples_fit_": type(n_samples) is int and n_samples >= 0,
         "_target_kind": target_kind in ("classes", "names", "sparse", "dense"),
         "_target_dtype": isinstance(target_dtype, np.dtype)
         and (target_kind in ("classes", "names") or target_dtype.kind in "biufc"),

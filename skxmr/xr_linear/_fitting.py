@@ -111,6 +111,7 @@ def run_training(classifier, X, y, data, train, registry, shared_folders=()):
             fitted = input_attributes | {
                 "classes_": targets.classes,
                 "hierarchy_": trees[0].hierarchy,
+                "n_samples_fit_": data.fit_data.X.shape[0],
                 "n_iter_": max((level.n_iter for level in model.levels), default=0),
                 "path_weight_": path_weight,
                 "_target_kind": targets.kind,

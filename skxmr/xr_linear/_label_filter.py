@@ -62,7 +62,7 @@ class LabelFilter:
         if not is_same:
             raise SelectionError(
                 f"{name} must be a filter of this classifier; got a LabelFilter of another one, or "
-                "of an earlier fit. Call label_filter again."
+                "of an earlier fit or update. Call label_filter again."
             )
         return self._selection
 
@@ -248,14 +248,19 @@ def _read(values, classes, n_rows, name):
             raise SelectionError(
                 f"{name} must have a list per row of X, {n_rows}; got {len(values)}."
             )
-        rows = [find_columns(row, classes, name) for row in values]
+        rows = [_find_columns(row, classes, name) for row in values]
         indptr = offsets_of(np.array([len(row) for row in rows], dtype=np.int64))
         labels = np.concatenate(rows) if rows else np.empty(0, dtype=np.int32)
         return _RowLabels(indptr, labels)
     if is_matrix:
         mask = values != 0 if sp.issparse(values) else values
         return _RowLabels(*check_candidates(mask, (n_rows, len(classes)), name))
-    return find_columns(values, classes, name)
+    return _find_columns(values, classes, name)
+
+
+def read_labels(labels, classes, name):
+    """Return the sorted columns of labels; raise a SelectionError if they are invalid."""
+    return _check_not_empty(_read(labels, classes, None, name), name)
 
 
 def _is_nested(values):
@@ -263,8 +268,8 @@ def _is_nested(values):
     return isinstance(first, (list, tuple, set, frozenset, np.ndarray))
 
 
-def find_columns(labels, classes, name):
-    """Return the sorted columns of labels; raise a SelectionError for unknown or repeated ones."""
+def _find_columns(labels, classes, name):
+    # Sorted columns of labels, all different and known.
     columns = _search_sorted(labels, classes)
     if columns is None:
         labels = [plain_value(label) for label in labels]

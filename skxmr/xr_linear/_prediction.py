@@ -150,7 +150,8 @@ class RankingPredictionMixin(SuggestionMixin):
         Returns
         -------
         LabelFilter
-            Value for the parameters `labels` and `exclude` of predictions, until the next fit.
+            Value for the parameters `labels` and `exclude` of predictions, until the labels
+            change by the next fit or update.
 
         Raises
         ------

@@ -1,12 +1,12 @@
 """New rows, new labels and removed labels for a fitted classifier, without a full fit."""
 
 import numpy as np
-from sklearn.utils._param_validation import StrOptions, validate_params
 from sklearn.utils.validation import check_is_fitted
 
 from skxmr._core.array_folder import find_mapped_file
 from skxmr._core.arrays import plain_value
 from skxmr._core.validation import validate_update_data
+from skxmr._linear import UNTRAINED_INTERCEPT
 from skxmr.indexing import (
     MAX_PIFA_ENTRIES,
     find_tree_limits,
@@ -14,22 +14,21 @@ from skxmr.indexing import (
     sum_positive_rows,
 )
 from skxmr.xr_linear._fitting import prepare_training, run_training
-from skxmr.xr_linear._label_filter import find_columns
+from skxmr.xr_linear._label_filter import read_labels
 from skxmr.xr_linear._previous_tree import PreviousTree
 from skxmr.xr_linear._tree_training import train_tree
 
 # Kinds of targets whose labels are columns of an indicator.
 INDICATORS = ("sparse", "dense")
 N_SHOWN = 5  # labels in an error message
+# `update` refuses data in which more than this many labels, and this part of all labels, no longer
+# occur: somebody has probably passed the new rows only.
+MIN_LOST, MAX_LOST_FRACTION = 10, 0.2
 
 
 class UpdateMixin:
     """The methods `update` and `forget` of `XRLinearClassifier`."""
 
-    @validate_params(
-        {"upper_levels": [StrOptions({"retrain", "keep"})]},
-        prefer_skip_nested_validation=True,
-    )
     def update(self, X, y, *, sample_weight=None, relevance=None, upper_levels="retrain"):
         """Adapt the model to new rows, new labels and removed rows or labels.
 
@@ -40,7 +39,8 @@ class UpdateMixin:
           leaf with more than `max_leaf_size` labels is divided, and so is a cluster with more than
           `branching_factor` children.
         - A label that no longer occurs in `y` is removed. If `y` is an indicator, its column stays,
-          as in `fit`.
+          as in `fit`. If more than a fifth of the labels do not occur, the data are refused: they
+          are probably the new rows only.
         - A cluster whose training data have not changed keeps its weights, byte for byte. The
           others are trained again. The training data of a cluster are its rows, in their order, and
           their labels in it. So keep the order of the rows, and append new ones.
@@ -54,8 +54,8 @@ class UpdateMixin:
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
             Current rows, with the columns of the fit.
         y : {array-like, sparse matrix} of shape (n_samples, n_labels) or (n_samples,)
-            Current targets, in the format of the fit. An indicator may have more columns than
-            before, but not fewer; a data frame is matched by the names of its columns.
+            Targets of all current rows, in the format of the fit. An indicator may have more
+            columns than before, but not fewer; a data frame is matched by the names of its columns.
         sample_weight : array-like of shape (n_samples,), default=None
             As in `fit`; the weights of earlier calls are not remembered.
         relevance : {array-like, sparse matrix} of shape (n_samples, n_labels), default=None
@@ -75,9 +75,9 @@ class UpdateMixin:
         Raises
         ------
         ValueError
-            If `X` or `y` is invalid or has another format than in the fit; `y` contains none of the
-            labels of the model; a parameter of the classifier is invalid; the classifier has a
-            custom matcher or ranker; it was saved by an earlier version; or
+            If `X` or `y` is invalid or has another format than in the fit; more than a fifth of the
+            labels of the model do not occur in `y`; a parameter of the classifier is invalid; the
+            classifier has a custom matcher or ranker; it was saved by an earlier version; or
             ``upper_levels="keep"``, but parameters of the training have been changed. The model
             remains as it was.
 
@@ -98,8 +98,15 @@ class UpdateMixin:
         >>> model.predict_topk([[0.0, 1.0]], k=1)[0]
         array([[1]], dtype=int32)
         """
-        self._check_updatable(upper_levels)
+        if upper_levels not in ("retrain", "keep"):
+            raise ValueError(f"upper_levels must be 'retrain' or 'keep'; got {upper_levels!r}.")
+        self._check_updatable()
         fit_data = validate_update_data(self, X, y)
+        self._check_remaining(
+            fit_data.targets,
+            "X and y must be all current rows, not only new ones. To remove so many labels, name "
+            "them in forget(X, y, labels=...)",
+        )
         self._train_changes(X, y, fit_data, sample_weight, relevance, upper_levels)
         return self
 
@@ -122,7 +129,8 @@ class UpdateMixin:
         labels : array-like of labels, default=None
             Entries of `classes_` to remove. They may still occur in `y`, except for one class per
             row: leave out the rows of removed classes. None removes the labels that no longer occur
-            in `y`. If `y` is an indicator, the columns of removed labels stay, without rows.
+            in `y`, but at most a fifth of all labels. If `y` is an indicator, the columns of
+            removed labels stay, without rows.
         sample_weight : array-like of shape (n_samples,), default=None
             As in `fit`.
         relevance : {array-like, sparse matrix} of shape (n_samples, n_labels), default=None
@@ -148,22 +156,29 @@ class UpdateMixin:
         >>> model.forget(X[:400], Y[:400], labels=[7]).predict_topk(X, k=100)[0].shape
         (500, 100)
         """
-        self._check_updatable("retrain")
+        self._check_updatable()
         fit_data = validate_update_data(self, X, y)
         targets = fit_data.targets
         unknown = np.flatnonzero(self._match_labels(targets) < 0)
         if len(unknown):
             raise ValueError(
                 f"y must contain only labels of the model, because forget adds none; got "
-                f"{len(unknown)} others: {_show(targets.classes[unknown])}"
+                f"{len(unknown)} others: {_show(targets.classes[unknown])}."
             )
+        removed = self.classes_[:0]
         if labels is not None:
-            removed = self.classes_[find_columns(labels, self.classes_, "labels")]
+            removed = self.classes_[read_labels(labels, self.classes_, "labels")]
             fit_data = fit_data._replace(targets=_drop_labels(targets, removed))
+        self._check_remaining(
+            fit_data.targets,
+            "X and y must be the rows that remain, not those to forget. To remove so many labels, "
+            "name them in the argument labels",
+            removed,
+        )
         self._train_changes(X, y, fit_data, sample_weight, relevance, "retrain")
         return self
 
-    def _check_updatable(self, upper_levels):
+    def _check_updatable(self):
         check_is_fitted(self)
         self._validate_params()
         for tree in self._model.models:
@@ -198,6 +213,22 @@ class UpdateMixin:
                 f"others: {_show(targets.classes)}."
             )
         return sources
+
+    def _check_remaining(self, targets, advice, removed=()):
+        # Refuse data without most of the labels: they are probably a part of the rows only.
+        was_trained = np.zeros(len(self.classes_), dtype=bool)
+        for level in (tree.ranker.level.arrays for tree in self._model.models):
+            was_trained[level["child_ids"]] = level["intercepts"] != UNTRAINED_INTERCEPT
+        sources = self._match_labels(targets)
+        remains = np.zeros(len(self.classes_), dtype=bool)
+        has_rows = np.bincount(targets.indicator.indices, minlength=len(sources)) > 0
+        remains[sources[(sources >= 0) & has_rows]] = True
+        lost = np.flatnonzero(was_trained & ~remains & ~np.isin(self.classes_, removed))
+        if len(lost) > max(MIN_LOST, MAX_LOST_FRACTION * was_trained.sum()):
+            raise ValueError(
+                f"y must contain most of the labels of the model; {len(lost):,} of "
+                f"{was_trained.sum():,} do not occur in y: {_show(self.classes_[lost])}. {advice}."
+            )
 
     def _train_changes(self, X, y, fit_data, sample_weight, relevance, upper_levels):
         models = self._model.models
@@ -257,7 +288,7 @@ FORMATS = {
 
 def _show(labels):
     shown = ", ".join(repr(plain_value(label)) for label in labels[:N_SHOWN])
-    return shown + ", ..." * (len(labels) > N_SHOWN)
+    return shown + f" and {len(labels) - N_SHOWN:,} more" * (len(labels) > N_SHOWN)
 
 
 def _drop_labels(targets, removed):

@@ -1,5 +1,7 @@
 """`update` and `forget` equal a fit of the current data on the changed tree."""
 
+import functools
+import operator
 import os
 
 import numpy as np
@@ -21,6 +23,7 @@ from skxmr import (
 )
 from skxmr._core.targets import check_targets
 from skxmr.text import find_unknown_terms
+from skxmr.xr_linear import _update
 
 N_ROWS, N_LABELS = 300, 60
 SMALL_TREE = {"branching_factor": 3, "max_leaf_size": 5, "random_state": 0}
@@ -46,6 +49,10 @@ def make_rows(seed=0):
 
 
 X, LABELS = make_rows()
+
+
+TEXTS = ["red apples", "ripe pears", "a fast car", "an old bus", "ripe red apples"]
+TOPICS = [["fruit", "red"], ["fruit"], ["vehicle"], ["vehicle"], ["fruit", "red"]]
 
 
 def name(labels):
@@ -108,16 +115,21 @@ def test_update_equals_a_fit_on_the_same_tree(options):
 
 @given(data=st.data())
 def test_any_sequence_of_changes_equals_a_fit_on_the_same_tree(data):
-    seed = data.draw(st.integers(0, 99))
-    n_before = data.draw(st.integers(20, 250))
-    model = XRLinearClassifier(**SMALL_TREE).fit(*take(np.arange(n_before)))
-    rng = np.random.default_rng(seed)
-    for _ in range(data.draw(st.integers(1, 3))):
-        rows = np.flatnonzero(rng.random(N_ROWS) < data.draw(st.sampled_from([0.3, 0.95, 1.0])))
-        hidden = set(rng.choice(N_LABELS, data.draw(st.sampled_from([0, 1, 20])), replace=False))
-        now = take(rows, lambda label, hidden=hidden: int(label[-2:]) not in hidden)
-        model.update(*now, upper_levels=data.draw(st.sampled_from(["keep", "retrain"])))
-    model.update(*now)
+    model = XRLinearClassifier(**SMALL_TREE).fit(*take(np.arange(data.draw(st.integers(20, 250)))))
+    rng = np.random.default_rng(data.draw(st.integers(0, 99)))
+    with pytest.MonkeyPatch.context() as patch:
+        # Removals of many labels are refused only to protect users from mistakes.
+        patch.setattr(_update, "MAX_LOST_FRACTION", 1.0)
+        for _ in range(data.draw(st.integers(1, 3))):
+            kept_rows = rng.random(N_ROWS) < data.draw(st.sampled_from([0.3, 0.95, 1.0]))
+            n_hidden = data.draw(st.sampled_from([0, 1, 20]))
+            hidden = set(rng.choice(N_LABELS, n_hidden, replace=False))
+            now = take(
+                np.flatnonzero(kept_rows),
+                lambda label, hidden=hidden: int(label[-2:]) not in hidden,
+            )
+            model.update(*now, upper_levels=data.draw(st.sampled_from(["keep", "retrain"])))
+        model.update(*now)
     assert_equal_models(model, refit(model, *now))
 
 
@@ -373,7 +385,7 @@ def test_invalid_arguments_are_refused():
     with pytest.raises(ValueError, match="upper_levels"):
         model.update(X, Y, upper_levels="all")
     model = XRLinearClassifier(**SMALL_TREE).fit(*take(np.arange(300), lambda n: n < "label 50"))
-    with pytest.raises(ValueError, match=r"got 10 others: 'label 50', .*'label 54', \.\.\."):
+    with pytest.raises(ValueError, match=r"got 10 others: 'label 50', .*'label 54' and 5 more"):
         model.forget(X, NAMES)
     with pytest.raises(ValueError, match="labels must contain only labels of classes_.*'x'"):
         model.forget(X[:1], [["label 01"]], labels=["x"])
@@ -381,6 +393,33 @@ def test_invalid_arguments_are_refused():
         model.forget(X[:1], [["label 01"]], labels=["label 01", "label 01"])
     with pytest.raises(ValueError, match="labels must leave at least one label"):
         model.forget(X[:1], [["label 01"]], labels=["label 01"])
+
+
+def test_new_rows_alone_are_refused():
+    model = XRLinearClassifier(**SMALL_TREE).fit(X, NAMES)
+    part = take(np.arange(15))
+    n_lost = 60 - len({label for row in part[1] for label in row})
+    message = rf"{n_lost} of 60 do not occur in y: .* and {n_lost - 5} more\. X and y must be all"
+    with pytest.raises(ValueError, match=message):
+        model.update(*part)
+    with pytest.raises(ValueError, match="must be the rows that remain, not those to forget"):
+        model.forget(*part)
+    removed = np.setdiff1d(model.classes_, functools.reduce(operator.iadd, part[1], []))
+    assert len(model.forget(*part, labels=removed).classes_) == 60 - n_lost
+    Y = check_targets(NAMES).indicator
+    model = XRLinearClassifier(**SMALL_TREE).fit(X, Y)
+    with pytest.raises(ValueError, match=rf"{n_lost} of 60 do not occur in y: .* all current rows"):
+        model.update(X[:15], Y[:15])
+
+
+def test_a_saved_pipeline_is_not_replaced_by_its_classifier(tmp_path):
+    model = make_text_classifier(random_state=0, model_dir=tmp_path / "1").fit(TEXTS, TOPICS)
+    save_model(model, tmp_path / "2")
+    model.set_params(classifier__model_dir=tmp_path / "2")
+    for call in (model.fit, model.update):
+        with pytest.raises(FileExistsError, match="contains a Pipeline, which a XRLinearClass"):
+            call(TEXTS, TOPICS)
+    assert load_model(tmp_path / "2").suggest(TEXTS[:1], k=1)[0][0][0] in ("fruit", "red")
 
 
 @pytest.mark.parametrize(
@@ -399,10 +438,6 @@ def test_models_of_versions_without_seeds_are_refused():
         model.update(X, NAMES)
 
 
-TEXTS = ["red apples", "ripe pears", "a fast car", "an old bus", "ripe red apples"]
-TOPICS = [["fruit", "red"], ["fruit"], ["vehicle"], ["vehicle"], ["fruit", "red"]]
-
-
 def test_a_saved_text_pipeline_can_be_updated(tmp_path):
     model = make_text_classifier(random_state=0).fit(TEXTS, TOPICS)
     save_model(model, tmp_path / "model")
@@ -418,8 +453,8 @@ def test_a_saved_text_pipeline_can_be_updated(tmp_path):
 
 def test_pipelines_warn_about_unknown_words():
     model = make_text_classifier(random_state=0).fit(TEXTS, TOPICS)
-    with pytest.warns(UserWarning, match=r"24% of the words .* 4 words, such as 'green', 'grow'"):
-        model.update([*TEXTS, "two green plums grow"], [*TOPICS, ["fruit"]])
+    with pytest.warns(UserWarning, match=r"80% .* last 1 rows .* 4 words, such as 'green', 'gr"):
+        model.update([*TEXTS, "two red green plums grow"], [*TOPICS, ["fruit"]])
     unknown = find_unknown_terms(model[0], ["plums and red plums"])
     assert unknown.counts == {"plums": 2, "and": 1}
     assert unknown.fraction == 0.75
