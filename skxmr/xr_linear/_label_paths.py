@@ -69,12 +69,7 @@ class LabelPaths:
         order : ndarray of int
             Position of each visited label in `labels`.
         """
-        by_position = sp.csr_array(
-            (np.arange(len(labels)), self.position[labels], indptr),
-            shape=(len(indptr) - 1, len(self.position)),
-        )
-        by_position.sort_indices()
-        nodes = by_position.indices.astype(np.int32, copy=False)
+        nodes, order = self.sort_labels(indptr, labels)
         paths = []
         starts = indptr[:-1][np.diff(indptr) > 0]
         for parent_of in reversed(self.parents_of):
@@ -88,4 +83,20 @@ class LabelPaths:
             paths.append(LevelPaths(indptr, parents[is_first], child_indptr, nodes))
             nodes = parents[is_first]
             starts = n_parents_before[starts]
-        return paths[::-1], by_position.data
+        return paths[::-1], order
+
+    def sort_labels(self, indptr, labels):
+        """Return the positions in the tree of the labels of each row, sorted within each row.
+
+        Parameters are those of `find`. Also returns the position of each of them in `labels`.
+        """
+        positions = self.position[labels]
+        if len(indptr) == 2:  # a single row, in a fifth of the time
+            order = np.argsort(positions)
+            return positions[order], order
+        by_position = sp.csr_array(
+            (np.arange(len(labels)), positions, indptr),
+            shape=(len(indptr) - 1, len(self.position)),
+        )
+        by_position.sort_indices()
+        return by_position.indices.astype(np.int32, copy=False), by_position.data

@@ -69,11 +69,9 @@ class TreeFilter(NamedTuple):
         are all excluded are visited.
         """
         *clusters, last = self.levels
-        excluded = TreeFilter.for_rows(finder, indptr, labels).levels[-1]
+        excluded, _ = finder.sort_labels(indptr, labels)
         shared = (None, None) if last is None else (last.is_allowed, last.n_allowed)
-        return TreeFilter(
-            [*clusters, NodeFilter(*shared, excluded.indptr, excluded.children, True)]
-        )
+        return TreeFilter([*clusters, NodeFilter(*shared, indptr.astype(np.int64), excluded, True)])
 
     @classmethod
     def of_all_labels(cls, hierarchy):
