@@ -22,13 +22,16 @@ class KeptChunks(NamedTuple):
     sources: np.ndarray
 
     @classmethod
-    def find_equal(cls, level, fingerprints):
-        """Keep the chunks whose fingerprints are in `fingerprints`, those of the new parents."""
+    def find_equal(cls, level, fingerprints, n_children):
+        """Keep the chunks with the fingerprints and the numbers of children of new parents."""
         earlier = level.arrays["fingerprints"]
         order = np.argsort(earlier)
         places = np.searchsorted(earlier, fingerprints, sorter=order)
         sources = order[np.minimum(places, len(order) - 1)]
-        return cls(level, np.where(earlier[sources] == fingerprints, sources, -1))
+        # A file from elsewhere may have any fingerprints, so the sizes are compared, too.
+        is_equal = earlier[sources] == fingerprints
+        is_equal &= np.diff(level.arrays["child_indptr"])[sources] == n_children
+        return cls(level, np.where(is_equal, sources, -1))
 
     @property
     def is_trained(self):

@@ -22,7 +22,7 @@ class PreviousTree(NamedTuple):
     model: TreeModel
     unchanged_parents: list | None = None
 
-    def keep(self, level, n_levels, fingerprints):
+    def keep(self, level, n_levels, fingerprints, n_children, weight_dtype):
         """Return the `KeptChunks` of a level of the new tree, or None.
 
         Parameters
@@ -31,12 +31,18 @@ class PreviousTree(NamedTuple):
             Number of the level, and of all levels of the new tree.
         fingerprints : ndarray of uint64
             Fingerprints of the parents of this level.
+        n_children : ndarray of int
+            Their numbers of children.
+        weight_dtype : str
+            Stored dtype of the new weights.
         """
         # Trees grow at the root, so levels correspond to each other if counted from the labels.
         earlier = level + self.model.hierarchy.n_levels - n_levels
         if earlier < 0:
             return None
         earlier = self.model.levels[earlier]
+        if earlier.arrays["entry_weights"].dtype != weight_dtype:
+            return None
         if self.unchanged_parents is not None and level < n_levels - 1:
             return KeptChunks(earlier, self.unchanged_parents[level])
-        return KeptChunks.find_equal(earlier, fingerprints)
+        return KeptChunks.find_equal(earlier, fingerprints, n_children)

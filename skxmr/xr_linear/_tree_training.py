@@ -193,7 +193,13 @@ class _TreeTraining:
         fingerprints = hash_clusters(self.row_hashes, *rows, child_indptr, *targets, costs, key)
         kept = None
         if self.previous is not None:
-            kept = self.previous.keep(level, hierarchy.n_levels, fingerprints)
+            kept = self.previous.keep(
+                level,
+                hierarchy.n_levels,
+                fingerprints,
+                np.diff(child_indptr),
+                self.options.solver.weight_dtype,
+            )
         return LevelProblem(
             rows,
             targets,

@@ -18,6 +18,13 @@ from skxmr.xr_linear._label_filter import read_labels
 from skxmr.xr_linear._previous_tree import PreviousTree
 from skxmr.xr_linear._tree_training import train_tree
 
+# Formats of y by the kind of targets, for error messages.
+FORMATS = {
+    "classes": "one class per row",
+    "names": "a list of labels per row",
+    "sparse": "an indicator",
+    "dense": "an indicator",
+}
 # Kinds of targets whose labels are columns of an indicator.
 INDICATORS = ("sparse", "dense")
 N_SHOWN = 5  # labels in an error message
@@ -276,14 +283,6 @@ class UpdateMixin:
             return trees
 
         run_training(self, X, y, data, train, self._codec_registry(), _find_saved_folders(models))
-
-
-FORMATS = {
-    "classes": "one class per row",
-    "names": "a list of labels per row",
-    "sparse": "an indicator",
-    "dense": "an indicator",
-}
 
 
 def _show(labels):

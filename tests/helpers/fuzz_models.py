@@ -66,6 +66,10 @@ def use(model, X, rng, path):
         model.get_feature_names_out()
     if is_linear:
         model.predict_topk(X[:1], k=5)
+        Y = rng.random((X.shape[0], len(model.classes_))) < 0.2
+        with suppress(ValueError):  # for example because of invalid parameters
+            model.update(X, Y, upper_levels=rng.choice(["keep", "retrain"]))
+        model.predict_topk(X)
         model.prune(weight_threshold=0.2)
     save_model(model, path)
 
