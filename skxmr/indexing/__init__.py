@@ -31,6 +31,7 @@ from skxmr.indexing._label_features import (
 from skxmr.indexing._label_hierarchy import LabelHierarchy
 from skxmr.indexing._label_spectrum import label_spectrum
 from skxmr.indexing._label_tree import HierarchicalLabelTree
+from skxmr.indexing._label_vectors import LabelVectors
 from skxmr.indexing._positive_instances import (
     positive_instance_features,
     positive_instance_indices,

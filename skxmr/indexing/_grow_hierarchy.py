@@ -1,22 +1,23 @@
 """Change the labels of a label tree: remove labels, add new ones, split what has become too large.
 
 Labels that stay keep their leaf. A new label goes down the tree to the nearest center on each
-level. Clusters without labels are removed. A leaf with too many labels is divided into parts of
-equal size by balanced 2-means, as in a new tree, and so is a cluster with too many children; if the
-root has too many, a level is added above its children. All leaves therefore keep the same depth,
-as in a B-tree: Bayer, McCreight (1972), "Organization and Maintenance of Large Ordered Indices",
-Acta Informatica 1.
+level, as `HierarchicalLabelTree.predict` does. Clusters without labels are removed. A leaf with too
+many labels is divided into parts of equal size by balanced 2-means, as in a new tree, and so is a
+cluster with too many children; if the root has too many, a level is added above its children. All
+leaves therefore keep the same depth, as in a B-tree: Bayer, McCreight (1972), "Organization and
+Maintenance of Large Ordered Indices", Acta Informatica 1.
 """
 
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
 
+from skxmr._core.arrays import offsets_of
 from skxmr._core.validation import MAX_SEED
 from skxmr.indexing._balanced_tree import cut_evenly
-from skxmr.indexing._kmeans import compute_centers, sum_rows_by_cluster
+from skxmr.indexing._kmeans import find_nearest_centers
 from skxmr.indexing._label_hierarchy import LabelHierarchy
-from skxmr.indexing._routing import compute_level_centers, route_rows
 from skxmr.indexing._splitters import KMeansBisector
 
 
@@ -44,18 +45,18 @@ class GrownHierarchy(NamedTuple):
     unchanged_parents: list
 
 
-def grow_hierarchy(hierarchy, Z, sources, limits, seed):
+def grow_hierarchy(hierarchy, sources, features, limits, seed):
     """Return a label tree with other labels.
 
     Parameters
     ----------
     hierarchy : LabelHierarchy
         The earlier tree.
-    Z : {ndarray, csr_array} of shape (n_labels, n_features), float32, or None
-        Features of the labels of the new tree, of unit length; zero if nothing is known about a
-        label. Only needed if there are new labels.
     sources : ndarray of shape (n_labels,), int
-        Number of each label in the earlier tree; -1 if it is new. At least one is not.
+        Number of each label of the new tree in the earlier tree; -1 if it is new. At least one is
+        not.
+    features : LabelVectors
+        Features of the labels of the new tree.
     limits : TreeLimits
         Largest sizes of clusters.
     seed : int
@@ -67,16 +68,39 @@ def grow_hierarchy(hierarchy, Z, sources, limits, seed):
     """
     parents, origins = _remove_labels(hierarchy, sources[sources >= 0])
     kept_tree = LabelHierarchy.from_parents(parents)
-    leaves = np.empty(len(sources), dtype=np.int64)
+    leaves = np.full(len(sources), -1)
     leaves[sources >= 0] = kept_tree.leaf_of_label
-    is_new = sources < 0
-    if is_new.any():
-        centers = compute_level_centers(kept_tree, Z[~is_new], True)
-        leaves[is_new] = route_rows(kept_tree, centers, Z[is_new], True)
+    new = np.flatnonzero(sources < 0)
+    if len(new):
+        leaves[new] = _route(kept_tree, leaves, features, new)
     levels = [*map(_Level, kept_tree.to_parents()[:-1], origins[:-1]), _Level(leaves, sources)]
-    levels = _split_levels(levels, Z, limits, seed)
+    levels = _split_levels(levels, features, limits, seed)
     grown = LabelHierarchy.from_parents([level.parents for level in levels])
     return GrownHierarchy(grown, _find_unchanged_parents(grown, levels, hierarchy))
+
+
+def _route(tree, leaves, features, new):
+    # Leaf of each new label: on each level, the child with the nearest center. `leaves` contains
+    # the leaf of each label that has one, or -1. Only the centers of visited clusters are computed.
+    Z = features.vectors(new)
+    ancestors = []  # of each label, from the leaves up; -1 for new labels
+    for parent in tree.to_parents()[-2::-1]:
+        ancestors.append(leaves)
+        leaves = np.where(leaves < 0, -1, parent[leaves])
+    node = np.zeros(len(new), dtype=np.int64)
+    for indptr, nodes in zip(tree.child_indptrs[:-1], ancestors[::-1], strict=True):
+        visited, rank = np.unique(node, return_inverse=True)
+        sizes = np.diff(indptr)[visited]
+        starts = offsets_of(sizes)
+        children = np.arange(starts[-1]) + np.repeat(indptr[visited] - starts[:-1], sizes)
+        number = np.full(indptr[-1] + 1, -1)  # of each child among these; the last entry is for -1
+        number[children] = np.arange(len(children))
+        centers = features.centers(number[nodes], len(children))
+        for i, (start, stop) in enumerate(pairwise(starts)):
+            rows = np.flatnonzero(rank == i)
+            nearest = find_nearest_centers(Z, rows, centers[start:stop], True)
+            node[rows] = children[start] + nearest
+    return node
 
 
 class _Level(NamedTuple):
@@ -97,7 +121,7 @@ def _remove_labels(hierarchy, labels):
     return parents[::-1], origins[::-1]
 
 
-def _split_levels(levels, Z, limits, seed):
+def _split_levels(levels, features, limits, seed):
     # From the labels up: divide clusters with too many children.
     pending, grown = list(levels), []
     ancestors = np.arange(
@@ -110,7 +134,7 @@ def _split_levels(levels, Z, limits, seed):
             level.parents,
             n_clusters,
             ancestors,
-            Z,
+            features,
             limits.branching_factor if grown else limits.max_leaf_size,
             limits.max_iter,
             seed + len(grown),
@@ -128,31 +152,33 @@ def _split_levels(levels, Z, limits, seed):
     return grown[::-1]
 
 
-def _split_clusters(parents, n_clusters, ancestors, Z, capacity, max_iter, seed):
+def _split_clusters(parents, n_clusters, ancestors, features, capacity, max_iter, seed):
     # Return the new parents of the nodes of a level. Parts of a cluster are the cluster itself and
     # new clusters; also return the divided cluster of each new one.
     sizes = np.bincount(parents, minlength=n_clusters)
     large = np.flatnonzero(sizes > capacity)
     if not len(large):
         return parents, large
-    # Centers of the nodes in these clusters: of labels, their features.
-    is_member = np.zeros(n_clusters, dtype=bool)
-    is_member[large] = True
-    labels = np.flatnonzero(is_member[parents[ancestors]])
-    sums = sum_rows_by_cluster(Z[labels], ancestors[labels], len(parents), np.float32)
-    centers = compute_centers(sums, None, True)
-    members_of = np.split(np.argsort(parents, kind="stable"), np.cumsum(sizes)[:-1])
+    is_large = np.zeros(n_clusters, dtype=bool)
+    is_large[large] = True
+    members = np.flatnonzero(is_large[parents])
+    members = members[np.argsort(parents[members], kind="stable")]
+    if len(parents) == len(ancestors):  # the level of the labels
+        Z = features.vectors(members)
+    else:
+        number = np.full(len(parents), -1)
+        number[members] = np.arange(len(members))
+        Z = features.centers(number[ancestors], len(members))
     parents, divided = parents.copy(), []
-    for cluster in large:
-        members = members_of[cluster]
-        bisector = KMeansBisector.of(centers[members], True, max_iter)
-        places = np.arange(len(members), dtype=np.int32)
-        n_parts = -(-len(members) // capacity)
+    for cluster, (start, stop) in zip(large, pairwise(offsets_of(sizes[large])), strict=True):
+        bisector = KMeansBisector.of(Z[start:stop], True, max_iter)
+        places = np.arange(stop - start, dtype=np.int32)
+        n_parts = -(-len(places) // capacity)
         parts, _ = cut_evenly(
             places, n_parts, bisector=bisector, seed=(seed + int(cluster)) % MAX_SEED
         )
         for part in parts[1:]:
-            parents[members[part]] = n_clusters + len(divided)
+            parents[members[start + part]] = n_clusters + len(divided)
             divided.append(cluster)
     return parents, np.array(divided)
 

@@ -7,12 +7,7 @@ from skxmr._core.array_folder import find_mapped_file
 from skxmr._core.arrays import plain_value
 from skxmr._core.validation import validate_update_data
 from skxmr._linear import UNTRAINED_INTERCEPT
-from skxmr.indexing import (
-    MAX_PIFA_ENTRIES,
-    find_tree_limits,
-    grow_hierarchy,
-    sum_positive_rows,
-)
+from skxmr.indexing import LabelVectors, find_tree_limits, grow_hierarchy
 from skxmr.xr_linear._fitting import prepare_training, run_training
 from skxmr.xr_linear._label_filter import read_labels
 from skxmr.xr_linear._previous_tree import PreviousTree
@@ -252,20 +247,15 @@ class UpdateMixin:
         def train(checkpoint, progress):
             if checkpoint is not None:
                 checkpoint.begin(0, *_identify_update(models, data, sources, limits, upper_levels))
-            Z = None
-            if np.any(sources < 0):
-                with progress.stage("label features") as stage:
-                    Z = sum_positive_rows(
-                        data.rows,
-                        data.Y,
-                        row_weights=data.options.row_weights,
-                        max_entries=MAX_PIFA_ENTRIES,
-                        n_jobs=self.n_jobs,
-                    )
-                    stage.result = f"{Z.shape[0]:,} labels, {Z.shape[1]:,} features"
+            options = data.options
+            features = LabelVectors(data.rows, data.Y, options.row_weights, self.n_jobs)
             trees = []
             for number, (model, tree_limits) in enumerate(zip(models, limits, strict=True), 1):
-                grown = grow_hierarchy(model.hierarchy, Z, sources, tree_limits, model.seed)
+                with progress.stage("tree") as stage:
+                    grown = grow_hierarchy(
+                        model.hierarchy, sources, features, tree_limits, model.seed
+                    )
+                    stage.result = f"{np.count_nonzero(sources < 0):,} new labels"
                 unchanged = grown.unchanged_parents if upper_levels == "keep" else None
                 store = checkpoint.weight_store(number) if checkpoint else None
                 with progress.tree(number, len(models), grown.hierarchy.n_levels):
@@ -274,7 +264,7 @@ class UpdateMixin:
                         data.Y,
                         grown.hierarchy,
                         model.seed,
-                        data.options,
+                        options,
                         store,
                         progress,
                         PreviousTree(model, unchanged),

@@ -9,11 +9,27 @@ from hypothesis import strategies as st
 from skxmr import HierarchicalLabelTree, LabelHierarchy
 from skxmr.indexing import grow_hierarchy
 from skxmr.indexing._grow_hierarchy import TreeLimits
+from skxmr.indexing._kmeans import compute_centers, sum_rows_by_cluster
 
 rng = np.random.default_rng(0)
 Z = rng.standard_normal((700, 6)).astype(np.float32)
 Z /= np.linalg.norm(Z, axis=1, keepdims=True)
 LIMITS = TreeLimits(branching_factor=3, max_leaf_size=5, max_iter=20)
+
+
+class FixedVectors:
+    """Features of labels that are given as a matrix."""
+
+    def __init__(self, Z):
+        self.Z = Z
+
+    def vectors(self, labels):
+        return self.Z[labels]
+
+    def centers(self, clusters, n_clusters):
+        kept = clusters >= 0
+        sums = sum_rows_by_cluster(self.Z[kept], clusters[kept], n_clusters, np.float32)
+        return compute_centers(sums, None, True)
 
 
 def make_tree(n_labels):
@@ -39,7 +55,7 @@ def test_grown_tree_is_valid_and_keeps_the_clusters(change, is_sparse):
     earlier = make_tree(n_labels)
     features = np.where((sources >= 0)[:, None], Z[sources], Z[-len(sources) :])
     features = sp.csr_array(features) if is_sparse else features
-    grown, unchanged = grow_hierarchy(earlier, features, sources, LIMITS, seed=0)
+    grown, unchanged = grow_hierarchy(earlier, sources, FixedVectors(features), LIMITS, seed=0)
     # The constructor checks that the levels partition the labels.
     assert LabelHierarchy(grown.child_indptrs, grown.label_order) == grown
     assert grown.n_labels == len(sources)
@@ -64,7 +80,7 @@ def test_grown_tree_is_valid_and_keeps_the_clusters(change, is_sparse):
 
 def test_a_tree_without_changes_stays_the_same():
     earlier = make_tree(150)
-    grown, unchanged = grow_hierarchy(earlier, None, np.arange(150), LIMITS, seed=0)
+    grown, unchanged = grow_hierarchy(earlier, np.arange(150), None, LIMITS, seed=0)
     assert grown == earlier
     for numbers, size in zip(unchanged, (1, *earlier.level_sizes[:-2]), strict=True):
         np.testing.assert_array_equal(numbers, np.arange(size))
@@ -76,8 +92,9 @@ def test_a_new_label_goes_to_the_nearest_leaf():
     for label in (3, 17, 59):  # a copy of a label, in a leaf that has a free place
         wide = LIMITS._replace(max_leaf_size=100)
         tree = HierarchicalLabelTree(3, 5, random_state=0).fit(Z[:60])
-        features, sources = np.vstack([Z[:60], Z[label : label + 1]]), np.append(np.arange(60), -1)
-        grown, _ = grow_hierarchy(earlier, features, sources, wide, seed=0)
+        features = np.vstack([Z[:60], Z[label : label + 1]])
+        sources = np.append(np.arange(60), -1)
+        grown, _ = grow_hierarchy(earlier, sources, FixedVectors(features), wide, seed=0)
         assert grown.leaf_of_label[60] == tree.predict(Z[label : label + 1])[0]
         np.testing.assert_array_equal(grown.leaf_of_label[:60], leaf_of)
 
@@ -85,7 +102,7 @@ def test_a_new_label_goes_to_the_nearest_leaf():
 def test_a_removed_leaf_changes_only_its_parent():
     earlier = LabelHierarchy([[0, 2], [0, 2, 4], [0, 2, 3, 5, 6]], np.arange(6))
     sources = np.array([0, 1, 3, 4, 5])  # without label 2, the only one of its leaf
-    grown, unchanged = grow_hierarchy(earlier, None, sources, LIMITS, seed=0)
+    grown, unchanged = grow_hierarchy(earlier, sources, None, LIMITS, seed=0)
     assert grown.level_sizes == (2, 3, 5)
     assert [numbers.tolist() for numbers in unchanged] == [[0], [-1, 1]]
 
@@ -94,6 +111,7 @@ def test_a_removed_leaf_changes_only_its_parent():
 def test_the_result_depends_on_the_seed_only(seed):
     sources = np.concatenate([np.arange(40), np.full(300, -1)])
     first, second = (
-        grow_hierarchy(make_tree(40), Z[:340], sources, LIMITS, seed).hierarchy for _ in range(2)
+        grow_hierarchy(make_tree(40), sources, FixedVectors(Z[:340]), LIMITS, seed).hierarchy
+        for _ in range(2)
     )
     assert first == second
