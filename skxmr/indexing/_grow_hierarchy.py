@@ -124,9 +124,7 @@ def _remove_labels(hierarchy, labels):
 def _split_levels(levels, features, limits, seed):
     # From the labels up: divide clusters with too many children.
     pending, grown = list(levels), []
-    ancestors = np.arange(
-        len(levels[-1].parents)
-    )  # of each label, among the nodes of the current level
+    ancestors = None  # of each label, among the nodes of the current level; None for the labels
     while pending:
         level = pending.pop()
         n_clusters = len(pending[-1].parents) if pending else 1
@@ -148,7 +146,7 @@ def _split_levels(levels, features, limits, seed):
             n_parts = len(divided) + 1
             pending.append(_Level(np.zeros(n_parts, dtype=np.int64), np.full(n_parts, -1)))
         grown.append(level._replace(parents=parents))
-        ancestors = parents[ancestors]
+        ancestors = parents if ancestors is None else parents[ancestors]
     return grown[::-1]
 
 
@@ -163,7 +161,7 @@ def _split_clusters(parents, n_clusters, ancestors, features, capacity, max_iter
     is_large[large] = True
     members = np.flatnonzero(is_large[parents])
     members = members[np.argsort(parents[members], kind="stable")]
-    if len(parents) == len(ancestors):  # the level of the labels
+    if ancestors is None:
         Z = features.vectors(members)
     else:
         number = np.full(len(parents), -1)
