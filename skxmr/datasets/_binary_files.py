@@ -3,6 +3,7 @@
 import bz2
 import gzip
 import io
+import lzma
 import os
 import zlib
 from contextlib import contextmanager, nullcontext
@@ -10,9 +11,15 @@ from pathlib import Path
 
 from skxmr._core.files import replace_file
 
+COMPRESSIONS = (".gz", ".bz2", ".xz")
+BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+UTF16_MARKS = (b"\xff\xfe", b"\xfe\xff")
+
 
 class NumberedLines:
     """Lines of a binary file, with the number of the last line for error messages.
+
+    A byte order mark at the start is removed.
 
     Parameters
     ----------
@@ -29,7 +36,7 @@ class NumberedLines:
     Raises
     ------
     ValueError
-        If compressed data are damaged or truncated.
+        If compressed data are damaged or truncated, or the file is in UTF-16.
     """
 
     def __init__(self, file, name):
@@ -39,13 +46,13 @@ class NumberedLines:
         try:
             for line in self.file:
                 self.number += 1
-                yield line
+                yield line if self.number > 1 else self._remove_mark(line)
         except EOFError as error:
             raise ValueError(
                 f"{self.name}: compressed data must be complete; got an unexpected end after line "
                 f"{self.number}. The file may be truncated."
             ) from error
-        except (zlib.error, OSError) as error:
+        except (zlib.error, lzma.LZMAError, OSError) as error:
             is_of_system = getattr(error, "errno", None) is not None
             if is_of_system or isinstance(error, io.UnsupportedOperation):
                 raise
@@ -53,6 +60,11 @@ class NumberedLines:
                 f"{self.name}: compressed data must be valid; got the error {str(error)!r} after "
                 f"line {self.number}. The file may be damaged, or not compressed."
             ) from error
+
+    def _remove_mark(self, line):
+        if line.startswith(UTF16_MARKS):
+            raise ValueError(f"{self.name} must be in UTF-8; got UTF-16. Save the file in UTF-8.")
+        return line.removeprefix(BYTE_ORDER_MARK)
 
 
 @contextmanager
@@ -118,4 +130,6 @@ def _compressed(raw, path, mode):
         return gzip.GzipFile(filename="", mode=mode, fileobj=raw, mtime=0)
     if path.endswith(".bz2"):
         return bz2.BZ2File(raw, mode)
+    if path.endswith(".xz"):
+        return lzma.LZMAFile(raw, mode)
     return nullcontext(raw)

@@ -5,9 +5,8 @@ import json
 from pathlib import PurePath
 from typing import NamedTuple
 
-from skxmr.datasets._binary_files import NumberedLines
+from skxmr.datasets._binary_files import COMPRESSIONS, NumberedLines
 
-COMPRESSIONS = {".gz", ".bz2"}
 FORMATS = {
     ".csv": "csv",
     ".tsv": "tsv",
@@ -30,8 +29,6 @@ BATCH_ROWS = 10_000
 # Part of an invalid value that an error message shows.
 MAX_SHOWN_CHARACTERS = 60
 MAX_SHOWN_COLUMNS = 20
-BYTE_ORDER_MARK = b"\xef\xbb\xbf"
-UTF16_MARKS = (b"\xff\xfe", b"\xfe\xff")
 
 
 class TableRow(NamedTuple):
@@ -153,12 +150,6 @@ def shorten(value):
 
 def _decode_lines(lines):
     for line in lines:
-        if lines.number == 1:
-            if line.startswith(UTF16_MARKS):
-                raise ValueError(
-                    f"{lines.name} must be in UTF-8; got UTF-16. Save the file in UTF-8."
-                )
-            line = line.removeprefix(BYTE_ORDER_MARK)
         try:
             yield line.decode()
         except UnicodeDecodeError as error:

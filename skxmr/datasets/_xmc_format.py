@@ -2,12 +2,13 @@
 
 The svmlight functions of scikit-learn support a similar format, but not this one:
 
-- The loader has no header, returns labels as floats, and reports errors without a line number. It
+- The loader reads no header, returns labels as floats, and reports errors without a line number. It
   skips rows without labels and features, which would shift all later rows.
 - The dumper supports only 32-bit indices, and writes float32 values with twice the digits needed.
 """
 
 from array import array
+from bisect import bisect_right
 from typing import NamedTuple
 
 import numpy as np
@@ -23,31 +24,54 @@ from skxmr.datasets._binary_files import NumberedLines, open_binary, write_binar
 _NON_SEPARATORS = bytes(set(range(256)) - set(b": _"))
 _ROWS_PER_WRITE = 1000
 _MAX_SHOWN_BYTES = 60  # part of an invalid line that an error message shows
+_MAX_SIZE = np.iinfo(np.int64).max  # limit of scipy
+# Limit of sizes that a file does not state. Estimators support no more features, and a damaged
+# index must not become the size of an array.
+_MAX_DERIVED_SIZE = np.iinfo(np.int32).max
+_COMMENT = b"#"
+_HEADER_ADVICE = (
+    " A header line must be 'n_samples n_features n_labels', or 'n_samples n_columns' in a file "
+    "without labels."
+)
 # Formats with enough digits for an exact round trip.
 _ENTRY_FORMATS = {np.dtype(np.float32): "%d:%.9g", np.dtype(np.float64): "%d:%.17g"}
 
 
-def load_xmc_file(path, *, dtype=np.float32, header=None):
+def load_xmc_file(path, *, dtype=np.float32, header=None, zero_based=True):
     """Load a data set in the text format of the Extreme Classification Repository.
 
     The first line is ``n_samples n_features n_labels``. Each further line is a row
     ``label,label,... feature:value feature:value ...``, with indices from 0. A row without labels
     starts with a space. A row without features ends after its labels. See [1]_ for the repository.
 
+    Similar formats are also read:
+
+    - No header line, as in the files of LIBSVM [2]_ and napkinXC [3]_.
+    - A header ``n_samples n_columns``. Such a file of the repository has one matrix and no labels,
+      for example ``trn_X_Xf.txt`` with features or ``trn_X_Y.txt`` with labels. Use ``X``.
+    - Comments, as in svmlight files: the part of a line after "#" is ignored, and a line that
+      contains only a comment is not a row.
+
     Parameters
     ----------
     path : str, path-like, file-like or int
         File to read: a path, a file object in binary mode, or a file descriptor. A path that ends
-        in ".gz" or ".bz2" is decompressed. File objects and descriptors are not closed.
+        in ".gz", ".bz2" or ".xz" is decompressed. File objects and descriptors are not closed.
 
     dtype : {np.float32, np.float64}, default=np.float32
         Type of the values. With float32, numbers with more digits are rounded.
 
     header : tuple of (n_samples, n_features, n_labels) or None, default=None
-        Sizes of a file without a header line. If None, the first line is the header. A size that
-        is None is derived from the file: the number of lines, without blank lines at the end, or
-        the largest index plus 1. The shapes of a training file and a test file may then differ, so
-        pass the sizes for both.
+        Sizes of a file without a header line. If None, a first line of two or three integers is
+        the header. Without a header line, all sizes are derived from the file.
+
+        A size that is None is derived: the number of lines, without blank lines at the end, or the
+        largest index plus 1. The shapes of a training file and a test file may then differ, so
+        pass the sizes of the training file for the test file.
+
+    zero_based : bool, default=True
+        Whether the indices of features start at 0. With False they start at 1, as in files of
+        LIBSVM. Indices of labels always start at 0.
 
     Returns
     -------
@@ -69,12 +93,16 @@ def load_xmc_file(path, *, dtype=np.float32, header=None):
     See Also
     --------
     dump_xmc_file : Write a file in this format.
-    sklearn.datasets.load_svmlight_file : Load a file without a header.
+    sklearn.datasets.load_svmlight_file : Load a file in a similar format.
 
     References
     ----------
     .. [1] K. Bhatia et al., "The extreme classification repository: Multi-label datasets and
        code", 2016. http://manikvarma.org/downloads/XC/XMLRepository.html
+    .. [2] C.-C. Chang and C.-J. Lin, "LIBSVM data: Multi-label classification".
+       https://www.csie.ntu.edu.tw/~cjlin/libsvmtools/datasets/multilabel.html
+    .. [3] M. Wydmuch, "napkinXC: LIBSVM data format".
+       https://github.com/mwydmuch/napkinXC/blob/master/docs/exe_usage.rst
 
     Examples
     --------
@@ -91,17 +119,30 @@ def load_xmc_file(path, *, dtype=np.float32, header=None):
     dtype = np.dtype(dtype)
     if dtype not in _ENTRY_FORMATS:
         raise ValueError(f"dtype must be np.float32 or np.float64; got {dtype}.")
-    if header is not None:
-        sizes = _check_header(header)
+    if not isinstance(zero_based, bool | np.bool_):
+        raise TypeError(f"zero_based must be True or False; got {zero_based!r}.")
+    sizes = None if header is None else _check_header(header)
+    first_feature = 0 if zero_based else 1
     with open_binary(path) as (file, name):
         lines = NumberedLines(file, name)
         rows = iter(lines)
-        if header is None:
-            sizes = _parse_header(next(rows, b""), name)
-        reader = _RowReader(sizes, dtype, name)
+        if sizes is not None:
+            reader = _RowReader(sizes, dtype, first_feature, name, first_line=1)
+        else:
+            first = _find_first_line(rows, name)
+            sizes = _parse_header(first, name, lines.number)
+            reader = _RowReader(
+                sizes or _Sizes(None, None, None),
+                dtype,
+                first_feature,
+                name,
+                first_line=lines.number + (sizes is not None),
+            )
+            if sizes is None:
+                reader.read(first, lines.number, advice=_HEADER_ADVICE)
         for line in rows:
             reader.read(line, lines.number)
-    return reader.finish(first_line=1 if header is not None else 2)
+    return reader.finish()
 
 
 def dump_xmc_file(X, Y, path):
@@ -120,8 +161,8 @@ def dump_xmc_file(X, Y, path):
 
     path : str, path-like, file-like or int
         File to write: a path, a file object in binary mode, or a file descriptor. A path that ends
-        in ".gz" or ".bz2" is compressed. File objects and descriptors are not closed. A path is
-        written to a temporary file that is renamed at the end, so the path never contains an
+        in ".gz", ".bz2" or ".xz" is compressed. File objects and descriptors are not closed. A path
+        is written to a temporary file that is renamed at the end, so the path never contains an
         incomplete file.
 
     Raises
@@ -203,7 +244,8 @@ def _check_header(header):
     is_valid = isinstance(header, tuple | list) and len(header) == 3
     if is_valid:
         is_valid = all(
-            size is None or (isinstance(size, int | np.integer) and size >= 0) for size in header
+            size is None or (isinstance(size, int | np.integer) and 0 <= size <= _MAX_SIZE)
+            for size in header
         )
     if not is_valid:
         raise ValueError(
@@ -213,38 +255,55 @@ def _check_header(header):
     return _Sizes(*header)
 
 
-def _parse_header(line, name):
-    try:
-        if b"_" in line:  # int() would accept "1_000".
-            raise ValueError
-        sizes = tuple(map(int, line.split()))
-        if len(sizes) != 3 or min(sizes) < 0:
-            raise ValueError
-    except ValueError:
+def _find_first_line(rows, name):
+    for line in rows:
+        if not line.lstrip().startswith(_COMMENT):
+            return line
+    raise ValueError(
+        f"{name} must have a header line 'n_samples n_features n_labels' or a row; got no line."
+    )
+
+
+def _parse_header(line, name, number):
+    """Return the sizes in a header; None if the line is not a header."""
+    fields = line.partition(_COMMENT)[0].split()
+    if len(fields) not in (2, 3) or not all(field.isdigit() for field in fields):
+        return None
+    # No size has more digits. int() would refuse thousands of digits.
+    sizes = [int(field) if len(field) < 20 else _MAX_SIZE + 1 for field in fields]
+    if max(sizes) > _MAX_SIZE:
         raise ValueError(
-            f"{name}, line 1: header must be 'n_samples n_features n_labels'; got "
-            f"{_show_line(line)!r}. For a file without a header line, pass "
-            "header=(n_samples, n_features, n_labels) with None for unknown sizes."
-        ) from None
-    return _Sizes(*sizes)
+            f"{name}, line {number}: sizes in the header must be at most {_MAX_SIZE}; got "
+            f"{_show_line(line)!r}."
+        )
+    return _Sizes(*sizes) if len(sizes) == 3 else _Sizes(*sizes, 0)
 
 
 def _show_line(line):
-    return line[:_MAX_SHOWN_BYTES].decode("utf-8", "backslashreplace").rstrip()
+    text = line[:_MAX_SHOWN_BYTES].decode("utf-8", "backslashreplace").rstrip()
+    return text + "..." * (len(line) > _MAX_SHOWN_BYTES)
 
 
 class _RowReader:
     """Collects the rows of a file in compact arrays and checks them against the header."""
 
-    def __init__(self, sizes, dtype, name):
+    def __init__(self, sizes, dtype, first_feature, name, first_line):
         self.sizes, self.dtype, self.name = sizes, dtype, name
+        self.first_feature = first_feature  # index of the first column in the file
+        self.first_line = first_line  # number of the line of the first row
         self.values = array("f" if dtype == np.float32 else "d")
         self.features, self.labels = _index_array(sizes.n_features), _index_array(sizes.n_labels)
         self.feature_indptr, self.label_indptr = array("q", [0]), array("q", [0])
         self.n_blank_lines = 0  # without a row after them, if the number of rows is unknown
+        self.rows_of_comments = array("q")  # row after each line that is a comment
 
-    def read(self, line, line_number):
-        """Read one line."""
+    def read(self, line, line_number, advice=""):
+        """Read one line; `advice` is a sentence for the error of an invalid row."""
+        if _COMMENT in line:
+            line = line.partition(_COMMENT)[0]
+            if not line.strip():
+                self.rows_of_comments.append(len(self.feature_indptr) - 1 + self.n_blank_lines)
+                return
         if self.sizes.n_samples is None:
             if not line.strip():
                 self.n_blank_lines += 1
@@ -281,37 +340,40 @@ class _RowReader:
                 "row must be 'label,label,... feature:value feature:value ...'; got "
                 f"{_show_line(line)!r}"
             )
-            raise self._error(line_number, message) from None
-        self._check_range("label", labels, self.sizes.n_labels, line_number)
-        self._check_range("feature", features, self.sizes.n_features, line_number)
+            raise self._error(line_number, message, advice) from None
+        self._check_range("label", labels, self.sizes.n_labels, 0, line_number)
+        self._check_range(
+            "feature", features, self.sizes.n_features, self.first_feature, line_number
+        )
+        if self.first_feature:
+            features = [feature - self.first_feature for feature in features]
         self.labels.extend(labels)
         self.features.extend(features)
         self.values.extend(values)
         self.label_indptr.append(len(self.labels))
         self.feature_indptr.append(len(self.features))
 
-    def finish(self, first_line):
-        """Return X and Y; `first_line` is the line number of the first row."""
+    def finish(self):
+        """Return X and Y."""
         n_samples, n_read = self.sizes.n_samples, len(self.feature_indptr) - 1
         if n_samples is not None and n_read < n_samples:
             raise ValueError(
                 f"{self.name}: number of rows must be {n_samples}, as in the header; got {n_read}, "
-                f"up to line {n_read + first_line - 1}. The file may be truncated."
+                f"up to line {self._find_line(n_read - 1)}. The file may be truncated."
             )
         X = self._make_csr(self.feature_indptr, self.features, self.values, self.sizes.n_features)
         not_finite = np.flatnonzero(~np.isfinite(X.data))
         if len(not_finite):
-            line_number = np.searchsorted(X.indptr, not_finite[0], side="right") - 1 + first_line
             message = f"values must be finite in {self.dtype}; got {X.data[not_finite[0]]}"
-            raise self._error(line_number, message)
+            raise self._error(self._find_line_of_entry(X, not_finite[0]), message)
         X.sort_indices()
         repeated = np.flatnonzero(np.diff(X.indices) == 0) + 1
         # The first feature of a row may be equal to the last feature of the previous row.
         repeated = repeated[~np.isin(repeated, X.indptr)]
         if len(repeated):
-            line_number = np.searchsorted(X.indptr, repeated[0], side="right") - 1 + first_line
-            message = f"features must be distinct; got feature {X.indices[repeated[0]]} twice"
-            raise self._error(line_number, message)
+            feature = X.indices[repeated[0]] + self.first_feature
+            message = f"features must be distinct; got feature {feature} twice"
+            raise self._error(self._find_line_of_entry(X, repeated[0]), message)
         ones = np.ones(len(self.labels), dtype=np.int32)
         Y = self._make_csr(self.label_indptr, self.labels, ones, self.sizes.n_labels)
         Y.sum_duplicates()
@@ -326,18 +388,28 @@ class _RowReader:
             np.asarray(indptr), indices, np.asarray(data), (len(indptr) - 1, n_columns)
         )
 
-    def _check_range(self, kind, indices, size, line_number):
+    def _check_range(self, kind, indices, size, start, line_number):
         if not indices:
             return
-        limit = np.iinfo(np.int64).max if size is None else size
-        if min(indices) < 0 or max(indices) >= limit:
-            invalid = min(indices) if min(indices) < 0 else max(indices)
-            message = f"{kind} must be at least 0 and less than {limit}; got {invalid}"
+        limit = start + (_MAX_DERIVED_SIZE if size is None else size)
+        if min(indices) < start or max(indices) >= limit:
+            invalid = min(indices) if min(indices) < start else max(indices)
+            if size == 0:
+                message = f"row must have no {kind}s, as in the header; got {kind} {invalid}"
+            else:
+                message = f"{kind} must be at least {start} and less than {limit}; got {invalid}"
             raise self._error(line_number, message)
 
-    def _error(self, line_number, message):
-        return ValueError(f"{self.name}, line {line_number}: {message}.")
+    def _find_line(self, row):
+        return row + self.first_line + bisect_right(self.rows_of_comments, row)
+
+    def _find_line_of_entry(self, X, entry):
+        return self._find_line(int(np.searchsorted(X.indptr, entry, side="right")) - 1)
+
+    def _error(self, line_number, message, advice=""):
+        return ValueError(f"{self.name}, line {line_number}: {message}.{advice}")
 
 
 def _index_array(limit):
-    return array("i" if limit is not None and limit <= np.iinfo(np.int32).max else "q")
+    limit = _MAX_DERIVED_SIZE if limit is None else limit
+    return array("i" if limit <= np.iinfo(np.int32).max else "q")

@@ -3,6 +3,7 @@
 import bz2
 import gzip
 import io
+import lzma
 import os
 import threading
 
@@ -159,7 +160,12 @@ def test_load_and_dump_agree_with_svmlight_functions():
 
 @pytest.mark.parametrize(
     ("name", "decompress"),
-    [("data.txt", bytes), ("data.txt.gz", gzip.decompress), ("data.bz2", bz2.decompress)],
+    [
+        ("data.txt", bytes),
+        ("data.txt.gz", gzip.decompress),
+        ("data.bz2", bz2.decompress),
+        ("data.xz", lzma.decompress),
+    ],
 )
 @pytest.mark.parametrize("as_path", [True, False])
 def test_paths_are_compressed_by_extension(tmp_path, name, decompress, as_path):
@@ -241,12 +247,25 @@ def test_container_follows_sparse_interface_of_scikit_learn():
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (b"", "line 1: header must be 'n_samples n_features n_labels'; got ''"),
-        (b"0,2 1:0.5 3:1\n", r"line 1: header must be .*; got '0,2 1:0.5 3:1'.*pass header="),
-        (b"3 4\n", "line 1: header must be"),
-        (b"3 4 x\n", "line 1: header must be"),
-        (b"3 -4 3\n", "line 1: header must be"),
-        (b"1_0 4 3\n", "line 1: header must be"),
+        (b"", "must have a header line .* or a row; got no line"),
+        (b"# comment\n", "must have a header line .* or a row; got no line"),
+        (b"3 4 x\n", "line 1: row must be .*; got '3 4 x'. A header line must be 'n_samples n_f"),
+        (b"3 -4 3\n", "line 1: row must be .* A header line must be"),
+        (b"1_0 4 3\n", "line 1: row must be .* A header line must be"),
+        (b"# a\n\xff\n", r"line 2: row must be .*; got .*xff.* A header line must be"),
+        (b"0 1:1\n0 1:x\n", "line 2: row must be .*; got '0 1:x'.$"),
+        (b"0 1:1 %s\n" % (b"2:2:" * 99), r"got '0 1:1 2:2:.*\.\.\.'"),
+        (b"1" + b"0" * 5000 + b" 4 3\n", "line 1: sizes in the header must be at most 9223372036"),
+        (b"1 9223372036854775808 3\n", "line 1: sizes in the header must be at most 9223372036"),
+        (b"1 4 3\n1%s 1:1\n" % (b"0" * 5000), "line 2: row must be"),
+        (b"0 1:1\n1000000000000000000 1:1\n", "line 2: label must be .* less than 2147483647; got"),
+        (b"0 1000000000000000000:1\n", "line 1: feature must be .* less than 2147483647; got 1"),
+        (b"2 4 3\n# a\n0 1:1\n0 2:x\n", "line 4: row must be"),
+        (b"2 4 3\n# a\n0 3:1\n# b\n# c\n1 1:1 1:2\n", "line 6: features must be distinct; got"),
+        (b"# a\n0 3:1\n# b\n\n# c\n1 1:nan\n# d", "line 6: values must be finite in float32"),
+        (b"# a\n3 4 3\n# b\n0 1:1\n1 1:1\n# c", "number of rows must be 3, .* got 2, up to line 5"),
+        (b"1 4\n2 1:1\n", "line 2: row must have no labels, as in the header; got label 2"),
+        (b"\xff\xfe1\x00", "must be in UTF-8; got UTF-16"),
         (b"3 4 3\n0 1:1\n1 1:1\n", "number of rows must be 3, .*; got 2, up to line 3"),
         (b"1 4 3\n0 1:1\n1 1:1\n", "line 3: number of rows must be 1, .*; got another row"),
         (b"2 4 3\n0 1:1\n3 1:1\n", "line 3: label must be at least 0 and less than 3; got 3"),
@@ -265,7 +284,7 @@ def test_container_follows_sparse_interface_of_scikit_learn():
         (b"1 4 30\n1_0 1:1\n", "line 2: row must be 'label"),
         (b"1 4 3\n0,,1 1:1\n", "line 2: row must be 'label"),
         (b"1 4 3\n0.0 1:1\n", "line 2: row must be 'label"),
-        (b"1 4 3\n0 1:1 # comment\n", "line 2: row must be 'label"),
+        (b"1 4 3\n0 1:1 ; comment\n", "line 2: row must be 'label"),
         (b"2 4 3\n0 3:1\n1 1:1 1:2\n", "line 3: features must be distinct; got feature 1 twice"),
         (b"2 4 3\n0 3:1\n1 1:nan\n", "line 3: values must be finite in float32; got nan"),
         (b"2 4 3\n0 3:1\n1 1:1e39\n", "line 3: values must be finite in float32; got inf"),
@@ -284,13 +303,64 @@ def test_load_accepts_equal_features_in_consecutive_rows():
     np.testing.assert_array_equal(X.indices, [3, 3, 3])
 
 
-def test_load_raises_for_truncated_compressed_file(tmp_path):
-    path = tmp_path / "data.gz"
+@pytest.mark.parametrize("suffix", [".gz", ".bz2", ".xz"])
+def test_load_raises_for_truncated_compressed_file(suffix, tmp_path):
+    path = tmp_path / f"data{suffix}"
     rng = np.random.default_rng(0)
     dump_xmc_file(rng.random((50, 20)), np.ones((50, 1)), path)
     path.write_bytes(path.read_bytes()[:-200])
-    with pytest.raises(ValueError, match=r"data.gz: compressed data must be .* after line \d+"):
+    with pytest.raises(ValueError, match=r"data.*: compressed data must be compl.* after line \d+"):
         load_xmc_file(path)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        SMALL.split(b"\n", 1)[1],  # no header
+        b"\xef\xbb\xbf" + SMALL,  # byte order mark
+        b"# LIBSVM\n" + SMALL,
+        b"3 4 3 # sizes\n0,2 1:0.5 3:1 # a\n  # b\n \n 0:2#c\n",
+        b"0,2 1:0.5 3:1\n# two rows without labels\n\n#\n0:2\n\n#\n",
+    ],
+)
+def test_load_detects_header_and_skips_comments(content):
+    X, Y = load(content)
+    np.testing.assert_array_equal(X.toarray(), SMALL_X)
+    np.testing.assert_array_equal(Y.toarray(), SMALL_Y)
+
+
+def test_load_reads_file_of_one_matrix():
+    X, Y = load(b"3 4\n1:0.5 3:1\n\n0:2\n")
+    np.testing.assert_array_equal(X.toarray(), SMALL_X)
+    assert Y.shape == (3, 0)
+
+
+def test_load_reads_indices_from_one():
+    body = b"0,2 2:0.5 4:1\n \n 1:2\n"
+    for content, header in [(body, None), (b"3 4 3\n" + body, None), (body, (3, 4, 3))]:
+        X, Y = load(content, header=header, zero_based=False)
+        np.testing.assert_array_equal(X.toarray(), SMALL_X)
+        np.testing.assert_array_equal(Y.toarray(), SMALL_Y)
+    with pytest.raises(ValueError, match="line 2: feature must be at least 1 and less than 5; got"):
+        load(b"1 4 3\n0 5:1\n", zero_based=False)
+    with pytest.raises(ValueError, match="line 1: feature must be at least 1 .*; got 0"):
+        load(b"0 0:1\n", zero_based=False)
+    with pytest.raises(ValueError, match="line 1: features must be distinct; got feature 3 twice"):
+        load(b"0 3:1 3:2\n", zero_based=False)
+    with pytest.raises(TypeError, match="zero_based must be True or False; got 'auto'"):
+        load(body, zero_based="auto")
+
+
+def test_load_agrees_with_svmlight_functions_without_header():
+    rng = np.random.default_rng(0)
+    X = sp.random_array((30, 9), density=0.3, format="csr", dtype=np.float32, rng=rng)
+    Y = sp.csr_array((rng.random((30, 5)) < 0.4).astype(int))
+    for zero_based in (True, False):
+        file = io.BytesIO()
+        dump_svmlight_file(X, Y, file, multilabel=True, zero_based=zero_based, comment="a comment")
+        X_again, Y_again = load(file.getvalue(), zero_based=zero_based, header=(30, 9, 5))
+        assert_equal_csr(X_again, X)
+        np.testing.assert_array_equal(Y_again.toarray(), Y.toarray())
 
 
 def test_load_accepts_file_without_header():
@@ -309,7 +379,7 @@ def test_load_accepts_file_without_header():
         load(b"0 9223372036854775807:1\n", header=(None, None, None))
 
 
-@pytest.mark.parametrize("header", [(3, 4), "3 4 3", (3, 4, -1), (3, 4, 3.0), 3])
+@pytest.mark.parametrize("header", [(3, 4), "3 4 3", (3, 4, -1), (3, 4, 3.0), 3, (2**63, 4, 3)])
 def test_load_raises_for_invalid_header(header):
     with pytest.raises(ValueError, match="header must be None or a tuple .*; got"):
         load(SMALL, header=header)
@@ -339,7 +409,7 @@ def test_load_and_dump_raise_for_invalid_arguments(tmp_path):
     assert not path.exists()
 
 
-@pytest.mark.parametrize("suffix", [".gz", ".bz2"])
+@pytest.mark.parametrize("suffix", [".gz", ".bz2", ".xz"])
 def test_load_raises_value_error_with_the_name_of_a_damaged_file(suffix, tmp_path):
     path = tmp_path / f"data.txt{suffix}"
     rng = np.random.default_rng(0)
