@@ -18,7 +18,7 @@ Data files:
 - CSV and TSV with a header, JSON lines, and Parquet, with texts and the names of their labels;
 - the text format of the Extreme Classification Repository (xmc), with features and numbers of
   labels.
-Each may be compressed with gzip (.gz) or bzip2 (.bz2).
+Each may be compressed with gzip (.gz), bzip2 (.bz2) or xz (.xz).
 """
 COMMANDS = {
     "train": (_train, "train a model on a file and save it to a folder"),

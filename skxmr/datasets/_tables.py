@@ -13,14 +13,12 @@ FORMATS = {
     ".tab": "tsv",
     ".jsonl": "jsonl",
     ".ndjson": "jsonl",
+    ".json": "jsonl",
     ".parquet": "parquet",
 }
 # Remedies for files of other formats.
 SPREADSHEETS = (".xls", ".xlsx", ".ods")
-ADVICE = {
-    **dict.fromkeys(SPREADSHEETS, "Save the sheet as CSV in UTF-8."),
-    ".json": "Write one JSON object per line, and name the file .jsonl.",
-}
+ADVICE = dict.fromkeys(SPREADSHEETS, "Save the sheet as CSV in UTF-8.")
 DELIMITERS = {"csv": ",", "tsv": "\t"}
 # The module csv refuses longer fields. Its default is 131,072 characters.
 MAX_FIELD_CHARACTERS = 2**31 - 1
@@ -133,11 +131,10 @@ def read_table(file, name, file_format, columns, delimiter=None):
         yield from _read_parquet(file, name, columns)
         return
     lines = NumberedLines(file, name)
-    texts = _decode_lines(lines)
     if file_format == "jsonl":
-        yield from _read_json(lines, texts, columns)
+        yield from _read_json(lines, columns)
     else:
-        yield from _read_csv(lines, texts, columns, delimiter or DELIMITERS[file_format])
+        yield from _read_csv(lines, columns, delimiter or DELIMITERS[file_format])
 
 
 def shorten(value):
@@ -148,7 +145,15 @@ def shorten(value):
     return text[:MAX_SHOWN_CHARACTERS] + "..."
 
 
-def _decode_lines(lines):
+def list_names(names):
+    """Return the first names, for an error message."""
+    names = list(names)
+    more = f" and {len(names) - MAX_SHOWN_COLUMNS} more" * (len(names) > MAX_SHOWN_COLUMNS)
+    return ", ".join(map(shorten, names[:MAX_SHOWN_COLUMNS])) + more
+
+
+def decode_lines(lines):
+    """Decode the lines of a `NumberedLines` from UTF-8; yield strings."""
     for line in lines:
         try:
             yield line.decode()
@@ -159,11 +164,74 @@ def _decode_lines(lines):
             ) from None
 
 
-def _read_csv(lines, texts, columns, delimiter):
+def read_objects(lines):
+    """Read JSON lines.
+
+    Parameters
+    ----------
+    lines : NumberedLines
+        Lines of a file. Blank lines are skipped.
+
+    Yields
+    ------
+    place : str
+        Position for error messages, for example "articles.jsonl, line 3".
+    record : dict
+        Object in the line.
+
+    Raises
+    ------
+    ValueError
+        If a line is not a JSON object.
+    """
+    for text in decode_lines(lines):
+        if text.strip():
+            place = f"{lines.name}, line {lines.number}"
+            yield place, parse_object(text, place, "the line", " Write one JSON object per line.")
+
+
+def parse_object(text, place, subject, advice=""):
+    """Return the dict of a text that must be a JSON object.
+
+    Parameters
+    ----------
+    text : str
+        JSON.
+    place, subject, advice : str
+        Beginning and subject of the error message, and a sentence that follows it.
+
+    Returns
+    -------
+    dict
+
+    Raises
+    ------
+    ValueError
+        If the text is not a JSON object, or is nested too deeply.
+    """
+    try:
+        record = json.loads(text)
+    except RecursionError:
+        raise ValueError(f"{place}: the JSON must not be nested so deeply.") from None
+    except ValueError as error:
+        # The position in a JSONDecodeError is confusing: its line is always 1.
+        problem = getattr(error, "msg", error)
+        raise ValueError(
+            f"{place}: {subject} must be a JSON object; got {shorten(text.rstrip())}: {problem}."
+            f"{advice}"
+        ) from None
+    if not isinstance(record, dict):
+        raise ValueError(
+            f"{place}: {subject} must be a JSON object; got {shorten(record)}.{advice}"
+        )
+    return record
+
+
+def _read_csv(lines, columns, delimiter):
     # The limit is global. It is not lowered again, because another thread may need it.
     if csv.field_size_limit() < MAX_FIELD_CHARACTERS:
         csv.field_size_limit(MAX_FIELD_CHARACTERS)
-    reader = csv.reader(texts, delimiter=delimiter, strict=True)
+    reader = csv.reader(decode_lines(lines), delimiter=delimiter, strict=True)
     header, start = None, 1
     while True:
         try:
@@ -223,9 +291,7 @@ def _find_columns(header, columns, name):
 
 
 def _list_columns(header):
-    shown = ", ".join(shorten(column) for column in header[:MAX_SHOWN_COLUMNS])
-    more = f" and {len(header) - MAX_SHOWN_COLUMNS} more" * (len(header) > MAX_SHOWN_COLUMNS)
-    found = f"got the columns {shown}{more}"
+    found = f"got the columns {list_names(header)}"
     if len(header) == 1:
         others = [delimiter for delimiter in ";\t,|" if delimiter in header[0]]
         if others:
@@ -236,25 +302,13 @@ def _list_columns(header):
     return found
 
 
-def _read_json(lines, texts, columns):
-    for text in texts:
-        if not text.strip():
-            continue
-        place = f"{lines.name}, line {lines.number}"
-        try:
-            record = json.loads(text)
-        except RecursionError:
-            raise ValueError(f"{place}: the JSON must not be nested so deeply.") from None
-        except ValueError as error:
-            raise ValueError(f"{place}: the line must be a JSON object; {error}.") from None
-        if not isinstance(record, dict):
-            raise ValueError(f"{place}: the line must be a JSON object; got {shorten(record)}.")
+def _read_json(lines, columns):
+    for place, record in read_objects(lines):
         for column in columns:
             if column not in record:
                 raise ValueError(
                     f"{place}: the object must have the field {column!r}; got the fields "
-                    f"{', '.join(map(shorten, [*record][:MAX_SHOWN_COLUMNS]))}. Write null for a "
-                    "missing value."
+                    f"{list_names(record)}. Write null for a missing value."
                 )
         yield TableRow(place, [record[column] for column in columns])
 

@@ -31,9 +31,9 @@ def load_texts(path, *, text, labels=None, separator=None, format=None, delimite
     Parameters
     ----------
     path : str, path-like or file-like
-        File to read: a path, or a file object in binary mode. A path that ends in ".gz" or ".bz2"
-        is decompressed. Text files must be in UTF-8; a byte order mark is ignored.
-    text : str or list of str
+        File to read: a path, or a file object in binary mode. A path that ends in ".gz",
+        ".bz2" or ".xz" is decompressed. Text files must be in UTF-8; a byte order mark is ignored.
+    text : str or sequence of str
         Name of the column with the text. The texts of several columns are joined with spaces.
     labels : str or None, default=None
         Name of the column with the labels. None reads only texts.
@@ -42,10 +42,11 @@ def load_texts(path, *, text, labels=None, separator=None, format=None, delimite
         In JSON lines and Parquet, a cell may also be a list of labels, which is not split.
     format : {"csv", "tsv", "jsonl", "parquet"} or None, default=None
         Format of the file. With None, the end of the name decides: ".csv", ".tsv", ".tab",
-        ".jsonl", ".ndjson" or ".parquet", followed by ".gz" or ".bz2" if compressed.
+        ".jsonl", ".ndjson", ".json" or ".parquet", followed by ".gz", ".bz2" or ".xz" if
+        compressed.
 
         CSV and TSV files have a header line. Fields can be in quotes, as RFC 4180 defines.
-        Parquet needs pyarrow.
+        JSON files have one object per line. Parquet needs pyarrow.
     delimiter : str or None, default=None
         Character between the fields of a CSV or TSV file. None is a comma for CSV and a tab for
         TSV.
@@ -77,6 +78,7 @@ def load_texts(path, *, text, labels=None, separator=None, format=None, delimite
     See Also
     --------
     skxmr.make_text_classifier : Classifier of such texts and labels.
+    load_xmc_texts : Load raw texts of the Extreme Classification Repository.
     load_xmc_file : Load features instead of texts.
 
     Examples
@@ -132,7 +134,7 @@ def iterate_texts(path, *, text, labels=None, separator=None, format=None, delim
     with open_binary(path) as (file, name):
         for place, cells in read_table(file, name, file_format, columns, delimiter):
             texts = [
-                _read_text(cell, place, column)
+                check_text(cell, place, column)
                 for cell, column in zip(cells[:n_texts], text_columns, strict=True)
             ]
             row_labels = [] if labels is None else _read_labels(cells[-1], place, labels, separator)
@@ -140,10 +142,7 @@ def iterate_texts(path, *, text, labels=None, separator=None, format=None, delim
 
 
 def _check_arguments(text, labels, separator, delimiter):
-    text_columns = [text] if isinstance(text, str) else text
-    is_valid = isinstance(text_columns, list) and all(isinstance(c, str) for c in text_columns)
-    if not (is_valid and text_columns):
-        raise TypeError(f"text must be the name of a column or a list of names; got {text!r}.")
+    text_columns = check_text_columns(text)
     if not isinstance(labels, str | None):
         raise TypeError(f"labels must be the name of a column or None; got {labels!r}.")
     if separator is not None and not (isinstance(separator, str) and separator):
@@ -154,7 +153,17 @@ def _check_arguments(text, labels, separator, delimiter):
     return text_columns
 
 
-def _read_text(cell, place, column):
+def check_text_columns(text):
+    """Return the argument `text`, one or several names of columns, as a list."""
+    columns = [text] if isinstance(text, str) else text
+    is_sequence = isinstance(columns, list | tuple) and len(columns) > 0
+    if not (is_sequence and all(isinstance(column, str) for column in columns)):
+        raise TypeError(f"text must be the name of a column or a list of names; got {text!r}.")
+    return list(columns)
+
+
+def check_text(cell, place, column):
+    """Return the text in a cell of a table; a missing value is an empty text."""
     if cell is None:
         return ""
     if not isinstance(cell, str):

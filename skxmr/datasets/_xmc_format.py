@@ -15,19 +15,21 @@ import numpy as np
 import scipy.sparse as sp
 from sklearn.utils import check_array
 
-from skxmr._core.arrays import as_public_csr
 from skxmr._core.target_containers import read_sparse_frame, read_targets
 from skxmr._core.targets import check_indicator
 from skxmr.datasets._binary_files import NumberedLines, open_binary, write_binary
+from skxmr.datasets._index_arrays import (
+    MAX_DERIVED_SIZE,
+    make_csr,
+    make_index_array,
+    make_indicator,
+)
 
 # All bytes except for separators. "_" is a digit separator in Python and must not be accepted.
 _NON_SEPARATORS = bytes(set(range(256)) - set(b": _"))
 _ROWS_PER_WRITE = 1000
 _MAX_SHOWN_BYTES = 60  # part of an invalid line that an error message shows
 _MAX_SIZE = np.iinfo(np.int64).max  # limit of scipy
-# Limit of sizes that a file does not state. Estimators support no more features, and a damaged
-# index must not become the size of an array.
-_MAX_DERIVED_SIZE = np.iinfo(np.int32).max
 _COMMENT = b"#"
 _HEADER_ADVICE = (
     " A header line must be 'n_samples n_features n_labels', or 'n_samples n_columns' in a file "
@@ -292,7 +294,10 @@ class _RowReader:
         self.first_feature = first_feature  # index of the first column in the file
         self.first_line = first_line  # number of the line of the first row
         self.values = array("f" if dtype == np.float32 else "d")
-        self.features, self.labels = _index_array(sizes.n_features), _index_array(sizes.n_labels)
+        self.features, self.labels = (
+            make_index_array(sizes.n_features),
+            make_index_array(sizes.n_labels),
+        )
         self.feature_indptr, self.label_indptr = array("q", [0]), array("q", [0])
         self.n_blank_lines = 0  # without a row after them, if the number of rows is unknown
         self.rows_of_comments = array("q")  # row after each line that is a comment
@@ -361,7 +366,7 @@ class _RowReader:
                 f"{self.name}: number of rows must be {n_samples}, as in the header; got {n_read}, "
                 f"up to line {self._find_line(n_read - 1)}. The file may be truncated."
             )
-        X = self._make_csr(self.feature_indptr, self.features, self.values, self.sizes.n_features)
+        X = make_csr(self.feature_indptr, self.features, self.values, self.sizes.n_features)
         not_finite = np.flatnonzero(~np.isfinite(X.data))
         if len(not_finite):
             message = f"values must be finite in {self.dtype}; got {X.data[not_finite[0]]}"
@@ -374,24 +379,12 @@ class _RowReader:
             feature = X.indices[repeated[0]] + self.first_feature
             message = f"features must be distinct; got feature {feature} twice"
             raise self._error(self._find_line_of_entry(X, repeated[0]), message)
-        ones = np.ones(len(self.labels), dtype=np.int32)
-        Y = self._make_csr(self.label_indptr, self.labels, ones, self.sizes.n_labels)
-        Y.sum_duplicates()
-        Y.data[:] = 1
-        return X, Y
-
-    def _make_csr(self, indptr, indices, data, n_columns):
-        indices = np.asarray(indices)
-        if n_columns is None:
-            n_columns = int(indices.max(initial=-1)) + 1
-        return as_public_csr(
-            np.asarray(indptr), indices, np.asarray(data), (len(indptr) - 1, n_columns)
-        )
+        return X, make_indicator(self.label_indptr, self.labels, self.sizes.n_labels)
 
     def _check_range(self, kind, indices, size, start, line_number):
         if not indices:
             return
-        limit = start + (_MAX_DERIVED_SIZE if size is None else size)
+        limit = start + (MAX_DERIVED_SIZE if size is None else size)
         if min(indices) < start or max(indices) >= limit:
             invalid = min(indices) if min(indices) < start else max(indices)
             if size == 0:
@@ -408,8 +401,3 @@ class _RowReader:
 
     def _error(self, line_number, message, advice=""):
         return ValueError(f"{self.name}, line {line_number}: {message}.{advice}")
-
-
-def _index_array(limit):
-    limit = _MAX_DERIVED_SIZE if limit is None else limit
-    return array("i" if limit <= np.iinfo(np.int32).max else "q")

@@ -5,6 +5,7 @@ import csv
 import gzip
 import io
 import json
+import lzma
 
 import pytest
 from hypothesis import given
@@ -45,6 +46,7 @@ CONTENTS = {
     "a.tab": make_csv(ROWS, "\t"),
     "a.jsonl": make_json(ROWS),
     "a.ndjson.gz": gzip.compress(make_json(ROWS)),
+    "a.json.xz": lzma.compress(make_json(ROWS)),
 }
 
 
@@ -133,7 +135,17 @@ INVALID_FILES = [
     ("a.csv.gz", b"text,tags\n", "compressed data must be valid"),
     ("a.csv.gz", gzip.compress(b"text,tags\nx,y\n" * 99)[:-9], "compressed data must be compl"),
     ("a.jsonl", b'{"text": "a", "tags": null}\n[1]\n', r"line 2: the line must be.*got \[1\]"),
-    ("a.jsonl", b'{"text": "a",}\n', "line 1: the line must be a JSON object; "),
+    (
+        "a.jsonl",
+        b'{"text": "a",}\n',
+        "line 1: the line must be a JSON object; got '{.*: .*per line",
+    ),
+    (
+        "a.json",
+        b'{\n"text": "a"\n}',
+        "line 1: .*; got '{': Expecting.* Write one JSON object per l",
+    ),
+    ("a.json", b'[{"text": "a"}]', r"line 1: .*; got \[.*\]. Write one JSON object per line"),
     ("a.jsonl", b'{"text": "a"}\n', "must have the field 'tags'; got the fields 'text'. Write"),
     ("a.jsonl", b'{"text": 1, "tags": []}\n', "line 1: 'text' must be a string or null; got 1"),
     ("a.jsonl", b'{"text": "a", "tags": [true]}', "'tags' must be a string, an integer, or"),
