@@ -5,10 +5,13 @@
   `EXAMPLE_CSV` is the path of such a file: 3,000 definitions of things, with topics.
 - `load_xmc_file` and `dump_xmc_file` read and write the text format of the Extreme Classification
   Repository. `load_xmc_texts` and `load_xmc_filter` read its raw texts and its filter files.
+- `load_annif_corpus` and `load_annif_vocabulary` read files of Annif.
 - `load_api_docs` makes a text data set from the docstrings of numpy, scipy and scikit-learn,
   without a download.
 """
 
+from skxmr.datasets._annif_corpus import load_annif_corpus
+from skxmr.datasets._annif_vocabulary import load_annif_vocabulary
 from skxmr.datasets._api_docs import load_api_docs
 from skxmr.datasets._definitions import EXAMPLE_CSV
 from skxmr.datasets._generator import make_extreme_multilabel
@@ -25,6 +28,8 @@ from skxmr.datasets._xmc_texts import load_xmc_texts
 __all__ = [
     "EXAMPLE_CSV",
     "dump_xmc_file",
+    "load_annif_corpus",
+    "load_annif_vocabulary",
     "load_api_docs",
     "load_texts",
     "load_xmc_file",

@@ -111,8 +111,9 @@ def read_table(file, name, file_format, columns, delimiter=None):
         Name of the file in error messages.
     file_format : {"csv", "tsv", "jsonl", "parquet"}
         Format.
-    columns : list of str
-        Names of the columns.
+    columns : list of str or callable
+        Names of the columns. For CSV and TSV, also a function that returns them for the list of all
+        names of columns.
     delimiter : str or None
         Character between the fields of a CSV or TSV file. If None, a comma or a tab.
 
@@ -245,6 +246,7 @@ def _read_csv(lines, columns, delimiter):
         place, start = f"{lines.name}, line {start}", reader.line_num + 1
         if header is None:
             header = fields
+            columns = columns(header) if callable(columns) else columns
             positions = _find_columns(header, columns, lines.name)
             continue
         if not fields:
