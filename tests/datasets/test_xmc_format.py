@@ -15,6 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.datasets import dump_svmlight_file, load_svmlight_file
 
+from skxmr import XRLinearClassifier
 from skxmr.datasets import _xmc_format, dump_xmc_file, load_xmc_file
 
 SMALL = b"3 4 3\n0,2 1:0.5 3:1\n \n 0:2\n"
@@ -333,6 +334,11 @@ def test_load_reads_file_of_one_matrix():
     X, Y = load(b"3 4\n1:0.5 3:1\n\n0:2\n")
     np.testing.assert_array_equal(X.toarray(), SMALL_X)
     assert Y.shape == (3, 0)
+    # Such a file of labels is an indicator that can be fitted.
+    targets, _ = load(b"3 4\n1:1 3:1\n\n0:1.00000\n")
+    model = XRLinearClassifier(random_state=0).fit(X, targets)
+    expected = XRLinearClassifier(random_state=0).fit(X, targets.toarray().astype(int))
+    np.testing.assert_array_equal(model.predict_topk(X, k=4), expected.predict_topk(X, k=4))
 
 
 def test_load_reads_indices_from_one():
