@@ -239,7 +239,8 @@ def test_load_annif_vocabulary_reads_tsv(tmp_path, name):
 def test_load_annif_vocabulary_reads_csv(tmp_path):
     path = tmp_path / "v.csv"
     path.write_text(
-        f'uri,notation,label_en,label_fi\n<{URI}1>,,"lakes, seas",j\u00e4rvi\n{URI}2,4,,vene\n'
+        f'uri,notation,label_en,label_fi\n<{URI}1>,,"lakes, seas",j\u00e4rvi\n{URI}2,4,,vene\n',
+        encoding="utf-8",
     )
     assert load_annif_vocabulary(path, language="en") == {f"{URI}1": "lakes, seas"}
     assert load_annif_vocabulary(str(path), language="fi") == {
