@@ -22,6 +22,7 @@ LAYERS = {
     "skxmr.cost_estimate": 3,
     "skxmr.model_selection": 3,
     "skxmr.ranking": 3,
+    "skxmr.zero_shot": 3,
     "skxmr.xr_linear": 4,
     "skxmr.inspection": 5,
     "skxmr.transformer": 5,

@@ -14,6 +14,7 @@ from skxmr.matching._negative_sampling import (
     select_training_rows,
 )
 from skxmr.matching._recursive_linear_matcher import RecursiveLinearMatcher
+from skxmr.matching._similarity_index import ExactIndex
 
 # Other packages of skxmr use the remaining imports.
 __all__ = [

@@ -20,8 +20,9 @@ class ExactIndex:
 
     Parameters
     ----------
-    rows : {csr_array, ndarray} of shape (n_rows, n_features), float32
-        Rows to search. If they are sparse, a query visits only rows with a common feature.
+    rows : {csr_array, ndarray} of shape (n_rows, n_features), float32 or float64
+        Rows to search. If they are sparse, a query visits only rows with a common feature. Dense
+        products in float64 are rounded to float32, so they do not depend on the number of queries.
     """
 
     def __init__(self, rows):
@@ -33,8 +34,8 @@ class ExactIndex:
 
         Parameters
         ----------
-        X : {csr_array, ndarray} of shape (n_queries, n_features), float32
-            Queries; sparse if the rows are sparse.
+        X : {csr_array, ndarray} of shape (n_queries, n_features)
+            Queries with the dtype of the rows; sparse if the rows are sparse.
         k : int
             Maximum number of rows found per query.
         n_jobs : int or None
@@ -53,7 +54,8 @@ class ExactIndex:
         def query_block(start):
             S = sp.csr_array(X[start : start + block_size] @ self.transposed_rows)
             ids = S.indices.astype(np.int32, copy=False)
-            return _select_nearest(S.indptr.astype(np.int64), ids, S.data, k)
+            similarities = S.data.astype(np.float32, copy=False)
+            return _select_nearest(S.indptr.astype(np.int64), ids, similarities, k)
 
         starts = [(start,) for start in range(0, X.shape[0], block_size)]
         nearest = join_rows(run_tasks(query_block, starts, n_jobs, threads_only=True))

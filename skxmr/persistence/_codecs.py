@@ -76,6 +76,12 @@ def _load_calibration_codecs():
     return CALIBRATION_CODECS
 
 
+def _load_zero_shot_codecs():
+    from skxmr.zero_shot import ZERO_SHOT_CODECS
+
+    return ZERO_SHOT_CODECS
+
+
 # The name of a class in files consists of a key, a dot and a name in the dict of its codecs.
 LAZY_CODECS = {
     # While the documentation is built, skxmr.transformer is imported without torch.
@@ -88,6 +94,7 @@ LAZY_CODECS = {
     "sklearn.model_selection": LazyCodecs({"sklearn.model_selection"}, _load_splitter_codecs),
     "skxmr.compose": LazyCodecs({"skxmr.compose"}, _load_mixed_column_transformer_codecs),
     "skxmr.calibration": LazyCodecs({"skxmr.calibration"}, _load_calibration_codecs),
+    "skxmr.zero_shot": LazyCodecs({"skxmr.zero_shot"}, _load_zero_shot_codecs),
 }
 
 
