@@ -167,6 +167,7 @@ class LabelTextClassifier(SuggestionMixin, MetaEstimatorMixin, SubsetAccuracyMix
                 "estimator must not be a FrozenEstimator, because fit removes labels from the "
                 "training rows; got a FrozenEstimator. Pass the estimator that it contains."
             )
+        _check_ranks(self.estimator)
         data = read_labeled_texts(y, self.label_texts)
         X, y = indexable(X, y)
         rng = check_random_state(self.random_state)
@@ -365,14 +366,19 @@ def _hold_out(data, rng):
     return HeldOut(np.sort(order[:n_rows]), training_rows, Y, is_new)
 
 
-def _transform(estimator, X):
-    """Return the classifier with `predict_topk` of a fitted estimator, and its input for X."""
-    ranker, transformers = find_topk_estimator(estimator)
-    if ranker is None:
+def _check_ranks(estimator):
+    # A search that is not fitted shows only the methods of its `estimator`.
+    parts = estimator, getattr(estimator, "estimator", None)
+    if all(find_topk_estimator(part)[0] is None for part in parts):
         raise TypeError(
             "estimator must have predict_topk, or be a pipeline or search that ends with such an "
             f"estimator; got {type(estimator).__name__}."
         )
+
+
+def _transform(estimator, X):
+    """Return the classifier with `predict_topk` of a fitted estimator, and its input for X."""
+    ranker, transformers = find_topk_estimator(estimator)
     for transformer in transformers:
         X = transformer.transform(X)
     if not hasattr(X, "shape") or X.ndim != 2 or getattr(X, "dtype", np.dtype("O")).kind in "OSU":
