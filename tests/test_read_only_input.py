@@ -19,6 +19,7 @@ from skxmr.inspection import explain
 from skxmr.matching import NearestCentroidMatcher, NearestNeighborsMatcher
 from skxmr.metrics import label_propensities, precision_at_k, psndcg_at_k
 from skxmr.model_selection import IterativeStratification, cross_val_predict
+from skxmr.zero_shot import LabelTextClassifier
 
 FORMATS = ["csr", "csc", "coo"]
 
@@ -94,6 +95,13 @@ CALLS = {
     "thresholds": lambda X, Y: TunedThresholdMultilabelClassifierCV(
         XRLinearClassifier(random_state=0), cv=2
     ).fit(X, Y),
+    "label texts": lambda X, Y: (
+        LabelTextClassifier(
+            XRLinearClassifier(random_state=0), make_read_only(X.tocsr()[: Y.shape[1]], "csr")
+        )
+        .fit(X, Y)
+        .predict_topk(X)
+    ),
     "stratification": lambda X, Y: list(IterativeStratification(2).split(X, Y)),
     "cross_val_predict": lambda X, Y: cross_val_predict(
         XRLinearClassifier(random_state=0), X.tocsr(), Y.tocsr(), cv=2

@@ -295,7 +295,7 @@ class LabelTextClassifier(SuggestionMixin, MetaEstimatorMixin, SubsetAccuracyMix
         vectors, labels, scores = _rank_known(estimator, X, max(k, N_EXPANSION_LABELS))
         labels[labels >= 0] = self._known_columns[labels[labels >= 0]]
         # The columns without rows of an indicator may be at the end of the estimator's ranking.
-        is_unknown = np.isin(labels, self._search.new_columns)
+        is_unknown = (labels >= 0) & self._search.is_new_label[labels]
         if is_unknown.any():
             scores[is_unknown], labels[is_unknown] = -np.inf, -1
             order = np.argsort(-scores, axis=1, kind="stable")

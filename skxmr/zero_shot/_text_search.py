@@ -43,6 +43,13 @@ class LabelTextSearch:
         Labels to search. The texts of the other labels expand queries.
     n_labels : int
         Number of labels.
+
+    Attributes
+    ----------
+    new_columns : ndarray of shape (n_new,), int32
+        Labels that are searched.
+    is_new_label : ndarray of shape (n_labels,), bool
+        Whether each label is searched.
     """
 
     def __init__(self, vectors, columns, is_new, n_labels):
@@ -51,6 +58,8 @@ class LabelTextSearch:
         self.is_new = is_new
         self.n_labels = n_labels
         self.new_columns = columns[is_new]
+        self.is_new_label = np.zeros(n_labels, dtype=bool)
+        self.is_new_label[self.new_columns] = True
         self._unit_vectors = normalize(vectors)
         self._index = ExactIndex(_as_index_rows(vectors[is_new])) if len(self.new_columns) else None
         # Position of the text of each label; labels without a text, and new labels, have none.

@@ -13,6 +13,7 @@ from skxmr.calibration import (
 )
 from skxmr.matching import NearestCentroidMatcher, NearestNeighborsMatcher
 from skxmr.matching._negative_sampling import NEGATIVES
+from skxmr.zero_shot import LabelTextClassifier
 
 OVERVIEW = ROOT / "doc" / "user_guide.md"
 PAGES = [OVERVIEW, *sorted((ROOT / "doc" / "guide").glob("*.md"))]
@@ -24,6 +25,7 @@ ESTIMATORS = [
     NearestCentroidMatcher,
     CalibratedMultilabelClassifierCV,
     TunedThresholdMultilabelClassifierCV,
+    LabelTextClassifier,
 ]
 # Parameters that examples pass by position.
 POSITIONAL_PARAMETERS = {"estimator"}
