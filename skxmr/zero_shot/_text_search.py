@@ -10,8 +10,8 @@ from skxmr._core.score_forms import pad_ranked_rows
 from skxmr._core.topk import best_of_rows
 from skxmr.matching import ExactIndex
 
-# Number of predicted labels whose texts expand a query. Recall@3 of labels without rows, in percent,
-# of the texts of 5, 10 and 30 predicted labels, without the row (5 % of the labels, November 2026):
+# Number of predicted labels whose texts expand a query. Recall@3 of labels without rows, in
+# percent, with only the texts of 5, 10 and 30 predicted labels (5 % of the labels, November 2026):
 #   Debian:  TF-IDF 7.3, 7.5, 7.6;    MiniLM 10.4, 10.8, 10.9
 #   WordNet: TF-IDF 23.5, 37.2, 37.0; MiniLM 28.9, 44.9, 45.7
 N_EXPANSION_LABELS = 10
