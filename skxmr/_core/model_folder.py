@@ -178,7 +178,8 @@ def _metadata_requests(value):
     # Arguments of `set_fit_request` and similar methods.
     if "_metadata_request" not in vars(value):
         return {}
-    routing = value.get_metadata_routing()
+    # `get_metadata_routing` of a meta-estimator also has the requests of its estimator.
+    routing = value._get_metadata_request()
     requests = {m: r.requests for m, r in vars(routing).items() if hasattr(r, "requests")}
     given = {m: {k: v for k, v in r.items() if v is not None} for m, r in requests.items()}
     return {method: request for method, request in given.items() if request}

@@ -4,9 +4,11 @@ from typing import NamedTuple
 
 import numpy as np
 import scipy.sparse as sp
+from sklearn import get_config
 from sklearn.base import BaseEstimator, MetaEstimatorMixin, clone
 from sklearn.model_selection import check_cv
 from sklearn.utils import _safe_indexing, gen_batches, get_tags, indexable
+from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, process_routing
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.validation import _check_method_params, _num_samples, check_is_fitted
@@ -93,6 +95,23 @@ class HeldOutScoresClassifier(MetaEstimatorMixin, SubsetAccuracyMixin, BaseEstim
         tags.classifier_tags.multi_class = False
         return tags
 
+    def get_metadata_routing(self):
+        """Return the metadata that `score` and the estimator's ``fit`` request.
+
+        Returns
+        -------
+        sklearn.utils.metadata_routing.MetadataRouter
+            Used by scikit-learn if metadata routing is enabled.
+        """
+        return (
+            MetadataRouter(owner=type(self).__name__)
+            .add_self_request(self)
+            .add(
+                estimator=self.estimator,
+                method_mapping=MethodMapping().add(caller="fit", callee="fit"),
+            )
+        )
+
     suggest = if_estimator_ranks(SuggestionMixin.suggest)
 
     def _fit_folds(self, X, y, fit_params, summarize):
@@ -104,6 +123,8 @@ class HeldOutScoresClassifier(MetaEstimatorMixin, SubsetAccuracyMixin, BaseEstim
         """
         y, Y, classes, are_names = _read_multilabel(y, self.estimator)
         check_frozen_width(self.estimator, y)
+        if get_config()["enable_metadata_routing"]:
+            fit_params = process_routing(self, "fit", **fit_params).estimator.fit
         X, y = indexable(X, y)
         folds = self._trainable_folds(X, y, Y)
         summaries = Parallel(n_jobs=limit_process_jobs(self.n_jobs))(

@@ -7,12 +7,14 @@ from functools import partial
 import numpy as np
 import pytest
 import scipy.sparse as sp
+from sklearn import config_context
 from sklearn.base import clone
 from sklearn.ensemble import RandomForestClassifier
+from sklearn.exceptions import UnsetMetadataPassedError
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression
-from sklearn.model_selection import GridSearchCV, ShuffleSplit
+from sklearn.model_selection import GridSearchCV, KFold, ShuffleSplit
 from sklearn.multiclass import OneVsRestClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.svm import LinearSVC
@@ -31,6 +33,7 @@ from skxmr.datasets import make_extreme_multilabel
 from skxmr.metrics import topk_scorer
 
 METAS = [CalibratedMultilabelClassifierCV, TunedThresholdMultilabelClassifierCV]
+P1 = topk_scorer("precision", k=1)
 both_meta_estimators = pytest.mark.parametrize("meta", METAS, ids=lambda meta: meta.__name__)
 
 
@@ -239,6 +242,28 @@ def test_fit_raises_for_invalid_input_and_keeps_fitted_state(meta, xmc_data):
     forest = RandomForestClassifier(n_estimators=2)
     with pytest.raises(ValueError, match="one matrix with the 3 columns of y; got a list"):
         meta(forest, cv=2).fit(X, Y[:, :3].toarray())
+
+
+@both_meta_estimators
+def test_metadata_routing_passes_weights_to_the_estimator(meta, xmc_data):
+    X, Y = xmc_data
+    weights = np.random.default_rng(0).random(600) + 0.1
+    expected = meta(XR, cv=2).fit(X, Y, sample_weight=weights)
+    with config_context(enable_metadata_routing=True):
+        model = meta(clone(XR).set_fit_request(sample_weight=True), cv=2)
+        fitted = clone(model).fit(X, Y, sample_weight=weights)
+        search = GridSearchCV(model, {"cv": [2]}, scoring=P1, cv=KFold(2))
+        search.fit(X, Y, sample_weight=weights)
+        with pytest.raises(UnsetMetadataPassedError, match="sample_weight"):
+            meta(XR, cv=2).fit(X, Y, sample_weight=weights)
+        renamed = meta(clone(XR).set_fit_request(sample_weight="w"), cv=2).fit(X, Y, w=weights)
+        plain = meta(clone(XR).set_fit_request(sample_weight=False), cv=2).fit(X, Y)
+        assert "score': {'sample_weight': 'w'" in str(
+            model.set_score_request(sample_weight="w").get_metadata_routing()
+        )
+    for other in (fitted, search, renamed):
+        assert (other.predict_proba(X) != expected.predict_proba(X)).nnz == 0
+    assert (plain.predict_proba(X) != expected.predict_proba(X)).nnz > 0
 
 
 @both_meta_estimators

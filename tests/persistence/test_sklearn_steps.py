@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import scipy.sparse as sp
+from sklearn import config_context
 from sklearn.base import clone
 from sklearn.compose import ColumnTransformer, make_column_selector
 from sklearn.decomposition import PCA, TruncatedSVD
@@ -230,6 +231,16 @@ def test_load_model_restores_calibration_of_a_fitted_model(tmp_path, cls):
     assert_same_model(loaded, model, TEXTS)
     assert list(loaded.classes_) == list(model.classes_)
     assert loaded.estimator_ is loaded.estimator
+
+
+def test_load_model_restores_score_requests_of_calibrated_classifier(tmp_path):
+    Y = sp.csr_array(np.eye(5, dtype=np.float32)[CLASSES])
+    with config_context(enable_metadata_routing=True):
+        inner = make_classifier().set_fit_request(sample_weight=True)
+        model = CalibratedMultilabelClassifierCV(inner, cv=2).set_score_request(sample_weight="w")
+    loaded = round_trip(model.fit(NUMBERS, Y), tmp_path)
+    assert str(loaded.get_metadata_routing()) == str(model.get_metadata_routing())
+    assert "'sample_weight': 'w'" in str(loaded.get_metadata_routing())
 
 
 def test_load_model_restores_attributes_of_calibrated_classifier(tmp_path):
