@@ -2,6 +2,7 @@
 
 import numpy as np
 import scipy.sparse as sp
+from sklearn import get_config
 
 from skxmr._core.arrays import check_sparse_arrays
 from skxmr._core.dense_containers import read_dense_container
@@ -138,11 +139,13 @@ class MixedMatrix:
         return np.hstack([self.sparse.toarray(), self.dense])
 
 
-def join_columns(parts, names):
+def join_columns(union, parts, names):
     """Return matrices side by side: a MixedMatrix of sparse and dense ones.
 
     Parameters
     ----------
+    union : estimator
+        Transformer that returns the result, for the errors.
     parts : list of MixedMatrix, sparse matrix or ndarray
         Matrices with equal numbers of rows; at least one is not dense.
     names : list of str
@@ -155,8 +158,17 @@ def join_columns(parts, names):
     Raises
     ------
     ValueError
-        If a sparse matrix comes after a dense one.
+        If a sparse matrix comes after a dense one, or scikit-learn would convert the result to a
+        data frame.
     """
+    own_output = vars(union).get("_sklearn_output_config", {})
+    output = own_output.get("transform", get_config()["transform_output"])
+    if output != "default":
+        raise ValueError(
+            f"transform_output must be 'default' if the result of {type(union).__name__} is sparse "
+            f"and dense; got {output!r}. Use sklearn.config_context(transform_output='default') or "
+            "set_output(transform='default')."
+        )
     sparse, dense = [], []
     for part, name in zip(parts, names, strict=True):
         is_sparse = isinstance(part, MixedMatrix) or sp.issparse(part)

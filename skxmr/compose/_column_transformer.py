@@ -33,7 +33,8 @@ class ColumnTransformer(sklearn_compose.ColumnTransformer):
     Raises
     ------
     ValueError
-        By `transform`, if a sparse result comes after a dense one.
+        By `transform`, if a sparse result comes after a dense one, or if sparse and dense results
+        would have to become a data frame.
 
     Examples
     --------
@@ -54,4 +55,4 @@ class ColumnTransformer(sklearn_compose.ColumnTransformer):
         has_mixed = any(isinstance(X, MixedMatrix) for X in Xs)
         if not has_mixed and not (self.sparse_output_ and are_mixed(Xs)):
             return super()._hstack(Xs, n_samples=n_samples)
-        return join_columns(Xs, list(self.output_indices_)[: len(Xs)])
+        return join_columns(self, Xs, list(self.output_indices_)[: len(Xs)])

@@ -28,7 +28,8 @@ class FeatureUnion(sklearn_pipeline.FeatureUnion):
     Raises
     ------
     ValueError
-        By `transform`, if a sparse result comes after a dense one.
+        By `transform`, if a sparse result comes after a dense one, or if sparse and dense results
+        would have to become a data frame.
 
     See Also
     --------
@@ -61,4 +62,5 @@ class FeatureUnion(sklearn_pipeline.FeatureUnion):
     def _hstack(self, Xs):
         if not are_mixed(Xs):
             return super()._hstack(Xs)
-        return join_columns(Xs, [name for name, step in self.transformer_list if step != "drop"])
+        names = [name for name, step in self.transformer_list if step != "drop"]
+        return join_columns(self, Xs, names)

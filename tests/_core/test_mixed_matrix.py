@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 from numpy.testing import assert_array_equal
+from sklearn import config_context
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV, train_test_split
-from sklearn.preprocessing import FunctionTransformer
+from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
 from skxmr import XRLinearClassifier, load_model, save_model
 from skxmr.compose import ColumnTransformer
@@ -247,6 +248,23 @@ def test_column_transformer_passes_columns_of_embeddings(tmp_path):
     assert_array_equal(model[:-1].transform(frame).dense, lengths(TEXTS))
     save_model(model, tmp_path / "model")
     assert load_model(tmp_path / "model").suggest(frame) == model.suggest(frame)
+
+
+@pytest.mark.filterwarnings("ignore:When `set_output` is configured:UserWarning")
+def test_mixed_results_cannot_be_data_frames():
+    union, columns = FeatureUnion(PARTS), make_column_transformer(sparse_threshold=1)
+    nested = ColumnTransformer([("both", FeatureUnion(PARTS), "title")])
+    for transformer, rows in ((union, TEXTS), (columns, make_frame()), (nested, make_frame())):
+        transformer.fit(rows)
+        with config_context(transform_output="pandas"):
+            for method in (transformer.transform, transformer.fit_transform):
+                with pytest.raises(ValueError, match="transform_output must be 'default' if .*got"):
+                    method(rows)
+            with config_context(transform_output="default"):
+                assert isinstance(transformer.transform(rows), MixedMatrix)
+    scaled = FeatureUnion([("a", StandardScaler()), ("b", StandardScaler())])
+    frame = scaled.set_output(transform="pandas").fit_transform(X.dense)
+    assert list(frame.columns[:1]) == ["a__x0"]
 
 
 def test_saved_pipelines_return_mixed_rows(tmp_path):
