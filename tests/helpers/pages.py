@@ -6,12 +6,14 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 
 
-def run_code(page, capsys):
+def run_code(page, capsys, languages="python"):
     """Run all Python blocks of a page as one program and return its global variables.
 
-    Each line ``print(...)  # text`` must print the text of its comment.
+    Each line ``print(...)  # text`` must print the text of its comment. `languages` is a regular
+    expression: "python|py" also runs the blocks that need other packages or files.
     """
-    code = "\n".join(re.findall(r"```python\n(.*?)```", page.read_text(), re.DOTALL))
+    blocks = re.findall(rf"^```(?:{languages})\n(.*?)```", page.read_text(), re.DOTALL | re.M)
+    code = "\n".join(blocks)
     variables = {}
     exec(compile(code, page.name, "exec"), variables)
     expected_lines = re.findall(r"^print\(.*\)  # (.*)$", code, re.MULTILINE)
