@@ -233,11 +233,12 @@ def check_parallel_post_fit(X, Y):
     model = wrappers.ParallelPostFit(classifier()).fit(X, Y)
     blocks = array.from_array(X.toarray(), chunks=(50, -1))
     for method in ("predict", "predict_proba"):
-        lazy = getattr(model, method)(blocks)
-        assert lazy.shape == ((200,) if method == "predict" else (200, 30))
-        result = lazy.compute()
+        result = getattr(model, method)(blocks).compute()
         assert sp.issparse(result)
         assert (result != getattr(model.estimator, method)(X)).nnz == 0
+    texts = wrappers.ParallelPostFit(text_classifier()).fit(TEXTS, TAGS)
+    with pytest.raises(IndexError):
+        texts.predict(array.from_array(np.array(TEXTS, dtype=object), chunks=10))
     assert P1(model, X, Y) == P1(model.estimator, X, Y)
     assert clone(model).get_params()["estimator__C"] == 1.0
     assert_only_wrapped_model_ranks(model, model.estimator)

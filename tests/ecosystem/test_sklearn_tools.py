@@ -313,7 +313,9 @@ def read_table():
     table = PAGE.read_text().partition("| tool | works | note |\n")[2]
     rows = re.findall(r"^\| (`.*?) \| (\w+).*? \|.*\|$", table.partition("\n\n")[0], re.MULTILINE)
     assert len(rows) > 10
-    return {name: entry for names, entry in rows for name in re.findall(r"`(\w+)`", names)}
+    return {
+        name: entry for names, entry in rows for name in re.findall(r"`(?:[\w.]+\.)?(\w+)`", names)
+    }
 
 
 @pytest.fixture(scope="module")
