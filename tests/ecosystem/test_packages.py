@@ -5,6 +5,7 @@ Each test is skipped if its package is missing. Install all with
 """
 
 import re
+from functools import partial
 
 import joblib
 import numpy as np
@@ -210,9 +211,11 @@ def round_trip_skops(model, path):
 def round_trip_mlflow(model, path):
     flavor = pytest.importorskip("mlflow.sklearn")
     skops = pytest.importorskip("skops.io")
-    flavor.save_model(model, path / "pickled", serialization_format="cloudpickle")
+    # With pip_requirements, MLflow does not look for them, which takes seconds.
+    save = partial(flavor.save_model, model, pip_requirements=["skxmr"])
+    save(path / "pickled", serialization_format="cloudpickle")
     types = skops.get_untrusted_types(data=skops.dumps(model))
-    flavor.save_model(model, path / "skops", skops_trusted_types=types)
+    save(path / "skops", skops_trusted_types=types)
     loaded = flavor.load_model(str(path / "skops"))
     assert type(loaded) is type(model)
     return flavor.load_model(str(path / "pickled"))
