@@ -58,6 +58,7 @@ numpydoc_validation_checks = {"all", "ES01", "SA01", "EX01", "RT02", "GL01", "GL
 numpydoc_validation_exclude = {
     # Results that users do not construct: their fields are documented as attributes.
     r"\.(Explanation|PathStep|TreeDescription|ClusterDescription)$",
+    r"\.(LabelReport|LabelGroup|LabelResult)(\.\w+)?$",
     # Documented by scikit-learn.
     r"\.Pipeline\.named_steps$",
 }

@@ -149,6 +149,10 @@ def recall_at_k(y_true, y_score, k=5, *, ignore=None, sample_weight=None):
         Scores of the labels, in one of the forms that `precision_at_k` accepts.
     k : int, default=5
         Number of labels to evaluate per row. A larger `k` never lowers the recall.
+    ignore : sparse matrix or array-like of shape (n_samples, n_labels), default=None
+        Indicator of the (row, label) pairs to leave out; see `precision_at_k`.
+    sample_weight : array-like of shape (n_samples,), default=None
+        Nonnegative weights of the rows in the mean. If None, all rows have the same weight.
 
     Returns
     -------
