@@ -70,7 +70,7 @@ def test_the_scale_of_the_rows_is_in_the_weights(xmc_data):
 
 def random_weights(rng, hierarchy, n_features=6):
     weights = [
-        sp.random_array((n_features, size), density=0.5, rng=rng) * 2
+        sp.csr_array(sp.random_array((n_features, size), density=0.5, random_state=rng)) * 2
         for size in hierarchy.level_sizes
     ]
     intercepts = [rng.standard_normal(size) for size in hierarchy.level_sizes]
