@@ -25,6 +25,7 @@ LAYERS = {
     "skxmr.zero_shot": 3,
     "skxmr.xr_linear": 4,
     "skxmr.inspection": 5,
+    "skxmr.interop": 5,
     "skxmr.transformer": 5,
     "skxmr.compose": 6,
     "skxmr.pipeline": 6,

@@ -28,7 +28,7 @@ from skxmr.indexing._label_features import (
     MAX_PIFA_ENTRIES,
     check_label_features,
 )
-from skxmr.indexing._label_hierarchy import LabelHierarchy
+from skxmr.indexing._label_hierarchy import LabelHierarchy, order_nodes, parents_of_chain
 from skxmr.indexing._label_spectrum import label_spectrum
 from skxmr.indexing._label_tree import HierarchicalLabelTree
 from skxmr.indexing._label_vectors import LabelVectors

@@ -1,5 +1,7 @@
 """The tree of label clusters as arrays: immutable, compared by value."""
 
+from typing import NamedTuple
+
 import numpy as np
 import scipy.sparse as sp
 
@@ -188,32 +190,7 @@ class LabelHierarchy:
         >>> tree.level_sizes
         (2, 3)
         """
-        parents = [np.asarray(parent) for parent in parents]
-        if not parents:
-            raise ValueError("parents must contain at least one level; got an empty sequence.")
-        new_number = np.zeros(1, dtype=np.int64)  # of each node of the level above
-        indptrs = []
-        for level, parent in enumerate(parents):
-            name = f"parents[{level}]"
-            _check_integers(parent, name)
-            n_above = len(new_number)
-            if len(parent) and not (0 <= parent.min() and parent.max() < n_above):
-                raise ValueError(
-                    f"{name} must be between 0 and {n_above - 1}, the nodes of the level above; "
-                    f"got {parent.min()} to {parent.max()}."
-                )
-            new_parent = new_number[parent]
-            n_children = np.bincount(new_parent, minlength=n_above)
-            if np.any(n_children == 0):
-                raise ValueError(
-                    f"{name} must contain each node of the level above; got "
-                    f"{np.count_nonzero(n_children == 0)} of {n_above} nodes without a child."
-                )
-            order = np.argsort(new_parent, kind="stable")
-            new_number = np.empty(len(order), dtype=np.int64)
-            new_number[order] = np.arange(len(order))
-            indptrs.append(np.concatenate(([0], np.cumsum(n_children))))
-        return cls(indptrs, order)
+        return order_nodes(parents).hierarchy
 
     @classmethod
     def from_chain(cls, chain):
@@ -246,17 +223,7 @@ class LabelHierarchy:
         >>> LabelHierarchy.from_chain(chain).leaf_of_label
         array([1, 0, 1], dtype=int32)
         """
-        parents = []
-        n_above = 1
-        for level, membership in enumerate(chain):
-            parents.append(_read_parents(membership, f"chain[{level}]"))
-            if membership.shape[1] != n_above:
-                raise ValueError(
-                    f"chain[{level}] must have {n_above} columns, one per node of the level above; "
-                    f"got {membership.shape[1]}."
-                )
-            n_above = membership.shape[0]
-        return cls.from_parents(parents)
+        return cls.from_parents(parents_of_chain(chain))
 
     @classmethod
     def from_memberships(cls, memberships):
@@ -453,6 +420,75 @@ class LabelHierarchy:
             targets.append(target)
             nodes = _parents_of_level(self.child_indptrs[level])[nodes]
         return targets[::-1]
+
+
+class NodeOrder(NamedTuple):
+    """A hierarchy, and the numbers that its nodes had before.
+
+    Attributes
+    ----------
+    hierarchy : LabelHierarchy
+        The tree, in which siblings are consecutive.
+    old_numbers : list of ndarray
+        For each level, the old number of each node. That of the last level is `label_order`.
+    """
+
+    hierarchy: LabelHierarchy
+    old_numbers: list
+
+
+def order_nodes(parents):
+    """Renumber nodes so that siblings are consecutive; see `LabelHierarchy.from_parents`.
+
+    Weights of the nodes in the old order become weights in the new order by
+    ``W[:, old_numbers[level]]``.
+
+    Returns
+    -------
+    NodeOrder
+    """
+    parents = [np.asarray(parent) for parent in parents]
+    if not parents:
+        raise ValueError("parents must contain at least one level; got an empty sequence.")
+    new_number = np.zeros(1, dtype=np.int64)  # of each node of the level above
+    indptrs, orders = [], []
+    for level, parent in enumerate(parents):
+        name = f"parents[{level}]"
+        _check_integers(parent, name)
+        n_above = len(new_number)
+        if len(parent) and not (0 <= parent.min() and parent.max() < n_above):
+            raise ValueError(
+                f"{name} must be between 0 and {n_above - 1}, the nodes of the level above; "
+                f"got {parent.min()} to {parent.max()}."
+            )
+        new_parent = new_number[parent]
+        n_children = np.bincount(new_parent, minlength=n_above)
+        if np.any(n_children == 0):
+            raise ValueError(
+                f"{name} must contain each node of the level above; got "
+                f"{np.count_nonzero(n_children == 0)} of {n_above} nodes without a child."
+            )
+        order = np.argsort(new_parent, kind="stable")
+        new_number = np.empty(len(order), dtype=np.int64)
+        new_number[order] = np.arange(len(order))
+        indptrs.append(np.concatenate(([0], np.cumsum(n_children))))
+        orders.append(order)
+    return NodeOrder(LabelHierarchy(indptrs, order), orders)
+
+
+def parents_of_chain(chain):
+    """Return the parent of each node, level by level; see `LabelHierarchy.from_chain`."""
+    parents = []
+    n_above = 1
+    for level, membership in enumerate(chain):
+        parents.append(_read_parents(membership, f"chain[{level}]"))
+        if membership.shape[1] != n_above:
+            raise ValueError(
+                f"chain[{level}] must have {n_above} columns, one per node of the level above; "
+                f"got {membership.shape[1]}."
+            )
+        n_above = membership.shape[0]
+    return parents
 
 
 def _parents_of_level(indptr):

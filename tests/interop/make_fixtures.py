@@ -1,0 +1,67 @@
+"""Train small models of other libraries and store them, with their predictions, in `fixtures`.
+
+Run once per library, in an environment that has it: ``python make_fixtures.py pecos`` (libpecos
+1.2.8) or ``python make_fixtures.py omikuji`` (0.5.2). The data are random numbers made here, so the
+files contain no data or code of others, and have the license of skxmr.
+"""
+
+import argparse
+import shutil
+from pathlib import Path
+
+import numpy as np
+import scipy.sparse as sp
+
+FIXTURES = Path(__file__).parent / "fixtures"
+N_LABELS = 17
+
+
+def make_data(n_samples, seed):
+    """Return (X, Y): rows whose features depend on their labels, float32."""
+    rng = np.random.default_rng(seed)
+    topics = np.random.default_rng(0).random((N_LABELS, 24)) < 0.15
+    Y = rng.random((n_samples, N_LABELS)) < 0.12
+    Y[np.arange(n_samples), np.arange(n_samples) % N_LABELS] = True
+    X = (Y @ topics + (rng.random((n_samples, 24)) < 0.1)) * rng.random((n_samples, 24))
+    return sp.csr_matrix(X, dtype=np.float32), sp.csr_matrix(Y, dtype=np.float32)
+
+
+def save_data(name, **arrays):
+    """Store arrays, such as rows and the predictions for them, next to the models."""
+    np.savez_compressed(FIXTURES / f"{name}.npz", **arrays)
+
+
+def make_pecos():
+    """Store trees of two sizes, one of them with several levels, and a single level."""
+    from pecos.xmc import Indexer, LabelEmbeddingFactory
+    from pecos.xmc.xlinear.model import XLinearModel
+
+    X, Y = make_data(150, seed=1)
+    queries, _ = make_data(12, seed=2)
+    scores = {}
+    for name, bias, settings in (
+        ("tree", 1.0, {"nr_splits": 2, "max_leaf_size": 3}),
+        ("clusters", 0.5, {"nr_splits": 4, "max_leaf_size": 6}),
+        ("one_level", -1.0, None),
+    ):
+        chain = None
+        if settings is not None:
+            features = LabelEmbeddingFactory.create(Y, X, method="pifa")
+            chain = Indexer.gen(features, seed=0, **settings)
+        folder = FIXTURES / f"pecos_{name}"
+        shutil.rmtree(folder, ignore_errors=True)
+        model = XLinearModel.train(
+            X, Y, C=chain, bias=bias, pred_kwargs={"beam_size": 3}, threshold=0.2
+        )
+        model.save(str(folder))
+        scores[name] = model.predict(queries, only_topk=N_LABELS).toarray()
+    save_data("pecos", queries=queries.toarray(), **scores)
+
+
+MAKERS = {"pecos": make_pecos}
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("library", choices=sorted(MAKERS))
+    FIXTURES.mkdir(exist_ok=True)
+    MAKERS[parser.parse_args().library]()
