@@ -13,6 +13,7 @@ from skxmr._core.score_rule import TRANSFORMS
 from skxmr._core.validation import MAX_FEATURES
 from skxmr.indexing import order_nodes, parents_of_chain
 from skxmr.interop._files import (
+    CERTAIN_MARGIN,
     check_folder,
     check_n_features,
     file_error,
@@ -27,8 +28,6 @@ from skxmr.xr_linear import XRLinearClassifier
 MAX_LEVELS = 100
 # Post-processors of old files.
 OLD_NAMES = {True: "l3-hinge", False: "noop", None: "noop"}
-# Hinges and the sigmoid of this margin are exactly 1 in float32.
-CERTAIN_MARGIN = 100.0
 # PECOS's own value for the number of labels that `predict` returns.
 DEFAULT_TOPK = 20
 

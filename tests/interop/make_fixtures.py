@@ -58,7 +58,52 @@ def make_pecos():
     save_data("pecos", queries=queries.toarray(), **scores)
 
 
-MAKERS = {"pecos": make_pecos}
+def write_text_file(path, X, Y):
+    """Write data in the format of the Extreme Classification Repository."""
+    lines = [f"{X.shape[0]} {X.shape[1]} {Y.shape[1]}"]
+    for x, y in zip(X, Y, strict=True):
+        pairs = zip(x.indices.tolist(), x.data.tolist(), strict=True)
+        features = " ".join(f"{feature}:{value!r}" for feature, value in pairs)
+        lines.append(",".join(map(str, y.indices)) + " " + features)
+    path.write_text("\n".join(lines) + "\n")
+
+
+def make_omikuji():
+    """Store trees with leaves of different depths, with both losses, and an ensemble."""
+    import omikuji
+
+    X, Y = make_data(150, seed=1)
+    # Two labels have no training rows, so they are in no leaf.
+    Y = Y.multiply(~np.isin(np.arange(N_LABELS), [3, 8])).tocsr()
+    Y.eliminate_zeros()
+    queries, _ = make_data(12, seed=2)
+    data = FIXTURES / "data.txt"
+    write_text_file(data, X, Y)
+    scores = {}
+    for name, settings in (
+        ("hinge", {"cluster_balanced": False, "cluster_k": 3, "min_branch_size": 4}),
+        ("log", {"cluster_balanced": False, "linear_loss_type": omikuji.LossType.LOG}),
+        ("one_leaf", {"min_branch_size": 100}),
+        ("ensemble", {"n_trees": 2, "collapse_every_n_layers": 1, "linear_weight_threshold": 0.3}),
+    ):
+        params = omikuji.Model.default_hyper_param()
+        for key, value in {"n_trees": 1, "min_branch_size": 3, **settings}.items():
+            setattr(params, key, getattr(value, "value", value))
+        folder = FIXTURES / f"omikuji_{name}"
+        shutil.rmtree(folder, ignore_errors=True)
+        model = omikuji.Model.train_on_data(str(data), params, n_threads=1)
+        model.save(str(folder))
+        scores[name] = np.zeros(Y.shape, dtype=np.float32)[: queries.shape[0]]
+        for row, x in enumerate(queries):
+            pairs = list(zip(x.indices.tolist(), x.data.tolist(), strict=True))
+            found = model.predict(pairs, beam_size=4, top_k=N_LABELS)
+            for label, score in found:
+                scores[name][row, label] = score
+    data.unlink()
+    save_data("omikuji", queries=queries.toarray(), **scores)
+
+
+MAKERS = {"pecos": make_pecos, "omikuji": make_omikuji}
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])

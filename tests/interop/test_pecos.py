@@ -8,10 +8,10 @@ import zipfile
 import numpy as np
 import pytest
 import scipy.sparse as sp
-from helpers.interop_files import FIXTURES, change_bytes, each_file, load_arrays
 from hypothesis import given
 from hypothesis import strategies as st
 
+from helpers.interop_files import FIXTURES, change_bytes, each_file, load_arrays
 from skxmr import LabelHierarchy, XRLinearClassifier, load_model, save_model
 from skxmr.interop import load_pecos_model, save_pecos_model
 
