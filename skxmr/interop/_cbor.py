@@ -124,7 +124,7 @@ class _Reader:
         # Numbers have different lengths. `jump` leads from each byte to the first byte after a
         # number that would begin there. Applied to itself, it skips 1, 2, 4, ... numbers; so the
         # starts of all numbers are found in a few steps of numpy.
-        window = self.bytes[self.at : self.at + WINDOW]
+        window = self.bytes[self.at : self.at + min(WINDOW, 9 * n)]
         sizes = SIZES[window]
         jump = np.minimum(np.arange(len(window)) + sizes, len(window))
         jump = np.append(jump, len(window))

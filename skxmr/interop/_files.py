@@ -14,9 +14,6 @@ MAX_JSON_BYTES = 2**20
 # only if the file has weights for at least one of MAX_FEATURES_PER_WEIGHT features.
 MAX_UNUSED_FEATURES = 2**24
 MAX_FEATURES_PER_WEIGHT = 1000
-# Hinges and the sigmoid of this margin are exactly 1 in float32: the intercept of a node that has
-# the score of its parent.
-CERTAIN_MARGIN = 100.0
 
 
 def file_error(file, expected, got):

@@ -1,16 +1,12 @@
 """The models of omikuji: a JSON file of settings, and a CBOR file per tree."""
 
-from typing import NamedTuple
-
 import numpy as np
 import scipy.sparse as sp
 
 from skxmr._core.validation import MAX_CHILDREN, MAX_FEATURES
 from skxmr._linear import UNTRAINED_INTERCEPT
-from skxmr.indexing import LabelHierarchy
 from skxmr.interop._cbor import CborError, read_cbor
 from skxmr.interop._files import (
-    CERTAIN_MARGIN,
     check_file,
     check_folder,
     check_n_features,
@@ -18,22 +14,13 @@ from skxmr.interop._files import (
     read_integer,
     read_json,
 )
+from skxmr.interop._flat_tree import FlatTree, make_levels
 from skxmr.xr_linear import XRLinearClassifier
 
 # omikuji's "Hinge" is the squared hinge.
 TRANSFORMS = {"Hinge": "l2-hinge", "Log": "sigmoid"}
+KINDS = {"Branch": {"children"}, "Leaf": {"labels"}}
 MAX_LABEL = 2**31 - 2
-
-
-class _Node(NamedTuple):
-    # A branch has children, and weights for them; a leaf has labels, and weights for them.
-    W: sp.csc_array
-    children: list
-    labels: np.ndarray
-
-    @property
-    def is_leaf(self):
-        return not self.children
 
 
 def load_omikuji_model(folder):
@@ -89,24 +76,21 @@ def load_omikuji_model(folder):
     files = sorted(path.glob("tree*.cbor"), key=lambda file: (len(file.name), file.name))
     if not files:
         raise file_error(path, "contain files tree0.cbor, tree1.cbor, ...", "none")
-    roots = [_read_tree(file, n_features) for file in files]
-    labels = [_labels_of(root, file) for root, file in zip(roots, files, strict=True)]
-    n_weights = sum(_count_weights(root) for root in roots)
-    check_n_features(n_features, n_weights, path)
-    n_labels = max(int(numbers.max()) for numbers in labels) + 1
-    trees = []
-    for root, numbers, file in zip(roots, labels, files, strict=True):
-        if n_labels > len(numbers) + MAX_CHILDREN:
+    trees = [_read_tree(file, n_features) for file in files]
+    check_n_features(n_features, sum(tree.W.nnz for tree in trees), path)
+    n_labels = max(int(tree.labels.max()) for tree in trees) + 1
+    for tree, file in zip(trees, files, strict=True):
+        n_untrained = n_labels - np.count_nonzero(tree.labels >= 0)
+        if n_untrained > MAX_CHILDREN:
             raise file_error(
-                file, f"have at most {MAX_CHILDREN} labels without weights", n_labels - len(numbers)
+                file, f"have at most {MAX_CHILDREN} labels without weights", n_untrained
             )
-        trees.append(_make_levels(root, np.setdiff1d(np.arange(n_labels), numbers), n_features))
-    hierarchies, weights, intercepts = zip(*trees, strict=True)
+    levels = [_make_levels(*tree, n_labels) for tree in zip(trees, files, strict=True)]
     try:
         return XRLinearClassifier.from_weights(
-            list(hierarchies),
-            list(weights),
-            intercepts=list(intercepts),
+            [tree.hierarchy for tree in levels],
+            [tree.weights for tree in levels],
+            intercepts=[tree.intercepts for tree in levels],
             path_weight=1.0,
             score_transform=TRANSFORMS[loss],
         )
@@ -119,24 +103,37 @@ def load_omikuji_model(folder):
 def _read_tree(file, n_features):
     check_file(file)
     try:
-        return _make_node(read_cbor(file.read_bytes()), n_features + 1)
+        return _flatten(read_cbor(file.read_bytes()), n_features + 1)
     except CborError as error:
         raise file_error(file, "be a tree of omikuji in CBOR", error) from None
 
 
-def _make_node(item, n_rows):
-    kind, fields = _read_variant(item, {"Branch": {"children"}, "Leaf": {"labels"}}, {"weights"})
-    if kind == "Leaf":
-        labels = _read_indices(fields["labels"], MAX_LABEL + 1, "labels")
-        n_children, children = len(labels), []
-    else:
-        if not isinstance(fields["children"], list):
-            raise CborError("a branch whose children are not a list of nodes")
-        children = [_make_node(child, n_rows) for child in fields["children"]]
-        n_children, labels = len(children), np.empty(0, dtype=np.int64)
-    if n_children == 0:
-        raise CborError("a node without children or labels")
-    return _Node(_read_weights(fields["weights"], (n_rows, n_children)), children, labels)
+def _flatten(root, n_rows):
+    """Return a tree of nested nodes as a `FlatTree`; `n_rows` counts the features and the bias."""
+    parents, labels = [-1], [np.array([-1])]
+    blocks = [sp.csc_array((n_rows, 1), dtype=np.float32)]  # of the root, which has no model
+    queue = [(root, 0)]
+    for item, number in queue:
+        kind, fields = _read_variant(item, KINDS, {"weights"})
+        if kind == "Leaf":
+            children = _read_indices(fields["labels"], MAX_LABEL + 1, "labels")
+            labels.append(children)
+        else:
+            children = fields["children"]
+            if not isinstance(children, list):
+                raise CborError("a branch whose children are not a list of nodes")
+            queue.extend((child, len(parents) + i) for i, child in enumerate(children))
+            labels.append(np.full(len(children), -1))
+        if not len(children):
+            raise CborError("a node without children or labels")
+        parents.extend([number] * len(children))
+        blocks.append(_read_weights(fields["weights"], (n_rows, len(children))))
+    labels = np.concatenate(labels)
+    numbers = labels[labels >= 0]
+    if len(np.unique(numbers)) < len(numbers):
+        raise CborError("a label in several places")
+    W = sp.hstack(blocks, format="csc")
+    return FlatTree(np.array(parents), labels, W[:-1], W[[-1]].toarray()[0])
 
 
 def _read_variant(item, kinds, shared=frozenset()):
@@ -198,55 +195,17 @@ def _read_indices(values, stop, name):
     return values
 
 
-def _leaves_of(root):
-    nodes, leaves = [root], []
-    while nodes:
-        node = nodes.pop()
-        nodes.extend(node.children)
-        if node.is_leaf:
-            leaves.append(node)
-    return leaves
-
-
-def _count_weights(root):
-    return root.W.nnz + sum(map(_count_weights, root.children))
-
-
-def _labels_of(root, file):
-    labels = np.concatenate([leaf.labels for leaf in _leaves_of(root)])
-    if len(np.unique(labels)) < len(labels):
-        raise file_error(file, "contain each label once", "a label in several places")
-    return labels
-
-
-def _make_levels(root, missing, n_features):
-    """Return the hierarchy of a tree, and the weights and intercepts of its levels."""
-    parents, weights, intercepts = [], [], []
-    nodes = [root]
-    while not all(node.is_leaf for node in nodes):
-        # A leaf that is higher than others becomes the only child of itself.
-        parents.append(
-            np.repeat(np.arange(len(nodes)), [len(node.children) or 1 for node in nodes])
-        )
-        blocks = [sp.csc_array((n_features + 1, 1)) if n.is_leaf else n.W for n in nodes]
-        W = sp.hstack(blocks, format="csc")
-        biases = W[[-1]].toarray()[0]
-        is_copy = np.repeat([node.is_leaf for node in nodes], [b.shape[1] for b in blocks])
-        # In a level, either all only children have the scores of their parents or none has.
-        has_only_children = any(len(node.children) == 1 for node in nodes)
-        biases[is_copy] = CERTAIN_MARGIN if has_only_children else np.inf
-        weights.append(W[:-1])
-        intercepts.append(biases)
-        nodes = [child for node in nodes for child in (node.children or [node])]
-    labels = np.concatenate([*(node.labels for node in nodes), missing])
-    first_leaf = np.zeros(len(missing), dtype=np.int64)
-    sizes = [len(node.labels) for node in nodes]
-    column = np.argsort(labels)
-    parents.append(np.concatenate([np.repeat(np.arange(len(nodes)), sizes), first_leaf])[column])
-    no_weights = sp.csc_array((n_features + 1, len(missing)), dtype=np.float32)
-    W = sp.hstack([*(node.W for node in nodes), no_weights], format="csc")[:, column]
-    biases = W[[-1]].toarray()[0]
-    biases[missing] = UNTRAINED_INTERCEPT
-    weights.append(W[:-1])
-    intercepts.append(biases)
-    return LabelHierarchy.from_parents(parents), weights, intercepts
+def _make_levels(tree, file, n_labels):
+    missing = np.setdiff1d(np.arange(n_labels), tree.labels)
+    first_leaf = tree.parents[tree.labels >= 0][0]
+    no_weights = sp.csc_array((tree.W.shape[0], len(missing)), dtype=np.float32)
+    complete = FlatTree(
+        np.append(tree.parents, np.full(len(missing), first_leaf)),
+        np.append(tree.labels, missing),
+        sp.hstack([tree.W, no_weights], format="csc"),
+        np.append(tree.intercepts, np.full(len(missing), np.float32(UNTRAINED_INTERCEPT))),
+    )
+    try:
+        return make_levels(complete)
+    except ValueError as error:
+        raise file_error(file, "be a tree of omikuji", error) from None

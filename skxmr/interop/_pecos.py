@@ -13,7 +13,6 @@ from skxmr._core.score_rule import TRANSFORMS
 from skxmr._core.validation import MAX_FEATURES
 from skxmr.indexing import order_nodes, parents_of_chain
 from skxmr.interop._files import (
-    CERTAIN_MARGIN,
     check_folder,
     check_n_features,
     file_error,
@@ -22,10 +21,9 @@ from skxmr.interop._files import (
     read_number,
     read_sparse,
 )
+from skxmr.interop._flat_tree import CERTAIN_MARGIN, MAX_LEVELS
 from skxmr.xr_linear import XRLinearClassifier
 
-# PECOS itself makes trees of fewer than 20 levels.
-MAX_LEVELS = 100
 # Post-processors of old files.
 OLD_NAMES = {True: "l3-hinge", False: "noop", None: "noop"}
 # PECOS's own value for the number of labels that `predict` returns.

@@ -171,7 +171,6 @@ def make_sparse(tree, **values):
         (lambda t: find_leaf(t).update(labels=[]), "a node without children or labels"),
         (lambda t: find_leaf(t).update(labels=[0.5]), "labels that are not integers below"),
         (lambda t: find_leaf(t).update(labels=[2**40]), "labels that are not integers below"),
-        (lambda t: find_leaf(t).update(labels=[1, 1]), r"instead of \(25, 2\)|each label once"),
         (lambda t: make_sparse(t, outer_dim=9), r"shape \(9, 3\) instead of \(25, 3\)"),
         (lambda t: make_sparse(t, outer_inds=[25]), "outer_inds that are not integers below 25"),
         (lambda t: make_sparse(t, inner_inds=[3]), "inner_inds that are not integers below 3"),
@@ -200,7 +199,9 @@ def test_labels_occur_once(folder):
         leaves[0]["labels"][0] = find_leaf(tree)["labels"][-1]
 
     edit(folder, repeat)
-    with pytest.raises(ValueError, match="tree0.cbor must contain each label once"):
+    with pytest.raises(
+        ValueError, match="tree0.cbor must be a tree of omikuji in CBOR; got a label in"
+    ):
         load_omikuji_model(folder)
 
 
