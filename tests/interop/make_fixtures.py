@@ -1,7 +1,7 @@
 """Train small models of other libraries and store them, with their predictions, in `fixtures`.
 
 Run once per library, in an environment that has it: ``python make_fixtures.py pecos`` (libpecos
-1.2.8) or ``python make_fixtures.py omikuji`` (0.5.2). The data are random numbers made here, so the
+1.2.8), ``omikuji`` (0.5.2) or ``napkinxc`` (0.7.2). The data are random numbers made here, so the
 files contain no data or code of others, and have the license of skxmr.
 """
 
@@ -103,7 +103,36 @@ def make_omikuji():
     save_data("omikuji", queries=queries.toarray(), **scores)
 
 
-MAKERS = {"pecos": make_pecos, "omikuji": make_omikuji}
+def make_napkinxc():
+    """Store trees with both losses, with leaves of different depths, and an ensemble."""
+    from napkinxc.models import PLT
+
+    X, Y = make_data(150, seed=1)
+    Y = Y.multiply(~np.isin(np.arange(N_LABELS), [3, 8])).tocsr()
+    Y.eliminate_zeros()
+    targets = [y.indices.tolist() for y in Y]
+    queries, _ = make_data(12, seed=2)
+    scores = {}
+    for name, settings in (
+        ("log", {"max_leaves": 4}),
+        ("huffman", {"tree_type": "huffman", "loss": "l2", "weights_threshold": 0.3}),
+        ("adagrad", {"optimizer": "adagrad", "max_leaves": 4}),
+        ("ensemble", {"ensemble": 2, "max_leaves": 6, "weights_threshold": 0.3}),
+    ):
+        folder = FIXTURES / f"napkinxc_{name}"
+        shutil.rmtree(folder, ignore_errors=True)
+        model = PLT(str(folder), threads=1, seed=0, verbose=False, **settings)
+        model.fit(X, targets)
+        scores[name] = np.zeros((queries.shape[0], N_LABELS), dtype=np.float32)
+        for row, found in enumerate(model.predict_proba(queries, top_k=N_LABELS)):
+            for label, score in found:
+                scores[name][row, label] = score
+        for file in folder.rglob("tree.txt"):
+            file.unlink()
+    save_data("napkinxc", queries=queries.toarray(), **scores)
+
+
+MAKERS = {"pecos": make_pecos, "omikuji": make_omikuji, "napkinxc": make_napkinxc}
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
