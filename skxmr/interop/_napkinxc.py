@@ -1,6 +1,7 @@
 """The models of napkinXC's `PLT`: binary files of the parameters, the tree and the weights."""
 
 import struct
+from numbers import Integral
 from typing import NamedTuple
 
 import numpy as np
@@ -41,14 +42,14 @@ class _Nodes(NamedTuple):
     classes: np.ndarray
 
 
-def load_napkinxc_model(folder):
+def load_napkinxc_model(folder, n_features=None):
     """Load a `PLT` that napkinXC saved. napkinXC need not be installed.
 
     Unless a model was trained with ``norm=False``, napkinXC scales each row to unit length before
     it predicts. The classifier does not: use `sklearn.preprocessing.normalize`, or a `Normalizer`
     in a pipeline. Then the scores of a model with one tree differ from napkinXC's by rounding only.
-    With ``ensemble``, the classifier averages the 100 best labels of each tree, and napkinXC all;
-    so the last ones of a ranking may differ.
+    With ``ensemble``, napkinXC averages the ``top_k`` best labels of each tree, and the classifier
+    the 100 best; so the last ones of a ranking may differ.
 
     The root of napkinXC's tree has a model, too; it is the only node of the first level. Leaves may
     have different depths. Clusters with a single child, which have the score of their parent,
@@ -59,6 +60,9 @@ def load_napkinxc_model(folder):
     folder : str or path-like
         Folder given to the constructor of ``PLT``; it contains ``args.bin``, ``tree.bin`` and
         ``weights.bin``.
+    n_features : int or None, default=None
+        Number of columns of `X`, which napkinXC does not save. None uses the last feature that has
+        a weight.
 
     Returns
     -------
@@ -89,30 +93,25 @@ def load_napkinxc_model(folder):
     folders = [path]
     if params.n_members > 1:
         folders = [path / f"member_{member}" for member in range(params.n_members)]
-    trees, names = [], set()
-    for member in folders:
-        parents, labels = _read(member / "tree.bin", _read_tree)
-        file = member / "weights.bin"
-        nodes = _read(file, _read_weights)
-        if nodes.W.shape[1] != len(parents) - 1:
-            raise file_error(
-                file, f"have weights of {len(parents) - 1} nodes, as tree.bin", nodes.W.shape[1]
-            )
-        name, margins = _find_transform(nodes, file)
-        names.add(name)
-        W = nodes.W[FIRST_FEATURE:]
-        check_n_features(W.shape[0], W.nnz, file)
-        intercepts = margins + nodes.W[[BIAS]].toarray()[0] * np.float32(params.bias)
-        root = sp.csc_array((W.shape[0], 1), dtype=np.float32)
-        tree = FlatTree(
-            parents, labels, sp.hstack([root, W], format="csc"), np.append([0.0], intercepts)
+    read = [_read_member(member, params.bias) for member in folders]
+    names = {name for _, name in read}
+    if len(names) > 1:
+        raise file_error(folder, "have equal losses in all trees", sorted(names))
+    n_weighted = max(tree.W.shape[0] for tree, _ in read)
+    if n_features is None:
+        n_features = n_weighted
+    elif not isinstance(n_features, Integral) or not n_weighted <= n_features <= MAX_FEATURES:
+        raise ValueError(
+            f"n_features must be None or an integer from {n_weighted}, the last feature with a "
+            f"weight, to {MAX_FEATURES}; got {n_features!r}."
         )
+    trees = []
+    for member, (tree, _) in zip(folders, read, strict=True):
+        tree.W.resize(n_features, tree.W.shape[1])
         try:
             trees.append(make_levels(tree))
         except ValueError as error:
             raise file_error(member / "tree.bin", "be a tree of napkinXC", error) from None
-    if len(names) > 1:
-        raise file_error(folder, "have equal losses in all trees", sorted(names))
     try:
         return XRLinearClassifier.from_weights(
             [tree.hierarchy for tree in trees],
@@ -126,6 +125,25 @@ def load_napkinxc_model(folder):
         raise file_error(
             folder, "contain a model that XRLinearClassifier can represent", error
         ) from None
+
+
+def _read_member(folder, bias):
+    """Return the tree of a folder as a `FlatTree`, and the name of its score transform."""
+    parents, labels = _read(folder / "tree.bin", _read_tree)
+    file = folder / "weights.bin"
+    nodes = _read(file, _read_weights)
+    if nodes.W.shape[1] != len(parents) - 1:
+        raise file_error(
+            file, f"have weights of {len(parents) - 1} nodes, as tree.bin", nodes.W.shape[1]
+        )
+    name, margins = _find_transform(nodes, file)
+    W = nodes.W[FIRST_FEATURE:]
+    check_n_features(W.shape[0], W.nnz, file)
+    with np.errstate(over="ignore"):
+        intercepts = margins + nodes.W[[BIAS]].toarray()[0] * np.float32(bias)
+    root = sp.csc_array((W.shape[0], 1), dtype=np.float32)
+    W = sp.hstack([root, W], format="csc")
+    return FlatTree(parents, labels, W, np.append(np.float32(0), intercepts)), name
 
 
 def _read(file, read):
@@ -185,7 +203,7 @@ def _read_weights(content):
     if not 0 < n_nodes <= len(content) // 12:  # a node takes at least 12 bytes
         raise _FormatError(f"{n_nodes} nodes in {len(content)} bytes")
     losses, classes = np.zeros((2, n_nodes), dtype=np.int64)
-    indices, weights, size = [], [], None
+    indices, weights = [], []
     for node in range(n_nodes):
         n_classes, first_class, losses[node] = struct.unpack_from("<iii", content, at)
         at += 12
@@ -198,34 +216,27 @@ def _read_weights(content):
             indices.append(np.empty(0, dtype=np.int32))
             weights.append(np.empty(0, dtype=np.float32))
             continue
-        found, index, values, at = _read_vector(content, at + 16)
-        if size not in (None, found):
-            raise _FormatError(f"vectors of {found} and {size} numbers")
-        size = found
+        index, values, at = _read_vector(content, at + 16)
         indices.append(index)
         weights.append(values if first_class == 1 else -values)
         (has_gradients,) = struct.unpack_from("<?", content, at)
         at += 1
         if has_gradients:
             at = _read_vector(content, at)[-1]
-    if size is None:
-        raise _FormatError("no node with weights")
     indptr = np.concatenate([[0], np.cumsum([len(index) for index in indices])])
-    parts = (np.concatenate(weights), np.concatenate(indices), indptr)
-    W = sp.csc_array(parts, shape=(size, n_nodes))
+    indices = np.concatenate(indices)
+    # The sizes of vectors have no meaning: that of a sparse vector ends at its last number, and
+    # that of a dense vector depends on the solver.
+    size = max(indices.max(initial=0), FIRST_FEATURE) + 1
+    W = sp.csc_array((np.concatenate(weights), indices, indptr), shape=(size, n_nodes))
     W.sum_duplicates()
-    # The solvers of liblinear leave one number at the end unused, and others do not.
-    if W.nnz and W.indices.max() < size - 1 and size > FIRST_FEATURE + 1:
-        W.resize(size - 1, n_nodes)
     return _Nodes(W, losses, classes), at
 
 
 def _read_vector(content, at):
-    """Return the size of a vector, its indices and values, and the position after it."""
+    """Return the indices and values of a vector, and the position after it."""
     size, n_nonzero, is_sparse = struct.unpack_from("<QQ?", content, at)
     at += 17
-    if not FIRST_FEATURE < size <= MAX_FEATURES:
-        raise _FormatError(f"a vector of {size} numbers")
     dtype = np.dtype([("index", "<i4"), ("value", "<f4")]) if is_sparse else np.dtype("<f4")
     count = n_nonzero if is_sparse else size
     if count * dtype.itemsize > len(content) - at:
@@ -237,11 +248,11 @@ def _read_vector(content, at):
     else:
         index = np.flatnonzero(values).astype(np.int32)
         values = values[index].astype(np.float32)
-    if len(index) and not 0 <= index.min() <= index.max() < size:
-        raise _FormatError(f"indices that are not from 0 to {size - 1}")
+    if len(index) and not 0 <= index.min() <= index.max() < MAX_FEATURES:
+        raise _FormatError(f"indices that are not from 0 to {MAX_FEATURES - 1}")
     if not np.isfinite(values).all():
         raise _FormatError("weights that are not finite")
-    return size, index, values, at
+    return index, values, at
 
 
 def _find_transform(nodes, file):

@@ -143,7 +143,7 @@ def test_untrained_nodes_of_hinge_models_have_certain_scores(tmp_path):
         ("weights.bin", 4, b"\x03", "3 classes, first class 1, loss 0"),
         ("weights.bin", 8, b"\x03", "2 classes, first class 3, loss 0"),
         ("weights.bin", 12, b"\x09", "2 classes, first class 1, loss 9"),
-        ("weights.bin", 32, b"\xff" * 8, "a vector of 18446744073709551615 numbers"),
+        ("weights.bin", 32, b"\xff" * 8, "18446744073709551615 numbers at 49, beyond"),
         ("weights.bin", 32, b"\xff" * 3, "16777215 numbers at 49, beyond the end"),
         ("weights.bin", 65, struct.pack("<f", np.inf), "weights that are not finite"),
     ],
@@ -160,9 +160,7 @@ def test_files_are_checked(folder, name, at, values, message):
 @pytest.mark.parametrize(
     ("nodes", "message"),
     [
-        ([pack_node()] * 5, "no node with weights"),
         ([pack_node(VECTORS[0])] * 4 + [pack_node(VECTORS[0], loss=1)], "nodes with equal losses"),
-        ([pack_node(VECTORS[0])] * 4 + [pack_node([0, 1, 2])], "vectors of 3 and 6 numbers"),
         ([pack_node(VECTORS[0], is_sparse=True)[:-20]] * 5, "got "),
     ],
 )
@@ -179,11 +177,28 @@ def test_files_belong_together(folder):
 
 
 def test_features_without_weights_are_limited(tmp_path):
-    vector = struct.pack("<iiiQQQQ?", 2, 1, 0, 2**30, 1, 2**30, 1, True)
-    vector += struct.pack("<if?", 2, 1.0, False)
-    write_model(tmp_path, PARENTS, LABELS, [vector] * 5)
-    with pytest.raises(ValueError, match="weights.bin must have at most 16777216 features"):
-        load_napkinxc_model(tmp_path)
+    for index, message in ((2**30, "at most 16777216 features"), (-1, "indices that are not from")):
+        vector = struct.pack("<iiiQQQQ?if?", 2, 1, 0, 9, 1, 9, 1, True, index, 1.0, False)
+        write_model(tmp_path, PARENTS, LABELS, [vector] * 5)
+        with pytest.raises(ValueError, match=f"weights.bin must .*{message}"):
+            load_napkinxc_model(tmp_path)
+
+
+def test_n_features_adds_features_without_weights(folder):
+    model = load_napkinxc_model(folder)
+    wide = load_napkinxc_model(folder, n_features=30)
+    X = np.hstack([QUERIES, np.ones((len(QUERIES), 6))])
+    np.testing.assert_array_equal(wide.predict_topk(X)[1], model.predict_topk(QUERIES)[1])
+    for n_features in (23, 2.5, 2**40):
+        with pytest.raises(ValueError, match="n_features must be None or an integer from 24"):
+            load_napkinxc_model(folder, n_features=n_features)
+
+
+def test_models_without_weights_are_constant(tmp_path):
+    write_model(tmp_path, PARENTS, LABELS, [pack_node()] * 5)
+    model = load_napkinxc_model(tmp_path)
+    expected = expit(10) ** np.array([3, 3, 2])
+    np.testing.assert_allclose(model.predict_proba([[0.0]]).toarray()[0], expected, rtol=1e-5)
 
 
 @pytest.mark.parametrize("seed", range(300))
