@@ -56,6 +56,38 @@ def make_pecos():
         model.save(str(folder))
         scores[name] = model.predict(queries, only_topk=N_LABELS).toarray()
     save_data("pecos", queries=queries.toarray(), **scores)
+    make_pecos_vectorizers()
+
+
+TEXTS = [
+    "a sparse matrix, a Sparse vector.",
+    "a sparse  vector of the words",
+    "ein B\u00e4r l\u00e4uft\tschnell",
+    "the words the words the",
+    "",
+    "a a a bear",
+]
+
+
+def make_pecos_vectorizers():
+    """Store vectorizers of words and, to be refused, other ones."""
+    from pecos.utils.featurization.text.vectorizers import Vectorizer
+
+    matrices = {}
+    for name, config in (
+        ("words", {}),
+        ("ngrams", {"ngram_range": (1, 2), "sublinear_tf": True, "add_one_idf": True}),
+        ("binary", {"binary": True, "use_idf": False, "norm": "l1", "max_feature": 9}),
+        ("char", {"analyzer": "char_wb", "max_feature": 9}),
+        ("truncated", {"truncate_length": 3}),
+        ("two", {"base_vect_configs": [{"max_feature": 3}, {"max_feature": 3}]}),
+    ):
+        folder = FIXTURES / f"pecos_vectorizer_{name}"
+        shutil.rmtree(folder, ignore_errors=True)
+        Vectorizer.train(TEXTS, {"type": "tfidf", "kwargs": config}).save(str(folder))
+        texts = [*TEXTS, "the unknown word a sparse"]
+        matrices[name] = Vectorizer.load(str(folder)).predict(texts).toarray()
+    save_data("pecos_vectorizers", **matrices)
 
 
 def write_text_file(path, X, Y):
