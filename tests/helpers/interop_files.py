@@ -1,8 +1,10 @@
 """Fixtures as paths, and changes of files that readers must survive."""
 
+import runpy
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 FIXTURES = Path(__file__).parents[1] / "interop" / "fixtures"
 
@@ -31,7 +33,14 @@ def each_file(folder):
     return sorted(path for path in folder.rglob("*") if path.is_file())
 
 
-def load_arrays(name):
+def load_arrays(name, folder=FIXTURES):
     """Return the arrays that `make_fixtures.py` stored next to the models."""
-    with np.load(FIXTURES / name) as arrays:
+    with np.load(folder / name) as arrays:
         return dict(arrays)
+
+
+def make_fixtures(library, folder):
+    """Train models with a library, if it is installed, and store them in a folder."""
+    pytest.importorskip(library)
+    script = runpy.run_path(str(FIXTURES.parent / "make_fixtures.py"))
+    script["MAKERS"][library](folder)

@@ -26,12 +26,12 @@ def make_data(n_samples, seed):
     return sp.csr_matrix(X, dtype=np.float32), sp.csr_matrix(Y, dtype=np.float32)
 
 
-def save_data(name, **arrays):
+def save_data(target, name, **arrays):
     """Store arrays, such as rows and the predictions for them, next to the models."""
-    np.savez_compressed(FIXTURES / f"{name}.npz", **arrays)
+    np.savez_compressed(target / f"{name}.npz", **arrays)
 
 
-def make_pecos():
+def make_pecos(target):
     """Store trees of two sizes, one of them with several levels, and a single level."""
     from pecos.xmc import Indexer, LabelEmbeddingFactory
     from pecos.xmc.xlinear.model import XLinearModel
@@ -48,15 +48,15 @@ def make_pecos():
         if settings is not None:
             features = LabelEmbeddingFactory.create(Y, X, method="pifa")
             chain = Indexer.gen(features, seed=0, **settings)
-        folder = FIXTURES / f"pecos_{name}"
+        folder = target / f"pecos_{name}"
         shutil.rmtree(folder, ignore_errors=True)
         model = XLinearModel.train(
             X, Y, C=chain, bias=bias, pred_kwargs={"beam_size": 3}, threshold=0.2
         )
         model.save(str(folder))
         scores[name] = model.predict(queries, only_topk=N_LABELS).toarray()
-    save_data("pecos", queries=queries.toarray(), **scores)
-    make_pecos_vectorizers()
+    save_data(target, "pecos", queries=queries.toarray(), **scores)
+    make_pecos_vectorizers(target)
 
 
 TEXTS = [
@@ -69,7 +69,7 @@ TEXTS = [
 ]
 
 
-def make_pecos_vectorizers():
+def make_pecos_vectorizers(target):
     """Store vectorizers of words and, to be refused, other ones."""
     from pecos.utils.featurization.text.vectorizers import Vectorizer
 
@@ -82,12 +82,12 @@ def make_pecos_vectorizers():
         ("truncated", {"truncate_length": 3}),
         ("two", {"base_vect_configs": [{"max_feature": 3}, {"max_feature": 3}]}),
     ):
-        folder = FIXTURES / f"pecos_vectorizer_{name}"
+        folder = target / f"pecos_vectorizer_{name}"
         shutil.rmtree(folder, ignore_errors=True)
         Vectorizer.train(TEXTS, {"type": "tfidf", "kwargs": config}).save(str(folder))
         texts = [*TEXTS, "the unknown word a sparse"]
         matrices[name] = Vectorizer.load(str(folder)).predict(texts).toarray()
-    save_data("pecos_vectorizers", **matrices)
+    save_data(target, "pecos_vectorizers", **matrices)
 
 
 def write_text_file(path, X, Y):
@@ -100,7 +100,7 @@ def write_text_file(path, X, Y):
     path.write_text("\n".join(lines) + "\n")
 
 
-def make_omikuji():
+def make_omikuji(target):
     """Store trees with leaves of different depths, with both losses, and an ensemble."""
     import omikuji
 
@@ -109,7 +109,7 @@ def make_omikuji():
     Y = Y.multiply(~np.isin(np.arange(N_LABELS), [3, 8])).tocsr()
     Y.eliminate_zeros()
     queries, _ = make_data(12, seed=2)
-    data = FIXTURES / "data.txt"
+    data = target / "data.txt"
     write_text_file(data, X, Y)
     scores = {}
     for name, settings in (
@@ -121,7 +121,7 @@ def make_omikuji():
         params = omikuji.Model.default_hyper_param()
         for key, value in {"n_trees": 1, "min_branch_size": 3, **settings}.items():
             setattr(params, key, getattr(value, "value", value))
-        folder = FIXTURES / f"omikuji_{name}"
+        folder = target / f"omikuji_{name}"
         shutil.rmtree(folder, ignore_errors=True)
         model = omikuji.Model.train_on_data(str(data), params, n_threads=1)
         model.save(str(folder))
@@ -132,10 +132,10 @@ def make_omikuji():
             for label, score in found:
                 scores[name][row, label] = score
     data.unlink()
-    save_data("omikuji", queries=queries.toarray(), **scores)
+    save_data(target, "omikuji", queries=queries.toarray(), **scores)
 
 
-def make_napkinxc():
+def make_napkinxc(target):
     """Store trees with both losses, with leaves of different depths, and an ensemble."""
     from napkinxc.models import PLT
 
@@ -151,7 +151,7 @@ def make_napkinxc():
         ("adagrad", {"optimizer": "adagrad", "max_leaves": 4}),
         ("ensemble", {"ensemble": 2, "max_leaves": 6, "weights_threshold": 0.3}),
     ):
-        folder = FIXTURES / f"napkinxc_{name}"
+        folder = target / f"napkinxc_{name}"
         shutil.rmtree(folder, ignore_errors=True)
         model = PLT(str(folder), threads=1, seed=0, verbose=False, **settings)
         model.fit(X, targets)
@@ -161,7 +161,7 @@ def make_napkinxc():
                 scores[name][row, label] = score
         for file in folder.rglob("tree.txt"):
             file.unlink()
-    save_data("napkinxc", queries=queries.toarray(), **scores)
+    save_data(target, "napkinxc", queries=queries.toarray(), **scores)
 
 
 MAKERS = {"pecos": make_pecos, "omikuji": make_omikuji, "napkinxc": make_napkinxc}
@@ -169,5 +169,7 @@ MAKERS = {"pecos": make_pecos, "omikuji": make_omikuji, "napkinxc": make_napkinx
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("library", choices=sorted(MAKERS))
-    FIXTURES.mkdir(exist_ok=True)
-    MAKERS[parser.parse_args().library]()
+    parser.add_argument("target", nargs="?", type=Path, default=FIXTURES)
+    arguments = parser.parse_args()
+    arguments.target.mkdir(exist_ok=True)
+    MAKERS[arguments.library](arguments.target)

@@ -8,7 +8,7 @@ import pytest
 from scipy.special import expit
 from sklearn.preprocessing import normalize
 
-from helpers.interop_files import FIXTURES, change_bytes, each_file, load_arrays
+from helpers.interop_files import FIXTURES, change_bytes, each_file, load_arrays, make_fixtures
 from skxmr import load_model, save_model
 from skxmr.interop import load_napkinxc_model
 
@@ -217,3 +217,12 @@ def test_changed_bytes_give_a_model_or_a_value_error(tmp_path, seed):
         message = str(folder)
         model.predict_topk(np.ones((1, model.n_features_in_)))
     assert str(folder) in message
+
+
+def test_models_of_the_installed_napkinxc_have_equal_scores(tmp_path):
+    make_fixtures("napkinxc", tmp_path)
+    expected = load_arrays("napkinxc.npz", tmp_path)
+    X = normalize(expected["queries"])
+    for name in NAMES:
+        scores = load_napkinxc_model(tmp_path / f"napkinxc_{name}").predict_proba(X).toarray()
+        np.testing.assert_allclose(scores, expected[name], rtol=1e-4, atol=1e-6)

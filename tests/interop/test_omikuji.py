@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from sklearn.preprocessing import normalize
 
 from helpers.cbor_writer import encode
-from helpers.interop_files import FIXTURES, change_bytes, each_file, load_arrays
+from helpers.interop_files import FIXTURES, change_bytes, each_file, load_arrays, make_fixtures
 from skxmr import load_model, save_model
 from skxmr.interop import load_omikuji_model
 from skxmr.interop._cbor import read_cbor
@@ -248,3 +248,14 @@ def test_changed_bytes_give_a_model_or_a_value_error(tmp_path, seed):
         message = str(folder)
         model.predict_topk(np.ones((1, model.n_features_in_)))
     assert str(folder) in message
+
+
+def test_models_of_the_installed_omikuji_have_equal_scores(tmp_path):
+    make_fixtures("omikuji", tmp_path)
+    expected = load_arrays("omikuji.npz", tmp_path)
+    for name in NAMES[:3]:
+        model = load_omikuji_model(tmp_path / f"omikuji_{name}")
+        model.beam_width = 4
+        scores = model.predict_proba(normalize(expected["queries"])).toarray()
+        kept = expected[name] > 0
+        np.testing.assert_allclose(scores[kept], expected[name][kept], rtol=1e-4, atol=1e-6)

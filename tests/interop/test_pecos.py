@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+import subprocess
 import zipfile
 
 import numpy as np
@@ -329,10 +330,42 @@ def test_save_replaces_nothing(tmp_path):
     assert sorted(path.name for path in tmp_path.iterdir()) == ["model"]
 
 
-@pytest.mark.parametrize("is_predict_only", [False, True])
-def test_pecos_loads_saved_models(tmp_path, is_predict_only):
-    pecos = pytest.importorskip("pecos.xmc.xlinear.model")
+@pytest.fixture
+def run_in_pecos():
+    """Return a function that runs Python code or a script where PECOS is installed."""
+    # PECOS needs a SciPy older than the ones that skxmr supports, so it needs another environment.
+    if "PECOS_PYTHON" not in os.environ:
+        pytest.skip("set PECOS_PYTHON to a Python interpreter with libpecos")
+
+    def run(*arguments):
+        environment = {k: v for k, v in os.environ.items() if k != "PYTHONPATH"}
+        subprocess.run([os.environ["PECOS_PYTHON"], *arguments], check=True, env=environment)
+
+    return run
+
+
+PREDICT = """
+import sys, scipy.sparse as sp
+from pecos.xmc.xlinear.model import XLinearModel
+model = XLinearModel.load(sys.argv[1], is_predict_only=bool(int(sys.argv[2])))
+sp.save_npz(sys.argv[4], model.predict(sp.load_npz(sys.argv[3])))
+"""
+
+
+@pytest.mark.parametrize("is_predict_only", [0, 1])
+def test_pecos_loads_saved_models(tmp_path, run_in_pecos, is_predict_only):
     save_pecos_model(MODEL, tmp_path / "model")
     X = sp.random(5, 6, density=0.7, random_state=0, format="csr", dtype=np.float32)
-    expected = pecos.XLinearModel.load(str(tmp_path / "model"), is_predict_only).predict(X)
-    np.testing.assert_allclose(MODEL.predict_proba(X).toarray(), expected.toarray(), rtol=1e-5)
+    sp.save_npz(tmp_path / "X.npz", X)
+    paths = [str(tmp_path / name) for name in ("model", "X.npz", "scores.npz")]
+    run_in_pecos("-c", PREDICT, paths[0], str(is_predict_only), *paths[1:])
+    expected = sp.load_npz(paths[2]).toarray()
+    np.testing.assert_allclose(MODEL.predict_proba(X).toarray(), expected, rtol=1e-5)
+
+
+def test_models_of_the_installed_pecos_have_equal_scores(tmp_path, run_in_pecos):
+    run_in_pecos(str(FIXTURES.parent / "make_fixtures.py"), "pecos", str(tmp_path))
+    expected = load_arrays("pecos.npz", tmp_path)
+    for name in NAMES:
+        scores = load_pecos_model(tmp_path / f"pecos_{name}").predict_proba(expected["queries"])
+        np.testing.assert_allclose(scores.toarray(), expected[name], rtol=1e-4, atol=1e-6)
