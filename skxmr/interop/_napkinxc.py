@@ -140,7 +140,7 @@ def _read_member(folder, bias):
     W = nodes.W[FIRST_FEATURE:]
     check_n_features(W.shape[0], W.nnz, file)
     with np.errstate(over="ignore"):
-        intercepts = margins + nodes.W[[BIAS]].toarray()[0] * np.float32(bias)
+        intercepts = margins + nodes.W[BIAS : BIAS + 1].toarray()[0] * np.float32(bias)
     root = sp.csc_array((W.shape[0], 1), dtype=np.float32)
     W = sp.hstack([root, W], format="csc")
     return FlatTree(parents, labels, W, np.append(np.float32(0), intercepts)), name

@@ -133,7 +133,7 @@ def _flatten(root, n_rows):
     if len(np.unique(numbers)) < len(numbers):
         raise CborError("a label in several places")
     W = sp.hstack(blocks, format="csc")
-    return FlatTree(np.array(parents), labels, W[:-1], W[[-1]].toarray()[0])
+    return FlatTree(np.array(parents), labels, W[:-1], W[-1:].toarray()[0])
 
 
 def _read_variant(item, kinds, shared=frozenset()):
@@ -154,9 +154,10 @@ def _read_weights(item, shape):
             "Sparse": {"outer_dim", "inner_dim", "indptr", "outer_inds", "inner_inds", "data"},
         },
     )
-    data = np.asarray(fields["data"], dtype=np.float64).ravel() if _is_array(fields["data"]) else []
+    if not _is_array(fields["data"]):
+        raise CborError("weights that are not numbers")
     with np.errstate(over="ignore"):
-        data = np.asarray(data, dtype=np.float32)
+        data = np.asarray(fields["data"], dtype=np.float32)
     if not np.isfinite(data).all():
         raise CborError("weights that are not finite")
     if kind == "Dense":

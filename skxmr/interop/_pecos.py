@@ -141,7 +141,7 @@ def _load_tree(folder):
         biases = np.zeros(W.shape[1], dtype=np.float32)
         if bias > 0:
             with np.errstate(over="ignore"):
-                biases = W[[-1]].toarray()[0] * np.float32(bias)
+                biases = W[-1:].toarray()[0] * np.float32(bias)
             W = W[:-1]
         weights.append(W[:, columns])
         intercepts.append(biases[columns])
@@ -158,7 +158,7 @@ def _read_level(folder, n_features):
     param = read_json(file)
     _refuse_mmap(param, file)
     n_nodes = read_integer(param, "nr_labels", file, 1)
-    n_above = read_integer(param, "nr_codes", file, 1)
+    n_above = read_integer(param, "nr_codes", file, 1, n_nodes)
     bias = read_number(param, "bias", file)
     if read_integer(param, "nr_features", file, 1, MAX_FEATURES) != n_features:
         raise file_error(
@@ -174,8 +174,13 @@ def _read_level(folder, n_features):
     name = OLD_NAMES.get(name, name) if isinstance(name, (str, bool, type(None))) else name
     if name not in ("noop", *TRANSFORMS) or name == "identity":
         raise file_error(file, "have a post_processor of PECOS", repr(name))
+    C = read_sparse(folder / "C.npz", (n_nodes, n_above))
+    if C.nnz != n_nodes:  # before memory for all nodes is allocated
+        raise file_error(
+            folder / "C.npz", f"have one cluster per node, for {n_nodes} nodes", f"{C.nnz} entries"
+        )
     return {
-        "C": read_sparse(folder / "C.npz", (n_nodes, n_above)),
+        "C": C,
         "W": read_sparse(folder / "W.npz", (n_features + (bias > 0), n_nodes)),
         "bias": bias,
         "topk": topk,

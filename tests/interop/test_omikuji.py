@@ -165,7 +165,7 @@ def make_sparse(tree, **values):
         (lambda t: dense(branch(t), dim=[25, 4]), r"shape \(25, 4\) instead of \(25, 3\)"),
         (lambda t: dense(branch(t), dim="x"), "shape x instead of"),
         (lambda t: dense(branch(t), data=[0.0]), "1 numbers"),
-        (lambda t: dense(branch(t), data="x"), "0 numbers"),
+        (lambda t: dense(branch(t), data="x"), "weights that are not numbers"),
         (lambda t: dense(branch(t), data=[float("inf")] * 75), "not finite"),
         (lambda t: dense(branch(t), data=[1e300] * 75), "not finite"),
         (lambda t: find_leaf(t).update(labels=[]), "a node without children or labels"),
@@ -185,6 +185,24 @@ def test_trees_are_checked(folder, change, message):
     with pytest.raises(ValueError, match=message) as info:
         load_omikuji_model(folder)
     assert str(folder / "tree0.cbor") in str(info.value)
+
+
+def test_features_without_weights_are_limited(folder):
+    n_features = 2**31 - 100
+    weights = {
+        "outer_dim": n_features + 1,
+        "inner_dim": 1,
+        "indptr": [0, 1],
+        "outer_inds": [n_features],
+        "inner_inds": [0],
+        "data": [0.5],
+    }
+    tree = {"Leaf": {"weights": {"Sparse": weights}, "labels": [0]}}
+    (folder / "tree0.cbor").write_bytes(encode(tree))
+    settings = f'{{"n_features": {n_features}, "classifier_loss_type": "Log"}}'
+    (folder / "settings.json").write_text(settings)
+    with pytest.raises(ValueError, match="model must have at most 16777216 features"):
+        load_omikuji_model(folder)
 
 
 def test_label_numbers_allocate_little(folder):

@@ -133,6 +133,7 @@ def test_list_of_folders_needs_equal_models(folder):
             "nr_labels of the last level, 8; got 17",
         ),
         (lambda f: edit(f / "ranker" / "param.json", nr_features=9), "nr_features of all levels"),
+        (lambda f: edit_all(f, nr_codes=99), "integer from 1 to 2 as 'nr_codes'; got 99"),
         (lambda f: edit_all(f, bias="1"), "have a finite number as 'bias'"),
         (lambda f: edit_all(f, bias=float("nan")), "have a finite number as 'bias'; got nan"),
         (lambda f: edit_all(f, bias=-1), r"W.npz must have the shape \(24, 2\); got \[25, 2\]"),
@@ -177,6 +178,19 @@ def test_features_without_weights_are_limited(folder):
         W.resize(n_features + 1, W.shape[1])
         sp.save_npz(file, W, compressed=False)
     with pytest.raises(ValueError, match="must have at most 16777216 features"):
+        load_pecos_model(folder)
+
+
+def test_numbers_of_nodes_allocate_nothing(folder):
+    n_nodes = 2**31 - 1
+    edit(folder / "ranker" / "1.model" / "param.json", nr_labels=n_nodes)
+    for name in ("W", "C"):
+        matrix = sp.load_npz(folder / "ranker" / "1.model" / f"{name}.npz")
+        shape = (25, n_nodes) if name == "W" else (n_nodes, 2)
+        matrix = sp.csr_matrix(matrix) if name == "W" else matrix
+        matrix.resize(shape)
+        save_level(folder, f"{name}.npz", matrix)
+    with pytest.raises(ValueError, match="one cluster per node, for 2147483647 nodes; got 4 entri"):
         load_pecos_model(folder)
 
 
