@@ -161,7 +161,9 @@ def estimator_codec(cls, removed_params=None, check_fitted=None):
             raise DecodingError(f"{cls.__name__} has no parameter {unknown[0]!r}")
         value = cls(**params)
         for name in fields["fitted"]:
-            if name in params or not isinstance(getattr(cls, name, None), DEFAULT_TYPES):
+            is_attribute = name.endswith("_") or name.startswith("_")
+            has_default = isinstance(getattr(cls, name, None), DEFAULT_TYPES)
+            if name in params or not is_attribute or not has_default:
                 raise DecodingError(f"{cls.__name__} has no fitted attribute {name!r}")
         vars(value).update(fields["fitted"])
         with config_context(enable_metadata_routing=True):

@@ -11,6 +11,7 @@ from collections import UserList
 import numpy as np
 from sklearn.base import BaseEstimator
 from sklearn.compose import ColumnTransformer
+from sklearn.preprocessing import FunctionTransformer
 
 from skxmr._core.encoding import UNSAVABLE_ADVICE
 from skxmr.persistence._checked_codec import make_codec
@@ -202,6 +203,9 @@ def _check_fitted(transformer):
         is_unused = not isinstance(columns, slice) and not len(all_positions[name])
         if not (_is_fitted_step(step) or (is_unused and _is_step(step))):
             raise ValueError(f"the transformer {name!r} must have transform")
+        if isinstance(step, FunctionTransformer) and not (is_unused or is_fitted(step)):
+            # It would fail to compare the names of its columns.
+            raise ValueError(f"the transformer {name!r} must be fitted")
     if not isinstance(transformer.sparse_output_, (bool, np.bool_)):
         raise ValueError("sparse_output_ must be a bool")
     names_out = vars(transformer).get(NAMES_OUT)
