@@ -111,8 +111,9 @@ def test_dask_client_sends_a_shared_array_to_each_worker_once(dask_client, monke
     with parallel_config(backend="dask"):
         run_tasks(remote_functions.count_bytes, [(LARGE, number) for number in range(40)], 2)
     assert sent == [id(LARGE)]
-    # The array is sent once between workers: from the first to the second.
-    assert count_transferred_bytes() - before < 1.5 * LARGE.nbytes
+    # The array is sent between workers from the first to the second. On a busy machine, dask has
+    # sent it back once. Each of the 40 tasks would send it without `scatter`.
+    assert count_transferred_bytes() - before < 2.5 * LARGE.nbytes
 
 
 def test_dask_client_sends_large_arguments_outside_the_graph(dask_client):
