@@ -212,8 +212,9 @@ def check_params(model, path, registry):
         found = read_header(target, FORMAT).get("class")
         if found != type(model).__name__:
             raise FileExistsError(
-                f"{path} contains a {found}, which a {type(model).__name__} alone would replace. "
-                "Choose another folder; the whole pipeline can be saved with save_model."
+                f"{path} contains a model of the class {found}; it would be replaced by a "
+                f"{type(model).__name__}. Choose another folder. To replace a pipeline, save the "
+                "whole pipeline with save_model."
             )
 
 

@@ -38,7 +38,7 @@ class KeptChunks(NamedTuple):
         """Whether each new parent is trained."""
         return self.sources < 0
 
-    def update_fingerprints(self, fingerprints):
+    def merge_fingerprints(self, fingerprints):
         """Return the fingerprints of the new level: those of the data it was really trained on."""
         return np.where(
             self.is_trained, fingerprints, self.level.arrays["fingerprints"][self.sources]

@@ -71,7 +71,7 @@ class LevelProblem(NamedTuple):
         """Return the `LevelLayout`."""
         fingerprints = self.fingerprints
         if self.kept is not None:
-            fingerprints = self.kept.update_fingerprints(fingerprints)
+            fingerprints = self.kept.merge_fingerprints(fingerprints)
         return LevelLayout(
             self.child_indptr, self.child_ids, fingerprints, n_features, self.only_children_inherit
         )

@@ -6,6 +6,8 @@ import numpy as np
 import scipy.sparse as sp
 
 from skxmr.indexing import LabelHierarchy
+from skxmr.interop._files import file_error
+from skxmr.xr_linear import XRLinearClassifier
 
 # Libraries make trees of fewer than 50 levels. Each level repeats the leaves above it, so the limit
 # also bounds the memory.
@@ -42,6 +44,25 @@ class LeveledTree(NamedTuple):
     hierarchy: LabelHierarchy
     weights: list
     intercepts: list
+
+
+def make_classifier(folder, trees, **parameters):
+    """Return the `XRLinearClassifier` of a list of `LeveledTree`, read from a folder.
+
+    `parameters` are those of the classifier. A ValueError names the folder.
+    """
+    try:
+        return XRLinearClassifier.from_weights(
+            [tree.hierarchy for tree in trees],
+            [tree.weights for tree in trees],
+            intercepts=[tree.intercepts for tree in trees],
+            path_weight=1.0,
+            **parameters,
+        )
+    except ValueError as error:
+        raise file_error(
+            folder, "contain a model that XRLinearClassifier can represent", error
+        ) from None
 
 
 def make_levels(tree):

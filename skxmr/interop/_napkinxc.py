@@ -10,8 +10,7 @@ from scipy.special import log_expit
 
 from skxmr._core.validation import MAX_FEATURES
 from skxmr.interop._files import check_file, check_folder, check_n_features, file_error
-from skxmr.interop._flat_tree import CERTAIN_MARGIN, FlatTree, make_levels
-from skxmr.xr_linear import XRLinearClassifier
+from skxmr.interop._flat_tree import CERTAIN_MARGIN, FlatTree, make_classifier, make_levels
 
 PLT = 3  # number of the model type
 SQUARED_HINGE = 1  # number of the loss; 0, 2 and 3 are variants of the logistic loss
@@ -112,19 +111,7 @@ def load_napkinxc_model(folder, n_features=None):
             trees.append(make_levels(tree))
         except ValueError as error:
             raise file_error(member / "tree.bin", "be a tree of napkinXC", error) from None
-    try:
-        return XRLinearClassifier.from_weights(
-            [tree.hierarchy for tree in trees],
-            [tree.weights for tree in trees],
-            intercepts=[tree.intercepts for tree in trees],
-            path_weight=1.0,
-            score_transform=names.pop(),
-            beam_width=None,
-        )
-    except ValueError as error:
-        raise file_error(
-            folder, "contain a model that XRLinearClassifier can represent", error
-        ) from None
+    return make_classifier(folder, trees, score_transform=names.pop(), beam_width=None)
 
 
 def _read_member(folder, bias):

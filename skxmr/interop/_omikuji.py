@@ -14,8 +14,7 @@ from skxmr.interop._files import (
     read_integer,
     read_json,
 )
-from skxmr.interop._flat_tree import FlatTree, make_levels
-from skxmr.xr_linear import XRLinearClassifier
+from skxmr.interop._flat_tree import FlatTree, make_classifier, make_levels
 
 # omikuji's "Hinge" is the squared hinge.
 TRANSFORMS = {"Hinge": "l2-hinge", "Log": "sigmoid"}
@@ -86,18 +85,7 @@ def load_omikuji_model(folder):
                 file, f"have at most {MAX_CHILDREN} labels without weights", n_untrained
             )
     levels = [_make_levels(*tree, n_labels) for tree in zip(trees, files, strict=True)]
-    try:
-        return XRLinearClassifier.from_weights(
-            [tree.hierarchy for tree in levels],
-            [tree.weights for tree in levels],
-            intercepts=[tree.intercepts for tree in levels],
-            path_weight=1.0,
-            score_transform=TRANSFORMS[loss],
-        )
-    except ValueError as error:
-        raise file_error(
-            folder, "contain a model that XRLinearClassifier can represent", error
-        ) from None
+    return make_classifier(folder, levels, score_transform=TRANSFORMS[loss])
 
 
 def _read_tree(file, n_features):

@@ -21,7 +21,7 @@ from skxmr.interop._files import (
     read_number,
     read_sparse,
 )
-from skxmr.interop._flat_tree import CERTAIN_MARGIN, MAX_LEVELS
+from skxmr.interop._flat_tree import CERTAIN_MARGIN, MAX_LEVELS, LeveledTree, make_classifier
 from skxmr.xr_linear import XRLinearClassifier
 
 # Post-processors of old files.
@@ -79,13 +79,9 @@ def load_pecos_model(folder):
     folders = list(folder) if is_ensemble else [folder]
     if not folders:
         raise ValueError("folder must be a folder, or a list of at least one; got an empty list.")
-    hierarchies, weights, intercepts, parameters = [], [], [], []
-    for one in folders:
-        tree = _load_tree(check_folder(one, "a model of PECOS"))
-        hierarchies.append(tree["hierarchy"])
-        weights.append(tree["weights"])
-        intercepts.append(tree["intercepts"])
-        parameters.append(tree["parameters"])
+    loaded = [_load_tree(check_folder(one, "a model of PECOS")) for one in folders]
+    trees = [LeveledTree(*(tree[name] for name in LeveledTree._fields)) for tree in loaded]
+    parameters = [tree["parameters"] for tree in loaded]
     transforms = {parameter["score_transform"] for parameter in parameters}
     if len(transforms) > 1:
         raise ValueError(
@@ -93,19 +89,8 @@ def load_pecos_model(folder):
             f"{sorted(map(str, transforms))}."
         )
     widths = [parameter["beam_width"] for parameter in parameters]
-    try:
-        return XRLinearClassifier.from_weights(
-            hierarchies,
-            weights,
-            intercepts=intercepts,
-            path_weight=1.0,
-            score_transform=transforms.pop(),
-            beam_width=None if None in widths else max(widths),
-        )
-    except ValueError as error:
-        raise file_error(
-            folder, "contain a model that XRLinearClassifier can represent", error
-        ) from None
+    beam_width = None if None in widths else max(widths)
+    return make_classifier(folder, trees, score_transform=transforms.pop(), beam_width=beam_width)
 
 
 def _load_tree(folder):

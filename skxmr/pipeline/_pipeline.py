@@ -328,12 +328,17 @@ def _warn_about_unknown_terms(step, texts, n_known):
     for part in parts:
         if not isinstance(part, CountVectorizer) or part.fixed_vocabulary_:
             continue
-        texts = texts[n_known:] if len(texts) > n_known else texts
-        unknown = find_unknown_terms(part, texts)
+        if not hasattr(texts, "__len__"):  # an iterator, which `transform` has consumed
+            continue
+        new = list(itertools.islice(texts, n_known if len(texts) > n_known else 0, None))
+        try:
+            unknown = find_unknown_terms(part, new)
+        except ValueError:  # the texts have no words
+            continue
         if unknown.fraction > MAX_UNKNOWN_FRACTION:
             first = ", ".join(map(repr, itertools.islice(unknown.counts, 3)))
             warn_user(
-                f"{unknown.fraction:.0%} of the words of the last {len(texts):,} rows of X are "
+                f"{unknown.fraction:.0%} of the words of the last {len(new):,} rows of X are "
                 "ignored, because the vocabulary of the pipeline does not contain them: "
                 f"{len(unknown.counts):,} words, such as {first}. Fit again to use them; "
                 "skxmr.text.find_unknown_terms lists them."

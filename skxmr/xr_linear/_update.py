@@ -104,12 +104,14 @@ class UpdateMixin:
             raise ValueError(f"upper_levels must be 'retrain' or 'keep'; got {upper_levels!r}.")
         self._check_updatable()
         fit_data = validate_update_data(self, X, y)
+        sources = self._match_labels(fit_data.targets)
         self._check_remaining(
             fit_data.targets,
+            sources,
             "X and y must be all current rows, not only new ones. To remove so many labels, name "
             "them in forget(X, y, labels=...)",
         )
-        self._train_changes(X, y, fit_data, sample_weight, relevance, upper_levels)
+        self._train_changes(X, y, fit_data, sources, sample_weight, relevance, upper_levels)
         return self
 
     def forget(self, X, y, *, labels=None, sample_weight=None, relevance=None):
@@ -161,7 +163,8 @@ class UpdateMixin:
         self._check_updatable()
         fit_data = validate_update_data(self, X, y)
         targets = fit_data.targets
-        unknown = np.flatnonzero(self._match_labels(targets) < 0)
+        sources = self._match_labels(targets)
+        unknown = np.flatnonzero(sources < 0)
         if len(unknown):
             raise ValueError(
                 f"y must contain only labels of the model, because forget adds none; got "
@@ -171,13 +174,15 @@ class UpdateMixin:
         if labels is not None:
             removed = self.classes_[read_labels(labels, self.classes_, "labels")]
             fit_data = fit_data._replace(targets=_drop_labels(targets, removed))
+            sources = self._match_labels(fit_data.targets)
         self._check_remaining(
             fit_data.targets,
+            sources,
             "X and y must be the rows that remain, not those to forget. To remove so many labels, "
             "name them in the argument labels",
             removed,
         )
-        self._train_changes(X, y, fit_data, sample_weight, relevance, "retrain")
+        self._train_changes(X, y, fit_data, sources, sample_weight, relevance, "retrain")
         return self
 
     def _check_updatable(self):
@@ -194,9 +199,7 @@ class UpdateMixin:
     def _match_labels(self, targets):
         # Column of each label in the model, or -1.
         is_indicator = targets.kind in INDICATORS
-        if is_indicator != (self._target_kind in INDICATORS) or not (
-            is_indicator or targets.kind == self._target_kind
-        ):
+        if FORMATS[targets.kind] != FORMATS[self._target_kind]:
             raise ValueError(
                 f"y must have the format of the fit, {FORMATS[self._target_kind]}; got "
                 f"{FORMATS[targets.kind]}."
@@ -216,12 +219,11 @@ class UpdateMixin:
             )
         return sources
 
-    def _check_remaining(self, targets, advice, removed=()):
+    def _check_remaining(self, targets, sources, advice, removed=()):
         # Refuse data without most of the labels: they are probably a part of the rows only.
         was_trained = np.zeros(len(self.classes_), dtype=bool)
         for level in (tree.ranker.level.arrays for tree in self._model.models):
             was_trained[level["child_ids"]] = level["intercepts"] != UNTRAINED_INTERCEPT
-        sources = self._match_labels(targets)
         remains = np.zeros(len(self.classes_), dtype=bool)
         has_rows = np.bincount(targets.indicator.indices, minlength=len(sources)) > 0
         remains[sources[(sources >= 0) & has_rows]] = True
@@ -232,9 +234,8 @@ class UpdateMixin:
                 f"{was_trained.sum():,} do not occur in y: {_show(self.classes_[lost])}. {advice}."
             )
 
-    def _train_changes(self, X, y, fit_data, sample_weight, relevance, upper_levels):
+    def _train_changes(self, X, y, fit_data, sources, sample_weight, relevance, upper_levels):
         models = self._model.models
-        sources = self._match_labels(fit_data.targets)
         self._check_combination(fit_data.targets.kind, sample_weight, relevance)
         data = prepare_training(self, fit_data, sample_weight, relevance, self._row_length)
         if upper_levels == "keep" and any(tree.key != data.options.solver.key for tree in models):
@@ -247,8 +248,7 @@ class UpdateMixin:
         def train(checkpoint, progress):
             if checkpoint is not None:
                 checkpoint.begin(0, *_identify_update(models, data, sources, limits, upper_levels))
-            options = data.options
-            features = LabelVectors(data.rows, data.Y, options.row_weights, self.n_jobs)
+            features = LabelVectors(data.rows, data.Y, data.options.row_weights, self.n_jobs)
             trees = []
             for number, (model, tree_limits) in enumerate(zip(models, limits, strict=True), 1):
                 with progress.stage("tree") as stage:
@@ -264,7 +264,7 @@ class UpdateMixin:
                         data.Y,
                         grown.hierarchy,
                         model.seed,
-                        options,
+                        data.options,
                         store,
                         progress,
                         PreviousTree(model, unchanged),

@@ -24,9 +24,8 @@ class WeightAccessMixin:
         """Make a fitted classifier from the weights of all linear models.
 
         The weights may come from another library, or from `level_weights` of another classifier.
-        The classifier predicts like a fitted one. It cannot be updated, and `propensity_weight` and
-        ``path_weight="auto"`` have no effect, because the numbers of rows of the labels are not
-        known.
+        The classifier predicts like a fitted one. The numbers of rows of the labels are not known:
+        it cannot be updated, `propensity_weight` must be 0, and ``path_weight="auto"`` is 1.
 
         Parameters
         ----------
@@ -54,8 +53,8 @@ class WeightAccessMixin:
         Raises
         ------
         ValueError
-            If shapes do not match the tree, a weight or an intercept is not a finite number, or
-            `classes` is not one different name per label.
+            If `propensity_weight` is not 0, shapes do not match the tree, a weight or an intercept
+            is not a finite number, or `classes` is not one different name per label.
 
         See Also
         --------
@@ -75,6 +74,11 @@ class WeightAccessMixin:
         """
         classifier = cls(**parameters)
         classifier._validate_params()
+        if classifier.propensity_weight:
+            raise ValueError(
+                "propensity_weight must be 0, because the numbers of rows of the labels are not "
+                f"known; got {classifier.propensity_weight!r}."
+            )
         is_ensemble = isinstance(hierarchy, (list, tuple))
         hierarchies = list(hierarchy) if is_ensemble else [hierarchy]
         weights = list(weights) if is_ensemble else [weights]

@@ -314,8 +314,7 @@ def test_save_refuses_what_pecos_cannot_represent(params, message, tmp_path):
     model = XRLinearClassifier.from_weights(
         MODEL.hierarchy_,
         [MODEL.level_weights(level) for level in range(2)],
-        **params,
-    )
+    ).set_params(**params)
     with pytest.raises(ValueError, match=message):
         save_pecos_model(model, tmp_path / "model")
     assert not (tmp_path / "model").exists()

@@ -417,7 +417,9 @@ def test_a_saved_pipeline_is_not_replaced_by_its_classifier(tmp_path):
     save_model(model, tmp_path / "2")
     model.set_params(classifier__model_dir=tmp_path / "2")
     for call in (model.fit, model.update):
-        with pytest.raises(FileExistsError, match="contains a Pipeline, which a XRLinearClass"):
+        with pytest.raises(
+            FileExistsError, match="of the class Pipeline; it would be"
+        ):
             call(TEXTS, TOPICS)
     assert load_model(tmp_path / "2").suggest(TEXTS[:1], k=1)[0][0][0] in ("fruit", "red")
 
@@ -455,6 +457,9 @@ def test_pipelines_warn_about_unknown_words():
     model = make_text_classifier(random_state=0).fit(TEXTS, TOPICS)
     with pytest.warns(UserWarning, match=r"80% .* last 1 rows .* 4 words, such as 'green', 'gr"):
         model.update([*TEXTS, "two red green plums grow"], [*TOPICS, ["fruit"]])
+    for more in ([""], ["red apples"]):  # nothing to warn about
+        model.update([*TEXTS, *more], [*TOPICS, ["fruit"]])
+        model.update((text for text in [*TEXTS, *more]), [*TOPICS, ["fruit"]])
     unknown = find_unknown_terms(model[0], ["plums and red plums"])
     assert unknown.counts == {"plums": 2, "and": 1}
     assert unknown.fraction == 0.75

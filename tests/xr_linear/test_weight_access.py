@@ -135,6 +135,7 @@ GOOD, _ = random_weights(np.random.default_rng(0), TREE)
         ({"classes": list("abc")}, "classes must be 7 different names"),
         ({"classes": [1, "b", *"cdefg"]}, "classes must have labels that are all str or all int"),
         ({"beam_width": 0}, "beam_width"),
+        ({"propensity_weight": 0.5}, "propensity_weight must be 0"),
         ({"hierarchy": [TREE, TREE], "weights": [GOOD]}, "one entry per tree"),
     ],
 )
