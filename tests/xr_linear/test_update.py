@@ -417,9 +417,7 @@ def test_a_saved_pipeline_is_not_replaced_by_its_classifier(tmp_path):
     save_model(model, tmp_path / "2")
     model.set_params(classifier__model_dir=tmp_path / "2")
     for call in (model.fit, model.update):
-        with pytest.raises(
-            FileExistsError, match="of the class Pipeline; it would be"
-        ):
+        with pytest.raises(FileExistsError, match="of the class Pipeline; it would be"):
             call(TEXTS, TOPICS)
     assert load_model(tmp_path / "2").suggest(TEXTS[:1], k=1)[0][0][0] in ("fruit", "red")
 
